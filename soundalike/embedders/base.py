@@ -1,0 +1,88 @@
+"""What every embedder is: a named space, the windows it hears, and a vector for a track."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A word the model hears in the music, and how strongly (0..1)."""
+
+    word: str
+    weight: float
+
+
+@dataclass(frozen=True)
+class WindowPlan:
+    """How a track is cut: equal windows spread over it, never padded.
+
+    `samples` is the window length at `sample_rate` (Hz). At most `most` windows are taken.
+    A track shorter than one window is heard as one shorter window; below `shortest_seconds` it is
+    refused as too short.
+    """
+
+    sample_rate: int
+    samples: int
+    most: int
+    shortest_seconds: float = 1.0
+
+
+@dataclass(frozen=True)
+class EmbeddingSpace:
+    """Everything that changes a vector. Vectors of two spaces never meet.
+
+    `id` is for people (`mert-v1-95m.l6.w10s.mean`), `fingerprint` covers every parameter,
+    including the checkpoint's revision.
+    """
+
+    id: str
+    model: str
+    dimension: int
+    parameters: Mapping[str, str | int | float] = field(default_factory=dict)
+
+    @property
+    def fingerprint(self) -> str:
+        """16 hex digits over id, model, dimension and parameters."""
+        named = [self.id, self.model, self.dimension, dict(self.parameters)]
+        text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """`vector`: float32 [dimension], L2-normalised. `tags`: empty for models that name none."""
+
+    vector: FloatArray
+    tags: tuple[Tag, ...] = ()
+
+
+class Embedder(Protocol):
+    """A loaded model. Not thread-safe; one per process."""
+
+    @property
+    def space(self) -> EmbeddingSpace: ...
+
+    @property
+    def windows(self) -> WindowPlan: ...
+
+    @property
+    def device(self) -> str:
+        """Where it runs: cpu, cuda or mps."""
+        ...
+
+    def embed(self, windows: FloatArray) -> Embedding:
+        """The track's embedding from its audible windows.
+
+        `windows`: float32 [n, samples] at `self.windows.sample_rate`, mono, n >= 1; for a short
+        track [1, fewer samples]. Raises AudioError("not_finite") if the model's answer is not
+        finite or is the zero vector.
+        """
+        ...

@@ -1,0 +1,37 @@
+"""Errors a person can act on. Each says what happened, to what, and what to do next."""
+
+
+class SoundalikeError(Exception):
+    """Base of every expected error; `str(error)` is the message shown to people."""
+
+
+class SettingsError(SoundalikeError):
+    """A setting has a value that cannot be used."""
+
+
+class PostgresError(SoundalikeError):
+    """The catalog's PostgreSQL cannot be started or reached."""
+
+
+class AudioError(SoundalikeError):
+    """One file or track cannot be used. `code` is stable and meant for machines."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class WeightsError(SoundalikeError):
+    """A model's weights cannot be fetched, or are not the ones expected."""
+
+
+class SpaceMismatch(SoundalikeError):
+    """Vectors of two embedding spaces would have met."""
+
+
+class ArtifactError(SoundalikeError):
+    """A stored artifact is missing, damaged or not what its manifest says."""
+
+
+class LibraryError(SoundalikeError):
+    """A music root cannot be listed, or holds nothing to ingest."""

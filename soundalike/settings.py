@@ -1,0 +1,106 @@
+"""The one settings object, read once from environment variables.
+
+`ENVIRONMENT`, `DEBUG`, `LOG_LEVEL` and `DATABASE_URL` keep their plain names; ours are prefixed
+`SOUNDALIKE_`. A wrong value stops the program at its start: `load_settings` turns pydantic's report
+into one line a variable, with its name, its value and what is allowed.
+"""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Annotated, Literal
+
+import platformdirs
+from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from soundalike.errors import SettingsError
+
+ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
+
+
+class Settings(BaseSettings):
+    """Everything a person can set. Field names map to `SOUNDALIKE_<NAME>` unless aliased."""
+
+    model_config = SettingsConfigDict(env_prefix="SOUNDALIKE_", env_file=None, frozen=True)
+
+    environment: Literal["development", "test", "production"] = Field(
+        "production", validation_alias="ENVIRONMENT"
+    )
+    debug: bool = Field(False, validation_alias="DEBUG")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", validation_alias="LOG_LEVEL"
+    )
+    database_url: str | None = Field(None, validation_alias="DATABASE_URL")
+
+    music: Annotated[tuple[Path, ...], NoDecode] = ()
+    data: Path = platformdirs.user_data_path("soundalike")
+    models: Path | None = None
+
+    model: ModelName = "mert-v1-95m"
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    mert_path: Path | None = None
+
+    batch_tracks: int = Field(256, ge=1, le=10_000)
+    settle_seconds: float = Field(2.0, ge=0)
+    scan_minutes: int = Field(15, ge=1, le=59)
+
+    host: str = "127.0.0.1"
+    port: int = Field(8000, ge=1, le=65535)
+    dagster_port: int = Field(3000, ge=1, le=65535)
+    workers: int = Field(2, ge=1, le=64)
+    api_key: SecretStr | None = None
+
+    @field_validator("music", mode="before")
+    @classmethod
+    def _split_folders(cls, value: object) -> object:
+        """Several folders in one variable, separated as in PATH (`:`)."""
+        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+
+    @field_validator("music")
+    @classmethod
+    def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
+        return tuple(path.expanduser().absolute() for path in value)
+
+    @field_validator("data", "models", "mert_path")
+    @classmethod
+    def _absolute(cls, value: Path | None) -> Path | None:
+        return value and value.expanduser().absolute()
+
+    @field_validator("database_url")
+    @classmethod
+    def _postgres_only(cls, value: str | None) -> str | None:
+        if not value:
+            return None
+        scheme, separator, rest = value.partition("://")
+        if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
+            raise ValueError("must look like postgresql://user:password@host:5432/database")
+        return f"postgresql+psycopg://{rest}"
+
+    @property
+    def models_dir(self) -> Path:
+        """Where fetched weights are cached."""
+        return self.models or self.data / "models"
+
+
+def _allowed(error: ValidationError) -> str:
+    lines = []
+    for issue in error.errors(include_url=False):
+        field = str(issue["loc"][0])
+        info = Settings.model_fields.get(field.lower())
+        alias = info.validation_alias if info else None
+        name = alias if isinstance(alias, str) else field
+        plain = name if name in {"ENVIRONMENT", "DEBUG", "LOG_LEVEL", "DATABASE_URL"} else None
+        variable = plain or f"SOUNDALIKE_{name.upper().removeprefix('SOUNDALIKE_')}"
+        shown = "(hidden)" if plain == "DATABASE_URL" else repr(issue["input"])
+        lines.append(f"{variable}={shown}: {issue['msg']}")
+    return "\n".join(lines)
+
+
+@cache
+def load_settings() -> Settings:
+    """The process's settings. Raises SettingsError naming each wrong variable."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        raise SettingsError(_allowed(error)) from error

@@ -1,0 +1,1 @@
+"""From a file somebody owns to canonical audio: identity, tags, decode, resample, windows."""

@@ -1,0 +1,55 @@
+"""Identity: a hash of the encoded audio stream, so that a retag or a move is not a new track."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from av.audio.stream import AudioStream
+from av.packet import Packet
+
+from soundalike.audio.stream import StreamFacts, facts_of, open_audio
+from soundalike.errors import AudioError
+
+DIGEST_BYTES = 16  # 128 bits: no chance collision in any library there will ever be
+
+
+class StreamHasher:
+    """BLAKE2b over the stream's parameters and its packets' bytes.
+
+    Container metadata, cover art and codec extradata (where Ogg keeps its comments) are left out.
+    Packets are hashed as one run of bytes, so how the container cut them does not matter.
+    """
+
+    def __init__(self, stream: AudioStream) -> None:
+        self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
+        head = (stream.codec_context.name, stream.sample_rate, stream.channels)
+        self._hash.update(repr(head).encode())
+        self._bytes = 0
+
+    def add(self, packet: Packet[AudioStream]) -> None:
+        """Take one packet of the stream, in file order."""
+        self._hash.update(packet)
+        self._bytes += packet.size
+
+    def track_id(self) -> str:
+        """32 hex digits. Raises AudioError("no_audio") if the stream held not one byte."""
+        if not self._bytes:
+            raise AudioError("no_audio", "the file's audio stream is empty")
+        return self._hash.hexdigest()
+
+
+@dataclass(frozen=True)
+class Identified:
+    """A file's audio: its identity and what its container says of it."""
+
+    track_id: str
+    facts: StreamFacts
+
+
+def identify(path: Path) -> Identified:
+    """Read the whole file once, without decoding it. Raises AudioError as `open_audio` does."""
+    with open_audio(path) as (container, stream):
+        hasher = StreamHasher(stream)
+        for packet in container.demux(stream):
+            hasher.add(packet)
+        return Identified(hasher.track_id(), facts_of(container, stream))

@@ -1,0 +1,72 @@
+"""What a file's tags say: title, artist, album, genre, year. Reading them never fails a file."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import mutagen
+import structlog
+from mutagen import id3
+
+log = structlog.get_logger()
+
+LONGEST = 500  # characters kept of one tag
+
+# Each fact's name in Vorbis comments and APE, ID3, MP4 and ASF, in this order.
+NAMES = {
+    "title": ("title", "TIT2", "\xa9nam", "Title"),
+    "artist": ("artist", "TPE1", "\xa9ART", "Author"),
+    "album": ("album", "TALB", "\xa9alb", "WM/AlbumTitle"),
+    "genre": ("genre", "TCON", "\xa9gen", "WM/Genre"),
+    "date": ("date", "year", "TDRC", "TYER", "\xa9day", "WM/Year"),
+}
+
+
+@dataclass(frozen=True)
+class FileTags:
+    """What the file says of itself; None where it says nothing."""
+
+    title: str | None = None
+    artist: str | None = None
+    album: str | None = None
+    genre: str | None = None
+    year: int | None = None
+
+
+def read_tags(path: Path) -> FileTags:
+    """The file's tags, of whatever format. Damaged tags read as none, and are logged."""
+    try:
+        file = mutagen.File(path)
+    except Exception as error:  # mutagen's parsers raise many kinds on damaged input
+        log.warning("tags.unreadable", path=str(path), error=str(error))
+        return FileTags()
+    if file is None or file.tags is None:
+        return FileTags()
+    found = {fact: _first(file.tags, names) for fact, names in NAMES.items()}
+    year = re.search(r"\b(1[89]|20)\d\d\b", found.pop("date") or "")
+    return FileTags(**found, year=int(year[0]) if year else None)
+
+
+def _first(tags: mutagen.Tags, names: tuple[str, ...]) -> str | None:
+    for name in names:
+        try:
+            value = tags[name]  # type: ignore[index]
+        except (KeyError, ValueError):  # ValueError: not a legal Vorbis key
+            continue
+        text = clean(_text(value))
+        if text:
+            return text
+    return None
+
+
+def _text(value: object) -> str:
+    if isinstance(value, id3.TCON):
+        return "; ".join(value.genres)  # spells out ID3v1's numbered genres
+    parts = getattr(value, "text", value)  # an ID3 text frame holds a list
+    return "; ".join(map(str, parts)) if isinstance(parts, list | tuple) else str(parts)
+
+
+def clean(text: str) -> str:
+    """Text that PostgreSQL and a terminal can hold: no control characters, no lone surrogates."""
+    legal = text.encode("utf-8", "replace").decode()
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", legal).strip()[:LONGEST]

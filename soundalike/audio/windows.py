@@ -1,0 +1,69 @@
+"""What a model hears of a track: equal windows spread over it, at the model's own rate."""
+
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from soundalike.audio.resample import CANONICAL_RATE
+from soundalike.errors import AudioError
+
+# Window starts lie on this grid (10 ms), a whole number of samples at 16, 24 and 44.1 kHz alike:
+# a window is then the same whether it or the whole track is resampled.
+GRID = CANONICAL_RATE // 100
+MARGIN = 10 * GRID  # canonical samples read either side, where the filter settles
+SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
+
+
+def spread(total: int, window: int, most: int) -> list[int]:
+    """Starts of at most `most` equal windows over `total` samples, first to last.
+
+    Windows overlap only where the track is not a whole number of them: the last one is shifted
+    back so that it fits. All in canonical samples, on the grid.
+    """
+    count = min(most, max(1, -(-total // window)))
+    room = max(0, total - window)
+    if count == 1:
+        return [room // 2 // GRID * GRID]
+    return [room * step // (count - 1) // GRID * GRID for step in range(count)]
+
+
+def read_windows(
+    flac: Path, sample_rate: int, samples: int, most: int, shortest_seconds: float
+) -> NDArray[np.float32]:
+    """Audible windows of a canonical FLAC: float32 [n, samples] at `sample_rate` (Hz).
+
+    A track shorter than a window is one shorter window. Only the windows are read, so memory does
+    not grow with the track. Raises AudioError: too_short, silent.
+    """
+    with soundfile.SoundFile(flac) as file:
+        seconds = file.frames / CANONICAL_RATE
+        if seconds < shortest_seconds:
+            raise AudioError(
+                "too_short", f"{seconds:.1f} s long; at least {shortest_seconds:.1f} s are needed"
+            )
+        available = int(seconds * sample_rate)
+        length = min(samples, available)
+        window = -(-length * CANONICAL_RATE // sample_rate)
+        windows = [
+            _read(file, start, window, sample_rate, length)
+            for start in spread(file.frames, window, most)
+        ]
+    audible = [window for window in windows if np.abs(window).max() > SILENCE]
+    if not audible:
+        raise AudioError("silent", "no audible music: every part of it is digital silence")
+    return np.stack(audible)
+
+
+def _read(
+    file: soundfile.SoundFile, start: int, window: int, sample_rate: int, length: int
+) -> NDArray[np.float32]:
+    first = max(0, start - MARGIN)
+    file.seek(first)
+    audio = file.read(start - first + window + MARGIN, dtype="float32")
+    heard = soxr.resample(audio, CANONICAL_RATE, sample_rate, quality="HQ")
+    skip = (start - first) * sample_rate // CANONICAL_RATE
+    cut: NDArray[np.float32] = heard[skip : skip + length]
+    return cut

@@ -1,0 +1,83 @@
+"""Connections to the catalog: engines, sessions, advisory locks, and Dagster's place beside it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, create_engine, make_url, text
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session, sessionmaker
+
+from soundalike.errors import LibraryError, PostgresError
+
+Sessions = sessionmaker[Session]
+DAGSTER_SCHEMA = "dagster"
+
+# Advisory locks are freed by the server when their holder dies, however it dies.
+INGEST_LOCK = 5_011_850_001
+BATCH_LOCK = 5_011_851
+
+
+def open_catalog(database_url: str) -> Sessions:
+    """Sessions on a small pool. Raises PostgresError if the server does not answer."""
+    engine = create_engine(database_url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    try:
+        with engine.connect() as connection:
+            connection.execute(text("select 1"))
+    except OperationalError as error:
+        raise PostgresError(
+            f"the catalog's PostgreSQL at {engine.url!r} does not answer: {_cause(error)}\n"
+            "Start it, correct DATABASE_URL, or unset DATABASE_URL to use a private server."
+        ) from error
+    return sessionmaker(engine, expire_on_commit=False)
+
+
+def _cause(error: OperationalError) -> str:
+    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
+
+
+def engine_of(sessions: Sessions) -> Engine:
+    """The engine behind `sessions`."""
+    with sessions() as session:
+        return session.get_bind().engine
+
+
+def dagster_url(database_url: str) -> str:
+    """Dagster's storage: the same database, its own schema (both own a table alembic_version).
+
+    dagster-postgres needs psycopg2: with psycopg 3 its NOTIFY is a syntax error.
+    """
+    url = make_url(database_url).set(drivername="postgresql+psycopg2")
+    url = url.update_query_dict({"options": f"-csearch_path={DAGSTER_SCHEMA}"})
+    return url.render_as_string(hide_password=False)
+
+
+def _autocommit(sessions: Sessions) -> Connection:
+    """A connection that holds no transaction open while it holds a lock."""
+    return engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
+
+
+@contextmanager
+def ingest_lock(sessions: Sessions) -> Iterator[None]:
+    """Hold the right to ingest in the foreground. Raises LibraryError if another process has it."""
+    with _autocommit(sessions) as connection:
+        held = text("select pg_try_advisory_lock(:key)")
+        if not connection.execute(held, {"key": INGEST_LOCK}).scalar_one():
+            raise LibraryError(
+                "another `soundalike ingest` is running on this catalog; wait for it"
+            )
+        try:
+            yield
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": INGEST_LOCK})
+
+
+@contextmanager
+def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
+    """Hold a batch, so that two runs that were given the same one do its work one after another."""
+    key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
+    with _autocommit(sessions) as connection:
+        connection.execute(text("select pg_advisory_lock(:space, :batch)"), key)
+        try:
+            yield
+        finally:
+            connection.execute(text("select pg_advisory_unlock(:space, :batch)"), key)

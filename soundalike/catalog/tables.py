@@ -1,0 +1,153 @@
+"""The catalog's tables as SQLAlchemy 2 models. Columns and constraints only."""
+
+import datetime as dt
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    MetaData,
+    Text,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+class Base(DeclarativeBase):
+    """Maps Python types to the one Postgres type we use for each."""
+
+    metadata = MetaData(naming_convention=NAMING)
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
+        str: Text,
+        bytes: LargeBinary,
+        int: BigInteger,
+        dt.datetime: TIMESTAMP(timezone=True),
+        list[dict[str, Any]]: JSONB,
+    }
+
+
+class Root(Base):
+    """A folder of music. `location` is the path exactly, as bytes."""
+
+    __tablename__ = "roots"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    location: Mapped[bytes] = mapped_column(unique=True)
+    added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class Batch(Base):
+    """A sealed unit of ingest: its files carry its id. Its key, the partition, is `b<id>`."""
+
+    __tablename__ = "batches"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    sealed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class Track(Base):
+    """A recording. `id` is the hash of its audio stream; `batch_id` is where it was first met,
+    and where its vector lives."""
+
+    __tablename__ = "tracks"
+    __table_args__ = (Index(None, "sort_key", "id"),)
+    id: Mapped[str] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    title: Mapped[str]
+    artist: Mapped[str | None]
+    album: Mapped[str | None]
+    genre: Mapped[str | None]
+    year: Mapped[int | None]
+    duration: Mapped[float | None]
+    codec: Mapped[str]
+    sample_rate: Mapped[int]
+    channels: Mapped[int]
+    tags: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
+    sort_key: Mapped[str] = mapped_column(Text(collation="C"))
+    added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class File(Base):
+    """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people."""
+
+    __tablename__ = "files"
+    # A hash of the path: a B-tree row holds at most 2.7 kB, a path may have 4 kB.
+    __table_args__ = (Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),)
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    root_id: Mapped[int] = mapped_column(ForeignKey("roots.id"))
+    path: Mapped[bytes]
+    shown: Mapped[str]
+    size: Mapped[int]
+    mtime_ns: Mapped[int]
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    track_id: Mapped[str | None] = mapped_column(ForeignKey("tracks.id"), index=True)
+    gone_at: Mapped[dt.datetime | None]
+
+
+class Failure(Base):
+    """Why a file did not get through a stage; removed when it does."""
+
+    __tablename__ = "failures"
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True
+    )
+    stage: Mapped[str] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    code: Mapped[str]
+    message: Mapped[str]
+    attempts: Mapped[int] = mapped_column(server_default="1")
+    failed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class EmbeddedBatch(Base):
+    """A batch's .npy in one embedding space."""
+
+    __tablename__ = "embedded_batches"
+    space: Mapped[str] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True)
+    rows: Mapped[int]
+    sha256: Mapped[str]
+    embedded_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class Vector(Base):
+    """Which row of its batch's .npy is a track's vector."""
+
+    __tablename__ = "vectors"
+    space: Mapped[str] = mapped_column(primary_key=True)
+    track_id: Mapped[str] = mapped_column(ForeignKey("tracks.id"), primary_key=True)
+    batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
+    row: Mapped[int]
+
+
+class IndexVersion(Base):
+    """A built index. `version` is a hash of everything that went into it."""
+
+    __tablename__ = "index_versions"
+    version: Mapped[str] = mapped_column(primary_key=True)
+    space: Mapped[str]
+    model: Mapped[str]
+    kind: Mapped[str]
+    dimension: Mapped[int]
+    tracks: Mapped[int]
+    dagster_run_id: Mapped[str | None]
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class Publication(Base):
+    """The history of what was served; the newest row is what is served now."""
+
+    __tablename__ = "publications"
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    version: Mapped[str] = mapped_column(ForeignKey("index_versions.version"))
+    published_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

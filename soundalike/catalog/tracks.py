@@ -1,0 +1,126 @@
+"""Reading tracks, for the API and the command line: statements that any session can execute."""
+
+import base64
+import binascii
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
+from sqlalchemy.engine import Row
+
+from soundalike.catalog.tables import File, Track
+
+
+@dataclass(frozen=True)
+class TrackView:
+    """A track as people see it. `path` is relative to its music root, None once it has no file."""
+
+    id: str
+    title: str
+    artist: str | None
+    album: str | None
+    genre: str | None
+    year: int | None
+    duration: float | None
+    path: str | None
+    tags: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page ended: the last track's place in the order."""
+
+    sort_key: str
+    track_id: str
+
+    def encode(self) -> str:
+        """An opaque, URL-safe text."""
+        return base64.urlsafe_b64encode(
+            json.dumps([self.sort_key, self.track_id]).encode()
+        ).decode()
+
+    @classmethod
+    def decode(cls, cursor: str) -> "Cursor":
+        """Raises ValueError for anything `encode` did not make."""
+        try:
+            sort_key, track_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        except (binascii.Error, ValueError, TypeError) as error:
+            raise ValueError("not a cursor of this API") from error
+        if not (isinstance(sort_key, str) and isinstance(track_id, str)) or "\0" in cursor:
+            raise ValueError("not a cursor of this API")
+        return cls(sort_key, track_id)
+
+
+def sort_key(title: str, artist: str | None, album: str | None) -> str:
+    """What tracks are listed by: artist, album, title, whatever their case."""
+    return "\x1f".join((artist or "", album or "", title)).casefold()[:300]
+
+
+_PATH = (
+    select(File.shown)
+    .where(File.track_id == Track.id, File.gone_at.is_(None))
+    .order_by(File.id)
+    .limit(1)
+    .correlate(Track)
+    .scalar_subquery()
+)
+_VIEW = (
+    Track.id,
+    Track.title,
+    Track.artist,
+    Track.album,
+    Track.genre,
+    Track.year,
+    Track.duration,
+    _PATH.label("path"),
+    Track.tags,
+)
+
+
+def view(row: Row[Any]) -> TrackView:
+    """A row of `by_ids` or `page` as a TrackView."""
+    return TrackView(*row[: len(_VIEW)])
+
+
+def by_ids(track_ids: list[str]) -> Select[Any]:
+    """The tracks with these ids, in no order."""
+    return select(*_VIEW).where(Track.id.in_(track_ids))
+
+
+def page(query: str, limit: int, after: Cursor | None) -> Select[Any]:
+    """Up to `limit` tracks of the library whose words match, after the cursor, in sort order.
+
+    The row ends with the track's sort key, for the next cursor.
+    """
+    statement = select(*_VIEW, Track.sort_key).where(_matches(query))
+    if after is not None:
+        place = tuple_(Track.sort_key, Track.id)
+        statement = statement.where(place > tuple_(after.sort_key, after.track_id))
+    return statement.order_by(Track.sort_key, Track.id).limit(limit)
+
+
+def count(query: str) -> Select[int]:
+    """How many tracks match, over all pages."""
+    return select(func.count()).select_from(Track).where(_matches(query))
+
+
+def _matches(query: str) -> ColumnElement[bool]:
+    """In the library now, and each word somewhere in title, artist, album or path."""
+    present = File.track_id == Track.id, File.gone_at.is_(None)
+    words = [_contains(word) for word in query.split()]
+    return and_(select(File.id).where(*present).exists(), *words)
+
+
+def _contains(word: str) -> ColumnElement[bool]:
+    facts = (Track.title, Track.artist, Track.album)
+    in_path = (
+        select(File.id)
+        .where(
+            File.track_id == Track.id,
+            File.gone_at.is_(None),
+            File.shown.icontains(word, autoescape=True),
+        )
+        .exists()
+    )
+    return or_(*(fact.icontains(word, autoescape=True) for fact in facts), in_path)

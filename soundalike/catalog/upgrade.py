@@ -1,0 +1,30 @@
+"""Bring a database to the current schema: Alembic for the catalog, an empty schema for Dagster."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import Connection, create_engine, text
+
+from soundalike.catalog.engine import DAGSTER_SCHEMA
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+UPGRADE_LOCK = 5_011_850_002
+
+
+def alembic_config(connection: Connection) -> Config:
+    """Alembic on our migrations and this connection, without an ini file."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(database_url: str) -> None:
+    """Apply what is missing, one process at a time. Does nothing on a current database."""
+    engine = create_engine(database_url)
+    with engine.begin() as connection:
+        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
+        connection.execute(text(f"create schema if not exists {DAGSTER_SCHEMA}"))
+        command.upgrade(alembic_config(connection), "head")
+    engine.dispose()

@@ -1,0 +1,35 @@
+"""Where each artifact lives below the data root. Names only; nothing here reads or writes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class ArtifactStore:
+    """The data root's layout.
+
+    Every name is derived from a content hash, a batch key, a space key or an index version;
+    no name ever comes from a file of the music collection or from a client.
+    """
+
+    root: Path
+
+    def audio(self, track_id: str) -> Path:
+        """The track's canonical audio: 44 100 Hz mono FLAC."""
+        return self.root / "audio" / "44100" / track_id[:2] / f"{track_id}.flac"
+
+    def batch_manifest(self, batch: str) -> Path:
+        """What raw_audio found in a batch: one row per file."""
+        return self.root / "batches" / f"{batch}.parquet"
+
+    def vectors(self, space: str, batch: str) -> Path:
+        """float32 [n_tracks, dim], L2-normalised."""
+        return self.root / "embeddings" / space / f"{batch}.npy"
+
+    def sidecar(self, space: str, batch: str) -> Path:
+        """One row per row of `vectors`: track id and tags."""
+        return self.root / "embeddings" / space / f"{batch}.parquet"
+
+    def index(self, version: str) -> Path:
+        """Folder of index.faiss, tracks.parquet and manifest.json."""
+        return self.root / "indexes" / version

@@ -55,7 +55,9 @@ class Settings(BaseSettings):
     @classmethod
     def _split_folders(cls, value: object) -> object:
         """Several folders in one variable, separated as in PATH (`:`)."""
-        return [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+        return (
+            [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
+        )
 
     @field_validator("music")
     @classmethod

@@ -65,11 +65,11 @@ def _mono(frame: AudioFrame) -> NDArray[np.float32]:
     samples = frame.to_ndarray()
     if not frame.format.is_planar:
         samples = samples.reshape(-1, frame.layout.nb_channels).T
+    scaled: NDArray[np.float32] = samples.astype(np.float32)
     if samples.dtype == np.uint8:
-        scaled = (samples.astype(np.float32) - 128) / 128
+        scaled /= 128
+        scaled -= 1
     elif np.issubdtype(samples.dtype, np.integer):
-        scaled = samples.astype(np.float32) * np.float32(2.0 ** (1 - 8 * samples.dtype.itemsize))
-    else:
-        scaled = samples.astype(np.float32)
+        scaled *= 2.0 ** (1 - 8 * samples.dtype.itemsize)
     mono: NDArray[np.float32] = scaled.mean(axis=0, dtype=np.float32)
     return np.nan_to_num(mono, copy=False, posinf=1.0, neginf=-1.0)

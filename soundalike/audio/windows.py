@@ -8,6 +8,7 @@ import soxr
 from numpy.typing import NDArray
 
 from soundalike.audio.resample import CANONICAL_RATE
+from soundalike.embedders.base import WindowPlan
 from soundalike.errors import AudioError
 
 # Window starts lie on this grid (10 ms), a whole number of samples at 16, 24 and 44.1 kHz alike:
@@ -30,26 +31,25 @@ def spread(total: int, window: int, most: int) -> list[int]:
     return [room * step // (count - 1) // GRID * GRID for step in range(count)]
 
 
-def read_windows(
-    flac: Path, sample_rate: int, samples: int, most: int, shortest_seconds: float
-) -> NDArray[np.float32]:
-    """Audible windows of a canonical FLAC: float32 [n, samples] at `sample_rate` (Hz).
+def read_windows(flac: Path, plan: WindowPlan) -> NDArray[np.float32]:
+    """Audible windows of a canonical FLAC: float32 [n, plan.samples] at `plan.sample_rate`.
 
     A track shorter than a window is one shorter window. Only the windows are read, so memory does
     not grow with the track. Raises AudioError: too_short, silent.
     """
     with soundfile.SoundFile(flac) as file:
         seconds = file.frames / CANONICAL_RATE
-        if seconds < shortest_seconds:
+        if seconds < plan.shortest_seconds:
             raise AudioError(
-                "too_short", f"{seconds:.1f} s long; at least {shortest_seconds:.1f} s are needed"
+                "too_short",
+                f"{seconds:.1f} s long; at least {plan.shortest_seconds:.1f} s are needed",
             )
-        available = int(seconds * sample_rate)
-        length = min(samples, available)
-        window = -(-length * CANONICAL_RATE // sample_rate)
+        available = int(seconds * plan.sample_rate)
+        length = min(plan.samples, available)
+        window = -(-length * CANONICAL_RATE // plan.sample_rate)
         windows = [
-            _read(file, start, window, sample_rate, length)
-            for start in spread(file.frames, window, most)
+            _read(file, start, window, plan.sample_rate, length)
+            for start in spread(file.frames, window, plan.most)
         ]
     audible = [window for window in windows if np.abs(window).max() > SILENCE]
     if not audible:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import delete, exists, func, select, update
+from sqlalchemy import and_, delete, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -22,6 +22,14 @@ class BatchFile:
     source: Path
     shown: str
     track_id: str | None
+
+
+@dataclass(frozen=True)
+class PendingBatch:
+    """A batch to run, and since when: asking twice for the same `since` is asking once."""
+
+    key: str
+    since: str
 
 
 @dataclass(frozen=True)
@@ -55,26 +63,47 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
     )
 
 
-def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """One file for each track first met in this batch that still has one, by track id."""
+def track_files_of(session: Session, batch_id: int, passed: str | None = None) -> list[BatchFile]:
+    """One file for each track first met in this batch that still has one, by track id.
+
+    With `passed`, only files that did not fail at that stage.
+    """
+    failed = exists().where(Failure.file_id == File.id, Failure.stage == passed)
     return _batch_files(
         session.execute(
             select(*_FILE)
             .distinct(File.track_id)
             .join(Root)
             .join(Track, Track.id == File.track_id)
-            .where(Track.batch_id == batch_id, File.gone_at.is_(None))
+            .where(Track.batch_id == batch_id, File.gone_at.is_(None), ~failed)
             .order_by(File.track_id, File.id)
         )
     )
 
 
-def pending_batches(session: Session, space: str) -> list[str]:
-    """Keys of sealed batches without embeddings in `space`, oldest first."""
-    done = exists().where(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
-    return [
-        batch_key(id_) for id_ in session.scalars(select(Batch.id).where(~done).order_by(Batch.id))
-    ]
+def pending_batches(session: Session, space: str) -> list[PendingBatch]:
+    """Batches with work left in `space`, oldest first.
+
+    Those never embedded, and those with a track that has a file but neither vector nor failure:
+    a recording that was broken or gone when its batch ran, and came back in another file.
+    """
+    embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
+    vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
+    failure = exists().where(Failure.file_id == File.id)
+    left = exists().where(
+        Track.batch_id == Batch.id,
+        File.track_id == Track.id,
+        File.gone_at.is_(None),
+        ~vector,
+        ~failure,
+    )
+    rows = session.execute(
+        select(Batch.id, EmbeddedBatch.embedded_at)
+        .outerjoin(EmbeddedBatch, embedded)
+        .where(or_(EmbeddedBatch.batch_id.is_(None), left))
+        .order_by(Batch.id)
+    )
+    return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
 
 
 def record_tracks(session: Session, tracks: Sequence[Mapping[str, Any]]) -> None:

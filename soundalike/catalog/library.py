@@ -3,8 +3,10 @@
 A file that needs work is given to a new batch. Nothing here touches the music itself.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, insert, literal, select, update
 from sqlalchemy.orm import Session
@@ -24,6 +26,11 @@ def batch_number(key: str) -> int:
     return int(key.removeprefix(BATCH_PREFIX))
 
 
+def shown(path: bytes | str | Path) -> str:
+    r"""A path for people: what is not UTF-8 is escaped (`caf\xe9.mp3`)."""
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
 @dataclass(frozen=True)
 class FoundFile:
     """A music file as a listing sees it; `path` is relative to its root, exact."""
@@ -34,8 +41,8 @@ class FoundFile:
 
     @property
     def shown(self) -> str:
-        """The path for people: bytes that are not UTF-8 escaped."""
-        return self.path.decode("utf-8", "backslashreplace")
+        """The path for people."""
+        return shown(self.path)
 
 
 @dataclass(frozen=True)

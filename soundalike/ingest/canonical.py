@@ -1,0 +1,54 @@
+"""Stage `resampled_audio`: the canonical 44.1 kHz mono FLAC of every track a batch brought."""
+
+from functools import partial
+
+import soundfile
+
+from soundalike.audio.resample import CANONICAL_RATE, write_canonical
+from soundalike.catalog import batches
+from soundalike.catalog.batches import BatchFile
+from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.library import batch_number
+from soundalike.ingest.stage import StageReport, attempt_all
+from soundalike.monitoring import Monitor
+from soundalike.progress import Progress
+from soundalike.storage.layout import ArtifactStore
+
+STAGE = "resampled_audio"
+
+
+def resample_batch(
+    sessions: Sessions, store: ArtifactStore, batch: str, progress: Progress
+) -> StageReport:
+    """Write each track's FLAC where it is not there yet; record lengths and failures."""
+    batch_id = batch_number(batch)
+    with Monitor() as monitor, batch_lock(sessions, batch_id):
+        with sessions() as session:
+            files = batches.track_files_of(session, batch_id)
+        work = partial(_canonical_seconds, store)
+        outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
+        failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        results = {str(o.file.track_id): o.result for o in outcomes if o.result}
+        with sessions.begin() as session:
+            batches.record_durations(
+                session, {track: seconds for track, (seconds, _) in results.items()}
+            )
+            batches.record_failures(session, batch_id, STAGE, failures)
+    return StageReport(
+        stage=STAGE,
+        done=len(results),
+        reused=sum(reused for _, reused in results.values()),
+        failures=failures,
+        audio_seconds=sum(seconds for seconds, reused in results.values() if not reused),
+        usage=monitor.usage(),
+        notes={},
+    )
+
+
+def _canonical_seconds(store: ArtifactStore, file: BatchFile) -> tuple[float, bool]:
+    """The track's length, and whether its FLAC was there already."""
+    track_id = str(file.track_id)
+    target = store.audio(track_id)
+    if target.exists():
+        return soundfile.info(target).frames / CANONICAL_RATE, True
+    return write_canonical(file.source, track_id, target), False

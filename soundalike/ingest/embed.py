@@ -1,0 +1,78 @@
+"""Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+
+from soundalike.audio.windows import read_windows
+from soundalike.catalog import batches
+from soundalike.catalog.batches import BatchFile
+from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.library import batch_number
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
+from soundalike.errors import AudioError
+from soundalike.ingest import canonical
+from soundalike.ingest.stage import Outcome, StageReport, attempt
+from soundalike.monitoring import Monitor
+from soundalike.progress import Progress
+from soundalike.storage.atomic import sha256_of
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.batch_files import load_batch, save_batch
+
+STAGE = "embeddings"
+
+Heard = tuple[Embedding, float]
+
+
+def embed_batch(
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    load_embedder: Callable[[], Embedder],
+    batch: str,
+    progress: Progress,
+) -> StageReport:
+    """Embed what the batch's files do not hold yet; the model is loaded only if there is such.
+
+    Rows are in track-id order, so the same tracks give the same bytes.
+    """
+    batch_id = batch_number(batch)
+    with Monitor() as monitor, batch_lock(sessions, batch_id):
+        with sessions() as session:
+            files = batches.track_files_of(session, batch_id, passed=canonical.STAGE)
+        known = load_batch(store, space, batch)
+        missing = [file for file in files if file.track_id not in known]
+        outcomes: list[Outcome[Heard]] = []
+        device = "none needed"
+        if missing:
+            embedder = load_embedder()
+            device = embedder.device
+            heard = (attempt(partial(_embed, store, embedder), file) for file in missing)
+            outcomes = list(progress.track(heard, STAGE, len(missing)))
+        new = {str(o.file.track_id): o.result for o in outcomes if o.result}
+        embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
+        embeddings = dict(sorted(embeddings.items()))
+        failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        path = save_batch(store, space, batch, embeddings)
+        tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
+        with sessions.begin() as session:
+            batches.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
+            batches.record_failures(session, batch_id, STAGE, failures)
+    return StageReport(
+        stage=STAGE,
+        done=len(embeddings),
+        reused=len(known),
+        failures=failures,
+        audio_seconds=sum(seconds for _, seconds in new.values()),
+        usage=monitor.usage(),
+        notes={"space": space.key, "dimension": space.dimension, "device": device},
+    )
+
+
+def _embed(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Heard:
+    """The track's embedding, and how many seconds of it the model heard."""
+    flac = store.audio(str(file.track_id))
+    if not flac.exists():
+        raise AudioError("not_resampled", "its 44.1 kHz audio is missing; rerun resampled_audio")
+    windows = read_windows(flac, embedder.windows)
+    return embedder.embed(windows), windows.size / embedder.windows.sample_rate

@@ -1,0 +1,100 @@
+"""Stage `raw_audio`: read every file of a batch once; identity, stream facts, tags, manifest."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from soundalike.audio.identity import Identified, identify
+from soundalike.audio.tags import FileTags, clean, read_tags
+from soundalike.catalog import batches
+from soundalike.catalog.batches import BatchFile
+from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.library import batch_number
+from soundalike.catalog.tracks import sort_key
+from soundalike.ingest.stage import Outcome, StageReport, attempt_all
+from soundalike.monitoring import Monitor
+from soundalike.progress import Progress
+from soundalike.storage.atomic import atomic_file
+from soundalike.storage.layout import ArtifactStore
+
+STAGE = "raw_audio"
+
+Read = tuple[Identified, FileTags]
+
+
+def identify_batch(
+    sessions: Sessions, store: ArtifactStore, batch: str, progress: Progress
+) -> StageReport:
+    """Identify the batch's files, write its manifest, and record tracks and failures."""
+    batch_id = batch_number(batch)
+    with Monitor() as monitor, batch_lock(sessions, batch_id):
+        with sessions() as session:
+            files = batches.files_of(session, batch_id)
+        outcomes = list(progress.track(attempt_all(_read, files), STAGE, len(files)))
+        _write_manifest(store, batch, outcomes)
+        failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        tracks = {
+            read[0].track_id: _track(batch_id, o.file, *read)
+            for o in outcomes
+            if (read := o.result)
+        }
+        with sessions.begin() as session:
+            batches.record_tracks(session, list(tracks.values()))
+            batches.assign_tracks(
+                session, {o.file.id: o.result[0].track_id if o.result else None for o in outcomes}
+            )
+            batches.record_failures(session, batch_id, STAGE, failures)
+    return StageReport(
+        stage=STAGE,
+        done=len(files) - len(failures),
+        reused=0,
+        failures=failures,
+        audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
+        usage=monitor.usage(),
+        notes={"files": len(files), "recordings": len(tracks)},
+    )
+
+
+def _read(file: BatchFile) -> Read:
+    return identify(file.source), read_tags(file.source)
+
+
+def _track(batch_id: int, file: BatchFile, found: Identified, tags: FileTags) -> dict[str, Any]:
+    """A row for the catalog. A file without a title is called by its name, as players do."""
+    title = tags.title or clean(PurePosixPath(file.shown).stem) or found.track_id
+    return {
+        "id": found.track_id,
+        "batch_id": batch_id,
+        "title": title,
+        "artist": tags.artist,
+        "album": tags.album,
+        "genre": tags.genre,
+        "year": tags.year,
+        "duration": found.facts.duration,
+        "codec": found.facts.codec,
+        "sample_rate": found.facts.sample_rate,
+        "channels": found.facts.channels,
+        "sort_key": sort_key(title, tags.artist, tags.album),
+    }
+
+
+def _write_manifest(store: ArtifactStore, batch: str, outcomes: list[Outcome[Read]]) -> None:
+    """One row per file, in path order; the same files give the same bytes."""
+    read = [outcome.result for outcome in outcomes]
+    table = pa.table(
+        {
+            "file_id": pa.array([o.file.id for o in outcomes], pa.int64()),
+            "path": pa.array([o.file.shown for o in outcomes], pa.string()),
+            "track_id": pa.array([r and r[0].track_id for r in read], pa.string()),
+            "container": pa.array([r and r[0].facts.container for r in read], pa.string()),
+            "codec": pa.array([r and r[0].facts.codec for r in read], pa.string()),
+            "sample_rate": pa.array([r and r[0].facts.sample_rate for r in read], pa.int64()),
+            "channels": pa.array([r and r[0].facts.channels for r in read], pa.int64()),
+            "duration": pa.array([r and r[0].facts.duration for r in read], pa.float64()),
+            "failure": pa.array([o.failure and o.failure.code for o in outcomes], pa.string()),
+        }
+    )
+    with atomic_file(store.batch_manifest(batch)) as temporary:
+        pq.write_table(table, temporary)

@@ -1,0 +1,189 @@
+"""Stages `faiss_index` and `published_index`: a checked candidate becomes the served index."""
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.catalog import indexes
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.indexes import Contents
+from soundalike.catalog.tables import IndexVersion
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.errors import ArtifactError
+from soundalike.monitoring import Monitor, Usage
+from soundalike.storage.atomic import atomic_folder, sha256_of
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors import artifact
+from soundalike.vectors.artifact import Check, IndexManifest
+from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
+
+KIND: Literal["flat"] = "flat"
+SAMPLED_TRACKS = 100
+
+
+@dataclass(frozen=True)
+class BuildReport:
+    """The candidate, and what building it cost. `reused`: it had been built before."""
+
+    manifest: IndexManifest
+    folder: Path
+    reused: bool
+    usage: Usage
+
+
+def expected_version(sessions: Sessions, space: EmbeddingSpace) -> str | None:
+    """The version an index of the library as it is now would have; None with nothing to index."""
+    with sessions() as session:
+        now = indexes.contents(session, space.key)
+    return _version(space, now) if now.tracks else None
+
+
+def _version(space: EmbeddingSpace, now: Contents) -> str:
+    return artifact.version_of(space, KIND, now.batches, now.tracks)
+
+
+def build_index(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, run_id: str | None
+) -> BuildReport:
+    """Build the version that the library calls for now, unless it is there and whole.
+
+    Raises ArtifactError if there is nothing to index or a batch's .npy is not what was recorded.
+    """
+    with Monitor() as monitor:
+        with sessions() as session:
+            now = indexes.contents(session, space.key)
+        if not now.tracks:
+            raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
+        version = _version(space, now)
+        folder = store.index(version)
+        reused = folder.exists()
+        if not reused:
+            with atomic_folder(folder) as temporary:
+                _write(temporary, store, space, now, version, run_id)
+        manifest = artifact.read_manifest(folder)
+        artifact.verify_files(folder, manifest)
+        with sessions.begin() as session:
+            indexes.record_version(session, _row(manifest))
+    return BuildReport(manifest, folder, reused, monitor.usage())
+
+
+def _write(
+    folder: Path,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    now: Contents,
+    version: str,
+    run_id: str | None,
+) -> None:
+    """Fill the folder: vectors, track ids, then the manifest with what was checked on them."""
+    from soundalike.vectors import flat  # noqa: PLC0415 - loads faiss
+
+    for batch, sha256 in now.batches.items():
+        if sha256_of(store.vectors(space.key, batch)) != sha256:
+            raise ArtifactError(f"embeddings[{batch}] changed on disk; materialise it again")
+    flat.write(folder / artifact.INDEX, _gather(store, space, now))
+    artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
+    manifest = IndexManifest(
+        version=version,
+        space=space.key,
+        space_fingerprint=space.fingerprint,
+        model=space.model,
+        parameters=dict(space.parameters),
+        kind=KIND,
+        dimension=space.dimension,
+        tracks=len(now.tracks),
+        batches=now.batches,
+        files={name: sha256_of(folder / name) for name in (artifact.INDEX, artifact.TRACKS)},
+        checks=[],
+        dagster_run_id=run_id,
+        created_at=dt.datetime.now(dt.UTC),
+    )
+    artifact.write_manifest(folder, manifest)
+    checks = _check(folder, store)
+    artifact.write_manifest(folder, manifest.model_copy(update={"checks": checks}))
+
+
+def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:
+    """float32 [n_tracks, dim] in track order, out of every batch's memory-mapped .npy."""
+    matrix = np.empty((len(now.tracks), space.dimension), np.float32)
+    places = np.array([row for _, _, row in now.tracks])
+    owners = np.array([batch for _, batch, _ in now.tracks])
+    for batch in now.batches:
+        mine = owners == batch
+        matrix[mine] = load_vectors(store, space.key, batch)[places[mine]]
+    return matrix
+
+
+def check_candidate(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace
+) -> tuple[str, list[Check]]:
+    """Check the index built last as it stands on disk; returns its version and what was found."""
+    with sessions() as session:
+        version = indexes.latest_built(session, space.key)
+    if version is None:
+        raise ArtifactError("no index was built yet; materialise faiss_index")
+    return version, _check(store.index(version), store)
+
+
+def _check(folder: Path, store: ArtifactStore) -> list[Check]:
+    """Hold the artifact against the batches its manifest names, whatever landed since."""
+    from soundalike.vectors.checks import check_index  # noqa: PLC0415 - loads faiss
+    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415
+
+    index = OpenIndex.open(folder)
+    space = index.manifest.space
+    sidecars = {batch: read_sidecar(store, space, batch) for batch in index.manifest.batches}
+    return check_index(
+        index,
+        fingerprints={sidecar.fingerprint for sidecar in sidecars.values()},
+        sample=_sample(index.track_ids, store, space, sidecars),
+    )
+
+
+def _sample(
+    track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
+) -> dict[str, NDArray[np.float32] | None]:
+    """Evenly chosen tracks and their vectors as the batches have them; None where none has it."""
+    places = {
+        track: (batch, row)
+        for batch, sidecar in sidecars.items()
+        for row, track in enumerate(sidecar.track_ids)
+    }
+    sample: dict[str, NDArray[np.float32] | None] = {}
+    for track in track_ids[:: max(1, len(track_ids) // SAMPLED_TRACKS)]:
+        place = places.get(track)
+        sample[track] = np.array(load_vectors(store, space, place[0])[place[1]]) if place else None
+    return sample
+
+
+def publish(sessions: Sessions, store: ArtifactStore, version: str) -> IndexManifest:
+    """Make a built version the served one. An older one is the rollback.
+
+    Raises ArtifactError if it was never built, is damaged, or did not pass its checks.
+    """
+    manifest = artifact.read_manifest(store.index(version))
+    artifact.verify_files(store.index(version), manifest)
+    if manifest.failed_checks:
+        named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
+        raise ArtifactError(f"index {version} is not published, it failed its checks ({named})")
+    with sessions.begin() as session:
+        indexes.publish(session, version)
+    return manifest
+
+
+def _row(manifest: IndexManifest) -> IndexVersion:
+    return IndexVersion(
+        version=manifest.version,
+        space=manifest.space,
+        model=manifest.model,
+        kind=manifest.kind,
+        dimension=manifest.dimension,
+        tracks=manifest.tracks,
+        dagster_run_id=manifest.dagster_run_id,
+        created_at=manifest.created_at,
+    )

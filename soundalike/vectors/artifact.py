@@ -1,0 +1,96 @@
+"""The index artifact: index.faiss, tracks.parquet and manifest.json, immutable under a version."""
+
+import datetime as dt
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.errors import ArtifactError
+from soundalike.storage.atomic import sha256_of
+
+INDEX, TRACKS, MANIFEST = "index.faiss", "tracks.parquet", "manifest.json"
+
+
+class Check(BaseModel):
+    """One thing that was checked, and what was found."""
+
+    model_config = ConfigDict(frozen=True)
+    name: str
+    passed: bool
+    detail: str
+
+
+class IndexManifest(BaseModel):
+    """Everything that says what an index is and where it came from."""
+
+    model_config = ConfigDict(frozen=True)
+    version: str
+    space: str
+    space_fingerprint: str
+    model: str
+    parameters: dict[str, str | int | float]
+    kind: Literal["flat"]
+    dimension: int
+    tracks: int
+    batches: dict[str, str]
+    files: dict[str, str]
+    checks: list[Check]
+    dagster_run_id: str | None
+    created_at: dt.datetime
+
+    @property
+    def failed_checks(self) -> list[Check]:
+        """The checks it did not pass."""
+        return [check for check in self.checks if not check.passed]
+
+
+def version_of(space: EmbeddingSpace, kind: str, batches: object, tracks: object) -> str:
+    """12 hex digits over everything that goes into an index: the same in, the same version."""
+    text = json.dumps([space.fingerprint, kind, batches, tracks], separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def write_tracks(folder: Path, track_ids: list[str]) -> None:
+    """Which track each row of the index is."""
+    pq.write_table(pa.table({"track_id": pa.array(track_ids, pa.string())}), folder / TRACKS)
+
+
+def read_tracks(folder: Path) -> list[str]:
+    """Track ids in row order."""
+    ids: list[str] = pq.read_table(folder / TRACKS).column("track_id").to_pylist()
+    return ids
+
+
+def write_manifest(folder: Path, manifest: IndexManifest) -> None:
+    """Into a folder that is not visible yet."""
+    (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def read_manifest(folder: Path) -> IndexManifest:
+    """Raises ArtifactError if it is missing or is no manifest."""
+    path = folder / MANIFEST
+    try:
+        return IndexManifest.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is missing; materialise faiss_index again") from error
+    except ValidationError as error:
+        raise ArtifactError(f"{path} is not an index manifest: {error}") from error
+
+
+def verify_files(folder: Path, manifest: IndexManifest) -> None:
+    """Raises ArtifactError if a file's bytes are not those the manifest was written for.
+
+    Reading them all also warms the page cache, which a memory-mapped index needs.
+    """
+    for name in (INDEX, TRACKS):
+        path = folder / name
+        if not path.exists():
+            raise ArtifactError(f"{path} is missing; materialise faiss_index again")
+        if sha256_of(path) != manifest.files.get(name):
+            raise ArtifactError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")

@@ -1,0 +1,107 @@
+"""A batch's embeddings on disk: float32 [n, dim] as .npy, and a sidecar with a row for each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
+from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.storage.atomic import atomic_file
+from soundalike.storage.layout import ArtifactStore
+
+MATRIX = 2  # dimensions of an array with a row per track
+FINGERPRINT = b"soundalike.space.fingerprint"
+TAGS = pa.list_(pa.struct([("word", pa.string()), ("weight", pa.float64())]))
+
+
+def save_batch(
+    store: ArtifactStore, space: EmbeddingSpace, batch: str, embeddings: Mapping[str, Embedding]
+) -> Path:
+    """Write the batch's sidecar, then its .npy, in the mapping's order; returns the .npy's path.
+
+    The same embeddings give the same bytes. The sidecar names the space.
+    """
+    table = pa.table(
+        {
+            "track_id": pa.array(list(embeddings), pa.string()),
+            "tags": pa.array([_rows(e.tags) for e in embeddings.values()], TAGS),
+        }
+    ).replace_schema_metadata({FINGERPRINT: space.fingerprint.encode()})
+    with atomic_file(store.sidecar(space.key, batch)) as temporary:
+        pq.write_table(table, temporary)
+    matrix = np.empty((len(embeddings), space.dimension), np.float32)
+    for row, embedding in enumerate(embeddings.values()):
+        matrix[row] = embedding.vector
+    path = store.vectors(space.key, batch)
+    with atomic_file(path) as temporary, temporary.open("wb") as file:
+        np.save(file, matrix, allow_pickle=False)
+    return path
+
+
+def _rows(tags: tuple[Tag, ...]) -> list[dict[str, str | float]]:
+    return [{"word": tag.word, "weight": tag.weight} for tag in tags]
+
+
+def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.float32]:
+    """The batch's float32 [n, dim], by memory map.
+
+    Raises ArtifactError if it is missing or is no such array.
+    """
+    path = store.vectors(space, batch)
+    try:
+        matrix: NDArray[np.float32] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
+    except (ValueError, OSError, EOFError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}") from error
+    if matrix.ndim != MATRIX or matrix.dtype != np.float32:
+        raise ArtifactError(f"{path} holds {matrix.dtype} {matrix.shape}, not float32 [n, dim]")
+    return matrix
+
+
+@dataclass(frozen=True)
+class Sidecar:
+    """What stands beside a .npy: its space, and for each row the track and its tags."""
+
+    fingerprint: str
+    track_ids: list[str]
+    tags: list[tuple[Tag, ...]]
+
+
+def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
+    """Raises ArtifactError if it is missing or damaged."""
+    path = store.sidecar(space, batch)
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError as error:
+        raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
+    except (pa.ArrowInvalid, OSError) as error:
+        raise ArtifactError(f"{path} is damaged: {error}") from error
+    return Sidecar(
+        fingerprint=(table.schema.metadata or {}).get(FINGERPRINT, b"none").decode(),
+        track_ids=table.column("track_id").to_pylist(),
+        tags=[tuple(Tag(**tag) for tag in tags) for tags in table.column("tags").to_pylist()],
+    )
+
+
+def load_batch(store: ArtifactStore, space: EmbeddingSpace, batch: str) -> dict[str, Embedding]:
+    """What `save_batch` wrote, by track; nothing if it never did.
+
+    Raises SpaceMismatch if the files are of another space or dimension, ArtifactError if damaged.
+    """
+    if not (store.vectors(space.key, batch).exists() and store.sidecar(space.key, batch).exists()):
+        return {}
+    sidecar, matrix = read_sidecar(store, space.key, batch), load_vectors(store, space.key, batch)
+    found = sidecar.fingerprint, matrix.shape[1]
+    if found != (space.fingerprint, space.dimension):
+        raise SpaceMismatch(
+            f"embeddings[{batch}] are of space {found[0]} with {found[1]} dimensions, "
+            f"not of {space.id} ({space.fingerprint}) with {space.dimension}"
+        )
+    rows = zip(sidecar.track_ids, matrix, sidecar.tags, strict=True)
+    return {track: Embedding(np.array(vector), tags) for track, vector, tags in rows}

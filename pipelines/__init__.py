@@ -1,0 +1,1 @@
+"""Dagster: what runs, on which partition, when. No audio or vector maths."""

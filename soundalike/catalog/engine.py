@@ -71,6 +71,17 @@ def ingest_lock(sessions: Sessions) -> Iterator[None]:
             connection.execute(text("select pg_advisory_unlock(:key)"), {"key": INGEST_LOCK})
 
 
+def ingest_running(sessions: Sessions) -> bool:
+    """Whether some process holds `ingest_lock`, without disturbing it."""
+    held = text(
+        "select exists (select from pg_locks where locktype = 'advisory' and granted "
+        "and database = (select oid from pg_database where datname = current_database()) "
+        "and (classid::bigint << 32) + objid::bigint = :key and objsubid = 1)"
+    )
+    with sessions() as session:
+        return bool(session.execute(held, {"key": INGEST_LOCK}).scalar_one())
+
+
 @contextmanager
 def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
     """Hold a batch, so that two runs that were given the same one do its work one after another."""

@@ -1,10 +1,11 @@
 """Index versions: what belongs in the next one, which were built, and which one is served."""
 
-import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Select, exists, insert, select, text
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Select, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
@@ -25,10 +26,10 @@ class Contents:
 
 @dataclass(frozen=True)
 class Published:
-    """The served index and when it became so."""
+    """The served index, and the publication that made it so."""
 
-    version: IndexVersion
-    published_at: dt.datetime
+    index: IndexVersion
+    publication: Publication
 
 
 def contents(session: Session, space: str) -> Contents:
@@ -51,49 +52,40 @@ def contents(session: Session, space: str) -> Contents:
     return Contents(space, {key: value for key, value in batches.items() if key in used}, tracks)
 
 
-def record_version(session: Session, version: IndexVersion) -> None:
-    """Register a built index; building the same again changes nothing."""
-    row = {
-        column.name: value
-        for column in IndexVersion.__table__.columns
-        if (value := getattr(version, column.name)) is not None
-    }
-    session.execute(upsert(IndexVersion).values(row).on_conflict_do_nothing())
+def record_version(session: Session, built: Mapping[str, Any]) -> None:
+    """Register a built index. One built before is the latest again and else unchanged."""
+    session.execute(
+        insert(IndexVersion)
+        .values(**built)
+        .on_conflict_do_update(
+            index_elements=[IndexVersion.version], set_={"built_at": func.clock_timestamp()}
+        )
+    )
 
 
 def latest_built(session: Session, space: str) -> str | None:
     """The version of `space` built last, or None."""
-    newest = IndexVersion.created_at.desc()
+    newest = IndexVersion.built_at.desc()
     return session.scalars(
         select(IndexVersion.version).where(IndexVersion.space == space).order_by(newest).limit(1)
     ).one_or_none()
 
 
-def publish(session: Session, version: str) -> None:
+def publish(session: Session, version: str, by_hand: bool) -> None:
     """Make `version` the served one and tell every listener, with the transaction's commit.
 
     Raises ArtifactError if no such version was built.
     """
     if session.get(IndexVersion, version) is None:
-        raise ArtifactError(f"no index version {version!r} was ever built; see GET /v1/index")
-    session.execute(insert(Publication).values(version=version))
-    session.execute(
-        text("select pg_notify(:channel, :version)"),
-        {
-            "channel": PUBLISHED_CHANNEL,
-            "version": version,
-        },
-    )
+        raise ArtifactError(f"no index version {version!r} was ever built")
+    session.add(Publication(version=version, by_hand=by_hand))
+    session.execute(select(func.pg_notify(PUBLISHED_CHANNEL, version)))
 
 
-def published_statement() -> Select[IndexVersion, dt.datetime]:
-    """The served version and when it was published: one row, or none yet."""
-    return (
-        select(IndexVersion, Publication.published_at)
-        .join(Publication)
-        .order_by(Publication.id.desc())
-        .limit(1)
-    )
+def published_statement() -> Select[IndexVersion, Publication]:
+    """The served version and its publication: one row, or none yet."""
+    newest = Publication.id.desc()
+    return select(IndexVersion, Publication).join(Publication).order_by(newest).limit(1)
 
 
 def published(session: Session) -> Published | None:

@@ -131,7 +131,10 @@ class Vector(Base):
 
 
 class IndexVersion(Base):
-    """A built index. `version` is a hash of everything that went into it."""
+    """A built index. `version` is a hash of everything that went into it.
+
+    `created_at` is when it was first built, `built_at` when it was last called for.
+    """
 
     __tablename__ = "index_versions"
     version: Mapped[str] = mapped_column(primary_key=True)
@@ -142,12 +145,17 @@ class IndexVersion(Base):
     tracks: Mapped[int]
     dagster_run_id: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    built_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Publication(Base):
-    """The history of what was served; the newest row is what is served now."""
+    """The history of what was served; the newest row is what is served now.
+
+    `by_hand`: a person chose the version, so automation leaves it until a person says otherwise.
+    """
 
     __tablename__ = "publications"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("index_versions.version"))
+    by_hand: Mapped[bool]
     published_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

@@ -1,8 +1,10 @@
 """Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from functools import partial
+
+import numpy as np
 
 from soundalike.audio.windows import read_windows
 from soundalike.catalog import batches
@@ -10,14 +12,16 @@ from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
-from soundalike.errors import AudioError
+from soundalike.errors import ArtifactError, AudioError
 from soundalike.ingest import canonical
 from soundalike.ingest.stage import Outcome, StageReport, attempt
 from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.batch_files import load_batch, save_batch
+from soundalike.vectors.artifact import Check
+from soundalike.vectors.batch_files import load_batch, load_vectors, read_sidecar, save_batch
+from soundalike.vectors.checks import check_matrix
 
 STAGE = "embeddings"
 
@@ -53,6 +57,7 @@ def embed_batch(
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        _refuse_unsound(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
@@ -67,6 +72,28 @@ def embed_batch(
         usage=monitor.usage(),
         notes={"space": space.key, "dimension": space.dimension, "device": device},
     )
+
+
+def _refuse_unsound(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -> None:
+    """Nothing unsound is ever recorded; the asset check then looks at what came to be on disk."""
+    matrix = np.stack([e.vector for e in embeddings.values()]) if embeddings else None
+    if matrix is None:
+        return
+    wrong = [c for c in check_matrix(matrix, space.dimension, len(embeddings)) if not c.passed]
+    if wrong:
+        raise ArtifactError(f"{space.key} made unsound vectors: {wrong[0].name}, {wrong[0].detail}")
+
+
+def check_batch(store: ArtifactStore, space: EmbeddingSpace, batch: str) -> list[Check]:
+    """Check a batch's .npy as it stands on disk, against its sidecar and its space."""
+    sidecar = read_sidecar(store, space.key, batch)
+    matrix = load_vectors(store, space.key, batch)
+    one_space = Check(
+        name="one_space",
+        passed=sidecar.fingerprint == space.fingerprint,
+        detail=f"of space {sidecar.fingerprint}, configured is {space.fingerprint}",
+    )
+    return [one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
 
 
 def _embed(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Heard:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import Contents
-from soundalike.catalog.tables import IndexVersion
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.monitoring import Monitor, Usage
@@ -21,9 +20,13 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
 from soundalike.vectors.artifact import Check, IndexManifest
 from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.checks import check_index
 
 KIND: Literal["flat"] = "flat"
 SAMPLED_TRACKS = 100
+RECORDED = {
+    *("version", "space", "model", "kind", "dimension", "tracks", "dagster_run_id", "created_at")
+}
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def build_index(
         manifest = artifact.read_manifest(folder)
         artifact.verify_files(folder, manifest)
         with sessions.begin() as session:
-            indexes.record_version(session, _row(manifest))
+            indexes.record_version(session, manifest.model_dump(include=RECORDED))
     return BuildReport(manifest, folder, reused, monitor.usage())
 
 
@@ -132,8 +135,7 @@ def check_candidate(
 
 def _check(folder: Path, store: ArtifactStore) -> list[Check]:
     """Hold the artifact against the batches its manifest names, whatever landed since."""
-    from soundalike.vectors.checks import check_index  # noqa: PLC0415 - loads faiss
-    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415
+    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415 - loads faiss
 
     index = OpenIndex.open(folder)
     space = index.manifest.space
@@ -161,29 +163,23 @@ def _sample(
     return sample
 
 
-def publish(sessions: Sessions, store: ArtifactStore, version: str) -> IndexManifest:
-    """Make a built version the served one. An older one is the rollback.
+def publish(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, version: str | None
+) -> IndexManifest:
+    """Make `version` the served one, or else the one of `space` that was built last.
 
+    A version that a person names stays until a person says otherwise: that is the rollback.
     Raises ArtifactError if it was never built, is damaged, or did not pass its checks.
     """
-    manifest = artifact.read_manifest(store.index(version))
-    artifact.verify_files(store.index(version), manifest)
+    with sessions() as session:
+        chosen = version or indexes.latest_built(session, space.key)
+    if chosen is None:
+        raise ArtifactError("no index was built yet; materialise faiss_index")
+    manifest = artifact.read_manifest(store.index(chosen))
+    artifact.verify_files(store.index(chosen), manifest)
     if manifest.failed_checks:
         named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
-        raise ArtifactError(f"index {version} is not published, it failed its checks ({named})")
+        raise ArtifactError(f"index {chosen} is not published, it failed its checks ({named})")
     with sessions.begin() as session:
-        indexes.publish(session, version)
+        indexes.publish(session, chosen, by_hand=version is not None)
     return manifest
-
-
-def _row(manifest: IndexManifest) -> IndexVersion:
-    return IndexVersion(
-        version=manifest.version,
-        space=manifest.space,
-        model=manifest.model,
-        kind=manifest.kind,
-        dimension=manifest.dimension,
-        tracks=manifest.tracks,
-        dagster_run_id=manifest.dagster_run_id,
-        created_at=manifest.created_at,
-    )

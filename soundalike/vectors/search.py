@@ -61,6 +61,11 @@ class OpenIndex:
         """In row order."""
         return self._track_ids
 
+    def vectors(self) -> NDArray[np.float32]:
+        """All of them, float32 [n, dim], in row order: a copy."""
+        matrix: NDArray[np.float32] = self._index.reconstruct_n(0, len(self))
+        return matrix
+
     def vector(self, track_id: str) -> NDArray[np.float32]:
         """The track's float32 [dim], unit length. Raises KeyError for a track not in the index."""
         vector: NDArray[np.float32] = self._index.reconstruct(self._rows[track_id])

@@ -1,0 +1,28 @@
+"""A batch's embeddings: float32 .npy, one unit vector a track."""
+
+import dagster as dg
+
+from pipelines.assets.resampled_audio import resampled_audio
+from pipelines.metadata import stage_metadata
+from pipelines.partitions import batches
+from pipelines.resources import Model
+from soundalike.catalog.engine import Sessions
+from soundalike.ingest.embed import embed_batch
+from soundalike.progress import Progress
+from soundalike.storage.layout import ArtifactStore
+
+
+@dg.asset(
+    partitions_def=batches, deps=[resampled_audio], group_name="ingest", kinds={"pytorch", "numpy"}
+)
+def embeddings(
+    context: dg.AssetExecutionContext,
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult[None]:
+    """Hears each track with the configured model; what is embedded already is kept."""
+    batch = context.partition_key
+    report = embed_batch(sessions, store, model.space, model.load, batch, progress)
+    return dg.MaterializeResult(metadata=stage_metadata(report))

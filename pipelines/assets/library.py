@@ -1,0 +1,32 @@
+"""The music roots as the catalog knows them; materialising it is a scan."""
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines.metadata import scan_metadata
+from soundalike.catalog.engine import Sessions
+from soundalike.ingest.scan import register_roots, scan
+from soundalike.settings import load_settings
+
+
+class ScanConfig(dg.Config):
+    """What a person may decide for one scan."""
+
+    confirm_removals: bool = Field(
+        default=False,
+        description="Accept that files are gone even if most of a root, or part of it, is missing.",
+    )
+
+
+@dg.asset(group_name="ingest", kinds={"postgres"})
+def library(config: ScanConfig, sessions: dg.ResourceParam[Sessions]) -> dg.MaterializeResult[None]:
+    """Compares the music folders with the catalog and seals what is new into batches."""
+    settings = load_settings()
+    register_roots(sessions, settings.music)
+    report = scan(
+        sessions,
+        settle_seconds=settings.settle_seconds,
+        batch_tracks=settings.batch_tracks,
+        confirm_removals=config.confirm_removals,
+    )
+    return dg.MaterializeResult(metadata=scan_metadata(report))

@@ -1,0 +1,37 @@
+"""The index that the API serves."""
+
+import dagster as dg
+from pydantic import Field
+
+from pipelines.assets.faiss_index import faiss_index
+from pipelines.resources import Model
+from soundalike.catalog.engine import Sessions
+from soundalike.ingest.index import publish
+from soundalike.storage.layout import ArtifactStore
+
+
+class PublishConfig(dg.Config):
+    """Which version to serve."""
+
+    version: str = Field(
+        default="",
+        description="An older version to go back to; empty for the one that was built last.",
+    )
+
+
+@dg.asset(deps=[faiss_index], group_name="index", kinds={"postgres"})
+def published_index(
+    config: PublishConfig,
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+) -> dg.MaterializeResult[None]:
+    """Makes a checked version the served one, in one transaction; the API swaps by itself."""
+    manifest = publish(sessions, store, model.space, config.version or None)
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": manifest.tracks,
+            "version": manifest.version,
+            "space": manifest.space,
+        }
+    )

@@ -1,0 +1,23 @@
+"""A batch's canonical audio: 44.1 kHz mono FLAC, one file a track."""
+
+import dagster as dg
+
+from pipelines.assets.raw_audio import raw_audio
+from pipelines.metadata import stage_metadata
+from pipelines.partitions import batches
+from soundalike.catalog.engine import Sessions
+from soundalike.ingest.canonical import resample_batch
+from soundalike.progress import Progress
+from soundalike.storage.layout import ArtifactStore
+
+
+@dg.asset(partitions_def=batches, deps=[raw_audio], group_name="ingest", kinds={"ffmpeg", "flac"})
+def resampled_audio(
+    context: dg.AssetExecutionContext,
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    progress: dg.ResourceParam[Progress],
+) -> dg.MaterializeResult[None]:
+    """Decodes and resamples each track once; the file's name is the hash of its audio."""
+    report = resample_batch(sessions, store, context.partition_key, progress)
+    return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -1,0 +1,36 @@
+"""Blocking asset checks: nothing is built on what fails them."""
+
+import dagster as dg
+
+from pipelines.assets.embeddings import embeddings
+from pipelines.assets.faiss_index import faiss_index
+from pipelines.metadata import check_result
+from pipelines.partitions import batches
+from pipelines.resources import Model
+from soundalike.catalog.engine import Sessions
+from soundalike.ingest.embed import check_batch
+from soundalike.ingest.index import check_candidate
+from soundalike.storage.layout import ArtifactStore
+
+
+@dg.asset_check(asset=embeddings, blocking=True, partitions_def=batches)
+def sound_vectors(
+    context: dg.AssetCheckExecutionContext,
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+) -> dg.AssetCheckResult:
+    """Finite, of unit norm, of the space's dimension, and one row for each track."""
+    return check_result(check_batch(store, model.space, context.partition_key))
+
+
+@dg.asset_check(asset=faiss_index, blocking=True)
+def sound_index(
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+) -> dg.AssetCheckResult:
+    """All tracks, one space, unit vectors, and every sampled track finds itself first."""
+    return check_result(check_candidate(sessions, store, model.space))
+
+
+CHECKS = [sound_vectors, sound_index]

@@ -1,0 +1,111 @@
+"""What a person reads in the Dagster UI: reports of the stages as asset metadata."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import dagster as dg
+
+from soundalike.catalog.batches import StageFailure
+from soundalike.ingest.index import BuildReport
+from soundalike.ingest.scan import ScanReport
+from soundalike.ingest.stage import StageReport
+from soundalike.monitoring import Usage
+from soundalike.vectors.artifact import Check
+
+Metadata = Mapping[str, Any]
+MIB = 2**20
+SHOWN_ROWS = 200
+
+
+def scan_metadata(report: ScanReport) -> Metadata:
+    """Of `library`: what is there, what is new, and what could not be looked at."""
+    return {
+        "dagster/row_count": report.music,
+        "new_files": report.new,
+        "changed_files": report.changed,
+        "returned_files": report.returned,
+        "removed_files": report.gone,
+        "still_being_written": report.changing,
+        "files_that_are_not_music": report.other_files,
+        "batches_sealed": len(report.batches),
+        "batches": ", ".join(report.batches) or "none",
+        "problems": len(report.problems),
+        "what_was_wrong": dg.MetadataValue.md(
+            _bullets(report.problems) if report.problems else "nothing"
+        ),
+    }
+
+
+def stage_metadata(report: StageReport) -> Metadata:
+    """Of a batch's stage: what went through, what did not and why, and what it cost."""
+    return {
+        "dagster/row_count": report.done,
+        "reused": report.reused,
+        "failures": len(report.failures),
+        "failed_files": dg.MetadataValue.md(failures_table(report.failures)),
+        "audio_hours": round(report.audio_seconds / 3600, 4),
+        "times_real_time": round(report.times_real_time, 1),
+        **report.notes,
+        **_usage(report.usage),
+    }
+
+
+def index_metadata(report: BuildReport) -> Metadata:
+    """Of a candidate: what is in it and where it came from."""
+    manifest = report.manifest
+    return {
+        "dagster/row_count": manifest.tracks,
+        "version": manifest.version,
+        "built_before": report.reused,
+        "space": manifest.space,
+        "dimension": manifest.dimension,
+        "kind": manifest.kind,
+        "batches": len(manifest.batches),
+        "folder": dg.MetadataValue.path(report.folder),
+        "manifest": dg.MetadataValue.json(manifest.model_dump(mode="json")),
+        **_usage(report.usage),
+    }
+
+
+def check_result(checks: list[Check]) -> dg.AssetCheckResult:
+    """Passed if all of them did; each is a row."""
+    rows = [(check.name, "yes" if check.passed else "NO", check.detail) for check in checks]
+    return dg.AssetCheckResult(
+        passed=all(check.passed for check in checks),
+        metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "found"), rows))},
+    )
+
+
+def failures_table(failures: Iterable[StageFailure]) -> str:
+    """A markdown table of file, code and reason."""
+    rows = [(failure.file.shown, failure.code, failure.message) for failure in failures]
+    return _table(("file", "code", "reason"), rows) if rows else "none"
+
+
+def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+    shown = [head, ("---",) * len(head), *rows[:SHOWN_ROWS]]
+    lines = [f"| {' | '.join(map(plain, row))} |" for row in shown]
+    hidden = len(rows) - SHOWN_ROWS
+    return "\n".join([*lines, f"\nand {hidden} more" if hidden > 0 else ""]).rstrip()
+
+
+def plain(text: str) -> str:
+    r"""Text that cannot break out of a table cell: a file's name may hold anything."""
+    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
+    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", escaped) if set(text) != {"-"} else text
+
+
+def _bullets(lines: list[str]) -> str:
+    return "\n".join(f"- {plain(line)}" for line in lines[:SHOWN_ROWS])
+
+
+def _usage(usage: Usage) -> Metadata:
+    cost: dict[str, Any] = {
+        "seconds": round(usage.wall_seconds, 2),
+        "cpu_percent": round(usage.cpu_percent, 1),
+        "peak_memory_mib": round(usage.peak_rss_bytes / MIB, 1),
+    }
+    if usage.gpu_bytes is not None:
+        cost["gpu_memory_mib"] = round(usage.gpu_bytes / MIB, 1)
+    return cost

@@ -1,0 +1,5 @@
+"""The one partition set: ingest batches, as the catalog sealed them."""
+
+import dagster as dg
+
+batches = dg.DynamicPartitionsDefinition(name="batch")

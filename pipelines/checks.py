@@ -5,7 +5,6 @@ import dagster as dg
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.metadata import check_result
-from pipelines.partitions import batches
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import check_batch
@@ -13,7 +12,7 @@ from soundalike.ingest.index import check_candidate
 from soundalike.storage.layout import ArtifactStore
 
 
-@dg.asset_check(asset=embeddings, blocking=True, partitions_def=batches)
+@dg.asset_check(asset=embeddings, blocking=True)
 def sound_vectors(
     context: dg.AssetCheckExecutionContext,
     store: dg.ResourceParam[ArtifactStore],

@@ -11,6 +11,7 @@ from soundalike.ingest.index import BuildReport
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.monitoring import Usage
+from soundalike.text import printable
 from soundalike.vectors.artifact import Check
 
 Metadata = Mapping[str, Any]
@@ -92,8 +93,7 @@ def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def plain(text: str) -> str:
     r"""Text that cannot break out of a table cell: a file's name may hold anything."""
-    escaped = re.sub(r"[\x00-\x1f\x7f]", lambda found: f"\\x{ord(found[0]):02x}", text)
-    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", escaped) if set(text) != {"-"} else text
+    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", printable(text))
 
 
 def _bullets(lines: list[str]) -> str:

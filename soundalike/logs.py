@@ -1,4 +1,4 @@
-"""Structured logs, ours and every library's, through one formatter: JSON, or lines for a terminal."""
+"""Structured logs, ours and every library's, in one form: JSON, or lines for a terminal."""
 
 import logging
 import sys

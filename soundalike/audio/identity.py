@@ -26,7 +26,7 @@ class StreamHasher:
         self._hash.update(repr(head).encode())
         self._bytes = 0
 
-    def add(self, packet: Packet[AudioStream]) -> None:
+    def add(self, packet: "Packet[AudioStream]") -> None:
         """Take one packet of the stream, in file order."""
         self._hash.update(packet)
         self._bytes += packet.size

@@ -1,0 +1,35 @@
+"""The `soundalike` command: one module a subcommand, and what a failed one looks like."""
+
+import sys
+
+import typer
+from rich.console import Console
+
+from soundalike.cli import demo, doctor, ingest, maintain, similar, up
+from soundalike.errors import SettingsError, SoundalikeError
+from soundalike.logs import configure_logs
+from soundalike.terminal import safe
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    help="What else in my music collection sounds like this?",
+)
+app.command()(up.up)
+app.command()(ingest.ingest)
+app.command()(similar.similar)
+app.command()(doctor.doctor)
+app.command()(demo.demo)
+app.add_typer(maintain.db, name="db")
+app.add_typer(maintain.models, name="models")
+
+
+def main() -> None:
+    """Run the command line. An expected error is one message, not a stack trace."""
+    configure_logs("WARNING", json=False)
+    try:
+        app()
+    except SoundalikeError as error:
+        Console(stderr=True).print(f"[red]error:[/red] {safe(error)}")
+        sys.exit(2 if isinstance(error, SettingsError) else 1)

@@ -124,13 +124,13 @@ def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArr
 
 def check_candidate(
     sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace
-) -> tuple[str, list[Check]]:
-    """Check the index built last as it stands on disk; returns its version and what was found."""
+) -> list[Check]:
+    """Check the index built last as it stands on disk."""
     with sessions() as session:
         version = indexes.latest_built(session, space.key)
     if version is None:
         raise ArtifactError("no index was built yet; materialise faiss_index")
-    return version, _check(store.index(version), store)
+    return _check(store.index(version), store)
 
 
 def _check(folder: Path, store: ArtifactStore) -> list[Check]:

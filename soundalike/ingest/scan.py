@@ -33,10 +33,7 @@ def register_roots(sessions: Sessions, folders: Iterable[Path]) -> None:
     Raises LibraryError for a folder that does not exist, is no folder, or holds a known root.
     """
     for folder in folders:
-        path = folder.expanduser().resolve()
-        if not path.is_dir():
-            what = "is not a folder" if path.exists() else "does not exist"
-            raise LibraryError(f"{folder} {what}; name the folder that holds your music")
+        path = _existing(folder)
         with sessions.begin() as session:
             known = [Path(os.fsdecode(root.location)) for root in library.roots(session)]
             if any(path.is_relative_to(root) for root in known):
@@ -48,6 +45,26 @@ def register_roots(sessions: Sessions, folders: Iterable[Path]) -> None:
                     "its tracks would be there twice. Use another data root (SOUNDALIKE_DATA)."
                 )
             library.add_root(session, os.fsencode(path))
+
+
+def require_music(folders: Iterable[Path]) -> None:
+    """Raises LibraryError for a folder without music, so that a wrong one is noticed at once."""
+    for folder in folders:
+        listing = list_root(_existing(folder), settle_seconds=0)
+        if not (listing.music or listing.changing):
+            others = f"{listing.other_files} other files" if listing.other_files else "it is empty"
+            raise LibraryError(
+                f"{shown(folder)} holds no music ({others}); what counts as music is told by the "
+                "file's extension: mp3, flac, ogg, opus, m4a, wav, aiff, wma and others"
+            )
+
+
+def _existing(folder: Path) -> Path:
+    path = folder.expanduser().resolve()
+    if not path.is_dir():
+        what = "is not a folder" if path.exists() else "does not exist"
+        raise LibraryError(f"{shown(folder)} {what}; name the folder that holds your music")
+    return path
 
 
 def scan(

@@ -1,0 +1,171 @@
+"""`soundalike ingest`: everything new, now, as real Dagster runs in this one process."""
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+from rich.console import Console
+
+from pipelines.definitions import defs
+from pipelines.partitions import batches
+from pipelines.resources import configured_model
+from soundalike.catalog import indexes
+from soundalike.catalog.batches import pending_batches
+from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog
+from soundalike.catalog.failures import failures_of
+from soundalike.catalog.library import batch_number
+from soundalike.catalog.upgrade import upgrade
+from soundalike.environment import child_environment
+from soundalike.errors import SoundalikeError
+from soundalike.ingest.index import expected_version
+from soundalike.ingest.scan import register_roots, require_music
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+from soundalike.terminal import Bars, failures_table, safe
+
+FOREGROUND = {"soundalike/foreground": "ingest"}
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+SCANS = 3  # how often files that are still being written are waited for
+
+
+class RunFailed(SoundalikeError):
+    """A Dagster run ended without success, for a reason that is not one file's."""
+
+
+class Foreground:
+    """Runs the pipeline's jobs one after another and shows how far they are."""
+
+    def __init__(self, settings: Settings, sessions: Sessions, console: Console) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._console = console
+        self._space = configured_model().space
+        self._definitions = defs()
+        self._instance = dg.DagsterInstance.get()
+
+    def ingest(self, confirm_removals: bool) -> None:
+        """Scan, then embed every batch that needs it, then publish what changed."""
+        started = time.monotonic()
+        self._end_dead_runs()
+        self._scan(confirm_removals)
+        embedded = self._embed_pending()
+        version = self._publish()
+        seconds = time.monotonic() - started
+        self._console.print(f"{embedded or 'nothing new'}; {version} [dim]({seconds:.1f} s)[/dim]")
+
+    def _end_dead_runs(self) -> None:
+        """Whoever holds the ingest lock is alone: a run still 'started' died with its process."""
+        started = dg.RunsFilter(tags=FOREGROUND, statuses=[dg.DagsterRunStatus.STARTED])
+        for run in self._instance.get_runs(started):
+            self._instance.report_run_failed(run, "the process was killed; ingest again")
+
+    def _scan(self, confirm_removals: bool) -> None:
+        config = {"ops": {"library": {"config": {"confirm_removals": confirm_removals}}}}
+        for attempt in range(1, SCANS + 1):
+            found = self._run("scan", run_config=config)["library"]
+            self._console.print(
+                f"{found['dagster/row_count']} music files: {found['new_files']} new, "
+                f"{found['changed_files']} changed, {found['removed_files']} removed"
+            )
+            if found["problems"]:
+                self._console.print(f"[yellow]{safe(found['what_was_wrong'])}[/yellow]")
+            if not found["still_being_written"] or attempt == SCANS:
+                break
+            self._console.print(f"{found['still_being_written']} still being written; waiting")
+            time.sleep(self._settings.settle_seconds)
+
+    def _embed_pending(self) -> str:
+        with self._sessions() as session:
+            keys = [batch.key for batch in pending_batches(session, self._space.key)]
+        self._instance.add_dynamic_partitions(str(batches.name), keys)
+        tracks = reused = 0
+        for number, key in enumerate(keys, 1):
+            if len(keys) > 1:
+                self._console.print(f"batch {number} of {len(keys)}")
+            done = self._run("ingest_batch", partition_key=key)["embeddings"]
+            tracks, reused = tracks + done["dagster/row_count"], reused + done["reused"]
+        with self._sessions() as session:
+            failures = failures_of(session, [batch_number(key) for key in keys])
+        if failures:
+            self._console.print(failures_table(failures))
+        return f"{tracks - reused} tracks embedded, {len(failures)} failures" if keys else ""
+
+    def _publish(self) -> str:
+        wanted = expected_version(self._sessions, self._space)
+        with self._sessions() as session:
+            served = indexes.published(session)
+        if wanted is None:
+            return "no track is embedded yet, so there is no index"
+        if served and served.index.version == wanted:
+            return f"index {wanted} with {served.index.tracks} tracks is up to date"
+        if served and served.publication.by_hand:
+            return f"index {served.index.version} stays, it was published by hand"
+        done = self._run("publish_index")["published_index"]
+        return f"index {done['version']} with {done['dagster/row_count']} tracks is published"
+
+    def _run(
+        self, job: str, partition_key: str | None = None, run_config: dict[str, Any] | None = None
+    ) -> dict[str, dict[str, Any]]:
+        """Run a job here, recorded as any other; returns each asset's metadata by asset.
+
+        Raises RunFailed with the failed step's own reason.
+        """
+        result = self._definitions.resolve_job_def(job).execute_in_process(
+            instance=self._instance,
+            partition_key=partition_key,
+            run_config={**QUIET, **(run_config or {})},
+            tags=FOREGROUND,
+            raise_on_error=False,
+            resources={"sessions": self._sessions, "progress": Bars(self._console)},
+        )
+        if not result.success:
+            raise RunFailed(f"run {result.run_id} of {job} failed: {_reason(result)}")
+        return {
+            event.asset_key.to_user_string(): {
+                name: entry.value for name, entry in event.materialization.metadata.items()
+            }
+            for event in result.get_asset_materialization_events()
+            if event.asset_key
+        }
+
+
+def _reason(result: dg.ExecuteInProcessResult) -> str:
+    """The innermost error of the first step that failed, or of the run."""
+    for event in result.all_events:
+        error = event.step_failure_data.error if event.is_step_failure else None
+        while error and error.cause:
+            error = error.cause
+        if error:
+            return error.message.strip()
+    return "see it in the Dagster UI"
+
+
+def main() -> int:
+    """Ingest in the foreground; the arguments are those of `soundalike ingest`."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("--confirm-removals", action="store_true")
+    arguments = parser.parse_args()
+    console = Console(stderr=True)
+    try:
+        settings = load_settings()
+        require_music(arguments.folders)
+        with connected_database(settings) as url:
+            os.environ.update(child_environment(settings, url))
+            upgrade(url)
+            sessions = open_catalog(url)
+            with ingest_lock(sessions):
+                register_roots(sessions, (*settings.music, *arguments.folders))
+                Foreground(settings, sessions, console).ingest(arguments.confirm_removals)
+    except SoundalikeError as error:
+        console.print(f"[red]error:[/red] {safe(error)}")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,65 @@
+"""`soundalike demo`: the whole path once, on the demo music or on yours, then serve it."""
+
+import subprocess
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from soundalike.catalog import tracks
+from soundalike.catalog.engine import open_catalog
+from soundalike.cli.ingest import INGEST
+from soundalike.cli.similar import nearest
+from soundalike.cli.up import require_free_ports, up
+from soundalike.embedders import fetch_weights
+from soundalike.errors import LibraryError, SoundalikeError
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.terminal import similar_table
+
+SHOWN_TRACKS = 2
+SHOWN_NEIGHBOURS = 5
+
+
+def demo(
+    music: Annotated[
+        Path | None, typer.Argument(help="Your music; without it, 28 tracks that come as a package.")
+    ] = None,
+    serve: Annotated[bool, typer.Option(help="Serve the API and the Dagster UI after it.")] = True,
+) -> None:
+    """Ingest some music, show what sounds alike, and serve it."""
+    settings = load_settings()
+    if serve:
+        require_free_ports(settings)
+    fetch_weights(settings, settings.model)
+    folder = music or _demo_music()
+    done = subprocess.run([*INGEST, "--", str(folder)], check=False)
+    if done.returncode:
+        raise SoundalikeError(f"the ingest of {folder} did not end well; its message is above")
+    _show_neighbours(settings)
+    if serve:
+        up()
+
+
+def _demo_music() -> Path:
+    try:
+        from immich_memories_music import tracks_dir  # noqa: PLC0415 - an optional package
+    except ImportError as error:
+        raise LibraryError(
+            "the demo music is not installed; run `pip install 'soundalike[demo]'`, "
+            "or name a folder: soundalike demo FOLDER"
+        ) from error
+    return Path(tracks_dir())
+
+
+def _show_neighbours(settings: Settings) -> None:
+    """The neighbours of the library's first and middle track that are in the index."""
+    out = Console()
+    with connected_database(settings) as url, open_catalog(url)() as session:
+        rows = session.execute(tracks.page("", 200, None)).all()
+        chosen = [tracks.view(rows[place]) for place in sorted({0, len(rows) // 2})]
+        for query in chosen[:SHOWN_TRACKS]:
+            _, found = nearest(session, ArtifactStore(settings.data), query, SHOWN_NEIGHBOURS)
+            out.print(similar_table(query, found))

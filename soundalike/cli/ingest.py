@@ -1,0 +1,28 @@
+"""`soundalike ingest`: hands over to the pipeline, which knows Dagster; this package does not."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from soundalike.settings import load_settings
+
+INGEST = (sys.executable, "-m", "pipelines.foreground")
+
+
+def ingest(
+    folder: Annotated[
+        Path | None, typer.Argument(help="A folder of music to add to the library.")
+    ] = None,
+    confirm_removals: Annotated[
+        bool,
+        typer.Option(help="Accept that files are gone even if most of a root is missing."),
+    ] = False,
+) -> None:
+    """Scan, and take everything new from files to the published index."""
+    load_settings()
+    folders = [] if folder is None else ["--", os.fspath(folder)]
+    options = ["--confirm-removals"] if confirm_removals else []
+    os.execv(sys.executable, [*INGEST, *options, *folders])  # noqa: S606 - no shell, our own module

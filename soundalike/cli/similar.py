@@ -1,0 +1,86 @@
+"""`soundalike similar`: ask the published index from the terminal."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import tracks
+from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.indexes import published
+from soundalike.catalog.tracks import TrackView
+from soundalike.errors import ArtifactError, LibraryError
+from soundalike.postgres import connected_database
+from soundalike.settings import load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.terminal import safe, similar_table
+
+MOST = 200
+
+
+def similar(
+    track: Annotated[str, typer.Argument(help="A track's id, or words of its title or path.")],
+    k: Annotated[int, typer.Option("-k", min=1, max=MOST, help="How many to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="As the API answers.")] = False,
+) -> None:
+    """Show what sounds like a track."""
+    settings = load_settings()
+    with connected_database(settings) as url, open_catalog(url)() as session:
+        query = _find(session, track)
+        version, results = nearest(session, ArtifactStore(settings.data), query, k)
+    if not as_json:
+        Console().print(similar_table(query, results))
+        return
+    answer = {
+        "query": asdict(query),
+        "index_version": version,
+        "results": [
+            {"rank": rank, "score": score, "track": asdict(found)}
+            for rank, (score, found) in enumerate(results, 1)
+        ],
+    }
+    typer.echo(json.dumps(answer, indent=2))
+
+
+def _find(session: Session, text: str) -> TrackView:
+    """The track with this id, else the first whose words match; says so if there are more."""
+    found = session.execute(tracks.by_ids([text])).one_or_none()
+    if found:
+        return tracks.view(found)
+    matches = session.scalar(tracks.count(text)) or 0
+    if not matches:
+        raise LibraryError(f"no track matches {text!r}; is it ingested? (soundalike ingest FOLDER)")
+    first = tracks.view(session.execute(tracks.page(text, 1, None)).one())
+    if matches > 1:
+        note = f"{matches} tracks match {text!r}; this is the first, {first.path or first.id}"
+        Console(stderr=True).print(f"[dim]{safe(note)}[/dim]")
+    return first
+
+
+def nearest(
+    session: Session, store: ArtifactStore, query: TrackView, k: int
+) -> tuple[str, list[tuple[float, TrackView]]]:
+    """The served version, and the k tracks nearest to `query` with their cosine.
+
+    Raises ArtifactError while nothing is published or the track is not in it.
+    """
+    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415 - loads faiss
+
+    served = published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; run `soundalike ingest FOLDER`")
+    index = OpenIndex.open(store.index(served.index.version))
+    if query.id not in index:
+        raise ArtifactError(
+            f"{query.title} is not in index {index.manifest.version}; it failed or is newer. "
+            "Run `soundalike ingest`, which also lists what failed"
+        )
+    found = index.neighbours(query.id, k)
+    views = {
+        row.id: tracks.view(row)
+        for row in session.execute(tracks.by_ids([neighbour.track_id for neighbour in found]))
+    }
+    return index.manifest.version, [(n.score, views[n.track_id]) for n in found]

@@ -1,0 +1,100 @@
+"""`soundalike up`: Postgres if needed, migrations, Dagster and the API; one Ctrl-C stops all."""
+
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+
+from soundalike.catalog.upgrade import upgrade
+from soundalike.environment import PROJECT, child_environment
+from soundalike.errors import SettingsError, SoundalikeError
+from soundalike.ports import busy_port
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+
+GRACE_SECONDS = 20
+out = Console(stderr=True)
+
+
+def up() -> None:
+    """Serve the API and the Dagster UI until Ctrl-C."""
+    settings = load_settings()
+    require_free_ports(settings)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    with connected_database(settings) as url:
+        upgrade(url)
+        environment = child_environment(settings, url)
+        with ExitStack() as stack:
+            children = {
+                name: stack.enter_context(_running(command, environment))
+                for name, command in _commands(settings).items()
+            }
+            out.print(f"API         http://{settings.host}:{settings.port}/docs")
+            out.print(f"Dagster UI  http://{settings.host}:{settings.dagster_port}")
+            out.print("Ctrl-C stops both")
+            try:
+                _watch(children)
+            except KeyboardInterrupt:
+                out.print("stopping")
+
+
+def require_free_ports(settings: Settings) -> None:
+    """Raises SettingsError naming the port that something else listens on."""
+    ports = {"SOUNDALIKE_PORT": settings.port, "SOUNDALIKE_DAGSTER_PORT": settings.dagster_port}
+    problem = busy_port(settings.host, ports)
+    if problem:
+        raise SettingsError(problem)
+
+
+def _commands(settings: Settings) -> dict[str, list[str]]:
+    """Development reloads the API on every change; production runs several workers."""
+    development = settings.environment == "development"
+    serving = ["--reload"] if development else ["--workers", str(settings.workers)]
+    return {
+        "the API": [
+            *(sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory"),
+            *("--host", settings.host, "--port", str(settings.port), "--no-access-log"),
+            *serving,
+        ],
+        "Dagster": [
+            *(sys.executable, "-m", "dagster", "dev", "--workspace", str(PROJECT / "workspace.yaml")),
+            *("--host", settings.host, "--port", str(settings.dagster_port)),
+            *("--log-level", "warning"),
+        ],
+    }
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A child in its own session, so that Ctrl-C reaches it from here, once, and in order."""
+    child = subprocess.Popen(command, env=environment, cwd=PROJECT, start_new_session=True)
+    try:
+        yield child
+    finally:
+        child.send_signal(signal.SIGINT)
+        try:
+            child.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
+
+
+def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
+    """Until one ends by itself, which is an error: the rest is stopped with it."""
+    while True:
+        for name, child in children.items():
+            if child.poll() is not None:
+                raise SoundalikeError(
+                    f"{name} ended by itself with exit code {child.returncode}; its last lines above"
+                )
+        time.sleep(0.5)
+
+
+def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt

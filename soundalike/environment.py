@@ -1,0 +1,32 @@
+"""What a child process is told: where the catalog is, and where Dagster finds its own things."""
+
+import os
+from pathlib import Path
+
+from soundalike.catalog.engine import dagster_url
+from soundalike.errors import SettingsError
+from soundalike.settings import Settings
+
+PROJECT = Path(__file__).parents[1]
+
+
+def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
+    """Variables for Dagster's and the API's processes, on top of this process's own.
+
+    Raises SettingsError if the folder of dagster.yaml cannot be found.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME", PROJECT))
+    if not (home / "dagster.yaml").is_file():
+        raise SettingsError(
+            f"DAGSTER_HOME={home}: there is no dagster.yaml; set it to soundalike's own folder"
+        )
+    dagster = settings.data / "dagster"
+    return {
+        **os.environ,
+        "DATABASE_URL": database_url,
+        "SOUNDALIKE_DATA": str(settings.data),
+        "DAGSTER_HOME": str(home),
+        "SOUNDALIKE_DAGSTER_URL": dagster_url(database_url),
+        "SOUNDALIKE_DAGSTER_FILES": str(dagster / "files"),
+        "SOUNDALIKE_DAGSTER_LOGS": str(dagster / "logs"),
+    }

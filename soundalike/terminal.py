@@ -1,0 +1,75 @@
+"""What people see in a terminal: tables, progress bars, and what a message looks like."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from soundalike.catalog.failures import FailureView
+from soundalike.catalog.tracks import TrackView
+from soundalike.text import printable
+
+T = TypeVar("T")
+
+STAGES = {
+    "raw_audio": "reading files",
+    "resampled_audio": "decoding and resampling",
+    "embeddings": "listening",
+}
+
+
+class Bars:
+    """A progress bar for each stage, where there is a terminal to show it."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
+        """`results`, with a bar that moves as they pass."""
+        columns = (
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+        )
+        hidden = not self._console.is_terminal or total == 0
+        with Progress(*columns, console=self._console, disable=hidden) as progress:
+            yield from progress.track(results, total, description=STAGES.get(stage, stage))
+
+
+def safe(text: object) -> str:
+    """Text for a rich table: nothing in it is markup or a control character."""
+    return escape(printable(str(text)))
+
+
+def failures_table(failures: Sequence[FailureView], most: int = 20) -> Table:
+    """Which files did not get through, and why."""
+    table = Table(title=f"{len(failures)} files did not get through", title_justify="left")
+    for column in ("file", "stage", "code", "reason"):
+        table.add_column(column, overflow="fold")
+    for failure in failures[:most]:
+        table.add_row(*map(safe, (failure.path, failure.stage, failure.code, failure.message)))
+    if len(failures) > most:
+        table.caption = f"and {len(failures) - most} more"
+    return table
+
+
+def similar_table(query: TrackView, results: Sequence[tuple[float, TrackView]]) -> Table:
+    """What sounds like `query`, nearest first."""
+    table = Table(title=f"Sounds like {safe(_named(query))}", title_justify="left")
+    table.add_column("#", justify="right")
+    table.add_column("score", justify="right")
+    for column in ("track", "heard in it", "path"):
+        table.add_column(column, overflow="fold")
+    for rank, (score, track) in enumerate(results, 1):
+        words = ", ".join(tag["word"] for tag in track.tags[:3])
+        row = (rank, f"{score:.3f}", _named(track), words, track.path or "")
+        table.add_row(*map(safe, row))
+    return table
+
+
+def _named(track: TrackView) -> str:
+    return f"{track.artist} - {track.title}" if track.artist else track.title

@@ -1,0 +1,8 @@
+"""Text from files, made safe to show: names and tags may hold anything."""
+
+import re
+
+
+def printable(text: str) -> str:
+    r"""Control characters escaped, so that a name stays on its line (`two\x0alines.mp3`)."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f]", lambda found: f"\\x{ord(found[0]):02x}", text)

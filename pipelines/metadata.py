@@ -1,7 +1,7 @@
 """What a person reads in the Dagster UI: reports of the stages as asset metadata."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import dagster as dg
@@ -84,7 +84,7 @@ def failures_table(failures: Iterable[StageFailure]) -> str:
     return _table(("file", "code", "reason"), rows) if rows else "none"
 
 
-def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     shown = [head, ("---",) * len(head), *rows[:SHOWN_ROWS]]
     lines = [f"| {' | '.join(map(plain, row))} |" for row in shown]
     hidden = len(rows) - SHOWN_ROWS

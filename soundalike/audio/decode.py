@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from av.container import InputContainer
 from numpy.typing import NDArray
 
 from soundalike.audio.identity import StreamHasher
@@ -18,7 +22,7 @@ MISSING_SECONDS = 1.0  # a stream that ends this much before its header says is 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some milliseconds of mono audio: float32 [n], nominally -1..1, at `sample_rate` (Hz)."""
+    """About a second of mono audio: float32 [n], nominally -1..1, at `sample_rate` (Hz)."""
 
     samples: NDArray[np.float32]
     sample_rate: int
@@ -34,19 +38,54 @@ def decode(path: Path, track_id: str) -> Iterator[Chunk]:
     with open_audio(path) as (container, stream):
         hasher = StreamHasher(stream)
         seconds = 0.0
-        for packet in container.demux(stream):
-            hasher.add(packet)
-            try:
-                frames = packet.decode()
-            except av.InvalidDataError:
-                continue
-            for frame in frames:
-                if isinstance(frame, AudioFrame) and frame.samples:
-                    seconds += frame.samples / frame.sample_rate
-                    yield Chunk(_mono(frame), frame.sample_rate)
+        for chunk in _joined(_frames(container, stream, hasher)):
+            seconds += len(chunk.samples) / chunk.sample_rate
+            yield chunk
         if hasher.track_id() != track_id:
             raise AudioError("changed", "the file changed meanwhile; the next scan takes it again")
         _refuse_missing(seconds, facts_of(container, stream))
+
+
+def _frames(
+    container: InputContainer, stream: AudioStream, hasher: StreamHasher
+) -> Iterator[AudioFrame]:
+    for packet in container.demux(stream):
+        hasher.add(packet)
+        try:
+            frames = packet.decode()
+        except av.InvalidDataError:
+            continue
+        yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
+
+
+def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
+    """Frames of 20 ms joined to chunks of a second: every step after this one costs per call.
+
+    Only frames of the same rate, type and channels are joined; a stream may change any of them.
+    """
+    for (rate, _, _), alike in groupby(frames, key=_shape):
+        pending: list[NDArray[Any]] = []
+        waiting = 0
+        for frame in alike:
+            pending.append(_channels_first(frame))
+            waiting += frame.samples
+            if waiting >= rate:
+                yield Chunk(_mono(np.concatenate(pending, axis=1)), rate)
+                pending, waiting = [], 0
+        if pending:
+            yield Chunk(_mono(np.concatenate(pending, axis=1)), rate)
+
+
+def _shape(frame: AudioFrame) -> tuple[int, str, int]:
+    return frame.sample_rate, frame.format.name, frame.layout.nb_channels
+
+
+def _channels_first(frame: AudioFrame) -> NDArray[Any]:
+    """[channels, n], of whatever sample type."""
+    samples = frame.to_ndarray()
+    if frame.format.is_planar:
+        return samples
+    return samples.reshape(-1, frame.layout.nb_channels).T
 
 
 def _refuse_missing(seconds: float, facts: StreamFacts) -> None:
@@ -60,11 +99,8 @@ def _refuse_missing(seconds: float, facts: StreamFacts) -> None:
         )
 
 
-def _mono(frame: AudioFrame) -> NDArray[np.float32]:
-    """[channels, n] or interleaved [1, n * channels], any sample type, to float32 [n]."""
-    samples = frame.to_ndarray()
-    if not frame.format.is_planar:
-        samples = samples.reshape(-1, frame.layout.nb_channels).T
+def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """[channels, n] of any sample type to float32 [n], full scale being 1."""
     scaled: NDArray[np.float32] = samples.astype(np.float32)
     if samples.dtype == np.uint8:
         scaled /= 128

@@ -41,14 +41,14 @@ def open_audio(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
             file.seek(0)
             with av.open(file, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
                 yield container, _best_audio(container)
+    except av.FFmpegError as error:  # first: some of its kinds are OSErrors too
+        raise AudioError(
+            "not_audio", f"not audio that FFmpeg can read ({error.strerror})"
+        ) from error
     except FileNotFoundError as error:
         raise AudioError("vanished", "the file was gone when it was about to be read") from error
     except PermissionError as error:
         raise AudioError("unreadable", "no permission to read the file") from error
-    except av.FFmpegError as error:
-        raise AudioError(
-            "not_audio", f"not audio that FFmpeg can read ({error.strerror})"
-        ) from error
     except OSError as error:
         raise AudioError("unreadable", f"reading the file failed ({error.strerror})") from error
 

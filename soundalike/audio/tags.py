@@ -63,7 +63,9 @@ def _text(value: object) -> str:
     if isinstance(value, id3.TCON):
         return "; ".join(value.genres)  # spells out ID3v1's numbered genres
     parts = getattr(value, "text", value)  # an ID3 text frame holds a list
-    return "; ".join(map(str, parts)) if isinstance(parts, list | tuple) else str(parts)
+    if not isinstance(parts, list | tuple):
+        return str(parts)
+    return "; ".join(dict.fromkeys(map(str, parts)))  # FFmpeg writes some ASF tags twice
 
 
 def clean(text: str) -> str:

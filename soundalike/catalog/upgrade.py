@@ -4,6 +4,8 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from soundalike.catalog.engine import DAGSTER_SCHEMA
@@ -28,3 +30,13 @@ def upgrade(database_url: str) -> None:
         connection.execute(text(f"create schema if not exists {DAGSTER_SCHEMA}"))
         command.upgrade(alembic_config(connection), "head")
     engine.dispose()
+
+
+def is_current(database_url: str) -> bool:
+    """Whether the catalog has the schema this code was written for."""
+    engine = create_engine(database_url)
+    with engine.connect() as connection:
+        found = MigrationContext.configure(connection).get_current_revision()
+        wanted = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+    engine.dispose()
+    return found == wanted

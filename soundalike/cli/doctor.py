@@ -1,3 +1,122 @@
-"""x"""
+"""`soundalike doctor`: what is installed, found and reachable; what to do about what is not."""
+
+import importlib.metadata
+import platform
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.indexes import published
+from soundalike.catalog.upgrade import is_current
+from soundalike.embedders import space_for, weights_present
+from soundalike.errors import SoundalikeError
+from soundalike.ports import busy_port
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.terminal import safe
+
+LOW_DISK_BYTES = 5 * 2**30
+SHOWN_PACKAGES = ("dagster", "torch", "transformers", "av", "soxr", "faiss-cpu", "fastapi")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing looked at. `advice` is empty where nothing needs doing."""
+
+    subject: str
+    found: str
+    advice: str = ""
+
+
 def doctor() -> None:
-    """x"""
+    """Say what is installed, found and reachable, and what to do about what is not."""
+    settings = load_settings()
+    table = Table(show_lines=False)
+    for column in ("", "what", "found", "what to do"):
+        table.add_column(column, overflow="fold")
+    healthy = True
+    for look in (_software, _device, _model, _music, _data, _catalog, _ports):
+        for finding in _careful(look, settings):
+            healthy &= not finding.advice
+            mark = "[yellow]![/yellow]" if finding.advice else "[green]ok[/green]"
+            table.add_row(mark, *map(safe, (finding.subject, finding.found, finding.advice)))
+    Console().print(table)
+    raise typer.Exit(0 if healthy else 1)
+
+
+def _careful(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    """One thing that is broken must not hide the rest."""
+    findings: list[Finding] = []
+    try:
+        findings.extend(look(settings))
+    except (SoundalikeError, OSError) as error:
+        summary, _, advice = str(error).partition("\n")
+        subject = look.__name__.strip("_")
+        findings.append(Finding(subject, summary, advice or "mend this, then run doctor again"))
+    return findings
+
+
+def _software(_settings: Settings) -> Iterator[Finding]:
+    versions = [f"{name} {importlib.metadata.version(name)}" for name in SHOWN_PACKAGES]
+    yield Finding("Python", f"{platform.python_version()} on {platform.platform(terse=True)}")
+    yield Finding("packages", ", ".join(versions))
+
+
+def _device(settings: Settings) -> Iterator[Finding]:
+    from soundalike.embedders.devices import choose_device  # noqa: PLC0415 - loads torch
+
+    yield Finding("device", f"{choose_device(settings.device)} (SOUNDALIKE_DEVICE={settings.device})")
+
+
+def _model(settings: Settings) -> Iterator[Finding]:
+    yield Finding("model", space_for(settings).key)
+    if weights_present(settings):
+        yield Finding("weights", "there")
+    else:
+        advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
+        yield Finding("weights", "not fetched yet", advice)
+
+
+def _music(settings: Settings) -> Iterator[Finding]:
+    if not settings.music:
+        yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; folders given to ingest count")
+    for folder in settings.music:
+        missing = "" if folder.is_dir() else "mount it, or correct SOUNDALIKE_MUSIC"
+        yield Finding("music folder", str(folder), missing)
+
+
+def _data(settings: Settings) -> Iterator[Finding]:
+    settings.data.mkdir(parents=True, exist_ok=True)
+    free = shutil.disk_usage(settings.data).free
+    advice = "make room: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
+    yield Finding("data root", f"{settings.data}, {free / 2**30:.0f} GiB free", advice)
+
+
+def _catalog(settings: Settings) -> Iterator[Finding]:
+    with connected_database(settings) as url:
+        where = "DATABASE_URL" if settings.database_url else "a private server in the data root"
+        with open_catalog(url)() as session:
+            yield Finding("PostgreSQL", f"answers ({where})")
+            if not is_current(url):
+                yield Finding("catalog", "its schema is not current", "soundalike db upgrade")
+                return
+            yield Finding("catalog", "its schema is current")
+            served = published(session)
+    if served is None:
+        yield Finding("index", "none is published", "soundalike ingest FOLDER")
+        return
+    folder = ArtifactStore(settings.data).index(served.index.version)
+    lost = "" if folder.is_dir() else f"{folder} is missing; materialise faiss_index again"
+    yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks", lost)
+
+
+def _ports(settings: Settings) -> Iterator[Finding]:
+    for name, port in (("API", settings.port), ("Dagster", settings.dagster_port)):
+        busy = busy_port(settings.host, {name: port})
+        yield Finding(f"{name} port", f"{port} is in use" if busy else f"{port} is free")

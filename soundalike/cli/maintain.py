@@ -1,13 +1,12 @@
 """`soundalike db upgrade` and `soundalike models fetch`."""
 
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from soundalike.catalog.upgrade import upgrade as upgrade_database
 from soundalike.embedders import fetch_weights
-from soundalike.errors import SettingsError
 from soundalike.postgres import connected_database
 from soundalike.settings import ModelName, load_settings
 
@@ -31,11 +30,9 @@ def _database() -> None:
 
 @models.command()
 def fetch(
-    name: Annotated[str, typer.Argument(help=f"One of {', '.join(get_args(ModelName))}.")],
+    name: Annotated[ModelName, typer.Argument(help="The model.")],
 ) -> None:
     """Fetch a model's weights into the cache, verified. Does nothing if they are there."""
-    if name not in get_args(ModelName):
-        raise SettingsError(f"no model {name!r}; there are {', '.join(get_args(ModelName))}")
     with out.status(f"fetching {name}"):
         path = fetch_weights(load_settings(), name)
     out.print(f"{name}: verified weights in {path}")

@@ -1,0 +1,53 @@
+# Every target sets up .venv first if it is missing or older than the lock.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+PORT ?= 8000
+DAGSTER_PORT ?= 3000
+DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
+# Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
+expanded = $(patsubst ~%,$(HOME)%,$(1))
+
+.PHONY: demo up dev test test-all lint format bench lock clean
+
+demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
+	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
+	@$(MAKE) --no-print-directory $(INSTALLED)
+	@SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
+	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))")
+
+dev: $(INSTALLED) ## serve, reloading the API on every change
+	ENVIRONMENT=development $(BIN)/soundalike up
+
+test: $(INSTALLED) ## the default suite, with coverage
+	$(BIN)/pytest --cov --cov-report=term:skip-covered -m "not slow"
+
+test-all: $(INSTALLED) ## the long tests too
+	$(BIN)/pytest
+
+lint: $(INSTALLED) ## formatting, lint, types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(INSTALLED) ## format and sort imports
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(INSTALLED) ## every benchmark
+	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(INSTALLED) ## write what is installed as requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
+
+clean: ## remove what can be made again; your data root stays
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build *.egg-info
+
+$(INSTALLED): pyproject.toml requirements.lock
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock 'torch==2.13.0'
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[demo,dev,s3]'
+	@touch $@

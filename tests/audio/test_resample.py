@@ -1,0 +1,61 @@
+"""The canonical FLAC: right rate and pitch, the same bytes each time, whole or not there."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from soundalike.audio.decode import Chunk
+from soundalike.audio.identity import identify
+from soundalike.audio.resample import resampled, write_canonical
+from soundalike.errors import AudioError
+from tests.sounds import song, write_audio
+
+
+def sine(rate: int, seconds: float = 2.0) -> np.ndarray:
+    return (0.5 * np.sin(2 * np.pi * 440 * np.arange(int(rate * seconds)) / rate)).astype("f4")
+
+
+@pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
+def test_pitch_and_length_survive_any_rate(tmp_path: Path, rate: int) -> None:
+    source = write_audio(tmp_path / "a.wav", np.stack([sine(rate)] * 2), rate)
+    seconds = write_canonical(source, identify(source).track_id, tmp_path / "a.flac")
+    samples, found = soundfile.read(tmp_path / "a.flac", dtype="float32")
+    assert (found, samples.ndim) == (44_100, 1)
+    assert seconds == pytest.approx(2.0, abs=0.001)
+    middle = samples[10_000:-10_000]
+    expected = sine(44_100)[10_000 : 10_000 + len(middle)]
+    np.testing.assert_allclose(middle, expected, atol=2e-3)
+
+
+def test_a_rate_that_changes_on_the_way_keeps_its_pitch() -> None:
+    chunks = [Chunk(sine(48_000, 1.0), 48_000), Chunk(sine(22_050, 1.0), 22_050)]
+    samples = np.concatenate(list(resampled(iter(chunks))))
+    assert len(samples) == pytest.approx(2 * 44_100, abs=10)
+    for part in (samples[:44_100], samples[44_100:]):
+        peak = np.argmax(np.abs(np.fft.rfft(part))) * 44_100 / len(part)
+        assert peak == pytest.approx(440, abs=2)
+
+
+def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:
+    source = song(tmp_path / "a.mp3")
+    track = identify(source).track_id
+    for name in ("1.flac", "2.flac"):
+        write_canonical(source, track, tmp_path / name)
+    assert (tmp_path / "1.flac").read_bytes() == (tmp_path / "2.flac").read_bytes()
+
+
+def test_louder_than_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
+    source = write_audio(tmp_path / "a.wav", 4 * np.stack([sine(44_100)] * 2), codec="pcm_f32le")
+    write_canonical(source, identify(source).track_id, tmp_path / "a.flac")
+    samples, _ = soundfile.read(tmp_path / "a.flac")
+    assert np.all(samples[np.abs(4 * sine(44_100)) > 1] * sine(44_100)[np.abs(4 * sine(44_100)) > 1] > 0)
+
+
+def test_a_file_that_fails_leaves_nothing(tmp_path: Path) -> None:
+    source = song(tmp_path / "a.flac", seconds=8.0)
+    source.write_bytes(source.read_bytes()[:50_000])
+    with pytest.raises(AudioError):
+        write_canonical(source, identify(source).track_id, tmp_path / "out" / "a.flac")
+    assert list((tmp_path / "out").iterdir()) == []

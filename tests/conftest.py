@@ -1,0 +1,80 @@
+"""What all tests share: one throw-away PostgreSQL, a fresh database a test, real music."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from immich_memories_music import tracks_dir
+from sqlalchemy import create_engine, make_url, text
+
+from soundalike.catalog.engine import Sessions, open_catalog
+from soundalike.catalog.upgrade import upgrade
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+from soundalike.storage.layout import ArtifactStore
+
+REPOSITORY = Path(__file__).parents[1]
+OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
+
+for name in [name for name in os.environ if name.startswith(OURS)]:
+    del os.environ[name]
+
+
+@pytest.fixture(scope="session")
+def models_dir() -> Path:
+    """Where weights are kept between test runs."""
+    return REPOSITORY / ".cache" / "models"
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL for the session, with a migrated database named `template`."""
+    settings = Settings(data=tmp_path_factory.mktemp("server"))
+    with connected_database(settings, durable=False) as url:
+        _sql(url, "create database template")
+        upgrade(make_url(url).set(database="template").render_as_string(hide_password=False))
+        yield url
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    """An empty catalog of its own."""
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _sql(server_url, f"create database {name} template template")
+    yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    _sql(server_url, f"drop database {name} with (force)")
+
+
+def _sql(url: str, statement: str) -> None:
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(database_url: str) -> Iterator[Sessions]:
+    opened = open_catalog(database_url)
+    yield opened
+    opened.kw["bind"].dispose()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> ArtifactStore:
+    return ArtifactStore(tmp_path / "data")
+
+
+@pytest.fixture(scope="session")
+def demo_music() -> Path:
+    """28 real tracks of 30 seconds."""
+    return Path(tracks_dir())
+
+
+@pytest.fixture(autouse=True)
+def _fresh_settings() -> Iterator[None]:
+    """Settings are read once a process; a test may want others."""
+    load_settings.cache_clear()
+    yield
+    load_settings.cache_clear()

@@ -20,6 +20,5 @@ def busy_port(host: str, ports: dict[str, int]) -> str | None:
 
 
 if __name__ == "__main__":
-    sys.exit(
-        busy_port("127.0.0.1", {name: int(port) for name, port in zip(sys.argv[1::2], sys.argv[2::2])})
-    )
+    named = dict(zip(sys.argv[1::2], map(int, sys.argv[2::2]), strict=True))
+    sys.exit(busy_port("127.0.0.1", named))

@@ -1,8 +1,10 @@
 """What all tests share: one throw-away PostgreSQL, a fresh database a test, real music."""
 
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.upgrade import upgrade
+from soundalike.embedders import fetch_weights
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
@@ -24,18 +27,32 @@ for name in [name for name in os.environ if name.startswith(OURS)]:
 
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
-    """Where weights are kept between test runs."""
-    return REPOSITORY / ".cache" / "models"
+    """Where musicnn's weights are: fetched by the first test run, kept for the next."""
+    folder = REPOSITORY / ".cache" / "models"
+    fetch_weights(Settings(models=folder), "musicnn-msd")
+    return folder
+
+
+def _open_folder() -> Iterator[Path]:
+    """A folder that others may enter: root's private server runs as nobody; pytest's are closed."""
+    with tempfile.TemporaryDirectory(prefix="soundalike-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+open_folder = pytest.fixture(_open_folder)
 
 
 @pytest.fixture(scope="session")
-def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def server_url() -> Iterator[str]:
     """A PostgreSQL for the session, with a migrated database named `template`."""
-    settings = Settings(data=tmp_path_factory.mktemp("server"))
-    with connected_database(settings, durable=False) as url:
-        _sql(url, "create database template")
-        upgrade(make_url(url).set(database="template").render_as_string(hide_password=False))
-        yield url
+    with contextmanager(_open_folder)() as folder:
+        settings = Settings(data=folder)
+        with connected_database(settings, durable=False) as url:
+            _sql(url, "create database template")
+            upgrade(make_url(url).set(database="template").render_as_string(hide_password=False))
+            yield url
 
 
 @pytest.fixture

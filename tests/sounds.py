@@ -18,7 +18,9 @@ CODECS = {
 }
 
 
-def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) -> NDArray[np.float32]:
+def music(
+    seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0
+) -> NDArray[np.float32]:
     """A chord with a beat and some noise, float32 [channels, n]; another one for each seed."""
     random = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
@@ -29,7 +31,11 @@ def music(seconds: float, rate: int = 44_100, channels: int = 2, seed: int = 0) 
 
 
 def write_audio(
-    path: Path, samples: NDArray[np.float32], rate: int = 44_100, codec: str | None = None, **tags: str
+    path: Path,
+    samples: NDArray[np.float32],
+    rate: int = 44_100,
+    codec: str | None = None,
+    **tags: str,
 ) -> Path:
     """Encode float32 [channels, n] into the format of the path's extension."""
     layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]

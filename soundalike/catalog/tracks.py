@@ -1,7 +1,6 @@
 """Reading tracks, for the API and the command line: statements that any session can execute."""
 
 import base64
-import binascii
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.engine import Row
 
-from soundalike.catalog.tables import File, Track
+from soundalike.catalog.tables import Failure, File, Track
 
 
 @dataclass(frozen=True)
@@ -44,12 +43,18 @@ class Cursor:
     def decode(cls, cursor: str) -> "Cursor":
         """Raises ValueError for anything `encode` did not make."""
         try:
-            sort_key, track_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        except (binascii.Error, ValueError, TypeError) as error:
+            place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        except (ValueError, RecursionError) as error:
             raise ValueError("not a cursor of this API") from error
-        if not (isinstance(sort_key, str) and isinstance(track_id, str)) or "\0" in cursor:
-            raise ValueError("not a cursor of this API")
-        return cls(sort_key, track_id)
+        match place:
+            case [str(sort_key), str(track_id)] if storable(sort_key) and storable(track_id):
+                return cls(sort_key, track_id)
+        raise ValueError("not a cursor of this API")
+
+
+def storable(text: str) -> bool:
+    """Whether Postgres can hold it, and so be asked about it: no NUL, no lone surrogate."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def sort_key(title: str, artist: str | None, album: str | None) -> str:
@@ -84,8 +89,18 @@ def view(row: Row[Any]) -> TrackView:
 
 
 def by_ids(track_ids: list[str]) -> Select[Any]:
-    """The tracks with these ids, in no order."""
-    return select(*_VIEW).where(Track.id.in_(track_ids))
+    """The tracks with these ids, in no order. An id may be anything a client sent."""
+    return select(*_VIEW).where(Track.id.in_(list(filter(storable, track_ids))))
+
+
+def failures_of(track_id: str) -> Select[str, str]:
+    """Stage and message of what the track's files failed at, latest first."""
+    return (
+        select(Failure.stage, Failure.message)
+        .join(File, File.id == Failure.file_id)
+        .where(File.track_id == track_id)
+        .order_by(Failure.failed_at.desc())
+    )
 
 
 def page(query: str, limit: int, after: Cursor | None) -> Select[Any]:

@@ -25,7 +25,8 @@ SHOWN_NEIGHBOURS = 5
 
 def demo(
     music: Annotated[
-        Path | None, typer.Argument(help="Your music; without it, 28 tracks that come as a package.")
+        Path | None,
+        typer.Argument(help="Your music; without it, 28 tracks that come as a package."),
     ] = None,
     serve: Annotated[bool, typer.Option(help="Serve the API and the Dagster UI after it.")] = True,
 ) -> None:

@@ -69,9 +69,11 @@ def _software(_settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Iterator[Finding]:
-    from soundalike.embedders.devices import choose_device  # noqa: PLC0415 - loads torch
+    from soundalike.embedders.devices import choose_device
 
-    yield Finding("device", f"{choose_device(settings.device)} (SOUNDALIKE_DEVICE={settings.device})")
+    yield Finding(
+        "device", f"{choose_device(settings.device)} (SOUNDALIKE_DEVICE={settings.device})"
+    )
 
 
 def _model(settings: Settings) -> Iterator[Finding]:

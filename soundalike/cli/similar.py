@@ -67,7 +67,7 @@ def nearest(
 
     Raises ArtifactError while nothing is published or the track is not in it.
     """
-    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415 - loads faiss
+    from soundalike.vectors.search import OpenIndex
 
     served = published(session)
     if served is None:

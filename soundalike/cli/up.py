@@ -6,7 +6,6 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -63,7 +62,14 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
             *serving,
         ],
         "Dagster": [
-            *(sys.executable, "-m", "dagster", "dev", "--workspace", str(PROJECT / "workspace.yaml")),
+            *(
+                sys.executable,
+                "-m",
+                "dagster",
+                "dev",
+                "--workspace",
+                str(PROJECT / "workspace.yaml"),
+            ),
             *("--host", settings.host, "--port", str(settings.dagster_port)),
             *("--log-level", "warning"),
         ],

@@ -1,0 +1,15 @@
+"""Models that turn a track's windows into a vector. Importing this imports no torch."""
+
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, Tag, WindowPlan
+from soundalike.embedders.registry import fetch_weights, load_embedder, space_for
+
+__all__ = [
+    "Embedder",
+    "Embedding",
+    "EmbeddingSpace",
+    "Tag",
+    "WindowPlan",
+    "fetch_weights",
+    "load_embedder",
+    "space_for",
+]

@@ -55,6 +55,11 @@ class EmbeddingSpace:
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
+    @property
+    def key(self) -> str:
+        """The space's name in paths and in the catalog: id and the start of the fingerprint."""
+        return f"{self.id}-{self.fingerprint[:8]}"
+
 
 @dataclass(frozen=True)
 class Embedding:
@@ -68,10 +73,14 @@ class Embedder(Protocol):
     """A loaded model. Not thread-safe; one per process."""
 
     @property
-    def space(self) -> EmbeddingSpace: ...
+    def space(self) -> EmbeddingSpace:
+        """The space its vectors lie in."""
+        ...
 
     @property
-    def windows(self) -> WindowPlan: ...
+    def windows(self) -> WindowPlan:
+        """How its tracks are to be cut."""
+        ...
 
     @property
     def device(self) -> str:

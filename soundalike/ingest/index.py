@@ -84,7 +84,7 @@ def _write(
     run_id: str | None,
 ) -> None:
     """Fill the folder: vectors, track ids, then the manifest with what was checked on them."""
-    from soundalike.vectors import flat  # noqa: PLC0415 - loads faiss
+    from soundalike.vectors import flat
 
     for batch, sha256 in now.batches.items():
         if sha256_of(store.vectors(space.key, batch)) != sha256:
@@ -122,9 +122,7 @@ def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArr
     return matrix
 
 
-def check_candidate(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace
-) -> list[Check]:
+def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
     """Check the index built last as it stands on disk."""
     with sessions() as session:
         version = indexes.latest_built(session, space.key)
@@ -135,7 +133,7 @@ def check_candidate(
 
 def _check(folder: Path, store: ArtifactStore) -> list[Check]:
     """Hold the artifact against the batches its manifest names, whatever landed since."""
-    from soundalike.vectors.search import OpenIndex  # noqa: PLC0415 - loads faiss
+    from soundalike.vectors.search import OpenIndex
 
     index = OpenIndex.open(folder)
     space = index.manifest.space

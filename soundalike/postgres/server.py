@@ -72,8 +72,9 @@ class Server:
         self._create_database()
 
     def stop(self) -> None:
-        """End it, disconnecting whoever is left."""
-        self._pg_ctl("stop", "-m", "fast", "-w")
+        """End it, disconnecting whoever is left. One that died by itself needs no ending."""
+        if self._process():
+            self._pg_ctl("stop", "-m", "fast", "-w")
 
     def _create(self) -> None:
         version = self.cluster / "PG_VERSION"
@@ -109,11 +110,11 @@ class Server:
 
     def _end_or_forget(self) -> None:
         """Of a server that does not answer: wait for it, end it, or remove its stale pid file."""
-        pid_file = self.cluster / "postmaster.pid"
-        process = self._process(pid_file)
+        process = self._process()
         if process is None:
-            # PostgreSQL refuses to start while the number in it belongs to any process of its user.
-            pid_file.unlink(missing_ok=True)
+            # PostgreSQL refuses to start while a number in these is any process of its user.
+            for stale in (self._pid_file, *self.socket_folder.glob(".s.PGSQL.*")):
+                stale.unlink(missing_ok=True)
             return
         log.warning(
             "postgres.waiting", reason="a server left over does not answer", pid=process.pid
@@ -125,10 +126,14 @@ class Server:
             time.sleep(0.2)
         self._pg_ctl("stop", "-m", "immediate", "-w")
 
-    def _process(self, pid_file: Path) -> psutil.Process | None:
+    @property
+    def _pid_file(self) -> Path:
+        return self.cluster / "postmaster.pid"
+
+    def _process(self) -> psutil.Process | None:
         """The server that wrote the pid file, if it still runs and the number is still its own."""
         try:
-            process = psutil.Process(int(pid_file.read_text().split()[0]))
+            process = psutil.Process(int(self._pid_file.read_text().split()[0]))
             return process if str(self.cluster) in process.cmdline() else None
         except (FileNotFoundError, ValueError, IndexError, psutil.Error):
             return None

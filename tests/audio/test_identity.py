@@ -92,7 +92,11 @@ def test_facts_are_the_streams(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("content", "code"),
-    [(b"", "empty"), (b"these are words, not music\n" * 100, "not_audio"), (b"\0" * 5000, "not_audio")],
+    [
+        (b"", "empty"),
+        (b"these are words, not music\n" * 100, "not_audio"),
+        (b"\0" * 5000, "not_audio"),
+    ],
 )
 def test_what_is_no_music_says_so(tmp_path: Path, content: bytes, code: str) -> None:
     path = tmp_path / "song.mp3"

@@ -50,7 +50,9 @@ def test_louder_than_full_scale_is_clipped_not_wrapped(tmp_path: Path) -> None:
     source = write_audio(tmp_path / "a.wav", 4 * np.stack([sine(44_100)] * 2), codec="pcm_f32le")
     write_canonical(source, identify(source).track_id, tmp_path / "a.flac")
     samples, _ = soundfile.read(tmp_path / "a.flac")
-    assert np.all(samples[np.abs(4 * sine(44_100)) > 1] * sine(44_100)[np.abs(4 * sine(44_100)) > 1] > 0)
+    assert np.all(
+        samples[np.abs(4 * sine(44_100)) > 1] * sine(44_100)[np.abs(4 * sine(44_100)) > 1] > 0
+    )
 
 
 def test_a_file_that_fails_leaves_nothing(tmp_path: Path) -> None:

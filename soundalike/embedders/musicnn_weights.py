@@ -1,0 +1,112 @@
+"""The musicnn-msd weights: fetched once with pip, converted once, verified at every load.
+
+They exist only as a TensorFlow checkpoint inside the wheel of the PyPI package musicnn 0.1.0 (Jordi
+Pons, ISC licence), which itself can no longer be installed. pip fetches the wheel, so that the
+user's own index, proxy and certificates hold; nothing of it is installed or run.
+"""
+
+import hashlib
+import re
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from safetensors.numpy import save
+
+from soundalike.embedders.tf_checkpoint import read_tensors
+from soundalike.errors import WeightsError
+from soundalike.storage.atomic import atomic_file, sha256_of
+
+FILE = "model.safetensors"
+FILE_SHA256 = "38a42f047ae2cae3fd11ce375dd80570e767763fb0f84ef3cad869f1a5b5223e"
+
+PACKAGE = "musicnn==0.1.0"
+WHEEL = "musicnn-0.1.0-py3-none-any.whl"
+WHEEL_SHA256 = "f38a4890c648c1ddbb141c5d96d2b0a8cfcd36746002d896989f7b88beb65cfa"
+INDEX = "musicnn/MSD_musicnn/.index"
+INDEX_SHA256 = "87f3e0f3550c8d3bafc840374003e5c8af5eeb5ecf6add61af09a7822d3282c8"
+DATA = "musicnn/MSD_musicnn/.data-00000-of-00001"
+DATA_SHA256 = "8579734ee6388f799ed0def4bbd0d1fdcbeaf213ef2a9dc860917bd76a303de6"
+
+OPTIMISER_STATE = ("/Adam", "/Adam_1", "beta1_power", "beta2_power")
+
+
+def fetch_musicnn(folder: Path) -> Path:
+    """The safetensors file in `folder`, made if it is not there or damaged.
+
+    A wheel put into `folder` by hand is used instead of the network. Raises WeightsError that says
+    why the weights cannot be had, and what to do.
+    """
+    file = folder / FILE
+    try:
+        if not (file.is_file() and sha256_of(file) == FILE_SHA256):
+            _make(folder / WHEEL, file)
+    except OSError as error:
+        raise WeightsError(
+            f"musicnn-msd: the cache cannot be used: {error}. Set SOUNDALIKE_MODELS to a folder "
+            "that can be read and written"
+        ) from error
+    return file
+
+
+def _make(wheel: Path, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)  # a bad folder fails before the download
+    if wheel.is_file():
+        converted = _converted(wheel)
+    else:
+        with tempfile.TemporaryDirectory(prefix="soundalike-") as folder:
+            _download(Path(folder), wheel)
+            converted = _converted(Path(folder) / WHEEL)
+    with atomic_file(file) as temporary:
+        temporary.write_bytes(converted)
+
+
+def _download(folder: Path, by_hand: Path) -> None:
+    requirements = folder / "requirements.txt"
+    requirements.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
+    options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--quiet"]
+    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options]
+    ended = subprocess.run(
+        [*pip, "--dest", str(folder), "--requirement", str(requirements)],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ended.returncode != 0:
+        raise WeightsError(
+            f"musicnn-msd: {by_hand.with_name(FILE)} is missing or damaged, and pip cannot fetch "
+            f"it (29 MB): {_cause(ended.stderr)}. Connect once to the Python package index, or put "
+            f"{WHEEL} (https://pypi.org/project/musicnn/#files) into {by_hand.parent} by hand"
+        )
+
+
+def _cause(stderr: str) -> str:
+    """One line of what pip says. Behind a broken connection its ERROR lines only mislead."""
+    for pattern in (r"connection broken by '(.+)'", r"ERROR: (.+)", r"(.+)"):
+        if told := re.search(pattern, stderr):
+            return told[1]
+    return "it says nothing"
+
+
+def _converted(wheel: Path) -> bytes:
+    """The trained tensors, under TensorFlow's names and in its layout, as safetensors."""
+    _verify(wheel.name, WHEEL_SHA256, sha256_of(wheel))
+    with zipfile.ZipFile(wheel) as archive:
+        index, data = archive.read(INDEX), archive.read(DATA)
+    _verify(INDEX, INDEX_SHA256, hashlib.sha256(index).hexdigest())
+    _verify(DATA, DATA_SHA256, hashlib.sha256(data).hexdigest())
+    tensors = read_tensors(index, data)
+    converted = save({n: t for n, t in tensors.items() if not n.endswith(OPTIMISER_STATE)})
+    _verify(FILE, FILE_SHA256, hashlib.sha256(converted).hexdigest())
+    return converted
+
+
+def _verify(name: str, expected: str, actual: str) -> None:
+    if actual != expected:
+        raise WeightsError(
+            f"musicnn-msd: {name} is not the published file (SHA-256 {actual}, expected "
+            f"{expected}); remove it and try again"
+        )

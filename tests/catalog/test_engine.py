@@ -1,0 +1,37 @@
+"""Locks end with their holder, and a server that is not there is named."""
+
+import pytest
+
+from soundalike.catalog.engine import (
+    Sessions,
+    batch_lock,
+    ingest_lock,
+    ingest_running,
+    open_catalog,
+)
+from soundalike.errors import LibraryError, PostgresError
+
+
+def test_only_one_ingest_at_a_time(sessions: Sessions, database_url: str) -> None:
+    assert not ingest_running(sessions)
+    with ingest_lock(sessions):
+        assert ingest_running(sessions)
+        other = open_catalog(database_url)
+        with pytest.raises(LibraryError, match="another `soundalike ingest`"), ingest_lock(other):
+            pass
+        other.kw["bind"].dispose()
+    assert not ingest_running(sessions)
+    with ingest_lock(sessions):
+        assert ingest_running(sessions)
+
+
+def test_a_batch_lock_is_no_ingest(sessions: Sessions) -> None:
+    with batch_lock(sessions, 7):
+        assert not ingest_running(sessions)
+
+
+def test_a_server_that_does_not_answer_is_named_without_its_password() -> None:
+    with pytest.raises(PostgresError, match="does not answer") as caught:
+        open_catalog("postgresql+psycopg://me:secret@127.0.0.1:1/db")
+    assert "127.0.0.1:1" in str(caught.value)
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,187 @@
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from transformers import HubertModel
+
+from soundalike.embedders import mert
+from soundalike.embedders.mert import MertEmbedder
+from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.errors import AudioError, WeightsError
+
+from .checkpoints import TensorMap, changed_mert
+
+CPU = torch.device("cpu")
+POSITION = "encoder.pos_conv_embed.conv.weight_g"
+
+
+def _open(folder: Path) -> MertCheckpoint:
+    return open_checkpoint(folder, "mert-v1-95m")
+
+
+def _load(folder: Path) -> MertEmbedder:
+    return MertEmbedder(_open(folder), CPU)
+
+
+def _reference(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Audio [2, 24000], and the published code's hidden states [9, 2, 74, 32] for it."""
+    with np.load(folder / "reference.npz", allow_pickle=False) as reference:
+        return reference["wav"], reference["hidden_states"]
+
+
+def test_every_hidden_state_is_that_of_the_published_code(mert_folder: Path) -> None:
+    audio, expected = _reference(mert_folder)
+    whole = MertEmbedder(replace(_open(mert_folder), layer=len(expected) - 1), CPU)
+    states = whole.hidden_states(torch.from_numpy(audio))
+    np.testing.assert_allclose(torch.stack(states).numpy(), expected, rtol=0, atol=1e-4)
+
+
+def test_cutting_the_encoder_does_not_change_the_state(mert_folder: Path) -> None:
+    audio, expected = _reference(mert_folder)
+    whole = MertEmbedder(replace(_open(mert_folder), layer=len(expected) - 1), CPU)
+    cut = _load(mert_folder).hidden_states(torch.from_numpy(audio))
+    assert len(cut) == 7
+    assert torch.equal(cut[6], whole.hidden_states(torch.from_numpy(audio))[6])
+
+
+def test_the_vector_is_the_mean_over_time_and_windows_of_layer_6(mert_folder: Path) -> None:
+    audio, expected = _reference(mert_folder)
+    mean = expected[6].mean(axis=(0, 1))
+    embedding = _load(mert_folder).embed(audio)
+    assert embedding.tags == ()
+    np.testing.assert_allclose(embedding.vector, mean / np.linalg.norm(mean), atol=1e-5)
+
+
+def test_a_quiet_master_gives_the_vector_of_a_loud_one(mert_folder: Path) -> None:
+    audio, _ = _reference(mert_folder)
+    embedder = _load(mert_folder)
+    np.testing.assert_allclose(
+        embedder.embed(audio).vector, embedder.embed(audio * 4).vector, atol=1e-4
+    )
+
+
+def test_a_checkpoint_that_asks_for_no_normalisation_gets_none(
+    mert_folder: Path, tmp_path: Path
+) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed")
+    (folder / "preprocessor_config.json").write_text('{"do_normalize": false}')
+    audio, expected = _reference(mert_folder)
+    raw = _load(folder)
+    assert not np.allclose(raw.hidden_states(torch.from_numpy(audio))[0], expected[0], atol=1e-4)
+    assert raw.space.fingerprint != _load(mert_folder).space.fingerprint
+
+
+def test_the_vector_does_not_depend_on_the_chunks(
+    mert_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = np.repeat(_reference(mert_folder)[0], 3, axis=0)
+    embedder = _load(mert_folder)
+    chunked = embedder.embed(audio).vector
+    monkeypatch.setattr(mert, "CHUNK", len(audio))
+    np.testing.assert_allclose(embedder.embed(audio).vector, chunked, atol=1e-6)
+
+
+def test_the_same_audio_gives_the_same_bits(mert_folder: Path) -> None:
+    audio, _ = _reference(mert_folder)
+    embedder = _load(mert_folder)
+    assert embedder.embed(audio).vector.tobytes() == embedder.embed(audio).vector.tobytes()
+
+
+def test_a_short_track_is_one_short_window(mert_folder: Path) -> None:
+    audio = _reference(mert_folder)[0][:1, :20_000]
+    assert _load(mert_folder).embed(audio).vector.shape == (32,)
+
+
+def test_audio_that_is_not_finite_is_refused(mert_folder: Path) -> None:
+    with pytest.raises(AudioError) as refused:
+        _load(mert_folder).embed(np.full((1, 24_000), np.nan, np.float32))
+    assert refused.value.code == "not_finite"
+
+
+def _drop(tensors: TensorMap) -> None:
+    del tensors[POSITION]
+
+
+def _add(tensors: TensorMap) -> None:
+    tensors["encoder.layers.8.weight"] = torch.zeros(1)
+
+
+def _reshape(tensors: TensorMap) -> None:
+    tensors[POSITION] = tensors[POSITION][..., :-1].clone()
+
+
+def _spoil(tensors: TensorMap) -> None:
+    tensors[POSITION][0, 0, 0] = torch.nan
+
+
+@pytest.mark.parametrize("change", [_drop, _add, _reshape, _spoil])
+def test_a_checkpoint_with_other_tensors_is_refused(
+    mert_folder: Path, tmp_path: Path, change: Callable[[TensorMap], None]
+) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed", weights=change)
+    with pytest.raises(WeightsError, match=r"pytorch_model\.bin"):
+        _load(folder)
+
+
+@pytest.mark.parametrize(
+    "config", [{"num_attention_heads": 5}, {"conv_dim": [16]}, {"hidden_act": "nonesuch"}]
+)
+def test_a_config_of_no_possible_model_is_refused(
+    mert_folder: Path, tmp_path: Path, config: dict[str, object]
+) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed", config=config)
+    with pytest.raises(WeightsError, match=r"not its config\.json's model"):
+        _load(folder)
+
+
+def test_weights_that_did_not_arrive_as_they_are_are_noticed(
+    mert_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when transformers 4.44 left the positional convolution at random values."""
+    loads = HubertModel.load_state_dict
+
+    def forgetful(model: torch.nn.Module, tensors: TensorMap, strict: bool) -> None:
+        loads(model, tensors, strict=strict)
+        name = mert._renamed(POSITION)
+        dict(model.named_parameters())[name].data.add_(1)
+
+    monkeypatch.setattr(HubertModel, "load_state_dict", forgetful)
+    with pytest.raises(WeightsError, match=r"not loaded as they are: .*original0"):
+        _load(mert_folder)
+
+
+def test_safetensors_and_pickle_give_the_same_vector(mert_folder: Path, tmp_path: Path) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed")
+    tensors = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    save_file(tensors, folder / "model.safetensors")
+    (folder / "pytorch_model.bin").unlink()
+    audio, _ = _reference(mert_folder)
+    np.testing.assert_array_equal(
+        _load(folder).embed(audio).vector, _load(mert_folder).embed(audio).vector
+    )
+
+
+class _Hostile:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (pytest.fail, ("the pickle was executed",))
+
+
+def test_a_pickle_that_runs_code_is_refused_unexecuted(mert_folder: Path, tmp_path: Path) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed")
+    (folder / "pytorch_model.bin").write_bytes(pickle.dumps(_Hostile()))
+    with pytest.raises(WeightsError, match="not readable as tensors"):
+        _load(folder)
+
+
+def test_a_truncated_file_is_a_weights_error(mert_folder: Path, tmp_path: Path) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed")
+    content = (folder / "pytorch_model.bin").read_bytes()
+    (folder / "pytorch_model.bin").write_bytes(content[: len(content) // 2])
+    with pytest.raises(WeightsError, match="not readable as tensors"):
+        _load(folder)

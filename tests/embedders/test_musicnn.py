@@ -1,0 +1,96 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from immich_memories_music import tracks_dir
+from safetensors.torch import load_file
+
+from soundalike.embedders import Embedder, Embedding
+from soundalike.embedders import musicnn as module
+from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.musicnn_network import Musicnn
+from soundalike.embedders.musicnn_weights import FILE
+from soundalike.errors import AudioError
+
+from .audio import first_windows, synthetic
+
+WINDOWS = np.stack([synthetic(0), synthetic(1) * 3])
+
+
+@pytest.fixture(scope="session")
+def demo(musicnn: Embedder) -> dict[str, Embedding]:
+    """Name without suffix -> embedding, of the 28 demo tracks, from 15 s of each."""
+    tracks = sorted(tracks_dir().rglob("*.opus"))
+    return {path.stem: musicnn.embed(first_windows(path, 5)) for path in tracks}
+
+
+@pytest.mark.parametrize(("frames", "case"), [(187, "whole"), (61, "short")])
+def test_the_network_answers_as_the_original_in_tensorflow(
+    models_dir: Path, frames: int, case: str
+) -> None:
+    """musicnn_reference.npz: musicnn 0.1.0's own models.py under TensorFlow 2.15, on librosa
+    0.11's melspectrogram (center=False) of `WINDOWS`; short: on the first 61 frames."""
+    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE))
+    with np.load(Path(__file__).parent / "musicnn_reference.npz") as reference:
+        hidden, tags = network(LogMel()(torch.from_numpy(WINDOWS))[:, :frames])
+        np.testing.assert_allclose(hidden, reference[f"{case}_penultimate"], atol=1e-4)
+        np.testing.assert_allclose(tags, reference[f"{case}_tags"], atol=1e-5)
+
+
+def test_the_vector_does_not_depend_on_the_chunks(
+    musicnn: Embedder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    windows = np.repeat(WINDOWS, 3, axis=0)[:5]
+    chunked = musicnn.embed(windows).vector
+    monkeypatch.setattr(module, "CHUNK", 5)
+    np.testing.assert_allclose(musicnn.embed(windows).vector, chunked, atol=1e-6)
+
+
+def test_the_same_audio_gives_the_same_bits(musicnn: Embedder) -> None:
+    once, again = musicnn.embed(WINDOWS), musicnn.embed(WINDOWS)
+    assert once.vector.tobytes() == again.vector.tobytes()
+    assert once.tags == again.tags
+
+
+def test_a_track_of_a_second_is_one_short_window(musicnn: Embedder) -> None:
+    embedding = musicnn.embed(WINDOWS[:1, : musicnn.windows.sample_rate])
+    assert embedding.vector.shape == (musicnn.space.dimension,)
+    assert np.linalg.norm(embedding.vector) == pytest.approx(1, abs=1e-6)
+
+
+def test_audio_that_is_not_finite_is_refused(musicnn: Embedder) -> None:
+    with pytest.raises(AudioError) as refused:
+        musicnn.embed(np.full((1, musicnn.windows.samples), np.nan, np.float32))
+    assert refused.value.code == "not_finite"
+
+
+def test_tags_are_ranked_rounded_and_complete(musicnn: Embedder) -> None:
+    tags = musicnn.embed(WINDOWS).tags
+    weights = [tag.weight for tag in tags]
+    assert len({tag.word for tag in tags}) == 50
+    assert weights == sorted(weights, reverse=True)
+    assert all(0 <= weight <= 1 and weight == round(weight, 4) for weight in weights)
+
+
+@pytest.mark.parametrize(
+    ("track", "heard"),
+    [
+        ("happy_electronic_2", {"electronic", "dance", "House"}),
+        ("calm_acoustic_1", {"acoustic", "folk", "indie"}),
+    ],
+)
+def test_the_strongest_tags_are_what_people_hear(
+    demo: dict[str, Embedding], track: str, heard: set[str]
+) -> None:
+    assert {tag.word for tag in demo[track].tags[:5]} >= heard, demo[track].tags[:6]
+
+
+def test_neighbours_share_the_instrumentation(demo: dict[str, Embedding]) -> None:
+    """28 tracks, 3 nearest each; chance is about 50 %."""
+    electronic = np.array(["electronic" in name for name in demo])
+    vectors = np.stack([embedding.vector for embedding in demo.values()])
+    scores = vectors @ vectors.T
+    np.fill_diagonal(scores, -1)
+    nearest = np.argsort(-scores, axis=1)[:, :3]
+    assert (electronic[nearest] == electronic[:, None]).mean() >= 0.95

@@ -1,0 +1,72 @@
+"""A batch's files come back as they were written, and damage or another space is refused."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from soundalike.embedders.base import Embedding, Tag
+from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.batch_files import load_batch, load_vectors, save_batch
+from tests.fakes import FAKE_SPACE
+from tests.indexes import unit_vectors
+
+EMBEDDINGS = {
+    f"{row:032x}": Embedding(vector, (Tag("warm", 0.25), Tag("loud", 0.125)))
+    for row, vector in enumerate(unit_vectors(5, FAKE_SPACE.dimension))
+}
+
+
+def test_what_is_written_comes_back(store: ArtifactStore) -> None:
+    save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    found = load_batch(store, FAKE_SPACE, "b000001")
+    assert list(found) == list(EMBEDDINGS)
+    for track, embedding in EMBEDDINGS.items():
+        np.testing.assert_array_equal(found[track].vector, embedding.vector)
+        assert found[track].tags == embedding.tags
+
+
+def test_the_same_embeddings_give_the_same_bytes(store: ArtifactStore) -> None:
+    first = save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS).read_bytes()
+    sidecar = store.sidecar(FAKE_SPACE.key, "b000001").read_bytes()
+    assert save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS).read_bytes() == first
+    assert store.sidecar(FAKE_SPACE.key, "b000001").read_bytes() == sidecar
+
+
+def test_an_empty_batch_is_one_too(store: ArtifactStore) -> None:
+    save_batch(store, FAKE_SPACE, "b000001", {})
+    assert load_batch(store, FAKE_SPACE, "b000001") == {}
+    assert load_vectors(store, FAKE_SPACE.key, "b000001").shape == (0, FAKE_SPACE.dimension)
+
+
+def test_a_batch_that_was_never_written_is_nothing(store: ArtifactStore) -> None:
+    assert load_batch(store, FAKE_SPACE, "b000001") == {}
+    with pytest.raises(ArtifactError, match="is missing"):
+        load_vectors(store, FAKE_SPACE.key, "b000001")
+
+
+def test_files_of_another_space_are_refused_with_both_named(store: ArtifactStore) -> None:
+    save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    other = replace(FAKE_SPACE, parameters={"version": 2})
+    for path in (store.vectors, store.sidecar):
+        path(other.key, "b000001").parent.mkdir(exist_ok=True, parents=True)
+        path(FAKE_SPACE.key, "b000001").rename(path(other.key, "b000001"))
+    with pytest.raises(SpaceMismatch, match=FAKE_SPACE.fingerprint) as caught:
+        load_batch(store, other, "b000001")
+    assert other.fingerprint in str(caught.value)
+
+
+def test_pickles_are_not_opened(store: ArtifactStore) -> None:
+    path = store.vectors(FAKE_SPACE.key, "b000001")
+    path.parent.mkdir(parents=True)
+    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(ArtifactError, match="is damaged"):
+        load_vectors(store, FAKE_SPACE.key, "b000001")
+
+
+def test_a_cut_file_is_refused(store: ArtifactStore) -> None:
+    path = save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ArtifactError, match="is damaged"):
+        load_vectors(store, FAKE_SPACE.key, "b000001")

@@ -1,0 +1,77 @@
+"""Search must be exact, deterministic, and refuse what does not belong."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.vectors.artifact import MANIFEST
+from soundalike.vectors.search import OpenIndex
+from tests.indexes import unit_vectors, write_index
+
+
+@pytest.fixture
+def matrix() -> NDArray[np.float32]:
+    return unit_vectors(300, 24)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, matrix: NDArray[np.float32]) -> Path:
+    return write_index(tmp_path / "v", matrix)
+
+
+def test_answers_are_those_of_brute_force(folder: Path, matrix: NDArray[np.float32]) -> None:
+    index = OpenIndex.open(folder)
+    for row in range(0, 300, 17):
+        scores = matrix @ matrix[row]
+        expected = [i for i in np.argsort(-scores) if i != row][:10]
+        found = index.neighbours(f"t{row:04d}", 10)
+        assert [n.track_id for n in found] == [f"t{i:04d}" for i in expected]
+        np.testing.assert_allclose([n.score for n in found], scores[expected], atol=1e-6)
+
+
+def test_equal_scores_are_in_id_order_and_the_seed_is_left_out(tmp_path: Path) -> None:
+    same = np.tile(unit_vectors(1, 8), (5, 1))
+    index = OpenIndex.open(write_index(tmp_path / "v", same))
+    found = index.neighbours("t0003", 10)
+    assert [n.track_id for n in found] == ["t0000", "t0001", "t0002", "t0004"]
+    assert all(-1 <= n.score <= 1 for n in found)
+
+
+def test_k_beyond_the_index_gives_what_there_is(folder: Path) -> None:
+    assert len(OpenIndex.open(folder).neighbours("t0000", 10_000)) == 299
+
+
+def test_a_query_of_another_dimension_is_refused(folder: Path) -> None:
+    with pytest.raises(SpaceMismatch, match="24 dimensions"):
+        OpenIndex.open(folder).search(np.ones(25, np.float32), 3)
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "tracks.parquet"])
+def test_one_flipped_bit_is_noticed(folder: Path, name: str) -> None:
+    data = bytearray((folder / name).read_bytes())
+    data[len(data) // 2] ^= 1
+    (folder / name).write_bytes(data)
+    with pytest.raises(ArtifactError, match=f"{name} is damaged"):
+        OpenIndex.open(folder)
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "tracks.parquet", MANIFEST])
+def test_a_missing_file_is_named(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+    with pytest.raises(ArtifactError, match=f"{name} is missing"):
+        OpenIndex.open(folder)
+
+
+def test_a_manifest_that_is_none_is_refused(folder: Path) -> None:
+    (folder / MANIFEST).write_text('{"version": 1}')
+    with pytest.raises(ArtifactError, match="is not an index manifest"):
+        OpenIndex.open(folder)
+
+
+def test_a_manifest_of_another_index_is_refused(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "v", unit_vectors(10, 8), claimed_dimension=9)
+    with pytest.raises(ArtifactError, match="8 dimensions, 10 vectors"):
+        OpenIndex.open(folder)

@@ -1,0 +1,1 @@
+"""The API: requests in, answers out. Knows neither Dagster nor how anything was made."""

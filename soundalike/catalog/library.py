@@ -8,10 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ARRAY, BigInteger, ColumnElement, any_, func, insert, literal, select, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    any_,
+    delete,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.tables import Batch, File, Root
+from soundalike.catalog.tables import Batch, Failure, File, Root
 
 BATCH_PREFIX = "b"
 
@@ -119,6 +130,8 @@ def seal(
             session.execute(insert(File), new)
         if changed:
             session.execute(update(File), changed)
+            other_file = Failure.file_id.in_([file["id"] for file in changed])
+            session.execute(delete(Failure).where(other_file))  # what failed is there no more
         keys.append(batch_key(batch_id))
     return keys
 

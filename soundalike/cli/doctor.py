@@ -13,7 +13,7 @@ from rich.table import Table
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import is_current
-from soundalike.embedders import space_for, weights_present
+from soundalike.embedders import space_for, weights_path
 from soundalike.errors import SoundalikeError
 from soundalike.ports import busy_port
 from soundalike.postgres import connected_database
@@ -78,8 +78,9 @@ def _device(settings: Settings) -> Iterator[Finding]:
 
 def _model(settings: Settings) -> Iterator[Finding]:
     yield Finding("model", space_for(settings).key)
-    if weights_present(settings):
-        yield Finding("weights", "there")
+    path = weights_path(settings)
+    if path.is_file():
+        yield Finding("weights", str(path))
     else:
         advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
         yield Finding("weights", "not fetched yet", advice)

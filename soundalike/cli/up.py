@@ -97,7 +97,7 @@ def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
         for name, child in children.items():
             if child.poll() is not None:
                 raise SoundalikeError(
-                    f"{name} ended by itself with exit code {child.returncode}; its last lines above"
+                    f"{name} ended by itself (exit code {child.returncode}); see above"
                 )
         time.sleep(0.5)
 

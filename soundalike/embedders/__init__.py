@@ -1,7 +1,7 @@
 """Models that turn a track's windows into a vector. Importing this imports no torch."""
 
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, Tag, WindowPlan
-from soundalike.embedders.registry import fetch_weights, load_embedder, space_for
+from soundalike.embedders.registry import fetch_weights, load_embedder, space_for, weights_path
 
 __all__ = [
     "Embedder",
@@ -12,4 +12,5 @@ __all__ = [
     "fetch_weights",
     "load_embedder",
     "space_for",
+    "weights_path",
 ]

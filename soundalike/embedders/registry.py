@@ -4,6 +4,7 @@ from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.musicnn_weights import FILE as MUSICNN_FILE
 from soundalike.embedders.musicnn_weights import fetch_musicnn
 from soundalike.embedders.spaces import mert_space, musicnn_space
 from soundalike.errors import WeightsError
@@ -45,6 +46,13 @@ def fetch_weights(settings: Settings, model: ModelName) -> Path:
     if model == "musicnn-msd":
         return fetch_musicnn(settings.models_dir / model)
     return _checkpoint(settings, model).weights
+
+
+def weights_path(settings: Settings) -> Path:
+    """Where the settings' model has its weights, or will have them once fetched."""
+    if settings.model == "musicnn-msd":
+        return settings.models_dir / settings.model / MUSICNN_FILE
+    return _checkpoint(settings, settings.model).weights
 
 
 def _checkpoint(settings: Settings, model: ModelName) -> MertCheckpoint:

@@ -87,8 +87,10 @@ def _write(
     from soundalike.vectors import flat
 
     for batch, sha256 in now.batches.items():
-        if sha256_of(store.vectors(space.key, batch)) != sha256:
-            raise ArtifactError(f"embeddings[{batch}] changed on disk; materialise it again")
+        path = store.vectors(space.key, batch)
+        if not path.exists() or sha256_of(path) != sha256:
+            what = "changed on disk" if path.exists() else "is missing"
+            raise ArtifactError(f"embeddings[{batch}] {what}: {path}; materialise it again")
     flat.write(folder / artifact.INDEX, _gather(store, space, now))
     artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
     manifest = IndexManifest(

@@ -1,0 +1,269 @@
+"""From files to a published index: nothing lost, nothing done twice, every failure said."""
+
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from sqlalchemy import select
+
+from soundalike.catalog.failures import failures_of
+from soundalike.catalog.tables import File, Track, Vector
+from soundalike.errors import ArtifactError
+from soundalike.ingest.index import build_index, check_candidate, expected_version, publish
+from soundalike.vectors.batch_files import load_vectors
+from soundalike.vectors.search import OpenIndex
+from tests.fakes import FakeModel
+from tests.ingest.conftest import Library
+from tests.sounds import music, song, write_audio
+
+
+def fill(library: Library, count: int = 3) -> None:
+    for seed in range(count):
+        song(library.music / f"{seed}.flac", seconds=2.0, seed=seed, title=f"Song {seed}")
+
+
+def bad_files(folder: Path) -> dict[str, str]:
+    """One of each thing that can be wrong with a file, and the code it is recorded with."""
+    (folder / "words.mp3").write_text("these are words\n" * 50)
+    (folder / "zero.mp3").write_bytes(b"")
+    song(folder / "cut.flac", seconds=6.0, seed=90)
+    cut = (folder / "cut.flac").read_bytes()
+    (folder / "cut.flac").write_bytes(cut[: len(cut) // 2])
+    song(folder / "short.wav", seconds=0.2, seed=91)
+    write_audio(folder / "silence.wav", 0 * music(3.0))
+    song(folder / "gone.flac", seed=92)
+    return {
+        "words.mp3": "not_audio",
+        "zero.mp3": "empty",
+        "cut.flac": "truncated",
+        "short.wav": "too_short",
+        "silence.wav": "silent",
+        "gone.flac": "vanished",
+    }
+
+
+def test_bad_files_are_recorded_and_the_others_go_through(library: Library) -> None:
+    fill(library)
+    odd = os.fsdecode(b"two\nlines \xff.flac")
+    shutil.move(library.music / "0.flac", library.music / odd)
+    expected = bad_files(library.music)
+    library.scan()
+    (library.music / "gone.flac").unlink()
+    [batch] = library.pending()
+    reports = library.process(batch)
+    with library.sessions() as session:
+        found = {f.path: f.code for f in failures_of(session, [1])}
+    assert found == expected
+    assert [len(report.failures) for report in reports] == [3, 1, 2]
+    assert reports[-1].done == 3
+    assert library.pending() == [], "a failure is recorded, not tried for ever"
+    assert library.publish().tracks == 3
+
+
+def test_a_failure_that_heals_is_forgotten(library: Library) -> None:
+    song(library.music / "a.flac")
+    whole = (library.music / "a.flac").read_bytes()
+    (library.music / "a.flac").write_bytes(b"")
+    assert library.ingest()[0].done == 0
+    (library.music / "a.flac").write_bytes(whole)
+    assert library.ingest()[0].done == 1
+    with library.sessions() as session:
+        assert failures_of(session, [1, 2]) == []
+
+
+def test_the_same_recording_twice_is_one_vector(library: Library) -> None:
+    fill(library, 1)
+    shutil.copy(library.music / "0.flac", library.music / "copy.flac")
+    library.ingest()
+    assert library.model.embedder.heard == 1
+    with library.sessions() as session:
+        assert len(session.scalars(select(Track)).all()) == 1
+        assert len(session.scalars(select(File.track_id).distinct()).all()) == 1
+
+
+def test_a_moved_or_retagged_file_is_not_embedded_again(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    before = library.publish()
+    (library.music / "1.flac").rename(library.music / "moved.flac")
+    samples = (library.music / "0.flac").read_bytes()
+    song(library.music / "0.flac", seconds=2.0, seed=0, title="Another name", artist="Me")
+    assert (library.music / "0.flac").read_bytes() != samples
+    library.ingest()
+    assert library.model.embedder.heard == 3
+    with library.sessions() as session:
+        titles = session.scalars(select(Track.title)).all()
+    assert "Another name" in titles
+    assert library.publish().version == before.version, "the same tracks, the same index"
+
+
+def test_replaced_audio_is_a_new_track_and_the_old_one_leaves_the_index(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    library.publish()
+    song(library.music / "0.flac", seconds=2.5, seed=77)
+    library.ingest()
+    assert library.model.embedder.heard == 4
+    assert library.publish().tracks == 3
+
+
+def test_a_removed_track_leaves_the_index_and_returns_for_nothing(library: Library) -> None:
+    fill(library, 4)
+    library.ingest()
+    before = library.publish()
+    (library.music / "2.flac").rename(library.music.parent / "away")
+    library.ingest()
+    assert library.publish().tracks == 3
+    (library.music.parent / "away").rename(library.music / "2.flac")
+    library.ingest()
+    assert library.model.embedder.heard == 4
+    assert library.publish().version == before.version
+
+
+def test_running_every_stage_again_gives_the_same_bytes(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    files = sorted(path for path in library.store.root.rglob("*") if path.is_file())
+    before = {path: path.read_bytes() for path in files}
+    reports = library.process("b000001")
+    assert [report.reused for report in reports] == [0, 3, 3]
+    assert library.model.embedder.heard == 3
+    assert {path: path.read_bytes() for path in files} == before
+
+
+def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    before = library.publish()
+    vectors = library.store.vectors(library.model.space.key, "b000001")
+    vectors.unlink()
+    shutil.rmtree(library.store.index(before.version))
+    with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] is missing"):
+        build_index(library.sessions, library.store, library.model.space, None)
+    library.process("b000001")
+    assert library.publish().files == before.files
+
+
+def test_a_track_whose_file_vanished_is_embedded_when_it_is_found_elsewhere(
+    library: Library,
+) -> None:
+    fill(library, 3)
+    library.scan()
+    library.process("b000001")
+    space = library.model.space
+    with library.sessions.begin() as session:  # as if it had failed to decode
+        track = session.scalars(select(File.track_id).where(File.shown == "0.flac")).one()
+        session.query(Vector).where(Vector.track_id == track).delete()
+    assert library.pending() == ["b000001"]
+    library.process("b000001")
+    assert library.pending() == []
+    assert len(load_vectors(library.store, space.key, "b000001")) == 3
+
+
+def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
+    fill(library, 2)
+    (library.music / "zero.mp3").write_bytes(b"")
+    library.ingest()
+    rows = pq.read_table(library.store.batch_manifest("b000001")).to_pylist()
+    assert [(row["path"], row["failure"]) for row in rows] == [
+        ("0.flac", None),
+        ("1.flac", None),
+        ("zero.mp3", "empty"),
+    ]
+    assert rows[0]["codec"] == "flac"
+    assert rows[0]["duration"] == pytest.approx(2.0)
+
+
+def test_an_index_holds_what_the_catalog_says_in_track_order(library: Library) -> None:
+    fill(library, 5)
+    library.scan(batch_tracks=2)
+    for batch in library.pending():
+        library.process(batch)
+    manifest = library.publish()
+    index = OpenIndex.open(library.store.index(manifest.version))
+    assert index.track_ids == sorted(index.track_ids)
+    with library.sessions() as session:
+        for vector in session.scalars(select(Vector)):
+            matrix = load_vectors(library.store, vector.space, f"b{vector.batch_id:06d}")
+            np.testing.assert_array_equal(index.vector(vector.track_id), matrix[vector.row])
+    assert {check.name for check in manifest.checks} >= {"one_space", "finds_itself", "finite"}
+    assert manifest.failed_checks == []
+
+
+def test_how_files_fell_into_batches_does_not_change_the_index(
+    library: Library, tmp_path: Path
+) -> None:
+    fill(library, 4)
+    library.ingest()
+    one = library.publish()
+    library.model.embedder.heard = 0
+    song(library.music / "x.flac", seconds=2.0, seed=50)
+    library.ingest()
+    (library.music / "x.flac").unlink()
+    library.ingest()
+    assert library.publish().files == one.files
+
+
+def test_nothing_to_index_says_so(library: Library) -> None:
+    space = library.model.space
+    assert expected_version(library.sessions, space) is None
+    with pytest.raises(ArtifactError, match="nothing to index"):
+        build_index(library.sessions, library.store, space, None)
+    with pytest.raises(ArtifactError, match="no index was built yet"):
+        publish(library.sessions, library.store, space, None)
+
+
+def test_vectors_changed_behind_our_back_are_not_built_on(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    path = library.store.vectors(library.model.space.key, "b000001")
+    data = bytearray(path.read_bytes())
+    data[-1] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] changed on disk"):
+        build_index(library.sessions, library.store, library.model.space, None)
+    assert list((library.store.root / "indexes").iterdir()) == []
+
+
+def test_a_damaged_candidate_is_not_published(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    built = build_index(library.sessions, library.store, library.model.space, None)
+    with (built.folder / "index.faiss").open("r+b") as file:
+        file.truncate(100)
+    for step in (
+        lambda: check_candidate(library.sessions, library.store, library.model.space),
+        lambda: publish(library.sessions, library.store, library.model.space, None),
+    ):
+        with pytest.raises(ArtifactError, match=r"index\.faiss is damaged"):
+            step()
+
+
+def test_an_older_version_can_be_served_again(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    old = library.publish()
+    song(library.music / "new.flac", seconds=2.0, seed=60)
+    library.ingest()
+    assert library.publish().tracks == 4
+    again = publish(library.sessions, library.store, library.model.space, old.version)
+    assert again.version == old.version
+    with pytest.raises(ArtifactError):
+        publish(library.sessions, library.store, library.model.space, "never-built")
+
+
+def test_another_model_embeds_beside_the_old_one(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    old = library.publish()
+    library.model = FakeModel(replace(library.model.space, parameters={"version": 2}))
+    assert library.pending() == ["b000001"]
+    library.process("b000001")
+    new = library.publish()
+    assert new.version != old.version
+    assert new.space != old.space
+    assert OpenIndex.open(library.store.index(old.version)).manifest == old

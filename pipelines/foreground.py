@@ -10,7 +10,7 @@ from typing import Any
 import dagster as dg
 from rich.console import Console
 
-from pipelines.definitions import defs
+from pipelines.definitions import build_defs
 from pipelines.partitions import batches
 from pipelines.resources import configured_model
 from soundalike.catalog import indexes
@@ -44,7 +44,8 @@ class Foreground:
         self._sessions = sessions
         self._console = console
         self._space = configured_model().space
-        self._definitions = defs()
+        overrides = {"sessions": sessions, "progress": Bars(console)}
+        self._definitions = build_defs(overrides)
         self._instance = dg.DagsterInstance.get()
 
     def ingest(self, confirm_removals: bool) -> None:
@@ -120,7 +121,6 @@ class Foreground:
             run_config={**QUIET, **(run_config or {})},
             tags=FOREGROUND,
             raise_on_error=False,
-            resources={"sessions": self._sessions, "progress": Bars(self._console)},
         )
         if not result.success:
             raise RunFailed(f"run {result.run_id} of {job} failed: {_reason(result)}")

@@ -1,0 +1,102 @@
+"""Sensors ask for each piece of work once, and never for none."""
+
+from typing import Any
+
+import dagster as dg
+
+from pipelines.automation import (
+    MOST_REQUESTS,
+    batch_requests,
+    changed_library,
+    scan_schedule,
+    sealed_batches,
+)
+from pipelines.definitions import build_defs
+from soundalike.catalog.batches import PendingBatch
+from soundalike.catalog.engine import ingest_lock
+from tests.pipelines.conftest import Orchestra
+from tests.sounds import song
+
+
+def tick(orchestra: Orchestra, sensor: dg.SensorDefinition) -> Any:
+    resources = {key: orchestra.resources[key] for key in ("sessions", "model")}
+    repository = build_defs(orchestra.resources).get_repository_def()
+    with dg.build_sensor_context(
+        instance=orchestra.instance, resources=resources, repository_def=repository
+    ) as context:
+        return sensor.evaluate_tick(context)
+
+
+def test_each_reason_to_run_a_batch_has_its_own_key() -> None:
+    first = PendingBatch("b000001", "first")
+    again = PendingBatch("b000001", "2026-01-01T00:00:00")
+    keys = {request.run_key for request in batch_requests([first, again], "space")}
+    assert len(keys) == 2
+    assert (
+        batch_requests([first], "space")[0].run_key != batch_requests([first], "other")[0].run_key
+    )
+
+
+def test_a_tick_is_bounded() -> None:
+    many = [PendingBatch(f"b{n:06d}", "first") for n in range(5 * MOST_REQUESTS)]
+    assert len(batch_requests(many, "space")) == MOST_REQUESTS
+
+
+def test_a_sealed_batch_becomes_a_partition_and_one_run(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac")
+    assert "every batch is embedded" in str(tick(orchestra, sealed_batches).skip_message)
+    assert orchestra.run("scan").success
+    first, second = tick(orchestra, sealed_batches), tick(orchestra, sealed_batches)
+    assert [request.partition_key for request in first.run_requests] == ["b000001"]
+    assert first.dynamic_partitions_requests[0].partition_keys == ["b000001"]
+    assert first.run_requests[0].run_key == second.run_requests[0].run_key
+
+
+def test_a_foreground_ingest_is_left_alone(orchestra: Orchestra) -> None:
+    with ingest_lock(orchestra.resources["sessions"]):
+        for sensor in (sealed_batches, changed_library):
+            assert "in a terminal" in str(tick(orchestra, sensor).skip_message)
+
+
+def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seed=1)
+    song(orchestra.music / "b.flac", seed=2)
+    orchestra.ingest("b000001")
+    keys = []
+
+    def follow() -> None:
+        [request] = tick(orchestra, changed_library).run_requests
+        keys.append(request.run_key)
+        assert orchestra.run("publish_index").success
+        assert "holds the whole library" in str(tick(orchestra, changed_library).skip_message)
+
+    follow()
+    song(orchestra.music / "c.flac", seed=3)
+    orchestra.ingest("b000002")
+    follow()
+    (orchestra.music / "c.flac").unlink()
+    orchestra.ingest()
+    follow()
+    assert len(set(keys)) == 3, "a version that comes back needs a request of its own"
+
+
+def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seed=1)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    [request] = [tick(orchestra, changed_library)]
+    assert not request.run_requests
+    event = orchestra.instance.get_latest_materialization_event(dg.AssetKey("published_index"))
+    version = event.asset_materialization.metadata["version"].value
+    config = {"ops": {"published_index": {"config": {"version": version}}}}
+    only = [dg.AssetKey("published_index")]
+    assert orchestra.run("publish_index", asset_selection=only, run_config=config).success
+    song(orchestra.music / "b.flac", seed=2)
+    orchestra.ingest("b000002")
+    assert "published by hand" in str(tick(orchestra, changed_library).skip_message)
+
+
+def test_the_scan_is_scheduled_by_itself() -> None:
+    assert scan_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
+    assert sealed_batches.default_status == dg.DefaultSensorStatus.RUNNING
+    assert changed_library.default_status == dg.DefaultSensorStatus.RUNNING

@@ -1,0 +1,112 @@
+"""The jobs as Dagster runs them: lineage, metadata, checks that block, reruns."""
+
+import dagster as dg
+import numpy as np
+from sqlalchemy import delete
+
+from soundalike.catalog.indexes import published
+from soundalike.catalog.tables import Root
+from tests.pipelines.conftest import Orchestra
+from tests.sounds import song
+
+
+def fill(orchestra: Orchestra, count: int = 3) -> None:
+    for seed in range(count):
+        song(orchestra.music / f"{seed}.flac", seconds=2.0, seed=seed)
+
+
+def metadata(orchestra: Orchestra, asset: str) -> dict[str, object]:
+    event = orchestra.instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return {name: entry.value for name, entry in event.asset_materialization.metadata.items()}
+
+
+def test_everything_from_files_to_the_published_index_is_materialised(
+    orchestra: Orchestra,
+) -> None:
+    fill(orchestra)
+    (orchestra.music / "bad|name.mp3").write_text("words")
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    assert metadata(orchestra, "library")["new_files"] == 4
+    raw = metadata(orchestra, "raw_audio")
+    assert (raw["dagster/row_count"], raw["failures"]) == (3, 1)
+    assert "bad\\|name.mp3" in str(raw["failed_files"])
+    embedded = metadata(orchestra, "embeddings")
+    assert embedded["dagster/row_count"] == 3
+    assert {"audio_hours", "times_real_time", "peak_memory_mib", "cpu_percent"} <= set(embedded)
+    index = metadata(orchestra, "faiss_index")
+    assert metadata(orchestra, "published_index")["version"] == index["version"]
+    with orchestra.resources["sessions"]() as session:
+        served = published(session)
+    assert served is not None
+    assert served.index.dagster_run_id is not None
+    assert served.index.version == index["version"]
+
+
+def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> None:
+    fill(orchestra)
+    orchestra.ingest("b000001")
+    for asset in ("raw_audio", "resampled_audio", "embeddings"):
+        key = dg.AssetKey(asset)
+        again = orchestra.run("ingest_batch", partition_key="b000001", asset_selection=[key])
+        assert again.success
+    assert orchestra.resources["model"].embedder.heard == 3
+
+
+def test_vectors_spoilt_on_disk_fail_the_blocking_check(orchestra: Orchestra) -> None:
+    fill(orchestra)
+    orchestra.ingest("b000001")
+    space = orchestra.resources["model"].space
+    path = orchestra.resources["store"].vectors(space.key, "b000001")
+    matrix = np.load(path)
+    matrix[1] *= 2
+    np.save(path, matrix)
+    result = orchestra.run(
+        "ingest_batch", partition_key="b000001", asset_selection=[dg.AssetKey("embeddings")]
+    )
+    assert not result.success
+    assert not orchestra.run("publish_index").success
+    with orchestra.resources["sessions"]() as session:
+        assert published(session) is None
+
+
+def test_a_candidate_that_fails_its_check_is_not_published(orchestra: Orchestra) -> None:
+    fill(orchestra)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index", asset_selection=[dg.AssetKey("faiss_index")]).success
+    version = str(metadata(orchestra, "faiss_index")["version"])
+    sidecar = orchestra.resources["store"].sidecar(
+        orchestra.resources["model"].space.key, "b000001"
+    )
+    sidecar.unlink()  # what the check holds the index against
+    assert not orchestra.run("publish_index").success
+    with orchestra.resources["sessions"]() as session:
+        assert published(session) is None
+    assert (orchestra.resources["store"].index(version)).is_dir()
+
+
+def test_a_version_named_by_hand_is_published_and_stays(orchestra: Orchestra) -> None:
+    fill(orchestra)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    old = str(metadata(orchestra, "published_index")["version"])
+    config = {"ops": {"published_index": {"config": {"version": old}}}}
+    only = [dg.AssetKey("published_index")]
+    assert orchestra.run("publish_index", asset_selection=only, run_config=config).success
+    with orchestra.resources["sessions"]() as session:
+        served = published(session)
+    assert served is not None
+    assert served.publication.by_hand
+
+
+def test_no_music_folder_fails_loudly_and_says_what_to_do(orchestra: Orchestra) -> None:
+    with orchestra.resources["sessions"].begin() as session:
+        session.execute(delete(Root))
+    result = orchestra.run("scan")
+    assert not result.success
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert "soundalike ingest FOLDER" in str(error.cause or error)

@@ -1,0 +1,61 @@
+"""A wrong setting stops the program with the variable, its value and what is allowed."""
+
+from pathlib import Path
+
+import pytest
+
+from soundalike.errors import SettingsError
+from soundalike.settings import load_settings
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "allowed"),
+    [
+        ("ENVIRONMENT", "staging", "'development', 'test' or 'production'"),
+        ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
+        ("DEBUG", "perhaps", "boolean"),
+        ("SOUNDALIKE_MODEL", "vggish", "'mert-v1-95m'"),
+        ("SOUNDALIKE_DEVICE", "tpu", "'auto'"),
+        ("SOUNDALIKE_PORT", "99999", "65535"),
+        ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
+    ],
+)
+def test_a_wrong_value_is_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, allowed: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(f"{variable}='{value}': ")
+    assert allowed in str(caught.value)
+
+
+def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ENVIRONMENT", "x")
+    monkeypatch.setenv("SOUNDALIKE_WORKERS", "0")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_another_database_than_postgres_is_refused_without_showing_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "mysql://me:secret@host/db")
+    with pytest.raises(SettingsError, match="DATABASE_URL") as caught:
+        load_settings()
+    assert "secret" not in str(caught.value)
+    assert "postgresql://" in str(caught.value)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg2"])
+def test_any_spelling_of_postgres_means_psycopg(
+    monkeypatch: pytest.MonkeyPatch, scheme: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", f"{scheme}://me@host/db")
+    assert load_settings().database_url == "postgresql+psycopg://me@host/db"
+
+
+def test_several_music_folders_are_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_MUSIC", "/a/b:~/c")
+    assert load_settings().music == (Path("/a/b"), Path.home() / "c")

@@ -3,6 +3,7 @@
 import os
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -128,7 +129,9 @@ def test_what_is_not_music_is_counted_and_left_alone(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_a_wrong_folder_says_what_is_wrong(tmp_path: Path, make, message: str) -> None:
+def test_a_wrong_folder_says_what_is_wrong(
+    tmp_path: Path, make: Callable[[Path], object], message: str
+) -> None:
     make(tmp_path / "folder")
     with pytest.raises(LibraryError, match=message):
         require_music([tmp_path / "folder"])

@@ -1,4 +1,4 @@
-"""The real definitions, on an instance that is gone after the test, with a model that costs nothing."""
+"""The real definitions, on an instance of the test's own, with a model that costs nothing."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

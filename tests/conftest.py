@@ -1,6 +1,7 @@
 """What all tests share: one throw-away PostgreSQL, a fresh database a test, real music."""
 
 import os
+import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -42,6 +43,7 @@ def _open_folder() -> Iterator[Path]:
 
 
 open_folder = pytest.fixture(_open_folder)
+open_module_folder = pytest.fixture(_open_folder, scope="module")
 
 
 @pytest.fixture(scope="session")
@@ -81,6 +83,14 @@ def sessions(database_url: str) -> Iterator[Sessions]:
 @pytest.fixture
 def store(tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(tmp_path / "data")
+
+
+@pytest.fixture
+def free_port() -> int:
+    """A port that nothing listened on a moment ago."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
 
 
 @pytest.fixture(scope="session")

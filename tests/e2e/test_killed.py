@@ -1,0 +1,56 @@
+"""Killed at any line and run again, an ingest ends where an undisturbed one does."""
+
+import os
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.conftest import Installation, until
+
+TRACKS = 6
+
+
+@pytest.fixture(scope="module")
+def music(open_module_folder: Path, demo_music: Path) -> Path:
+    folder = open_module_folder / "music"
+    folder.mkdir()
+    for path in sorted(demo_music.rglob("*.opus"))[:TRACKS]:
+        shutil.copy(path, folder)
+    return folder
+
+
+def installed(folder: Path, models: Path) -> Installation:
+    """Batches of two tracks, so that there is much to be killed between."""
+    return Installation.at(folder, models, SOUNDALIKE_BATCH_TRACKS="2")
+
+
+@pytest.fixture(scope="module")
+def undisturbed(open_module_folder: Path, models_dir: Path, music: Path) -> Installation:
+    installation = installed(open_module_folder / "undisturbed", models_dir)
+    installation.run("ingest", music)
+    return installation
+
+
+def kill_when(process: subprocess.Popen[str], path: Path, pattern: str) -> None:
+    """kill -9 the whole process group as soon as a file like this appears below `path`."""
+    with process:
+        until(lambda: next(path.rglob(pattern), None) if path.exists() else None)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+def test_an_ingest_killed_again_and_again_ends_with_the_same_index(
+    open_module_folder: Path, models_dir: Path, music: Path, undisturbed: Installation
+) -> None:
+    installation = installed(open_module_folder / "killed", models_dir)
+    for pattern in (".*.flac.*.tmp", "b000001.npy", "b000002.npy", "*.faiss"):
+        process = installation.start("ingest", music, start_new_session=True)
+        kill_when(process, installation.data, pattern)
+    output = installation.run("ingest", music)
+    assert "6 music files: 0 new" in output
+    assert installation.published_files() == undisturbed.published_files()
+    assert installation.ask("select count(*) from failures") == 0
+    dead = "select count(*) from dagster.runs where status = 'STARTED'"
+    assert installation.ask(dead) == 0, "runs that died are not shown as running for ever"

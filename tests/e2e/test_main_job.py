@@ -1,0 +1,85 @@
+"""The main job on real music with the real model: ingest, ask, add a track, ask again."""
+
+import json
+import shutil
+from pathlib import Path
+
+import httpx
+import pytest
+
+from soundalike.vectors.search import OpenIndex
+from tests.e2e.conftest import Installation, serving, until
+
+INGEST_RUNS = "select count(*) from dagster.runs where pipeline_name = 'ingest_batch'"
+
+
+@pytest.fixture(scope="module")
+def installation(open_module_folder: Path, models_dir: Path) -> Installation:
+    return Installation.at(open_module_folder / "data", models_dir)
+
+
+@pytest.fixture(scope="module")
+def music(open_module_folder: Path, demo_music: Path, installation: Installation) -> Path:
+    """The demo music, ingested but for one track."""
+    folder = open_module_folder / "music"
+    shutil.copytree(demo_music, folder)
+    shutil.move(folder / "calm" / "calm_acoustic_1.opus", open_module_folder)
+    output = installation.run("ingest", folder)
+    assert "27 new" in output
+    assert "27 tracks embedded, 0 failures" in output
+    return folder
+
+
+def test_nothing_new_starts_no_embedding_run(installation: Installation, music: Path) -> None:
+    before = installation.ask(INGEST_RUNS)
+    output = installation.run("ingest")
+    assert "nothing new" in output
+    assert "is up to date" in output
+    assert installation.ask(INGEST_RUNS) == before == 1
+
+
+def test_one_new_file_is_embedded_alone_and_served_without_restart(
+    installation: Installation, music: Path, free_port: int
+) -> None:
+    with serving(installation, free_port) as client:
+        before = client.get("/v1/index").json()
+        assert before["tracks"] == 27
+        late = music.parent / "calm_acoustic_1.opus"
+        shutil.copy(late, music / "calm" / "calm_acoustic_1.opus")
+        assert "1 tracks embedded, 0 failures" in installation.run("ingest")
+
+        def swapped() -> bool:
+            now: httpx.Response = client.get("/v1/index")
+            return bool(now.json()["version"] != before["version"])
+
+        until(swapped)
+        assert client.get("/v1/index").json()["tracks"] == 28
+        [track] = client.get("/v1/tracks", params={"query": "calm_acoustic_1"}).json()["items"]
+        answer = client.get(f"/v1/tracks/{track['id']}/similar", params={"k": 5}).json()
+        assert answer["query"] == track
+        assert [result["rank"] for result in answer["results"]] == [1, 2, 3, 4, 5]
+        assert track["id"] not in [result["track"]["id"] for result in answer["results"]]
+        assert track["path"] == "calm/calm_acoustic_1.opus"
+        assert track["tags"][0]["weight"] >= track["tags"][-1]["weight"] > 0
+
+
+def test_neighbours_share_the_instrumentation(installation: Installation, music: Path) -> None:
+    titles = installation.ask("select json_object_agg(id, title) from tracks")
+    version = installation.ask("select version from publications order by id desc limit 1")
+    index = OpenIndex.open(installation.data / "indexes" / version)
+    kinds = {track: "acoustic" in title for track, title in titles.items()}
+    same = [
+        kinds[neighbour.track_id] == kinds[track]
+        for track in index.track_ids
+        for neighbour in index.neighbours(track, 3)
+    ]
+    assert len(same) >= 3 * 27
+    assert sum(same) / len(same) >= 0.95
+
+
+def test_the_terminal_answers_too(installation: Installation, music: Path) -> None:
+    answer = json.loads(installation.run("similar", "happy_electronic_1.opus", "--json"))
+    assert len(answer["results"]) == 10
+    assert answer["query"]["title"] == "happy_electronic_1"
+    assert "Sounds like happy_electronic_1" in installation.run("similar", answer["query"]["id"])
+    assert "no track matches 'nowhere'" in installation.run("similar", "nowhere", expect=1)

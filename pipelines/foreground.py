@@ -22,7 +22,7 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
 from soundalike.ingest.index import expected_version
-from soundalike.ingest.scan import register_roots, require_music
+from soundalike.ingest.scan import register_roots
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.terminal import Bars, failures_table, safe
@@ -153,7 +153,6 @@ def main() -> int:
     console = Console(stderr=True)
     try:
         settings = load_settings()
-        require_music(arguments.folders)
         with connected_database(settings) as url:
             os.environ.update(child_environment(settings, url))
             upgrade(url)

@@ -1,5 +1,6 @@
 """`soundalike demo`: the whole path once, on the demo music or on yours, then serve it."""
 
+import os
 import subprocess
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +15,7 @@ from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
 from soundalike.embedders import fetch_weights
 from soundalike.errors import LibraryError, SoundalikeError
+from soundalike.ingest.scan import require_music
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
@@ -31,11 +33,13 @@ def demo(
     serve: Annotated[bool, typer.Option(help="Serve the API and the Dagster UI after it.")] = True,
 ) -> None:
     """Ingest some music, show what sounds alike, and serve it."""
+    os.environ.setdefault("SOUNDALIKE_MODEL", "musicnn-msd")  # its weights need no hub
     settings = load_settings()
     if serve:
         require_free_ports(settings)
-    fetch_weights(settings, settings.model)
     folder = music or _demo_music()
+    require_music([folder])
+    fetch_weights(settings, settings.model)
     done = subprocess.run([*INGEST, "--", str(folder)], check=False)
     if done.returncode:
         raise SoundalikeError(f"the ingest of {folder} did not end well; its message is above")

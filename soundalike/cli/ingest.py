@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from soundalike.ingest.scan import require_music
 from soundalike.settings import load_settings
 
 INGEST = (sys.executable, "-m", "pipelines.foreground")
@@ -23,6 +24,7 @@ def ingest(
 ) -> None:
     """Scan, and take everything new from files to the published index."""
     load_settings()
-    folders = [] if folder is None else ["--", os.fspath(folder)]
+    folders = [] if folder is None else [folder]
+    require_music(folders)
     options = ["--confirm-removals"] if confirm_removals else []
-    os.execv(sys.executable, [*INGEST, *options, *folders])  # noqa: S606 - no shell, our own module
+    os.execv(sys.executable, [*INGEST, *options, "--", *map(str, folders)])  # noqa: S606 - no shell, our own module

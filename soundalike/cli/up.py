@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
@@ -53,6 +54,8 @@ def require_free_ports(settings: Settings) -> None:
 
 def _commands(settings: Settings) -> dict[str, list[str]]:
     """Development reloads the API on every change; production runs several workers."""
+    programs = Path(sys.executable).parent
+    workspace = ["--workspace", str(PROJECT / "workspace.yaml")]
     development = settings.environment == "development"
     serving = ["--reload"] if development else ["--workers", str(settings.workers)]
     return {
@@ -61,17 +64,12 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
             *("--host", settings.host, "--port", str(settings.port), "--no-access-log"),
             *serving,
         ],
-        "Dagster": [
-            *(
-                sys.executable,
-                "-m",
-                "dagster",
-                "dev",
-                "--workspace",
-                str(PROJECT / "workspace.yaml"),
-            ),
+        "Dagster's web server": [
+            *(str(programs / "dagster-webserver"), *workspace, "--log-level", "warning"),
             *("--host", settings.host, "--port", str(settings.dagster_port)),
-            *("--log-level", "warning"),
+        ],
+        "Dagster's daemon": [
+            *(str(programs / "dagster-daemon"), "run", *workspace, "--log-level", "error"),
         ],
     }
 

@@ -1,0 +1,96 @@
+"""The service: how its parts are put together, and what lives as long as it does."""
+
+import re
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from asgi_correlation_id import CorrelationIdMiddleware
+from fastapi import Depends, FastAPI
+from fastapi.security import APIKeyHeader, HTTPBearer
+from sqlalchemy.ext.asyncio import async_sessionmaker
+from starlette.middleware import Middleware
+
+import soundalike
+from serving import errors
+from serving.database import open_pool
+from serving.dependencies import State
+from serving.live_index import LiveIndex
+from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
+from serving.publications import Publications
+from serving.routes import health, index, metrics, tracks
+from serving.security import RequireApiKey, require_key_beyond_loopback
+from soundalike.logs import configure_logs
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings, load_settings
+from soundalike.storage.layout import ArtifactStore
+
+
+def _is_safe_id(given: str) -> bool:
+    """Whether a client's own correlation id may go into logs and answers; else it is replaced."""
+    return re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", given) is not None
+
+
+def create_app(settings: Settings | None = None) -> FastAPI:
+    """The service for these settings, or for the environment's.
+
+    Raises SettingsError if it would be open to the network without a key.
+    """
+    settings = settings or load_settings()
+    require_key_beyond_loopback(settings)
+    configure_logs(settings.log_level, json=settings.environment == "production")
+    take_over_uvicorn_logs()
+    live = LiveIndex(ArtifactStore(settings.data))
+    measured = Metrics(live)
+    app = FastAPI(
+        title="soundalike",
+        summary="What else in my music collection sounds like this?",
+        version=soundalike.__version__,
+        lifespan=_lifespan(settings, live, measured),
+        middleware=_middleware(settings, measured),
+        redirect_slashes=False,
+    )
+    errors.install(app)
+    key = _documented_key(settings)
+    app.include_router(health.router)
+    app.include_router(metrics.router)
+    app.include_router(index.router, **key)
+    app.include_router(tracks.router, **key)
+    return app
+
+
+def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
+    """Outermost first: a refused request has an id and a log line too."""
+    middleware = [
+        Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
+        Middleware(ObserveRequests, metrics=measured),
+    ]
+    if settings.api_key:
+        middleware.append(Middleware(RequireApiKey, key=settings.api_key.get_secret_value()))
+    return middleware
+
+
+def _documented_key(settings: Settings) -> dict[str, Any]:
+    """What makes OpenAPI say how to send the key. The middleware is what checks it."""
+    if not settings.api_key:
+        return {}
+    schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
+    return {
+        "dependencies": [Depends(scheme) for scheme in schemes],
+        "responses": errors.documented(401),
+    }
+
+
+def _lifespan(
+    settings: Settings, live: LiveIndex, measured: Metrics
+) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        with connected_database(settings) as url:
+            engine = open_pool(url)
+            sessions = async_sessionmaker(engine, expire_on_commit=False)
+            async with Publications(engine, live).following():
+                yield State(settings=settings, sessions=sessions, live=live, metrics=measured)
+            await engine.dispose()
+
+    return lifespan

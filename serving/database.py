@@ -1,0 +1,38 @@
+"""The API's pool of connections to the catalog: asynchronous, read-only, bounded in time.
+
+The statements themselves are soundalike.catalog's.
+"""
+
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from serving.limits import STATEMENT_SECONDS
+
+# Of each worker process; one more connection of it listens for publications.
+POOL_SIZE = 5
+POOL_OVERFLOW = 5
+POOL_WAIT_SECONDS = 5
+CONNECT_SECONDS = 5
+
+
+def open_pool(database_url: str) -> AsyncEngine:
+    """A lazy pool: Postgres may come later, and may come back."""
+    engine = create_async_engine(
+        database_url,
+        pool_size=POOL_SIZE,
+        max_overflow=POOL_OVERFLOW,
+        pool_timeout=POOL_WAIT_SECONDS,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_SECONDS},
+        execution_options={"postgresql_readonly": True},
+    )
+    event.listen(engine.sync_engine, "connect", _bound_statements)
+    return engine
+
+
+def _bound_statements(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    # Not through the `options` connection parameter: DATABASE_URL may use that itself.
+    connection.cursor().execute(f"set statement_timeout = '{STATEMENT_SECONDS}s'")
+    connection.commit()

@@ -1,0 +1,66 @@
+"""What routes ask for: a session, the index, the metrics. All of it comes from the lifespan."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated, TypedDict, cast
+
+from fastapi import Depends, Request
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+
+from serving.errors import RETRY_LATER, Problem
+from serving.live_index import LiveIndex, ServedIndex
+from serving.observability import Metrics
+from soundalike.settings import Settings
+
+
+class State(TypedDict):
+    """What the lifespan keeps for the requests."""
+
+    settings: Settings
+    sessions: async_sessionmaker[AsyncSession]
+    live: LiveIndex
+    metrics: Metrics
+
+
+def state_of(request: Request) -> State:
+    """The lifespan's state, with its types."""
+    return cast("State", request.state)
+
+
+StateDep = Annotated[State, Depends(state_of)]
+
+
+def get_settings(state: StateDep) -> Settings:
+    """The process's settings."""
+    return state["settings"]
+
+
+def get_live(state: StateDep) -> LiveIndex:
+    """What is served now, and what is wrong with it."""
+    return state["live"]
+
+
+def get_metrics(state: StateDep) -> Metrics:
+    """The process's metrics."""
+    return state["metrics"]
+
+
+async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
+    """A read-only session; it takes a connection from the pool with its first statement."""
+    async with state["sessions"]() as session:
+        yield session
+
+
+LiveDep = Annotated[LiveIndex, Depends(get_live)]
+
+
+def served_index(live: LiveDep) -> ServedIndex:
+    """The version to answer this request from. 503 while there is none."""
+    if live.served is None:
+        raise Problem(503, "no-index", live.problem or "no index is loaded", RETRY_LATER)
+    return live.served
+
+
+SettingsDep = Annotated[Settings, Depends(get_settings)]
+MetricsDep = Annotated[Metrics, Depends(get_metrics)]
+SessionDep = Annotated[AsyncSession, Depends(open_session)]
+SearchDep = Annotated[ServedIndex, Depends(served_index)]

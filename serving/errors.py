@@ -1,0 +1,153 @@
+"""Errors as RFC 9457 problems: what each exception becomes, and how a problem is written.
+
+Nothing of a request's input is echoed but its escaped path; nothing of the inside is shown.
+"""
+
+import json
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import quote
+
+from asgi_correlation_id import correlation_id
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from psycopg.errors import QueryCanceled, UndefinedTable
+from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from starlette.exceptions import HTTPException
+from starlette.types import Scope
+
+from serving.limits import STATEMENT_SECONDS
+from serving.schemas import FieldProblem, ProblemDetails
+from soundalike.errors import SoundalikeError
+
+PROBLEM_JSON = "application/problem+json"
+RETRY_LATER = {"Retry-After": "5"}
+
+
+class Problem(Exception):
+    """An answer that is an error. `kind` names it for programs; without one the status does.
+
+    `detail` is for people: what happened and what to do next.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        kind: str | None,
+        detail: str,
+        headers: Mapping[str, str] | None = None,
+        errors: list[FieldProblem] | None = None,
+    ) -> None:
+        super().__init__(detail)
+        self.status = HTTPStatus(status)
+        self.kind = kind
+        self.detail = detail
+        self.headers = headers
+        self.errors = errors
+
+
+def as_problem(error: Exception) -> Problem:
+    """The answer to a request that ended in `error`; 500 for one that nobody foresaw."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return _invalid(error)
+        case HTTPException():
+            return _http(error)
+        case OperationalError() | InterfaceError() | ProgrammingError() | PoolTimeout():
+            return _database(error)
+        case SoundalikeError():  # nothing of the request's: somebody has to see to the service
+            return Problem(503, "unavailable", str(error), RETRY_LATER)
+        case _:
+            return _unforeseen()
+
+
+def _unforeseen() -> Problem:
+    return Problem(
+        500, None, "an error in soundalike itself; its log has the cause under this correlation id"
+    )
+
+
+def _invalid(error: RequestValidationError) -> Problem:
+    """Which fields and what is asked of them: never what was sent, which may not even be text."""
+    errors = [
+        FieldProblem(field=".".join(map(str, issue["loc"])), message=issue["msg"])
+        for issue in error.errors()
+    ]
+    detail = "; ".join(f"{issue.field}: {issue.message}" for issue in errors)
+    return Problem(422, "invalid-request", detail, errors=errors)
+
+
+def _http(error: HTTPException) -> Problem:
+    details = {
+        404: "there is no such route; /docs lists those there are",
+        405: "the route does not take this method; see the Allow header",
+    }
+    detail = details.get(error.status_code, error.detail)
+    return Problem(error.status_code, None, detail, error.headers)
+
+
+def _database(
+    error: OperationalError | InterfaceError | ProgrammingError | PoolTimeout,
+) -> Problem:
+    match error:
+        case OperationalError(orig=QueryCanceled()):
+            detail = f"the query took more than {STATEMENT_SECONDS} s; ask for less at a time"
+            return Problem(503, "too-slow", detail, RETRY_LATER)
+        case ProgrammingError(orig=UndefinedTable()):
+            detail = "the catalog has no tables yet: run `soundalike db upgrade`"
+            return Problem(503, "catalog-not-upgraded", detail, RETRY_LATER)
+        case ProgrammingError():
+            return _unforeseen()
+        case PoolTimeout():
+            detail = "every connection to the catalog is in use; try again in a moment"
+            return Problem(503, "overloaded", detail, RETRY_LATER)
+        case _:
+            detail = (
+                "the catalog's PostgreSQL does not answer; try again, or see `soundalike doctor`"
+            )
+            return Problem(503, "catalog-unreachable", detail, RETRY_LATER)
+
+
+def respond(scope: Scope, problem: Problem) -> Response:
+    """The problem as a response to the request of `scope`."""
+    kind = problem.kind
+    details = ProblemDetails(
+        type=f"urn:soundalike:problem:{kind}" if kind else "about:blank",
+        title=kind.replace("-", " ").capitalize() if kind else problem.status.phrase,
+        status=problem.status,
+        detail=problem.detail,
+        instance=shown_path(scope),
+        correlation_id=correlation_id.get(),
+        errors=problem.errors,
+    )
+    # ASCII, so that text that is not valid Unicode cannot break the answer about it.
+    body = json.dumps(details.model_dump(exclude_none=True))
+    return Response(body, problem.status, problem.headers, PROBLEM_JSON)
+
+
+def shown_path(scope: Scope) -> str:
+    """The request's path, percent-encoded: it may hold line breaks, or anything else."""
+    return quote(scope["path"], errors="replace")
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    return respond(request.scope, as_problem(error))
+
+
+def install(app: FastAPI) -> None:
+    """Write the framework's own errors as problems. All others pass on to `observability`."""
+    for expected in (Problem, HTTPException, RequestValidationError):
+        app.add_exception_handler(expected, _answer)
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """OpenAPI's `responses` of a route that may answer with these."""
+    content = {PROBLEM_JSON: {"schema": ProblemDetails.model_json_schema(mode="serialization")}}
+    return {
+        status: {"description": HTTPStatus(status).phrase, "content": content}
+        for status in statuses
+    }

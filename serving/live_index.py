@@ -1,0 +1,105 @@
+"""The index that is served: open, verify, swap, search. Knows neither HTTP nor Postgres."""
+
+import datetime as dt
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import structlog
+from anyio import to_thread
+
+from soundalike.catalog.indexes import Published
+from soundalike.errors import ArtifactError
+from soundalike.storage.layout import ArtifactStore
+
+if TYPE_CHECKING:
+    from soundalike.vectors.artifact import IndexManifest
+    from soundalike.vectors.search import Neighbour, OpenIndex
+
+log = structlog.get_logger()
+
+UNKNOWN = "what is published is not known yet: the catalog has not been read"
+NOTHING_PUBLISHED = (
+    "no index is published yet: run `soundalike ingest FOLDER` with a folder of music, "
+    "or materialise published_index in Dagster"
+)
+
+
+@dataclass(frozen=True)
+class ServedIndex:
+    """An opened version. A request takes it once, so that its whole answer is of one version."""
+
+    index: "OpenIndex"
+    published_at: dt.datetime
+
+    @property
+    def manifest(self) -> "IndexManifest":
+        """What it is and where it came from."""
+        return self.index.manifest
+
+    def __contains__(self, track_id: str) -> bool:
+        return track_id in self.index
+
+    async def neighbours(self, track_id: str, k: int) -> list["Neighbour"]:
+        """Up to k tracks nearest to one of the index, itself left out, best first.
+
+        In a worker thread: faiss lets go of the interpreter's lock, the event loop goes on.
+        """
+        return await to_thread.run_sync(self.index.neighbours, track_id, k)
+
+
+class LiveIndex:
+    """One reference to what is served, and why it is not what was published, where it is not."""
+
+    def __init__(self, store: ArtifactStore) -> None:
+        self._store = store
+        self.served: ServedIndex | None = None
+        self.problem: str | None = UNKNOWN
+        self.load_failures = 0
+
+    async def follow(self, published: Published | None) -> None:
+        """Serve what is published now.
+
+        A version that cannot be opened is refused and the old one goes on serving; the next call
+        tries it again. Not to be called twice at a time.
+        """
+        if published is None:
+            self.problem = NOTHING_PUBLISHED
+            return
+        version = published.index.version
+        try:
+            index = await self._opened(version)
+        except Exception as error:  # whatever it is, the service goes on
+            self._refuse(version, error)
+        else:
+            # The swap: one assignment. Requests under way keep the version that they took.
+            self.served = ServedIndex(index, published.publication.published_at)
+            self.problem = None
+
+    async def _opened(self, version: str) -> "OpenIndex":
+        if self.served and self.served.manifest.version == version:
+            return self.served.index
+        index = await to_thread.run_sync(_open, self._store.index(version), version)
+        log.info("index loaded", version=version, tracks=len(index))
+        return index
+
+    def _refuse(self, version: str, error: Exception) -> None:
+        self.load_failures += 1
+        problem = f"index {version} is published but cannot be loaded: {error}"
+        if problem != self.problem:  # said once, not at every attempt
+            log.error("index refused", version=version, reason=str(error))
+        self.problem = problem
+
+
+def _open(folder: Path, version: str) -> "OpenIndex":
+    # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
+    # requests share the cores, so a search that also spreads over all of them only makes them
+    # fight; and faiss.omp_set_num_threads would hold for the calling thread alone.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    from soundalike.vectors.search import OpenIndex
+
+    index = OpenIndex.open(folder)
+    if index.manifest.version != version:
+        raise ArtifactError(f"{folder} holds index {index.manifest.version}")
+    return index

@@ -1,0 +1,94 @@
+"""Keeps the live index at what the catalog has published: LISTEN for speed, polling for certainty.
+
+A notice can get lost: the connection breaks, or a transaction-pooling pgbouncer swallows LISTEN. So
+a notice only says "read the row now", and the row is also read every few seconds without one.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+import psycopg
+import structlog
+from psycopg import sql
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from serving.database import CONNECT_SECONDS
+from serving.live_index import LiveIndex
+from soundalike.catalog.indexes import PUBLISHED_CHANNEL, Published, published_statement
+
+log = structlog.get_logger()
+
+LISTEN = sql.SQL("listen {}").format(sql.Identifier(PUBLISHED_CHANNEL))
+POLL_SECONDS = 5.0
+FIRST_RETRY_SECONDS = 0.25
+LAST_RETRY_SECONDS = 10.0
+
+
+class Publications:
+    """Follows the catalog's publications while `following` is entered."""
+
+    def __init__(
+        self, engine: AsyncEngine, live: LiveIndex, poll_seconds: float = POLL_SECONDS
+    ) -> None:
+        self._engine = engine
+        self._live = live
+        self._poll_seconds = poll_seconds
+        self._notice = asyncio.Event()
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Begin with what is published now, if the catalog answers; then follow it."""
+        await self._renew()
+        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
+        try:
+            yield
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _renew(self) -> None:
+        """Read the row and follow it. A catalog that does not answer changes nothing."""
+        self._notice.clear()  # before reading: a notice that comes meanwhile means reading again
+        try:
+            async with AsyncSession(self._engine) as session:
+                row = (await session.execute(published_statement())).one_or_none()
+        except Exception as error:  # following must never end
+            log.warning(
+                "the published version cannot be read", reason=str(error).partition("\n")[0]
+            )
+        else:
+            await self._live.follow(Published(*row) if row else None)
+
+    async def _poll(self) -> None:
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._poll_seconds):
+                    await self._notice.wait()
+            await self._renew()
+
+    async def _listen(self) -> None:
+        retry = FIRST_RETRY_SECONDS
+        while True:
+            try:
+                async with await self._connect() as connection:
+                    await connection.execute(LISTEN)
+                    retry = FIRST_RETRY_SECONDS
+                    self._notice.set()  # something may have been published while nobody listened
+                    async for _ in connection.notifies():
+                        self._notice.set()
+            except Exception as error:  # following must never end
+                log.warning(
+                    "not listening for publications",
+                    reason=str(error).partition("\n")[0],
+                    retry=retry,
+                )
+            await asyncio.sleep(retry)
+            retry = min(2 * retry, LAST_RETRY_SECONDS)
+
+    async def _connect(self) -> psycopg.AsyncConnection:
+        """A connection of its own, outside of the pool: it listens for as long as it lives."""
+        _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
+        arguments.setdefault("connect_timeout", CONNECT_SECONDS)
+        return await psycopg.AsyncConnection.connect(autocommit=True, **arguments)

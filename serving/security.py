@@ -1,0 +1,58 @@
+"""Who may ask: an API key where one is set, and no open door to the network without one."""
+
+import ipaddress
+import secrets
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.errors import Problem, respond
+from soundalike.errors import SettingsError
+from soundalike.settings import Settings
+
+# Exact paths: load balancers and orchestrators ask these, and have no key.
+OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
+
+
+def require_key_beyond_loopback(settings: Settings) -> None:
+    """Raises SettingsError if the service would be open to the network without a key."""
+    if not settings.api_key and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"SOUNDALIKE_HOST={settings.host!r} lets other machines in, and SOUNDALIKE_API_KEY is "
+            "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class RequireApiKey:
+    """Answers 401 to all but health checks without the key. No route can forget to ask for it."""
+
+    def __init__(self, app: ASGIApp, key: str) -> None:
+        self.app = app
+        self._key = key.encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the request through, or answer it here."""
+        if scope["type"] != "http" or scope["path"] in OPEN_PATHS or self._admits(scope):
+            await self.app(scope, receive, send)
+            return
+        problem = Problem(
+            401,
+            None,
+            "send the key of SOUNDALIKE_API_KEY as `X-API-Key: KEY` or `Authorization: Bearer KEY`",
+            {"WWW-Authenticate": 'Bearer realm="soundalike"'},
+        )
+        await respond(scope, problem)(scope, receive, send)
+
+    def _admits(self, scope: Scope) -> bool:
+        headers = Headers(scope=scope)
+        scheme, _, token = headers.get("authorization", "").partition(" ")
+        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        # In constant time, over bytes: a header may hold any of them.
+        return secrets.compare_digest(given.encode("latin-1"), self._key)

@@ -1,0 +1,145 @@
+"""A collection of made-up music: real rows, real vectors, real index versions."""
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from soundalike.catalog import batches, indexes, library
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.library import FoundFile, batch_number
+from soundalike.catalog.tracks import sort_key
+from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
+from soundalike.ingest.index import build_index, publish
+from soundalike.storage.atomic import sha256_of
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact import INDEX
+from soundalike.vectors.batch_files import save_batch
+
+SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
+TAGS = (Tag("acoustic", 0.75),)
+Facts = Mapping[str, Any]
+
+
+class Collection:
+    """What ingest leaves behind, made without audio."""
+
+    def __init__(self, sessions: Sessions, store: ArtifactStore) -> None:
+        self.sessions = sessions
+        self.store = store
+        self.vectors: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = {}
+        self._batch_of: dict[str, int] = {}
+        self._random = np.random.default_rng(7)
+
+    def add(self, *facts: Facts, embedded: bool = True) -> list[str]:
+        """A batch with a track for each, under random unit vectors; returns their ids."""
+        paths = [fact.get("path", f"{uuid.uuid4().hex}.flac".encode()) for fact in facts]
+        ids = [uuid.uuid4().hex for _ in facts]
+        found = [FoundFile(path, size=1, mtime_ns=1) for path in paths]
+        root = self._root()
+        with self.sessions.begin() as session:
+            [key] = library.seal(session, [(root, None, file) for file in found], 10_000)
+            batch = batch_number(key)
+            file_ids = {file.shown: file.id for file in batches.files_of(session, batch)}
+            rows = [_row(id_, batch, fact) for id_, fact in zip(ids, facts, strict=True)]
+            batches.record_tracks(session, rows)
+            batches.assign_tracks(
+                session,
+                {file_ids[file.shown]: id_ for file, id_ in zip(found, ids, strict=True)},
+            )
+        self._batch_of.update(dict.fromkeys(ids, batch))
+        if embedded:
+            self._embed(key, ids)
+        return ids
+
+    def _root(self) -> int:
+        with self.sessions.begin() as session:
+            if not library.roots(session):
+                library.add_root(session, b"/music")
+            return library.roots(session)[0].id
+
+    def _embed(self, key: str, ids: list[str]) -> None:
+        made = self._random.standard_normal((len(ids), SPACE.dimension)).astype(np.float32)
+        made /= np.linalg.norm(made, axis=1, keepdims=True)
+        self.vectors.update(zip(ids, made, strict=True))
+        embeddings = {id_: Embedding(self.vectors[id_], TAGS) for id_ in ids}
+        digest = sha256_of(save_batch(self.store, SPACE, key, embeddings))
+        tags = [{"word": tag.word, "weight": tag.weight} for tag in TAGS]
+        with self.sessions.begin() as session:
+            batches.record_embeddings(
+                session, batch_number(key), SPACE.key, digest, dict.fromkeys(ids, tags)
+            )
+
+    def fail(self, track_id: str, message: str) -> None:
+        """Its file did not get through a stage."""
+        with self.sessions.begin() as session:
+            failure = batches.StageFailure(self._file_of(track_id), "silence", message)
+            batch = self._batch_of[track_id]
+            batches.record_failures(session, batch, "embeddings", [failure])
+
+    def remove(self, track_id: str) -> None:
+        """Its file is gone at the next scan."""
+        with self.sessions.begin() as session:
+            library.mark_gone(session, [self._file_of(track_id).id])
+
+    def _file_of(self, track_id: str) -> batches.BatchFile:
+        with self.sessions() as session:
+            files = batches.files_of(session, self._batch_of[track_id])
+        return next(file for file in files if file.track_id == track_id)
+
+    def build(self) -> str:
+        """An index of all there is, not yet published."""
+        return build_index(self.sessions, self.store, SPACE, "run-1").manifest.version
+
+    def publish(self, version: str | None = None) -> str:
+        """As the pipeline does: the version named, or a new one of all there is."""
+        if version is None:
+            self.build()
+        return publish(self.sessions, self.store, SPACE, version).version
+
+    def publish_unchecked(self, version: str) -> None:
+        """As if the artifact had been whole when it was published."""
+        with self.sessions.begin() as session:
+            indexes.publish(session, version, by_hand=True)
+
+    def damage(self, version: str) -> bytes:
+        """Flip one bit of a stored vector; returns the file as it was."""
+        path = self.store.index(version) / INDEX
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        return whole
+
+    def repair(self, version: str, whole: bytes) -> None:
+        """Put the file back."""
+        (self.store.index(version) / INDEX).write_bytes(whole)
+
+    def nearest(self, track_id: str, among: list[str], k: int) -> list[str]:
+        """By brute force."""
+        others = [other for other in among if other != track_id]
+        query = self.vectors[track_id]
+        return sorted(others, key=lambda other: -float(self.vectors[other] @ query))[:k]
+
+
+def numbered(count: int, **facts: object) -> list[Facts]:
+    """That many tracks called Title 0, Title 1 and so on."""
+    return [{"title": f"Title {number}", **facts} for number in range(count)]
+
+
+def _row(track_id: str, batch: int, fact: Facts) -> dict[str, Any]:
+    title = fact.get("title", "Untitled")
+    artist, album = fact.get("artist"), fact.get("album")
+    return {
+        "id": track_id,
+        "batch_id": batch,
+        "title": title,
+        "artist": artist,
+        "album": album,
+        "genre": fact.get("genre"),
+        "year": fact.get("year"),
+        "duration": 30.0,
+        "codec": "flac",
+        "sample_rate": 44_100,
+        "channels": 2,
+        "sort_key": sort_key(title, artist, album),
+    }

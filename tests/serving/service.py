@@ -1,0 +1,69 @@
+"""Running the service inside a test, and waiting for what it does by itself."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import httpx
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from serving.app import create_app
+from soundalike.settings import Settings
+
+DEADLINE_SECONDS = 20
+Found = TypeVar("Found")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, app: FastAPI | None = None
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of the service, with its lifespan; httpx's own transport does not run that."""
+    app = app or create_app(settings)
+    async with app.router.lifespan_context(app) as state:
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": dict(state or {})}, receive, send)
+
+        transport = httpx.ASGITransport(with_state)
+        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+            yield client
+
+
+async def eventually(look: Callable[[], Awaitable[Found | None]]) -> Found:
+    """What `look` finds, once it finds something."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        found = await look()
+        if found:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"{look} found nothing in {DEADLINE_SECONDS} s")
+
+
+async def eventually_serves(client: httpx.AsyncClient, version: str) -> None:
+    """Returns when answers come from that version."""
+
+    async def look() -> bool:
+        answer = await client.get("/v1/index")
+        return answer.status_code == 200 and answer.json()["version"] == version
+
+    await eventually(look)
+
+
+def problem_of(answer: httpx.Response, status: int) -> dict[str, Any]:
+    """The answer's problem, once it has the shape that every error has."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem: dict[str, Any] = answer.json()
+    assert set(problem) - {"errors"} == {
+        *("type", "title", "status", "detail", "instance", "correlation_id")
+    }
+    assert problem["status"] == status
+    assert problem["correlation_id"] == answer.headers["x-request-id"]
+    assert problem["title"]
+    assert problem["detail"]
+    return problem

@@ -1,0 +1,108 @@
+"""Every error is a problem with a correlation id, and shows nothing of the inside."""
+
+import json
+
+import httpx
+import pytest
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+
+from serving.app import create_app
+from serving.errors import as_problem
+from soundalike.errors import ArtifactError
+from soundalike.settings import Settings
+
+from .service import problem_of, running
+
+
+async def test_unknown_route_is_a_problem(offline_api: httpx.AsyncClient) -> None:
+    problem = problem_of(await offline_api.get("/nowhere/%0A%ED%A0%80"), 404)
+    assert problem["type"] == "about:blank"
+    assert problem["title"] == "Not Found"
+    assert problem["instance"].startswith("/nowhere/%0A")
+
+
+async def test_trailing_slash_is_no_redirect_to_a_host_a_client_named(
+    offline_api: httpx.AsyncClient,
+) -> None:
+    problem_of(await offline_api.get("/v1/tracks/", headers={"Host": "evil.example"}), 404)
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "BREW"])
+async def test_wrong_method_is_a_problem_that_names_the_right_one(
+    method: str, offline_api: httpx.AsyncClient
+) -> None:
+    answer = await offline_api.request(method, "/v1/tracks")
+    problem_of(answer, 405)
+    assert answer.headers["allow"] == "GET"
+
+
+class Unforeseen(Exception):
+    pass
+
+
+def failing_app(settings: Settings, error: Exception) -> FastAPI:
+    app = create_app(settings)
+
+    @app.get("/fails")
+    async def fails() -> None:
+        raise error
+
+    return app
+
+
+async def test_unhandled_error_is_500_that_hides_the_inside_and_is_logged_with_its_id(
+    offline: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = failing_app(offline, Unforeseen("secret /etc/passwd"))
+    async with running(offline, app) as api:
+        answer = await api.get("/fails", headers={"X-Request-ID": "trace-me"})
+        problem = problem_of(answer, 500)
+        assert "secret" not in answer.text
+        assert problem["correlation_id"] == "trace-me"
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    [logged] = [line for line in lines if line["event"] == "unhandled error"]
+    assert logged["correlation_id"] == "trace-me"
+    assert "secret /etc/passwd" in logged["exception"]
+
+
+async def test_expected_error_keeps_its_message(offline: Settings) -> None:
+    app = failing_app(offline, ArtifactError("index.faiss is damaged; publish again"))
+    async with running(offline, app) as api:
+        problem = problem_of(await api.get("/fails"), 503)
+        assert problem["detail"] == "index.faiss is damaged; publish again"
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (PoolTimeout(), 503),
+        (ProgrammingError("select", {}, ValueError()), 500),
+        (KeyError("x"), 500),
+    ],
+)
+def test_each_kind_of_error_has_its_status(error: Exception, status: int) -> None:
+    assert as_problem(error).status == status
+
+
+def test_validation_problem_never_echoes_what_was_sent() -> None:
+    for value in (float("nan"), float("inf"), "\ud800", "\0"):
+        issue = {
+            "loc": ("body", "x"),
+            "msg": "wrong",
+            "input": value,
+            "type": "t",
+            "ctx": {"v": value},
+        }
+        problem = as_problem(RequestValidationError([issue], body=value))
+        assert problem.detail == "body.x: wrong"
+
+
+@pytest.mark.parametrize("body", [b'{"k": NaN}', b'"\\ud800"', b"\xff", b"1e400", b"[" * 100_000])
+async def test_body_that_nobody_asked_for_is_no_error(body: bytes, api: httpx.AsyncClient) -> None:
+    answer = await api.request(
+        "GET", "/v1/tracks", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 200

@@ -1,0 +1,124 @@
+"""The live index alone: what it refuses, and that refusing costs nothing."""
+
+import shutil
+from collections.abc import Callable
+
+import pytest
+
+from serving.live_index import LiveIndex
+from soundalike.catalog import indexes
+from soundalike.catalog.indexes import Published
+from soundalike.vectors.artifact import MANIFEST, TRACKS
+
+from .collection import Collection, numbered
+
+
+@pytest.fixture
+def live(collection: Collection) -> LiveIndex:
+    return LiveIndex(collection.store)
+
+
+def published(collection: Collection) -> Published | None:
+    with collection.sessions() as session:
+        return indexes.published(session)
+
+
+async def test_nothing_published_says_what_to_do(live: LiveIndex) -> None:
+    await live.follow(None)
+    assert live.served is None
+    assert "soundalike ingest FOLDER" in str(live.problem)
+
+
+async def test_published_version_is_served(live: LiveIndex, collection: Collection) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    await live.follow(published(collection))
+    assert live.served
+    assert live.served.manifest.version == version
+    assert live.problem is None
+
+
+def _flip_a_bit(collection: Collection, version: str) -> None:
+    collection.damage(version)
+
+
+def _lose_tracks(collection: Collection, version: str) -> None:
+    (collection.store.index(version) / TRACKS).unlink()
+
+
+def _lose_all(collection: Collection, version: str) -> None:
+    shutil.rmtree(collection.store.index(version))
+
+
+def _garble_manifest(collection: Collection, version: str) -> None:
+    (collection.store.index(version) / MANIFEST).write_text("{}")
+
+
+def _put_another_in_its_place(collection: Collection, version: str) -> None:
+    folder = collection.store.index(version)
+    shutil.rmtree(folder)
+    other = next(path for path in folder.parent.iterdir() if path.name != version)
+    shutil.copytree(other, folder)
+
+
+@pytest.mark.parametrize(
+    "harm", [_flip_a_bit, _lose_tracks, _lose_all, _garble_manifest, _put_another_in_its_place]
+)
+async def test_damaged_version_is_refused_and_the_old_one_goes_on(
+    harm: Callable[[Collection, str], None], live: LiveIndex, collection: Collection
+) -> None:
+    collection.add(*numbered(3))
+    old = collection.publish()
+    await live.follow(published(collection))
+
+    collection.add(*numbered(2))
+    new = collection.publish()
+    harm(collection, new)
+    await live.follow(published(collection))
+
+    assert live.served
+    assert live.served.manifest.version == old
+    assert new in str(live.problem)
+    assert live.load_failures == 1
+
+
+async def test_refused_version_is_tried_again(live: LiveIndex, collection: Collection) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    whole = collection.damage(version)
+    await live.follow(published(collection))
+    assert live.served is None
+    assert "SHA-256" in str(live.problem)
+
+    collection.repair(version, whole)
+    await live.follow(published(collection))
+    assert live.served
+    assert live.problem is None
+
+
+async def test_same_version_again_is_not_loaded_again(
+    live: LiveIndex, collection: Collection
+) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    await live.follow(published(collection))
+    assert live.served
+    index, published_at = live.served.index, live.served.published_at
+
+    collection.publish_unchecked(version)
+    await live.follow(published(collection))
+    assert live.served.index is index
+    assert live.served.published_at > published_at
+
+
+async def test_swap_leaves_a_request_its_version(live: LiveIndex, collection: Collection) -> None:
+    [first, *_] = collection.add(*numbered(3))
+    collection.publish()
+    await live.follow(published(collection))
+    taken = live.served
+    assert taken
+
+    collection.add(*numbered(3))
+    collection.publish()
+    await live.follow(published(collection))
+    assert len(await taken.neighbours(first, 10)) == 2

@@ -42,10 +42,9 @@ class Installation:
             [str(COMMAND), *map(str, words)],
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            **options,
+            **{"stdout": subprocess.PIPE, **options},
         )
 
     def run(self, *words: str | Path, expect: int = 0) -> str:

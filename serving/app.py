@@ -38,7 +38,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     """
     settings = settings or load_settings()
     require_key_beyond_loopback(settings)
-    configure_logs(settings.log_level, json=settings.environment == "production")
+    configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
     live = LiveIndex(ArtifactStore(settings.data))
     measured = Metrics(live)

@@ -80,6 +80,11 @@ class Settings(BaseSettings):
         return f"postgresql+psycopg://{rest}"
 
     @property
+    def lowest_log_level(self) -> str:
+        """DEBUG shows everything, whatever LOG_LEVEL says."""
+        return "DEBUG" if self.debug else self.log_level
+
+    @property
     def models_dir(self) -> Path:
         """Where fetched weights are cached."""
         return self.models or self.data / "models"

@@ -1,15 +1,24 @@
 """A private PostgreSQL for whoever has none: started when needed, stopped by its last user."""
 
 import fcntl
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import IO
 
-from soundalike.postgres.server import private_server
+import structlog
+
+from soundalike.errors import PostgresError
+from soundalike.postgres.locks import exclusive, open_lock, try_exclusive
+from soundalike.postgres.place import usable
+from soundalike.postgres.server import Server, private_server
 from soundalike.settings import Settings
 
 __all__ = ["connected_database"]
+
+DECIDING = "deciding.lock"  # held while one starts or stops the server
+USERS = "users.lock"  # held, shared, by all who are in the block
+
+log = structlog.get_logger()
 
 
 @contextmanager
@@ -17,37 +26,33 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
     """The URL of a database that answers, for as long as the block lasts.
 
     DATABASE_URL if it is set. Else a private server below the data root, shared by all processes
-    that are in such a block; the last one out stops it. `durable=False` is for tests: a crash of
-    the machine may lose the database. Raises PostgresError that says what to do.
+    and threads that are in such a block; the last one out stops it. `durable=False` is for tests: a
+    crash of the machine may lose the database. Raises PostgresError that says what to do.
     """
     if settings.database_url:
         yield settings.database_url
         return
-    server = private_server(settings.data, durable)
-    deciding, using = server.home / "deciding.lock", server.home / "users.lock"
-    with using.open("w") as user:
-        with _locked(deciding):
-            server.ensure()
-            # Freed by the kernel however this process ends, so a killed one is not counted.
-            fcntl.flock(user, fcntl.LOCK_SH)
-        try:
-            yield server.url()
-        finally:
-            with _locked(deciding):
-                if _alone(user):
-                    server.stop()
-
-
-@contextmanager
-def _locked(path: Path) -> Iterator[None]:
-    with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _alone(user: IO[str]) -> bool:
+    with usable(settings.data):
+        server = private_server(settings.data, durable)
+        users = open_lock(server.home / USERS)
     try:
-        fcntl.flock(user, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        with usable(settings.data), exclusive(server.home / DECIDING):
+            fcntl.flock(users, fcntl.LOCK_SH)
+            server.ensure()
+        yield server.url
+    finally:
+        _leave(server, users)
+
+
+def _leave(server: Server, users: int) -> None:
+    """Stop the server if nobody else is counted. A failure must not hide the block's own error."""
+    try:
+        with exclusive(server.home / DECIDING):
+            if try_exclusive(users):
+                server.stop()
+            # Closing would not do: a child forked inside the block has the descriptor too.
+            fcntl.flock(users, fcntl.LOCK_UN)
+    except (OSError, PostgresError) as error:
+        log.warning("postgres.not_stopped", folder=str(server.home), reason=str(error))
+    finally:
+        os.close(users)

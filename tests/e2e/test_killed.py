@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,12 @@ import pytest
 from tests.e2e.conftest import Installation, until
 
 TRACKS = 6
+KILLED_AT = (
+    "audio/44100/*/.*.tmp",
+    "embeddings/*/b000001.npy",
+    "embeddings/*/b000002.npy",
+    "indexes/*/index.faiss",
+)
 
 
 @pytest.fixture(scope="module")
@@ -34,10 +41,16 @@ def undisturbed(open_module_folder: Path, models_dir: Path, music: Path) -> Inst
     return installation
 
 
-def kill_when(process: subprocess.Popen[str], path: Path, pattern: str) -> None:
-    """kill -9 the whole process group as soon as a file like this appears below `path`."""
+def kill_when(process: subprocess.Popen[str], data: Path, pattern: str) -> None:
+    """kill -9 the whole process group as soon as a file like this appears in the data root."""
+
+    def appeared() -> bool:
+        with suppress(FileNotFoundError):  # a temporary folder that was renamed as we looked
+            return any(data.glob(pattern))
+        return True
+
     with process:
-        until(lambda: next(path.rglob(pattern), None) if path.exists() else None)
+        until(appeared)
         os.killpg(process.pid, signal.SIGKILL)
 
 
@@ -45,7 +58,7 @@ def test_an_ingest_killed_again_and_again_ends_with_the_same_index(
     open_module_folder: Path, models_dir: Path, music: Path, undisturbed: Installation
 ) -> None:
     installation = installed(open_module_folder / "killed", models_dir)
-    for pattern in (".*.flac.*.tmp", "b000001.npy", "b000002.npy", "*.faiss"):
+    for pattern in KILLED_AT:
         process = installation.start("ingest", music, start_new_session=True)
         kill_when(process, installation.data, pattern)
     output = installation.run("ingest", music)

@@ -8,7 +8,6 @@ from rich.console import Console
 from soundalike.cli import demo, doctor, ingest, maintain, similar, up
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
-from soundalike.settings import load_settings
 from soundalike.terminal import safe
 
 app = typer.Typer(
@@ -17,14 +16,6 @@ app = typer.Typer(
     add_completion=False,
     help="What else in my music collection sounds like this?",
 )
-
-
-@app.callback()
-def _logs() -> None:
-    """Commands talk to people: their logs are warnings, unless DEBUG asks for more."""
-    configure_logs("DEBUG" if load_settings().debug else "WARNING", json=False)
-
-
 app.command()(up.up)
 app.command()(ingest.ingest)
 app.command()(similar.similar)
@@ -36,6 +27,7 @@ app.add_typer(maintain.models, name="models")
 
 def main() -> None:
     """Run the command line. An expected error is one message, not a stack trace."""
+    configure_logs("WARNING", json=False)
     try:
         app()
     except SoundalikeError as error:

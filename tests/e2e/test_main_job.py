@@ -77,6 +77,14 @@ def test_neighbours_share_the_instrumentation(installation: Installation, music:
     assert sum(same) / len(same) >= 0.95
 
 
+def test_the_demo_needs_no_setting_and_shows_two_tables(
+    installation: Installation, music: Path
+) -> None:
+    unset = {k: v for k, v in installation.environment.items() if k != "SOUNDALIKE_MODEL"}
+    output = Installation(installation.data, unset).run("demo", music, "--no-serve")
+    assert output.count("Sounds like") == 2
+
+
 def test_the_terminal_answers_too(installation: Installation, music: Path) -> None:
     answer = json.loads(installation.run("similar", "happy_electronic_1.opus", "--json"))
     assert len(answer["results"]) == 10

@@ -3,7 +3,8 @@
 A sensor here is a pure function of what the catalog says, and thin glue around it.
 """
 
-from collections.abc import Sequence
+import datetime as dt
+from collections.abc import Collection, Sequence
 
 import dagster as dg
 
@@ -12,9 +13,11 @@ from pipelines.resources import Model
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.indexes import published
-from soundalike.ingest.index import expected_version
+from soundalike.ingest.index import next_index
 from soundalike.settings import load_settings
+from soundalike.storage.layout import ArtifactStore
 
+PARTITION = "dagster/partition"
 MOST_REQUESTS = 500  # a tick has 60 s, and Dagster adds partitions in chunks of at most 1000
 
 scan_job = dg.define_asset_job(
@@ -43,12 +46,35 @@ def scan_schedule() -> dg.RunRequest:
     return dg.RunRequest()
 
 
-def batch_requests(pending: Sequence[PendingBatch], space: str) -> list[dg.RunRequest]:
-    """One request for each batch, space and reason to run: asked for again it is the same one."""
+IN_PROGRESS = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+]
+
+
+def hour() -> str:
+    """Part of a request's key: what failed for the system's sake is asked for again next hour."""
+    return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H")
+
+
+def batch_requests(
+    pending: Sequence[PendingBatch], space: str, under_way: Collection[str], this_hour: str
+) -> list[dg.RunRequest]:
+    """One request an hour for each batch, space and reason to run, unless it is under way."""
     return [
-        dg.RunRequest(run_key=f"{batch.key}:{space}:{batch.since}", partition_key=batch.key)
+        dg.RunRequest(
+            run_key=f"{batch.key}:{space}:{batch.since}:{this_hour}", partition_key=batch.key
+        )
         for batch in pending[:MOST_REQUESTS]
+        if batch.key not in under_way
     ]
+
+
+def runs_under_way(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
+    """The job's runs that have not ended."""
+    return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=IN_PROGRESS)))
 
 
 @dg.sensor(
@@ -57,16 +83,24 @@ def batch_requests(pending: Sequence[PendingBatch], space: str) -> list[dg.RunRe
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def sealed_batches(
-    sessions: dg.ResourceParam[Sessions], model: dg.ResourceParam[Model]
+    context: dg.SensorEvaluationContext,
+    sessions: dg.ResourceParam[Sessions],
+    model: dg.ResourceParam[Model],
 ) -> dg.SensorResult | dg.SkipReason:
     """Requests a run for each sealed batch that the configured model has not heard."""
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
     with sessions() as session:
         pending = pending_batches(session, model.space.key)
-    requests = batch_requests(pending, model.space.key)
+    runs = runs_under_way(context.instance, batch_job.name)
+    under_way = {run.tags.get(PARTITION, "") for run in runs}
+    requests = batch_requests(pending, model.space.key, under_way, hour())
     if not requests:
-        return dg.SkipReason(f"every batch is embedded in {model.space.key}")
+        return dg.SkipReason(
+            f"{len(pending)} batches are under way"
+            if pending
+            else f"every batch is embedded in {model.space.key}"
+        )
     keys = [str(request.partition_key) for request in requests]
     return dg.SensorResult(
         run_requests=requests, dynamic_partitions_requests=[batches.build_add_request(keys)]
@@ -81,6 +115,7 @@ def sealed_batches(
 def changed_library(
     context: dg.SensorEvaluationContext,
     sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
 ) -> dg.RunRequest | dg.SkipReason:
     """Requests one build when the library is not what the published index holds.
@@ -89,28 +124,18 @@ def changed_library(
     """
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
-    under_way = dg.RunsFilter(job_name=index_job.name, statuses=IN_PROGRESS)
-    if context.instance.get_run_records(under_way, limit=1):
+    if runs_under_way(context.instance, index_job.name):
         return dg.SkipReason("a build is under way")
+    wanted = next_index(sessions, store, model.space)
+    if wanted.version is None:
+        return dg.SkipReason(wanted.reason)
     with sessions() as session:
-        served = published(session)
-    wanted = expected_version(sessions, model.space)
-    if wanted is None or (served and served.index.version == wanted):
-        return dg.SkipReason("the published index holds the whole library")
-    if served and served.publication.by_hand:
-        return dg.SkipReason(
-            f"version {served.index.version} was published by hand; materialise published_index "
-            "without a version to follow the library again"
-        )
-    return dg.RunRequest(run_key=f"{served.publication.id if served else 0}:{wanted}")
+        served = published(session)  # a version that comes back needs a request of its own
+    return dg.RunRequest(
+        run_key=f"{served.publication.id if served else 0}:{wanted.version}:{hour()}"
+    )
 
 
-IN_PROGRESS = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
 JOBS = [scan_job, batch_job, index_job]
 SENSORS = [sealed_batches, changed_library]
 SCHEDULES = [scan_schedule]

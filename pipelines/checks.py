@@ -15,11 +15,12 @@ from soundalike.storage.layout import ArtifactStore
 @dg.asset_check(asset=embeddings, blocking=True)
 def sound_vectors(
     context: dg.AssetCheckExecutionContext,
+    sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
 ) -> dg.AssetCheckResult:
-    """Finite, of unit norm, of the space's dimension, and one row for each track."""
-    return check_result(check_batch(store, model.space, context.partition_key))
+    """Finite, of unit norm, of the right dimension, a row for each track that did not fail."""
+    return check_result(check_batch(sessions, store, model.space, context.partition_key))
 
 
 @dg.asset_check(asset=faiss_index, blocking=True)

@@ -9,11 +9,12 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_defs
+from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from pipelines.partitions import batches
 from pipelines.resources import configured_model
-from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog
 from soundalike.catalog.failures import failures_of
@@ -21,14 +22,15 @@ from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
-from soundalike.ingest.index import expected_version
+from soundalike.ingest.index import next_index
 from soundalike.ingest.scan import register_roots
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
-from soundalike.terminal import Bars, failures_table, safe
+from soundalike.storage.layout import ArtifactStore
+from soundalike.terminal import Bars, complaint, failures_table, safe
 
-FOREGROUND = {"soundalike/foreground": "ingest"}
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+INTERRUPTED = 130
 SCANS = 3  # how often files that are still being written are waited for
 
 
@@ -45,24 +47,25 @@ class Foreground:
         self._console = console
         self._space = configured_model().space
         overrides = {"sessions": sessions, "progress": Bars(console)}
+        self._store = ArtifactStore(settings.data)
+        self._broken: list[str] = []
         self._definitions = build_defs(overrides)
         self._instance = dg.DagsterInstance.get()
 
     def ingest(self, confirm_removals: bool) -> None:
-        """Scan, then embed every batch that needs it, then publish what changed."""
+        """Scan, then embed every batch that needs it, then publish what changed.
+
+        Raises RunFailed at the end if a batch's run did not work.
+        """
         started = time.monotonic()
-        self._end_dead_runs()
+        end_dead_runs(self._instance, foreground=True)  # the ingest lock is ours alone
         self._scan(confirm_removals)
         embedded = self._embed_pending()
         version = self._publish()
         seconds = time.monotonic() - started
         self._console.print(f"{embedded or 'nothing new'}; {version} [dim]({seconds:.1f} s)[/dim]")
-
-    def _end_dead_runs(self) -> None:
-        """Whoever holds the ingest lock is alone: a run still 'started' died with its process."""
-        started = dg.RunsFilter(tags=FOREGROUND, statuses=[dg.DagsterRunStatus.STARTED])
-        for run in self._instance.get_runs(started):
-            self._instance.report_run_failed(run, "the process was killed; ingest again")
+        if self._broken:
+            raise RunFailed("\n".join(self._broken))
 
     def _scan(self, confirm_removals: bool) -> None:
         config = {"ops": {"library": {"config": {"confirm_removals": confirm_removals}}}}
@@ -87,7 +90,11 @@ class Foreground:
         for number, key in enumerate(keys, 1):
             if len(keys) > 1:
                 self._console.print(f"batch {number} of {len(keys)}")
-            done = self._run("ingest_batch", partition_key=key)["embeddings"]
+            try:
+                done = self._run("ingest_batch", partition_key=key)["embeddings"]
+            except RunFailed as error:  # the other batches may be well
+                self._broken.append(str(error))
+                continue
             tracks, reused = tracks + done["dagster/row_count"], reused + done["reused"]
         with self._sessions() as session:
             failures = failures_of(session, [batch_number(key) for key in keys])
@@ -96,15 +103,9 @@ class Foreground:
         return f"{tracks - reused} tracks embedded, {len(failures)} failures" if keys else ""
 
     def _publish(self) -> str:
-        wanted = expected_version(self._sessions, self._space)
-        with self._sessions() as session:
-            served = indexes.published(session)
-        if wanted is None:
-            return "no track is embedded yet, so there is no index"
-        if served and served.index.version == wanted:
-            return f"index {wanted} with {served.index.tracks} tracks is up to date"
-        if served and served.publication.by_hand:
-            return f"index {served.index.version} stays, it was published by hand"
+        wanted = next_index(self._sessions, self._store, self._space)
+        if wanted.version is None:
+            return wanted.reason
         done = self._run("publish_index")["published_index"]
         return f"index {done['version']} with {done['dagster/row_count']} tracks is published"
 
@@ -119,7 +120,7 @@ class Foreground:
             instance=self._instance,
             partition_key=partition_key,
             run_config={**QUIET, **(run_config or {})},
-            tags=FOREGROUND,
+            tags={FOREGROUND_TAG: "ingest"},
             raise_on_error=False,
         )
         if not result.success:
@@ -158,10 +159,13 @@ def main() -> int:
             upgrade(url)
             sessions = open_catalog(url)
             with ingest_lock(sessions):
-                register_roots(sessions, (*settings.music, *arguments.folders))
+                register_roots(sessions, arguments.folders)
                 Foreground(settings, sessions, console).ingest(arguments.confirm_removals)
-    except SoundalikeError as error:
-        console.print(f"[red]error:[/red] {safe(error)}")
+    except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
+        return INTERRUPTED
+    except (SoundalikeError, SQLAlchemyError) as error:
+        console.print(complaint(error))
         return 1
     return 0
 

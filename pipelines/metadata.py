@@ -25,6 +25,7 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "dagster/row_count": report.music,
         "new_files": report.new,
         "changed_files": report.changed,
+        "files_tried_again": report.tried_again,
         "returned_files": report.returned,
         "removed_files": report.gone,
         "still_being_written": report.changing,

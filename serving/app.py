@@ -19,10 +19,10 @@ from serving.live_index import LiveIndex
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
 from serving.routes import health, index, metrics, tracks
-from serving.security import RequireApiKey, require_key_beyond_loopback
+from serving.security import RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
-from soundalike.settings import Settings, load_settings
+from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
 
 

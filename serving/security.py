@@ -1,33 +1,14 @@
-"""Who may ask: an API key where one is set, and no open door to the network without one."""
+"""Who may ask: everybody, or whoever has the API key where one is set."""
 
-import ipaddress
 import secrets
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import Problem, respond
-from soundalike.errors import SettingsError
-from soundalike.settings import Settings
 
 # Exact paths: load balancers and orchestrators ask these, and have no key.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
-
-
-def require_key_beyond_loopback(settings: Settings) -> None:
-    """Raises SettingsError if the service would be open to the network without a key."""
-    if not settings.api_key and not _is_loopback(settings.host):
-        raise SettingsError(
-            f"SOUNDALIKE_HOST={settings.host!r} lets other machines in, and SOUNDALIKE_API_KEY is "
-            "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
-        )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 class RequireApiKey:

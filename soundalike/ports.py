@@ -3,6 +3,8 @@
 import socket
 import sys
 
+HIGHEST = 65535
+
 
 def busy_port(host: str, ports: dict[str, int]) -> str | None:
     """A sentence about the first port that something listens on, or None. `ports`: name to port."""
@@ -19,6 +21,14 @@ def busy_port(host: str, ports: dict[str, int]) -> str | None:
     return None
 
 
+def main(words: list[str]) -> str | None:
+    """`NAME PORT NAME PORT ...`: what is wrong with them on this machine, if anything."""
+    named = dict(zip(words[::2], words[1::2], strict=True))
+    for name, port in named.items():
+        if not (port.isdecimal() and 0 < int(port) <= HIGHEST):
+            return f"{name}={port} is no port; give a number from 1 to {HIGHEST}"
+    return busy_port("127.0.0.1", {name: int(port) for name, port in named.items()})
+
+
 if __name__ == "__main__":
-    named = dict(zip(sys.argv[1::2], map(int, sys.argv[2::2]), strict=True))
-    sys.exit(busy_port("127.0.0.1", named))
+    sys.exit(main(sys.argv[1:]))

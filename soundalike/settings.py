@@ -5,6 +5,7 @@
 into one line a variable, with its name, its value and what is allowed.
 """
 
+import ipaddress
 import os
 from functools import cache
 from pathlib import Path
@@ -22,7 +23,7 @@ ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 class Settings(BaseSettings):
     """Everything a person can set. Field names map to `SOUNDALIKE_<NAME>` unless aliased."""
 
-    model_config = SettingsConfigDict(env_prefix="SOUNDALIKE_", env_file=None, frozen=True)
+    model_config = SettingsConfigDict(env_prefix="SOUNDALIKE_", env_ignore_empty=True, frozen=True)
 
     environment: Literal["development", "test", "production"] = Field(
         "production", validation_alias="ENVIRONMENT"
@@ -62,12 +63,12 @@ class Settings(BaseSettings):
     @field_validator("music")
     @classmethod
     def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(path.expanduser().absolute() for path in value)
+        return tuple(_expanded(path) for path in value)
 
     @field_validator("data", "models", "mert_path")
     @classmethod
     def _absolute(cls, value: Path | None) -> Path | None:
-        return value and value.expanduser().absolute()
+        return value and _expanded(value)
 
     @field_validator("database_url")
     @classmethod
@@ -88,6 +89,13 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Where fetched weights are cached."""
         return self.models or self.data / "models"
+
+
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser().absolute()
+    except RuntimeError as error:  # pydantic reports ValueErrors only
+        raise ValueError(str(error)) from error
 
 
 def _allowed(error: ValidationError) -> str:
@@ -111,3 +119,19 @@ def load_settings() -> Settings:
         return Settings()
     except ValidationError as error:
         raise SettingsError(_allowed(error)) from error
+
+
+def require_key_beyond_loopback(settings: Settings) -> None:
+    """Raises SettingsError if the service would be open to the network without a key."""
+    if not settings.api_key and not _is_loopback(settings.host):
+        raise SettingsError(
+            f"SOUNDALIKE_HOST={settings.host!r} lets other machines in, and SOUNDALIKE_API_KEY is "
+            "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -7,7 +7,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from sqlalchemy.exc import SQLAlchemyError
 
+from soundalike.catalog.engine import describe
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import TrackView
 from soundalike.text import printable
@@ -43,6 +45,12 @@ class Bars:
 def safe(text: object) -> str:
     """Text for a rich table: nothing in it is markup or a control character."""
     return escape(printable(str(text)))
+
+
+def complaint(error: Exception) -> str:
+    """An error as markup: what happened, line by line. The catalog's own are put in our words."""
+    text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
+    return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
 
 
 def failures_table(failures: Sequence[FailureView], most: int = 20) -> Table:

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from pipelines.metadata import scan_metadata
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.scan import register_roots, scan
+from soundalike.ingest.scan import register_configured, scan
 from soundalike.settings import load_settings
 
 
@@ -22,11 +22,12 @@ class ScanConfig(dg.Config):
 def library(config: ScanConfig, sessions: dg.ResourceParam[Sessions]) -> dg.MaterializeResult[None]:
     """Compares the music folders with the catalog and seals what is new into batches."""
     settings = load_settings()
-    register_roots(sessions, settings.music)
+    missing = register_configured(sessions, settings.music)
     report = scan(
         sessions,
         settle_seconds=settings.settle_seconds,
         batch_tracks=settings.batch_tracks,
         confirm_removals=config.confirm_removals,
     )
+    report.problems += missing
     return dg.MaterializeResult(metadata=scan_metadata(report))

@@ -18,6 +18,7 @@ from soundalike.audio.stream import EXACT_LENGTH, StreamFacts, facts_of, open_au
 from soundalike.errors import AudioError
 
 MISSING_SECONDS = 1.0  # a stream that ends this much before its header says is truncated
+LONGEST_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
 
 
 @dataclass(frozen=True)
@@ -33,13 +34,15 @@ def decode(path: Path, track_id: str) -> Iterator[Chunk]:
 
     A packet that does not decode is skipped, as players do. Raises AudioError: as `open_audio`
     does; `changed` at the end if the file's audio is not that of `track_id` any more; `truncated`
-    if it ends well before its header says; `no_audio` if nothing decodes.
+    if it ends well before its header says; `too_long`; `no_audio` if nothing decodes.
     """
     with open_audio(path) as (container, stream):
         hasher = StreamHasher(stream)
         seconds = 0.0
         for chunk in _joined(_frames(container, stream, hasher)):
             seconds += len(chunk.samples) / chunk.sample_rate
+            if seconds > LONGEST_SECONDS:
+                raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
             yield chunk
         if hasher.track_id() != track_id:
             raise AudioError("changed", "the file changed meanwhile; the next scan takes it again")

@@ -9,6 +9,7 @@ import soxr
 from numpy.typing import NDArray
 
 from soundalike.audio.decode import Chunk, decode
+from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
 CANONICAL_RATE = 44_100
@@ -28,6 +29,8 @@ def write_canonical(source: Path, track_id: str, target: Path) -> float:
     ):
         for samples in resampled(decode(source, track_id)):
             flac.write(samples)
+        if not flac.frames:  # libsndfile would leave a file of no bytes
+            raise AudioError("too_short", "less than one sample long")
         return float(flac.frames / CANONICAL_RATE)
 
 

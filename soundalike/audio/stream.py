@@ -13,6 +13,8 @@ from soundalike.errors import AudioError
 
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
 NOTHING_ELSE = {"protocol_whitelist": "none"}
+# A rate outside of these is a broken header, and would blow a small file up to fill the disk.
+LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
 # Containers whose header states the exact length; elsewhere a duration may be an estimate.
 EXACT_LENGTH = frozenset({"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2"})
 
@@ -32,7 +34,7 @@ class StreamFacts:
 def open_audio(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
     """The file's container and best audio stream.
 
-    Raises AudioError: empty, vanished, unreadable, not_audio or no_audio.
+    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio or odd_rate.
     """
     try:
         with path.open("rb") as file:
@@ -57,6 +59,8 @@ def _best_audio(container: InputContainer) -> AudioStream:
     stream = container.streams.best("audio")
     if not isinstance(stream, AudioStream) or not stream.sample_rate or not stream.channels:
         raise AudioError("no_audio", "the file holds no audio stream")
+    if not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
+        raise AudioError("odd_rate", f"its header says {stream.sample_rate} Hz, which no music has")
     return stream
 
 

@@ -35,8 +35,21 @@ def read_windows(flac: Path, plan: WindowPlan) -> NDArray[np.float32]:
     """Audible windows of a canonical FLAC: float32 [n, plan.samples] at `plan.sample_rate`.
 
     A track shorter than a window is one shorter window. Only the windows are read, so memory does
-    not grow with the track. Raises AudioError: too_short, silent.
+    not grow with the track. Raises AudioError: too_short, silent, damaged.
     """
+    try:
+        windows = _read_all(flac, plan)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            "damaged", f"its 44.1 kHz audio is damaged, run resampled_audio again ({error})"
+        ) from error
+    audible = [window for window in windows if np.abs(window).max() > SILENCE]
+    if not audible:
+        raise AudioError("silent", "no audible music: every part of it is digital silence")
+    return np.stack(audible)
+
+
+def _read_all(flac: Path, plan: WindowPlan) -> list[NDArray[np.float32]]:
     with soundfile.SoundFile(flac) as file:
         seconds = file.frames / CANONICAL_RATE
         if seconds < plan.shortest_seconds:
@@ -44,17 +57,10 @@ def read_windows(flac: Path, plan: WindowPlan) -> NDArray[np.float32]:
                 "too_short",
                 f"{seconds:.1f} s long; at least {plan.shortest_seconds:.1f} s are needed",
             )
-        available = int(seconds * plan.sample_rate)
-        length = min(plan.samples, available)
+        length = min(plan.samples, int(seconds * plan.sample_rate))
         window = -(-length * CANONICAL_RATE // plan.sample_rate)
-        windows = [
-            _read(file, start, window, plan.sample_rate, length)
-            for start in spread(file.frames, window, plan.most)
-        ]
-    audible = [window for window in windows if np.abs(window).max() > SILENCE]
-    if not audible:
-        raise AudioError("silent", "no audible music: every part of it is digital silence")
-    return np.stack(audible)
+        starts = spread(file.frames, window, plan.most)
+        return [_read(file, start, window, plan.sample_rate, length) for start in starts]
 
 
 def _read(

@@ -1,13 +1,12 @@
-"""What is in a batch, and recording what each stage made of it, one transaction a stage."""
+"""What is in a batch, and which batches have work left."""
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, or_, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
@@ -63,20 +62,20 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
     )
 
 
-def track_files_of(session: Session, batch_id: int, passed: str | None = None) -> list[BatchFile]:
+def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
     """One file for each track first met in this batch that still has one, by track id.
 
-    With `passed`, only files that did not fail at that stage.
+    A copy that never failed goes before one that did.
     """
-    failed = exists().where(Failure.file_id == File.id, Failure.stage == passed)
+    failed = exists().where(Failure.file_id == File.id)
     return _batch_files(
         session.execute(
             select(*_FILE)
             .distinct(File.track_id)
             .join(Root)
             .join(Track, Track.id == File.track_id)
-            .where(Track.batch_id == batch_id, File.gone_at.is_(None), ~failed)
-            .order_by(File.track_id, File.id)
+            .where(Track.batch_id == batch_id, File.gone_at.is_(None))
+            .order_by(File.track_id, failed, File.id)
         )
     )
 
@@ -84,19 +83,12 @@ def track_files_of(session: Session, batch_id: int, passed: str | None = None) -
 def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """Batches with work left in `space`, oldest first.
 
-    Those never embedded, and those with a track that has a file but neither vector nor failure:
-    a recording that was broken or gone when its batch ran, and came back in another file.
+    Those never embedded, and those with a track that has neither a vector nor only files that
+    failed: its file was broken or gone when its batch ran, and there is another one.
     """
     embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
     vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
-    failure = exists().where(Failure.file_id == File.id)
-    left = exists().where(
-        Track.batch_id == Batch.id,
-        File.track_id == Track.id,
-        File.gone_at.is_(None),
-        ~vector,
-        ~failure,
-    )
+    left = exists().where(Track.batch_id == Batch.id, _can_be_heard(), ~vector)
     rows = session.execute(
         select(Batch.id, EmbeddedBatch.embedded_at)
         .outerjoin(EmbeddedBatch, embedded)
@@ -106,78 +98,19 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
 
 
-def record_tracks(session: Session, tracks: Sequence[Mapping[str, Any]]) -> None:
-    """Insert tracks, or renew the facts of known ones; a track keeps its first batch."""
-    if not tracks:
-        return
-    statement = insert(Track)
-    renewed = {
-        name: statement.excluded[name] for name in tracks[0] if name not in ("id", "batch_id")
-    }
-    session.execute(
-        statement.on_conflict_do_update(index_elements=[Track.id], set_=renewed), list(tracks)
-    )
+def _can_be_heard() -> ColumnElement[bool]:
+    """The track has a file that is there and did not fail."""
+    failed = exists().where(Failure.file_id == File.id)
+    return exists().where(File.track_id == Track.id, File.gone_at.is_(None), ~failed)
 
 
-def assign_tracks(session: Session, track_of_file: Mapping[int, str | None]) -> None:
-    """Say which track each file holds; None for a file that could not be identified."""
-    rows = [{"id": file_id, "track_id": track} for file_id, track in track_of_file.items()]
-    if rows:
-        session.execute(update(File), rows)
+def expected_tracks(session: Session, batch_id: int) -> list[str]:
+    """Tracks first met in this batch that must have a vector in it."""
+    tracks = select(Track.id).where(Track.batch_id == batch_id, _can_be_heard())
+    return list(session.scalars(tracks))
 
 
-def record_durations(session: Session, seconds: Mapping[str, float]) -> None:
-    """Replace the containers' claims by what was decoded."""
-    rows = [{"id": track_id, "duration": value} for track_id, value in seconds.items()]
-    if rows:
-        session.execute(update(Track), rows)
-
-
-def record_failures(
-    session: Session, batch_id: int, stage: str, failures: Sequence[StageFailure]
-) -> None:
-    """Make `failures` the batch's failures at this stage: those that healed are forgotten."""
-    still = [failure.file.id for failure in failures]
-    session.execute(
-        delete(Failure).where(
-            Failure.batch_id == batch_id, Failure.stage == stage, Failure.file_id.not_in(still)
-        )
-    )
-    for failure in failures:
-        seen = {"batch_id": batch_id, "code": failure.code, "message": failure.message}
-        session.execute(
-            insert(Failure)
-            .values(file_id=failure.file.id, stage=stage, **seen)
-            .on_conflict_do_update(
-                index_elements=[Failure.file_id, Failure.stage],
-                set_={**seen, "attempts": Failure.attempts + 1, "failed_at": func.now()},
-            )
-        )
-
-
-def record_embeddings(
-    session: Session,
-    batch_id: int,
-    space: str,
-    sha256: str,
-    tags: Mapping[str, list[dict[str, Any]]],
-) -> None:
-    """Record a batch's .npy. `tags` has its tracks in row order; an empty list keeps old tags."""
-    session.execute(delete(Vector).where(Vector.space == space, Vector.batch_id == batch_id))
-    rows = [
-        {"space": space, "track_id": track, "batch_id": batch_id, "row": row}
-        for row, track in enumerate(tags)
-    ]
-    if rows:
-        session.execute(insert(Vector), rows)
-    named = [{"id": track, "tags": words} for track, words in tags.items() if words]
-    if named:
-        session.execute(update(Track), named)
-    done = {"rows": len(rows), "sha256": sha256, "embedded_at": func.now()}
-    session.execute(
-        insert(EmbeddedBatch)
-        .values(space=space, batch_id=batch_id, **done)
-        .on_conflict_do_update(
-            index_elements=[EmbeddedBatch.space, EmbeddedBatch.batch_id], set_=done
-        )
-    )
+def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:
+    """SHA-256 of the batch's .npy as it was recorded; None if it never was."""
+    done = session.get(EmbeddedBatch, (space, batch_id))
+    return done.sha256 if done else None

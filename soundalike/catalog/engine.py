@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from soundalike.errors import LibraryError, PostgresError
@@ -24,15 +24,24 @@ def open_catalog(database_url: str) -> Sessions:
         with engine.connect() as connection:
             connection.execute(text("select 1"))
     except OperationalError as error:
-        raise PostgresError(
-            f"the catalog's PostgreSQL at {engine.url!r} does not answer: {_cause(error)}\n"
-            "Start it, correct DATABASE_URL, or unset DATABASE_URL to use a private server."
-        ) from error
+        raise describe(error, f" at {engine.url!r}") from error
     return sessionmaker(engine, expire_on_commit=False)
 
 
-def _cause(error: OperationalError) -> str:
-    return str(error.orig).strip().splitlines()[0] if str(error.orig).strip() else "no answer"
+def describe(error: SQLAlchemyError, where: str = "") -> PostgresError:
+    """A database error in words that say what to do."""
+    cause = str(getattr(error, "orig", None) or error).strip() or "no answer"
+    first = cause.splitlines()[0]
+    if isinstance(error, OperationalError):
+        return PostgresError(
+            f"the catalog's PostgreSQL{where} does not answer: {first}\n"
+            "Start it, correct DATABASE_URL, or unset DATABASE_URL to use a private server."
+        )
+    if isinstance(error, ProgrammingError):
+        return PostgresError(
+            f"the catalog{where} is not as expected: {first}\nsoundalike db upgrade"
+        )
+    return PostgresError(f"the catalog{where} cannot do it: {first}")
 
 
 def engine_of(sessions: Sessions) -> Engine:

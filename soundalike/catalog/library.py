@@ -14,6 +14,7 @@ from sqlalchemy import (
     ColumnElement,
     any_,
     delete,
+    exists,
     func,
     insert,
     literal,
@@ -25,6 +26,8 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.tables import Batch, Failure, File, Root
 
 BATCH_PREFIX = "b"
+SCAN_LOCK = 5_011_850_003
+PASSING = ("vanished", "changed", "unreadable")  # codes of failures that pass by themselves
 
 
 def batch_key(batch_id: int) -> str:
@@ -64,11 +67,18 @@ class KnownFile:
     size: int
     mtime_ns: int
     gone: bool
+    identified: bool
+    may_heal: bool  # it failed for a reason that was not its own
 
 
 def roots(session: Session) -> Sequence[Root]:
     """All registered music roots, oldest first."""
     return session.scalars(select(Root).order_by(Root.id)).all()
+
+
+def hold_scan(session: Session) -> None:
+    """Wait until no other scan is recording, and keep others waiting until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock(SCAN_LOCK)))
 
 
 def add_root(session: Session, location: bytes) -> None:
@@ -78,12 +88,14 @@ def add_root(session: Session, location: bytes) -> None:
 
 def known_files(session: Session, root_id: int) -> dict[bytes, KnownFile]:
     """Every file ever seen under the root, by relative path."""
+    passing = exists().where(Failure.file_id == File.id, Failure.code.in_(PASSING))
+    gone, identified = File.gone_at.is_not(None), File.track_id.is_not(None)
     rows = session.execute(
-        select(File.path, File.id, File.size, File.mtime_ns, File.gone_at.is_not(None)).where(
+        select(File.path, File.id, File.size, File.mtime_ns, gone, identified, passing).where(
             File.root_id == root_id
         )
     )
-    return {path: KnownFile(id_, size, mtime, gone) for path, id_, size, mtime, gone in rows}
+    return {path: KnownFile(*known) for path, known in ((row[0], row[1:]) for row in rows)}
 
 
 def mark_gone(session: Session, file_ids: Sequence[int]) -> None:

@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
-from soundalike.catalog.engine import DAGSTER_SCHEMA
+from soundalike.catalog.engine import DAGSTER_SCHEMA, engine_of, open_catalog
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 UPGRADE_LOCK = 5_011_850_002
@@ -23,8 +23,11 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def upgrade(database_url: str) -> None:
-    """Apply what is missing, one process at a time. Does nothing on a current database."""
-    engine = create_engine(database_url)
+    """Apply what is missing, one process at a time. Does nothing on a current database.
+
+    Raises PostgresError if the server does not answer.
+    """
+    engine = engine_of(open_catalog(database_url))
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": UPGRADE_LOCK})
         connection.execute(text(f"create schema if not exists {DAGSTER_SCHEMA}"))

@@ -4,11 +4,12 @@ import sys
 
 import typer
 from rich.console import Console
+from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.cli import demo, doctor, ingest, maintain, similar, up
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
-from soundalike.terminal import safe
+from soundalike.terminal import complaint
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -30,6 +31,6 @@ def main() -> None:
     configure_logs("WARNING", json=False)
     try:
         app()
-    except SoundalikeError as error:
-        Console(stderr=True).print(f"[red]error:[/red] {safe(error)}")
+    except (SoundalikeError, SQLAlchemyError) as error:
+        Console(stderr=True).print(complaint(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)

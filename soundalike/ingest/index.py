@@ -1,6 +1,7 @@
 """Stages `faiss_index` and `published_index`: a checked candidate becomes the served index."""
 
 import datetime as dt
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.catalog import indexes
+from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import Contents
 from soundalike.embedders.base import EmbeddingSpace
@@ -39,11 +41,39 @@ class BuildReport:
     usage: Usage
 
 
-def expected_version(sessions: Sessions, space: EmbeddingSpace) -> str | None:
-    """The version an index of the library as it is now would have; None with nothing to index."""
+@dataclass(frozen=True)
+class NextIndex:
+    """The version to publish next; None if none is called for, with the reason."""
+
+    version: str | None
+    reason: str
+
+
+def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> NextIndex:
+    """What the library calls for, held against what is served."""
     with sessions() as session:
         now = indexes.contents(session, space.key)
-    return _version(space, now) if now.tracks else None
+        served = indexes.published(session)
+        pending = pending_batches(session, space.key)
+    if not now.tracks:
+        kept = f"; index {served.index.version} goes on being served" if served else ""
+        return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
+    if served and served.publication.by_hand:
+        return NextIndex(
+            None,
+            f"version {served.index.version} was published by hand; materialise published_index "
+            "without a version to follow the library again",
+        )
+    if served and served.index.space != space.key and pending:
+        return NextIndex(
+            None,
+            f"index {served.index.version} of {served.index.space} is served until all batches "
+            f"are embedded in {space.key}; {len(pending)} are not",
+        )
+    version = _version(space, now)
+    if served and served.index.version == version and store.index(version).is_dir():
+        return NextIndex(None, f"index {version} with {len(now.tracks)} tracks is up to date")
+    return NextIndex(version, f"{len(now.tracks)} tracks")
 
 
 def _version(space: EmbeddingSpace, now: Contents) -> str:
@@ -64,15 +94,31 @@ def build_index(
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
         version = _version(space, now)
         folder = store.index(version)
-        reused = folder.exists()
+        reused = _is_sound(folder)
         if not reused:
+            _set_aside(folder)
             with atomic_folder(folder) as temporary:
                 _write(temporary, store, space, now, version, run_id)
         manifest = artifact.read_manifest(folder)
-        artifact.verify_files(folder, manifest)
         with sessions.begin() as session:
             indexes.record_version(session, manifest.model_dump(include=RECORDED))
     return BuildReport(manifest, folder, reused, monitor.usage())
+
+
+def _is_sound(folder: Path) -> bool:
+    """Whether the version is there, undamaged, and passed its checks."""
+    try:
+        manifest = artifact.read_manifest(folder)
+        artifact.verify_files(folder, manifest)
+    except ArtifactError:
+        return False
+    return not manifest.failed_checks
+
+
+def _set_aside(folder: Path) -> None:
+    """Out of the way of a new one, and kept for whoever wants to know what happened to it."""
+    if folder.exists():
+        folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
 
 
 def _write(

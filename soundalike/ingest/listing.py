@@ -1,6 +1,7 @@
 """Listing a music root: which files there are, which are music, and what could not be looked at."""
 
 import os
+import stat
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,8 +43,12 @@ def list_root(root: Path, settle_seconds: float) -> Listing:
             continue
         try:
             state = path.stat()
+        except FileNotFoundError:  # a link to nowhere, or gone since it was listed
+            continue
         except OSError as error:
             listing.problems.append(f"{shown(path)}: {error.strerror}")
+            continue
+        if not stat.S_ISREG(state.st_mode):
             continue
         found = FoundFile(os.fsencode(path.relative_to(root)), state.st_size, state.st_mtime_ns)
         # A time stamp in the future is a wrong clock, not a file being written.
@@ -53,12 +58,11 @@ def list_root(root: Path, settle_seconds: float) -> Listing:
 
 
 def _walk(root: Path, listing: Listing) -> Iterator[Path]:
-    """Regular files below `root`, sorted folder by folder. Names keep their exact bytes."""
+    """What is no folder below `root`, sorted folder by folder. Names keep their exact bytes."""
 
     def cannot_list(error: OSError) -> None:
         listing.problems.append(f"{shown(error.filename)}: {error.strerror}")
 
     for folder, subfolders, names in os.walk(root, onerror=cannot_list):
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
-        paths = (Path(folder, name) for name in sorted(names) if not name.startswith("."))
-        yield from (path for path in paths if path.is_file())
+        yield from (Path(folder, name) for name in sorted(names) if not name.startswith("."))

@@ -20,6 +20,7 @@ class ScanReport:
     other_files: int = 0
     new: int = 0
     changed: int = 0
+    tried_again: int = 0
     returned: int = 0
     gone: int = 0
     changing: int = 0
@@ -33,9 +34,11 @@ def register_roots(sessions: Sessions, folders: Iterable[Path]) -> None:
     Raises LibraryError for a folder that does not exist, is no folder, or holds a known root.
     """
     for folder in folders:
-        path = _existing(folder)
         with sessions.begin() as session:
             known = [Path(os.fsdecode(root.location)) for root in library.roots(session)]
+            if any(folder.is_relative_to(root) for root in known):
+                continue
+            path = _existing(folder)
             if any(path.is_relative_to(root) for root in known):
                 continue
             inside = [root for root in known if root.is_relative_to(path)]
@@ -45,6 +48,20 @@ def register_roots(sessions: Sessions, folders: Iterable[Path]) -> None:
                     "its tracks would be there twice. Use another data root (SOUNDALIKE_DATA)."
                 )
             library.add_root(session, os.fsencode(path))
+
+
+def register_configured(sessions: Sessions, folders: Iterable[Path]) -> list[str]:
+    """As `register_roots`, but one folder that is missing does not stop the others.
+
+    Returns what is wrong with those that could not be added.
+    """
+    problems = []
+    for folder in folders:
+        try:
+            register_roots(sessions, [folder])
+        except LibraryError as error:
+            problems.append(str(error))
+    return problems
 
 
 def require_music(folders: Iterable[Path]) -> None:
@@ -60,11 +77,14 @@ def require_music(folders: Iterable[Path]) -> None:
 
 
 def _existing(folder: Path) -> Path:
-    path = folder.expanduser().resolve()
-    if not path.is_dir():
+    try:
+        path = folder.expanduser().resolve()
+        if path.is_dir():
+            return path
         what = "is not a folder" if path.exists() else "does not exist"
-        raise LibraryError(f"{shown(folder)} {what}; name the folder that holds your music")
-    return path
+    except (OSError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
+        what = f"cannot be looked at ({error})"
+    raise LibraryError(f"{shown(folder)} {what}; name the folder that holds your music")
 
 
 def scan(
@@ -85,9 +105,10 @@ def scan(
     report = ScanReport()
     work: list[tuple[int, int | None, FoundFile]] = []
     with sessions.begin() as session:
+        library.hold_scan(session)
         for root_id, path in roots:
             known = library.known_files(session, root_id)
-            found = _compare(listings[root_id], known, report)
+            found = _compare(path, listings[root_id], known, report)
             work += [(root_id, file_id, file) for file_id, file in found.work]
             library.mark_returned(session, found.returned)
             reason = _keep_because(known, found.gone, listings[root_id])
@@ -107,7 +128,9 @@ class _Difference:
     gone: list[int]
 
 
-def _compare(listing: Listing, known: dict[bytes, KnownFile], report: ScanReport) -> _Difference:
+def _compare(
+    root: Path, listing: Listing, known: dict[bytes, KnownFile], report: ScanReport
+) -> _Difference:
     seen = {file.path for file in (*listing.music, *listing.changing)}
     difference = _Difference([], [], [])
     for file in listing.music:
@@ -118,8 +141,11 @@ def _compare(listing: Listing, known: dict[bytes, KnownFile], report: ScanReport
         elif (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
             report.changed += 1
             difference.work.append((before.id, file))
-        elif before.gone:
+        elif before.gone and before.identified:
             difference.returned.append(before.id)
+        elif before.gone or (before.may_heal and os.access(root / os.fsdecode(file.path), os.R_OK)):
+            report.tried_again += 1
+            difference.work.append((before.id, file))
     difference.gone = [
         file.id for path, file in known.items() if path not in seen and not file.gone
     ]

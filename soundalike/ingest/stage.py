@@ -6,11 +6,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
+import structlog
+
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.errors import AudioError
 from soundalike.monitoring import Usage
 
 Result = TypeVar("Result")
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -45,11 +49,19 @@ class Outcome(Generic[Result]):
 
 
 def attempt(work: Callable[[BatchFile], Result], file: BatchFile) -> Outcome[Result]:
-    """Do the work on one file; an AudioError is the file's own and becomes its failure."""
+    """Do the work on one file; an error that is the file's own becomes its failure.
+
+    So do the kinds of error by which decoders stumble over odd data. What says that the system does
+    not work (OSError, MemoryError, a broken model's RuntimeError) is raised.
+    """
     try:
         return Outcome(file, work(file), None)
     except AudioError as error:
         return Outcome(file, None, StageFailure(file, error.code, str(error)))
+    except (ValueError, LookupError, ArithmeticError) as error:
+        log.warning("file.undecodable", path=file.shown, exc_info=True)
+        message = f"its data cannot be made sense of ({type(error).__name__}: {error})"
+        return Outcome(file, None, StageFailure(file, "undecodable", message))
 
 
 def attempt_all(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
 from soundalike.errors import ArtifactError, SpaceMismatch
-from soundalike.storage.atomic import atomic_file
+from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 MATRIX = 2  # dimensions of an array with a row per track
@@ -89,14 +89,24 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
     )
 
 
-def load_batch(store: ArtifactStore, space: EmbeddingSpace, batch: str) -> dict[str, Embedding]:
-    """What `save_batch` wrote, by track; nothing if it never did.
+def load_batch(
+    store: ArtifactStore, space: EmbeddingSpace, batch: str, sha256: str | None
+) -> dict[str, Embedding]:
+    """What `save_batch` wrote, by track, if the .npy is the one recorded as `sha256`.
 
-    Raises SpaceMismatch if the files are of another space or dimension, ArtifactError if damaged.
+    Else nothing: files that are missing, damaged or half renewed are made again. Raises
+    SpaceMismatch if they are whole, and of another space or dimension.
     """
-    if not (store.vectors(space.key, batch).exists() and store.sidecar(space.key, batch).exists()):
+    path = store.vectors(space.key, batch)
+    if not path.exists() or sha256_of(path) != sha256:
         return {}
-    sidecar, matrix = read_sidecar(store, space.key, batch), load_vectors(store, space.key, batch)
+    try:
+        sidecar = read_sidecar(store, space.key, batch)
+        matrix = load_vectors(store, space.key, batch)
+    except ArtifactError:
+        return {}
+    if len(sidecar.track_ids) != len(matrix):
+        return {}
     found = sidecar.fingerprint, matrix.shape[1]
     if found != (space.fingerprint, space.dimension):
         raise SpaceMismatch(

@@ -1,0 +1,112 @@
+"""Recording what each stage made of a batch: the statements of one transaction a stage."""
+
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from soundalike.catalog.batches import StageFailure
+from soundalike.catalog.tables import EmbeddedBatch, Failure, File, Track, Vector
+
+
+def hold_files(session: Session, batch_id: int) -> set[int]:
+    """Ids of the batch's files, which no scan takes out of it before this transaction ends.
+
+    A file that changed while it was read is in another batch by now, and what was read is old.
+    """
+    held = select(File.id).where(File.batch_id == batch_id).with_for_update()
+    return set(session.scalars(held))
+
+
+def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> None:
+    """Record the tracks found in files (file id to row), and which file holds which track.
+
+    A known track keeps its first batch and its length, and its facts too unless they come from the
+    file that speaks for it: the oldest one that is there.
+    """
+    rows = sorted(tracks.values(), key=lambda row: str(row["id"]))  # one order: no deadlocks
+    if not rows:
+        return
+    session.execute(insert(Track).on_conflict_do_nothing(), rows)
+    session.execute(
+        update(File), [{"id": file, "track_id": row["id"]} for file, row in tracks.items()]
+    )
+    speakers = session.scalars(
+        select(func.min(File.id))
+        .where(File.track_id.in_({row["id"] for row in rows}), File.gone_at.is_(None))
+        .group_by(File.track_id)
+    )
+    kept = ("batch_id", "duration")
+    renewed = [
+        {name: value for name, value in tracks[file].items() if name not in kept}
+        for file in speakers
+        if file in tracks
+    ]
+    if renewed:
+        session.execute(update(Track), sorted(renewed, key=lambda row: str(row["id"])))
+
+
+def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
+    """These files hold no track that could be identified."""
+    if file_ids:
+        session.execute(update(File).where(File.id.in_(file_ids)).values(track_id=None))
+
+
+def record_durations(session: Session, seconds: Mapping[str, float]) -> None:
+    """Replace the containers' claims by what was decoded."""
+    rows = [{"id": track_id, "duration": value} for track_id, value in seconds.items()]
+    if rows:
+        session.execute(update(Track), rows)
+
+
+def record_failures(
+    session: Session,
+    batch_id: int,
+    stage: str,
+    tried: Collection[int],
+    failures: Sequence[StageFailure],
+) -> None:
+    """Of the files that were `tried` at this stage, these failed; the others' failures are past."""
+    past = Failure.file_id.in_(tried), Failure.stage == stage
+    failed = [failure.file.id for failure in failures]
+    session.execute(delete(Failure).where(*past, Failure.file_id.not_in(failed)))
+    for failure in failures:
+        seen = {"batch_id": batch_id, "code": failure.code, "message": failure.message}
+        session.execute(
+            insert(Failure)
+            .values(file_id=failure.file.id, stage=stage, **seen)
+            .on_conflict_do_update(
+                index_elements=[Failure.file_id, Failure.stage],
+                set_={**seen, "attempts": Failure.attempts + 1, "failed_at": func.now()},
+            )
+        )
+
+
+def record_embeddings(
+    session: Session,
+    batch_id: int,
+    space: str,
+    sha256: str,
+    tags: Mapping[str, list[dict[str, Any]]],
+) -> None:
+    """Record a batch's .npy. `tags` has its tracks in row order; an empty list keeps old tags."""
+    session.execute(delete(Vector).where(Vector.space == space, Vector.batch_id == batch_id))
+    rows = [
+        {"space": space, "track_id": track, "batch_id": batch_id, "row": row}
+        for row, track in enumerate(tags)
+    ]
+    if rows:
+        session.execute(insert(Vector), rows)
+    named = [{"id": track, "tags": words} for track, words in tags.items() if words]
+    if named:
+        session.execute(update(Track), named)
+    done = {"rows": len(rows), "sha256": sha256, "embedded_at": func.now()}
+    session.execute(
+        insert(EmbeddedBatch)
+        .values(space=space, batch_id=batch_id, **done)
+        .on_conflict_do_update(
+            index_elements=[EmbeddedBatch.space, EmbeddedBatch.batch_id], set_=done
+        )
+    )

@@ -4,6 +4,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,12 @@ import pytest
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import LibraryError
 from soundalike.ingest.listing import list_root
-from soundalike.ingest.scan import register_roots, require_music, scan
+from soundalike.ingest.scan import (
+    register_configured,
+    register_roots,
+    require_music,
+    scan,
+)
 from tests.ingest.conftest import Library
 
 
@@ -37,14 +43,14 @@ def test_a_changed_file_is_taken_again(library: Library) -> None:
     assert (report.new, report.changed, len(report.batches)) == (0, 1, 1)
 
 
-def test_a_file_that_is_gone_comes_back_for_nothing(library: Library) -> None:
+def test_a_file_gone_before_it_was_ever_read_is_taken_when_it_comes_back(library: Library) -> None:
     fill(library.music, 5)
     library.scan()
     (library.music / "001.mp3").rename(library.music.parent / "away")
     assert library.scan().gone == 1
     (library.music.parent / "away").rename(library.music / "001.mp3")
     report = library.scan()
-    assert (report.returned, report.new, report.batches) == (1, 0, [])
+    assert (report.returned, report.tried_again, len(report.batches)) == (0, 1, 1)
 
 
 @pytest.mark.parametrize("unmounted", [True, False])
@@ -56,8 +62,6 @@ def test_a_disk_that_is_not_mounted_removes_nothing(library: Library, unmounted:
     else:
         for path in sorted(library.music.iterdir())[:3]:
             path.unlink()
-    with library.sessions() as session:
-        assert session
     report = scan(library.sessions, settle_seconds=0, batch_tracks=9)
     assert report.gone == 0
     assert any("othing was removed" in problem for problem in report.problems)
@@ -135,6 +139,39 @@ def test_a_wrong_folder_says_what_is_wrong(
     make(tmp_path / "folder")
     with pytest.raises(LibraryError, match=message):
         require_music([tmp_path / "folder"])
+
+
+def test_one_folder_that_is_missing_does_not_stop_the_others(library: Library) -> None:
+    fill(library.music, 2)
+    missing = library.music.parent / "missing"
+    [problem] = register_configured(library.sessions, [missing, library.music])
+    assert "does not exist" in problem
+    assert scan(library.sessions, settle_seconds=0, batch_tracks=9).new == 2
+
+
+def test_two_scans_at_once_seal_each_file_once(library: Library) -> None:
+    fill(library.music, 50)
+    register_roots(library.sessions, [library.music])
+    with ThreadPoolExecutor() as pool:
+        waiting = [
+            pool.submit(scan, library.sessions, settle_seconds=0, batch_tracks=9) for _ in range(4)
+        ]
+        reports = [future.result() for future in waiting]
+    assert sum(report.new for report in reports) == 50
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_a_link_into_a_closed_folder_is_reported(tmp_path: Path) -> None:
+    fill(tmp_path / "closed", 1)
+    fill(tmp_path / "music", 1)
+    (tmp_path / "music" / "link.mp3").symlink_to(tmp_path / "closed" / "000.mp3")
+    (tmp_path / "closed").chmod(0)
+    try:
+        listing = list_root(tmp_path / "music", 0)
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+    assert [file.shown for file in listing.music] == ["000.mp3"]
+    assert any("link.mp3" in problem for problem in listing.problems)
 
 
 def test_no_root_at_all_says_what_to_do(sessions: Sessions) -> None:

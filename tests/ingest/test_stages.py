@@ -13,7 +13,7 @@ from sqlalchemy import select
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
 from soundalike.errors import ArtifactError
-from soundalike.ingest.index import build_index, check_candidate, expected_version, publish
+from soundalike.ingest.index import build_index, check_candidate, next_index, publish
 from soundalike.vectors.batch_files import load_vectors
 from soundalike.vectors.search import OpenIndex
 from tests.fakes import FakeModel
@@ -148,22 +148,6 @@ def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Libr
     assert library.publish().files == before.files
 
 
-def test_a_track_whose_file_vanished_is_embedded_when_it_is_found_elsewhere(
-    library: Library,
-) -> None:
-    fill(library, 3)
-    library.scan()
-    library.process("b000001")
-    space = library.model.space
-    with library.sessions.begin() as session:  # as if it had failed to decode
-        track = session.scalars(select(File.track_id).where(File.shown == "0.flac")).one()
-        session.query(Vector).where(Vector.track_id == track).delete()
-    assert library.pending() == ["b000001"]
-    library.process("b000001")
-    assert library.pending() == []
-    assert len(load_vectors(library.store, space.key, "b000001")) == 3
-
-
 def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
     fill(library, 2)
     (library.music / "zero.mp3").write_bytes(b"")
@@ -210,7 +194,7 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
 
 def test_nothing_to_index_says_so(library: Library) -> None:
     space = library.model.space
-    assert expected_version(library.sessions, space) is None
+    assert "no track of the library" in next_index(library.sessions, library.store, space).reason
     with pytest.raises(ArtifactError, match="nothing to index"):
         build_index(library.sessions, library.store, space, None)
     with pytest.raises(ArtifactError, match="no index was built yet"):
@@ -229,7 +213,9 @@ def test_vectors_changed_behind_our_back_are_not_built_on(library: Library) -> N
     assert list((library.store.root / "indexes").iterdir()) == []
 
 
-def test_a_damaged_candidate_is_not_published(library: Library) -> None:
+def test_a_damaged_candidate_is_not_published_and_building_again_heals_it(
+    library: Library,
+) -> None:
     fill(library)
     library.ingest()
     built = build_index(library.sessions, library.store, library.model.space, None)
@@ -241,6 +227,7 @@ def test_a_damaged_candidate_is_not_published(library: Library) -> None:
     ):
         with pytest.raises(ArtifactError, match=r"index\.faiss is damaged"):
             step()
+    assert library.publish().files == built.manifest.files
 
 
 def test_an_older_version_can_be_served_again(library: Library) -> None:
@@ -262,6 +249,8 @@ def test_another_model_embeds_beside_the_old_one(library: Library) -> None:
     old = library.publish()
     library.model = FakeModel(replace(library.model.space, parameters={"version": 2}))
     assert library.pending() == ["b000001"]
+    waiting = next_index(library.sessions, library.store, library.model.space)
+    assert waiting.version is None, "a part of the new space must not replace all of the old"
     library.process("b000001")
     new = library.publish()
     assert new.version != old.version

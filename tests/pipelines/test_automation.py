@@ -9,6 +9,8 @@ from pipelines.automation import (
     scan_schedule,
     sealed_batches,
 )
+from pipelines.definitions import build_defs
+from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from soundalike.catalog.batches import PendingBatch
 from soundalike.catalog.engine import ingest_lock
 from tests.pipelines.conftest import Orchestra
@@ -17,13 +19,14 @@ from tests.sounds import song
 
 def batch_tick(orchestra: Orchestra) -> dg.SensorResult | dg.SkipReason:
     resources = {key: orchestra.resources[key] for key in ("sessions", "model")}
-    result = sealed_batches(**resources)
+    with dg.build_sensor_context(instance=orchestra.instance) as context:
+        result = sealed_batches(context, **resources)
     assert isinstance(result, dg.SensorResult | dg.SkipReason)
     return result
 
 
 def index_tick(orchestra: Orchestra) -> dg.RunRequest | dg.SkipReason:
-    resources = {key: orchestra.resources[key] for key in ("sessions", "model")}
+    resources = {key: orchestra.resources[key] for key in ("sessions", "store", "model")}
     with dg.build_sensor_context(instance=orchestra.instance) as context:
         result = changed_library(context, **resources)
     assert isinstance(result, dg.RunRequest | dg.SkipReason)
@@ -33,16 +36,35 @@ def index_tick(orchestra: Orchestra) -> dg.RunRequest | dg.SkipReason:
 def test_each_reason_to_run_a_batch_has_its_own_key() -> None:
     first = PendingBatch("b000001", "first")
     again = PendingBatch("b000001", "2026-01-01T00:00:00")
-    keys = {request.run_key for request in batch_requests([first, again], "space")}
-    assert len(keys) == 2
-    assert (
-        batch_requests([first], "space")[0].run_key != batch_requests([first], "other")[0].run_key
-    )
+
+    def key(batch: PendingBatch, space: str = "space", hour: str = "12") -> str | None:
+        [request] = batch_requests([batch], space, set(), hour)
+        return request.run_key
+
+    assert key(first) == key(first)
+    assert len({key(first), key(again), key(first, "other"), key(first, hour="13")}) == 4
+
+
+def test_a_batch_under_way_is_not_asked_for_again() -> None:
+    pending = [PendingBatch("b000001", "first"), PendingBatch("b000002", "first")]
+    [request] = batch_requests(pending, "space", {"b000001"}, "12")
+    assert request.partition_key == "b000002"
 
 
 def test_a_tick_is_bounded() -> None:
     many = [PendingBatch(f"b{n:06d}", "first") for n in range(5 * MOST_REQUESTS)]
-    assert len(batch_requests(many, "space")) == MOST_REQUESTS
+    assert len(batch_requests(many, "space", set(), "12")) == MOST_REQUESTS
+
+
+def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) -> None:
+    instance = orchestra.instance
+    job = build_defs(orchestra.resources).resolve_job_def("scan")
+    for tags in ({}, {FOREGROUND_TAG: "ingest"}):
+        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    assert end_dead_runs(instance, foreground=False) == 1
+    left = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
+    assert [FOREGROUND_TAG in run.tags for run in left] == [True]
+    assert end_dead_runs(instance, foreground=True) == 1
 
 
 def test_a_sealed_batch_becomes_a_partition_and_one_run(orchestra: Orchestra) -> None:
@@ -74,7 +96,7 @@ def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orche
         assert isinstance(request, dg.RunRequest)
         keys.append(request.run_key)
         assert orchestra.run("publish_index").success
-        assert "holds the whole library" in str(index_tick(orchestra))
+        assert "is up to date" in str(index_tick(orchestra))
 
     follow()
     song(orchestra.music / "c.flac", seed=3)

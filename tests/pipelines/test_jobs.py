@@ -2,10 +2,13 @@
 
 import dagster as dg
 import numpy as np
+import pytest
 from sqlalchemy import delete
 
 from soundalike.catalog.indexes import published
 from soundalike.catalog.tables import Root
+from soundalike.embedders.base import Embedding
+from soundalike.ingest import embed
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 
@@ -55,7 +58,9 @@ def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> 
     assert orchestra.resources["model"].embedder.heard == 3
 
 
-def test_vectors_spoilt_on_disk_fail_the_blocking_check(orchestra: Orchestra) -> None:
+def test_vectors_spoilt_on_disk_are_not_built_on_and_a_rerun_heals_them(
+    orchestra: Orchestra,
+) -> None:
     fill(orchestra)
     orchestra.ingest("b000001")
     space = orchestra.resources["model"].space
@@ -63,13 +68,28 @@ def test_vectors_spoilt_on_disk_fail_the_blocking_check(orchestra: Orchestra) ->
     matrix = np.load(path)
     matrix[1] *= 2
     np.save(path, matrix)
-    result = orchestra.run(
-        "ingest_batch", partition_key="b000001", asset_selection=[dg.AssetKey("embeddings")]
-    )
-    assert not result.success
     assert not orchestra.run("publish_index").success
-    with orchestra.resources["sessions"]() as session:
-        assert published(session) is None
+    only = [dg.AssetKey("embeddings")]
+    assert orchestra.run("ingest_batch", partition_key="b000001", asset_selection=only).success
+    assert orchestra.run("publish_index").success
+
+
+def test_unsound_vectors_fail_the_blocking_check(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(orchestra)
+    monkeypatch.setattr(embed, "_refuse_unsound", lambda *_: None)  # the check must find it too
+    embedder = orchestra.resources["model"].embedder
+    sound = embedder.embed
+    embedder.embed = lambda windows: Embedding(2 * sound(windows).vector)
+    assert orchestra.run("scan").success
+    orchestra.instance.add_dynamic_partitions("batch", ["b000001"])
+    result = orchestra.run("ingest_batch", partition_key="b000001")
+    assert not result.success
+    [evaluation] = result.get_asset_check_evaluations()
+    assert not evaluation.passed
+    assert "unit" in str(evaluation.metadata["checked"].value)
+    assert not orchestra.run("publish_index").success, "nothing is published on it"
 
 
 def test_a_candidate_that_fails_its_check_is_not_published(orchestra: Orchestra) -> None:

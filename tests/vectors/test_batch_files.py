@@ -7,6 +7,7 @@ import pytest
 
 from soundalike.embedders.base import Embedding, Tag
 from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.batch_files import load_batch, load_vectors, save_batch
 from tests.fakes import FAKE_SPACE
@@ -19,8 +20,8 @@ EMBEDDINGS = {
 
 
 def test_what_is_written_comes_back(store: ArtifactStore) -> None:
-    save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
-    found = load_batch(store, FAKE_SPACE, "b000001")
+    path = save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    found = load_batch(store, FAKE_SPACE, "b000001", sha256_of(path))
     assert list(found) == list(EMBEDDINGS)
     for track, embedding in EMBEDDINGS.items():
         np.testing.assert_array_equal(found[track].vector, embedding.vector)
@@ -35,25 +36,25 @@ def test_the_same_embeddings_give_the_same_bytes(store: ArtifactStore) -> None:
 
 
 def test_an_empty_batch_is_one_too(store: ArtifactStore) -> None:
-    save_batch(store, FAKE_SPACE, "b000001", {})
-    assert load_batch(store, FAKE_SPACE, "b000001") == {}
+    path = save_batch(store, FAKE_SPACE, "b000001", {})
+    assert load_batch(store, FAKE_SPACE, "b000001", sha256_of(path)) == {}
     assert load_vectors(store, FAKE_SPACE.key, "b000001").shape == (0, FAKE_SPACE.dimension)
 
 
 def test_a_batch_that_was_never_written_is_nothing(store: ArtifactStore) -> None:
-    assert load_batch(store, FAKE_SPACE, "b000001") == {}
+    assert load_batch(store, FAKE_SPACE, "b000001", None) == {}
     with pytest.raises(ArtifactError, match="is missing"):
         load_vectors(store, FAKE_SPACE.key, "b000001")
 
 
 def test_files_of_another_space_are_refused_with_both_named(store: ArtifactStore) -> None:
-    save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    sha256 = sha256_of(save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS))
     other = replace(FAKE_SPACE, parameters={"version": 2})
     for path in (store.vectors, store.sidecar):
         path(other.key, "b000001").parent.mkdir(exist_ok=True, parents=True)
         path(FAKE_SPACE.key, "b000001").rename(path(other.key, "b000001"))
     with pytest.raises(SpaceMismatch, match=FAKE_SPACE.fingerprint) as caught:
-        load_batch(store, other, "b000001")
+        load_batch(store, other, "b000001", sha256)
     assert other.fingerprint in str(caught.value)
 
 

@@ -24,10 +24,11 @@ from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
 from soundalike.ingest.index import next_index
 from soundalike.ingest.scan import register_roots
+from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import Bars, complaint, failures_table, safe
+from soundalike.terminal import Bars, complaint, counted, failures_table, safe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
@@ -63,7 +64,7 @@ class Foreground:
         embedded = self._embed_pending()
         version = self._publish()
         seconds = time.monotonic() - started
-        self._console.print(f"{embedded or 'nothing new'}; {version} [dim]({seconds:.1f} s)[/dim]")
+        self._console.print(f"{embedded}; {version} [dim]({seconds:.1f} s)[/dim]")
         if self._broken:
             raise RunFailed("\n".join(self._broken))
 
@@ -100,14 +101,17 @@ class Foreground:
             failures = failures_of(session, [batch_number(key) for key in keys])
         if failures:
             self._console.print(failures_table(failures))
-        return f"{tracks - reused} tracks embedded, {len(failures)} failures" if keys else ""
+        if not keys:
+            return "nothing new"
+        return f"{counted(tracks - reused, 'track')} embedded, {counted(len(failures), 'failure')}"
 
     def _publish(self) -> str:
         wanted = next_index(self._sessions, self._store, self._space)
         if wanted.version is None:
             return wanted.reason
         done = self._run("publish_index")["published_index"]
-        return f"index {done['version']} with {done['dagster/row_count']} tracks is published"
+        held = counted(done["dagster/row_count"], "track")
+        return f"index {done['version']} with {held} is published"
 
     def _run(
         self, job: str, partition_key: str | None = None, run_config: dict[str, Any] | None = None
@@ -152,6 +156,7 @@ def main() -> int:
     parser.add_argument("--confirm-removals", action="store_true")
     arguments = parser.parse_args()
     console = Console(stderr=True)
+    configure_logs("WARNING", json=False)
     try:
         settings = load_settings()
         with connected_database(settings) as url:

@@ -42,6 +42,11 @@ class Bars:
             yield from progress.track(results, total, description=STAGES.get(stage, stage))
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 track`, `2 tracks`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def safe(text: object) -> str:
     """Text for a rich table: nothing in it is markup or a control character."""
     return escape(printable(str(text)))
@@ -55,7 +60,8 @@ def complaint(error: Exception) -> str:
 
 def failures_table(failures: Sequence[FailureView], most: int = 20) -> Table:
     """Which files did not get through, and why."""
-    table = Table(title=f"{len(failures)} files did not get through", title_justify="left")
+    title = f"{counted(len(failures), 'file')} did not get through"
+    table = Table(title=title, title_justify="left")
     for column in ("file", "stage", "code", "reason"):
         table.add_column(column, overflow="fold")
     for failure in failures[:most]:

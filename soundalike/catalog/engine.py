@@ -39,7 +39,8 @@ def describe(error: SQLAlchemyError, where: str = "") -> PostgresError:
         )
     if isinstance(error, ProgrammingError):
         return PostgresError(
-            f"the catalog{where} is not as expected: {first}\nsoundalike db upgrade"
+            f"the catalog{where} is not as expected: {first}\n"
+            "Run `soundalike db upgrade`; `soundalike ingest FOLDER` fills an empty catalog."
         )
     return PostgresError(f"the catalog{where} cannot do it: {first}")
 

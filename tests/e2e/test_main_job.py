@@ -46,7 +46,7 @@ def test_one_new_file_is_embedded_alone_and_served_without_restart(
         assert before["tracks"] == 27
         late = music.parent / "calm_acoustic_1.opus"
         shutil.copy(late, music / "calm" / "calm_acoustic_1.opus")
-        assert "1 tracks embedded, 0 failures" in installation.run("ingest")
+        assert "1 track embedded, 0 failures" in installation.run("ingest")
 
         def swapped() -> bool:
             now: httpx.Response = client.get("/v1/index")

@@ -29,13 +29,35 @@ def test_folders_that_hold_no_music(installation: Installation, tmp_path: Path) 
 def test_nothing_but_broken_files(installation: Installation, tmp_path: Path) -> None:
     (tmp_path / "words.mp3").write_text("words " * 100)
     output = installation.run("ingest", tmp_path)
-    assert "1 files did not get through" in output
-    assert "no track is embedded yet, so there is no index" in output
+    assert "1 file did not get through" in output
+    assert "no track of the library is embedded" in " ".join(output.split())
 
 
 def test_asking_before_anything_is_published(installation: Installation) -> None:
-    installation.run("db", "upgrade")
-    assert "is it ingested?" in installation.run("similar", "anything", expect=1)
+    output = " ".join(installation.run("similar", "anything", expect=1).split())
+    assert "soundalike ingest FOLDER" in output
+    assert "Traceback" not in output
+
+
+def test_a_database_that_is_not_there_is_named(installation: Installation, tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_text("words " * 100)
+    unreachable = {"DATABASE_URL": "postgresql://me:secret@127.0.0.1:1/db"}
+    elsewhere = Installation(installation.data, {**installation.environment, **unreachable})
+    output = " ".join(elsewhere.run("ingest", tmp_path, expect=1).split())
+    assert "127.0.0.1:1" in output
+    assert "does not answer" in output
+    assert "Traceback" not in output
+    assert "secret" not in output
+
+
+def test_no_code_of_the_current_folder_is_run(installation: Installation, tmp_path: Path) -> None:
+    (tmp_path / "a.mp3").write_text("words " * 100)
+    (tmp_path / "pipelines").mkdir()
+    (tmp_path / "pipelines" / "__init__.py").write_text("print('an album with code in it')")
+    with installation.start("ingest", ".", cwd=tmp_path) as process:
+        output, _ = process.communicate(timeout=60)
+    assert "did not get through" in output
+    assert "an album with code in it" not in output
 
 
 def test_a_wrong_setting_is_named(installation: Installation) -> None:

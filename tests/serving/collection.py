@@ -42,12 +42,11 @@ class Collection:
             [key] = library.seal(session, [(root, None, file) for file in found], 10_000)
             batch = batch_number(key)
             file_ids = {file.shown: file.id for file in batches.files_of(session, batch)}
-            rows = [_row(id_, batch, fact) for id_, fact in zip(ids, facts, strict=True)]
-            batches.record_tracks(session, rows)
-            batches.assign_tracks(
-                session,
-                {file_ids[file.shown]: id_ for file, id_ in zip(found, ids, strict=True)},
-            )
+            rows = {
+                file_ids[file.shown]: _row(id_, batch, fact)
+                for file, id_, fact in zip(found, ids, facts, strict=True)
+            }
+            results.record_tracks(session, rows)
         self._batch_of.update(dict.fromkeys(ids, batch))
         if embedded:
             self._embed(key, ids)
@@ -67,7 +66,7 @@ class Collection:
         digest = sha256_of(save_batch(self.store, SPACE, key, embeddings))
         tags = [{"word": tag.word, "weight": tag.weight} for tag in TAGS]
         with self.sessions.begin() as session:
-            batches.record_embeddings(
+            results.record_embeddings(
                 session, batch_number(key), SPACE.key, digest, dict.fromkeys(ids, tags)
             )
 
@@ -75,8 +74,8 @@ class Collection:
         """Its file did not get through a stage."""
         with self.sessions.begin() as session:
             failure = batches.StageFailure(self._file_of(track_id), "silence", message)
-            batch = self._batch_of[track_id]
-            batches.record_failures(session, batch, "embeddings", [failure])
+            batch, tried = self._batch_of[track_id], [failure.file.id]
+            results.record_failures(session, batch, "embeddings", tried, [failure])
 
     def remove(self, track_id: str) -> None:
         """Its file is gone at the next scan."""

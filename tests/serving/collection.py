@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from soundalike.catalog import batches, indexes, library
+from soundalike.catalog import batches, indexes, library, results
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import FoundFile, batch_number
 from soundalike.catalog.tracks import sort_key

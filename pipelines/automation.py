@@ -13,7 +13,7 @@ from pipelines.resources import Model
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.indexes import published
-from soundalike.ingest.index import next_index
+from soundalike.ingest.publish import next_index
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 

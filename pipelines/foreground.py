@@ -22,7 +22,7 @@ from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
-from soundalike.ingest.index import next_index
+from soundalike.ingest.publish import next_index
 from soundalike.ingest.scan import register_roots
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database

@@ -3,14 +3,16 @@
 import socket
 import sys
 
+LOOPBACK = "127.0.0.1"
 HIGHEST = 65535
 
 
-def busy_port(host: str, ports: dict[str, int]) -> str | None:
-    """A sentence about the first port that something listens on, or None. `ports`: name to port."""
-    if len(set(ports.values())) < len(ports):
-        return f"{' and '.join(ports)} are the same port, {next(iter(ports.values()))}"
-    for name, port in ports.items():
+def busy_port(addresses: dict[str, tuple[str, int]]) -> str | None:
+    """A sentence about the first that is not free, or None. `addresses`: name to host and port."""
+    ports = [port for _, port in addresses.values()]
+    if len(set(ports)) < len(ports):
+        return f"{' and '.join(addresses)} are the same port, {ports[0]}"
+    for name, (host, port) in addresses.items():
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
@@ -27,7 +29,7 @@ def main(words: list[str]) -> str | None:
     for name, port in named.items():
         if not (port.isdecimal() and 0 < int(port) <= HIGHEST):
             return f"{name}={port} is no port; give a number from 1 to {HIGHEST}"
-    return busy_port("127.0.0.1", {name: int(port) for name, port in named.items()})
+    return busy_port({name: (LOOPBACK, int(port)) for name, port in named.items()})
 
 
 if __name__ == "__main__":

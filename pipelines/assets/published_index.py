@@ -6,7 +6,7 @@ from pydantic import Field
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.index import publish
+from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
 
 

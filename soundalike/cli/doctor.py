@@ -15,7 +15,7 @@ from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import is_current
 from soundalike.embedders import space_for, weights_path
 from soundalike.errors import SoundalikeError
-from soundalike.ports import busy_port
+from soundalike.ports import LOOPBACK, busy_port
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
@@ -120,6 +120,7 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:
-    for name, port in (("API", settings.port), ("Dagster", settings.dagster_port)):
-        busy = busy_port(settings.host, {name: port})
+    api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
+    for name, (host, port) in (("API", api), ("Dagster", dagster)):
+        busy = busy_port({name: (host, port)})
         yield Finding(f"{name} port", f"{port} is in use" if busy else f"{port} is free")

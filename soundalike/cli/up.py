@@ -16,12 +16,11 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
 from soundalike.errors import SettingsError, SoundalikeError
-from soundalike.ports import busy_port
+from soundalike.ports import LOOPBACK, busy_port
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 
 GRACE_SECONDS = 20
-LOOPBACK = "127.0.0.1"  # the Dagster UI can start runs and asks nobody who they are
 LEFTOVERS = (sys.executable, "-P", "-m", "pipelines.leftovers")
 out = Console(stderr=True)
 
@@ -54,11 +53,12 @@ def up() -> None:
 
 def require_free_ports(settings: Settings) -> None:
     """Raises SettingsError naming the port that something else listens on."""
-    problem = busy_port(settings.host, {"SOUNDALIKE_PORT": settings.port}) or busy_port(
-        LOOPBACK, {"SOUNDALIKE_DAGSTER_PORT": settings.dagster_port}
+    problem = busy_port(
+        {
+            "SOUNDALIKE_PORT": (settings.host, settings.port),
+            "SOUNDALIKE_DAGSTER_PORT": (LOOPBACK, settings.dagster_port),
+        }
     )
-    if settings.port == settings.dagster_port:
-        problem = f"SOUNDALIKE_PORT and SOUNDALIKE_DAGSTER_PORT are the same, {settings.port}"
     if problem:
         raise SettingsError(problem)
 
@@ -77,6 +77,7 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
         ],
         "Dagster's web server": [
             *(str(programs / "dagster-webserver"), *workspace, "--log-level", "warning"),
+            # Loopback whatever the settings say: it can start runs, and asks nobody who they are.
             *("--host", LOOPBACK, "--port", str(settings.dagster_port)),
         ],
         "Dagster's daemon": [

@@ -1,4 +1,4 @@
-"""Stages `faiss_index` and `published_index`: a checked candidate becomes the served index."""
+"""Stage `faiss_index`: gather every track's vector into a candidate, and check it."""
 
 import datetime as dt
 import secrets
@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.catalog import indexes
-from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import Contents
 from soundalike.embedders.base import EmbeddingSpace
@@ -41,42 +40,8 @@ class BuildReport:
     usage: Usage
 
 
-@dataclass(frozen=True)
-class NextIndex:
-    """The version to publish next; None if none is called for, with the reason."""
-
-    version: str | None
-    reason: str
-
-
-def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> NextIndex:
-    """What the library calls for, held against what is served."""
-    with sessions() as session:
-        now = indexes.contents(session, space.key)
-        served = indexes.published(session)
-        pending = pending_batches(session, space.key)
-    if not now.tracks:
-        kept = f"; index {served.index.version} goes on being served" if served else ""
-        return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
-    if served and served.publication.by_hand:
-        return NextIndex(
-            None,
-            f"version {served.index.version} was published by hand; materialise published_index "
-            "without a version to follow the library again",
-        )
-    if served and served.index.space != space.key and pending:
-        return NextIndex(
-            None,
-            f"index {served.index.version} of {served.index.space} is served until all batches "
-            f"are embedded in {space.key}; {len(pending)} are not",
-        )
-    version = _version(space, now)
-    if served and served.index.version == version and store.index(version).is_dir():
-        return NextIndex(None, f"index {version} with {len(now.tracks)} tracks is up to date")
-    return NextIndex(version, f"{len(now.tracks)} tracks")
-
-
-def _version(space: EmbeddingSpace, now: Contents) -> str:
+def version_of(space: EmbeddingSpace, now: Contents) -> str:
+    """The version an index of these contents has."""
     return artifact.version_of(space, KIND, now.batches, now.tracks)
 
 
@@ -92,7 +57,7 @@ def build_index(
             now = indexes.contents(session, space.key)
         if not now.tracks:
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
-        version = _version(space, now)
+        version = version_of(space, now)
         folder = store.index(version)
         reused = _is_sound(folder)
         if not reused:
@@ -207,25 +172,3 @@ def _sample(
         place = places.get(track)
         sample[track] = np.array(load_vectors(store, space, place[0])[place[1]]) if place else None
     return sample
-
-
-def publish(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, version: str | None
-) -> IndexManifest:
-    """Make `version` the served one, or else the one of `space` that was built last.
-
-    A version that a person names stays until a person says otherwise: that is the rollback.
-    Raises ArtifactError if it was never built, is damaged, or did not pass its checks.
-    """
-    with sessions() as session:
-        chosen = version or indexes.latest_built(session, space.key)
-    if chosen is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
-    manifest = artifact.read_manifest(store.index(chosen))
-    artifact.verify_files(store.index(chosen), manifest)
-    if manifest.failed_checks:
-        named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
-        raise ArtifactError(f"index {chosen} is not published, it failed its checks ({named})")
-    with sessions.begin() as session:
-        indexes.publish(session, chosen, by_hand=version is not None)
-    return manifest

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from dagster_graphql import DagsterGraphQLClient
 
-from soundalike.ports import busy_port
+from soundalike.ports import LOOPBACK, busy_port
 from tests.e2e.conftest import Installation, until
 
 
@@ -57,7 +57,7 @@ def test_a_file_that_appears_is_served_by_itself_and_ctrl_c_stops_all(
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
     assert process.returncode == 0, log.read_text()
-    assert busy_port("127.0.0.1", {"api": api, "dagster": dagster}) is None
+    assert busy_port({"api": (LOOPBACK, api), "dagster": (LOOPBACK, dagster)}) is None
 
 
 def free_ports(count: int) -> list[int]:

@@ -10,7 +10,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.ingest.canonical import resample_batch
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
-from soundalike.ingest.index import build_index, publish
+from soundalike.ingest.index import build_index
+from soundalike.ingest.publish import publish
 from soundalike.ingest.scan import ScanReport, register_roots, scan
 from soundalike.ingest.stage import StageReport
 from soundalike.progress import Quiet

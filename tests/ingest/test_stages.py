@@ -13,7 +13,8 @@ from sqlalchemy import select
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
 from soundalike.errors import ArtifactError
-from soundalike.ingest.index import build_index, check_candidate, next_index, publish
+from soundalike.ingest.index import build_index, check_candidate
+from soundalike.ingest.publish import next_index, publish
 from soundalike.vectors.batch_files import load_vectors
 from soundalike.vectors.search import OpenIndex
 from tests.fakes import FakeModel

@@ -11,7 +11,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import FoundFile, batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
-from soundalike.ingest.index import build_index, publish
+from soundalike.ingest.index import build_index
+from soundalike.ingest.publish import publish
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact import INDEX

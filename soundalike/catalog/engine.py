@@ -1,7 +1,7 @@
 """Connections to the catalog: engines, sessions, advisory locks, and Dagster's place beside it."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
@@ -14,6 +14,7 @@ DAGSTER_SCHEMA = "dagster"
 
 # Advisory locks are freed by the server when their holder dies, however it dies.
 INGEST_LOCK = 5_011_850_001
+UP_LOCK = 5_011_850_004
 BATCH_LOCK = 5_011_851
 
 
@@ -67,18 +68,25 @@ def _autocommit(sessions: Sessions) -> Connection:
 
 
 @contextmanager
-def ingest_lock(sessions: Sessions) -> Iterator[None]:
-    """Hold the right to ingest in the foreground. Raises LibraryError if another process has it."""
+def _alone(sessions: Sessions, lock: int, command: str) -> Iterator[None]:
     with _autocommit(sessions) as connection:
         held = text("select pg_try_advisory_lock(:key)")
-        if not connection.execute(held, {"key": INGEST_LOCK}).scalar_one():
-            raise LibraryError(
-                "another `soundalike ingest` is running on this catalog; wait for it"
-            )
+        if not connection.execute(held, {"key": lock}).scalar_one():
+            raise LibraryError(f"another `soundalike {command}` is running on this catalog")
         try:
             yield
         finally:
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": INGEST_LOCK})
+            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": lock})
+
+
+def ingest_lock(sessions: Sessions) -> AbstractContextManager[None]:
+    """Hold the right to ingest in the foreground. Raises LibraryError if another process has it."""
+    return _alone(sessions, INGEST_LOCK, "ingest")
+
+
+def up_lock(sessions: Sessions) -> AbstractContextManager[None]:
+    """Hold the right to run Dagster on this catalog. Raises LibraryError if another has it."""
+    return _alone(sessions, UP_LOCK, "up")
 
 
 def ingest_running(sessions: Sessions) -> bool:

@@ -12,6 +12,7 @@ from types import FrameType
 
 from rich.console import Console
 
+from soundalike.catalog.engine import open_catalog, up_lock
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
@@ -36,8 +37,9 @@ def up() -> None:
     with connected_database(settings) as url:
         upgrade(url)
         environment = child_environment(settings, url)
-        subprocess.run(LEFTOVERS, env=environment, cwd=PROJECT, check=True)
         with ExitStack() as stack:
+            stack.enter_context(up_lock(open_catalog(url)))
+            subprocess.run(LEFTOVERS, env=environment, cwd=PROJECT, check=True)
             children = {
                 name: stack.enter_context(_running(command, environment))
                 for name, command in _commands(settings).items()

@@ -8,6 +8,7 @@ from soundalike.catalog.engine import (
     ingest_lock,
     ingest_running,
     open_catalog,
+    up_lock,
 )
 from soundalike.errors import LibraryError, PostgresError
 
@@ -23,6 +24,13 @@ def test_only_one_ingest_at_a_time(sessions: Sessions, database_url: str) -> Non
     assert not ingest_running(sessions)
     with ingest_lock(sessions):
         assert ingest_running(sessions)
+
+
+def test_only_one_up_at_a_time_and_it_is_no_ingest(sessions: Sessions) -> None:
+    with up_lock(sessions):
+        assert not ingest_running(sessions)
+        with pytest.raises(LibraryError, match="another `soundalike up`"), up_lock(sessions):
+            pass
 
 
 def test_a_batch_lock_is_no_ingest(sessions: Sessions) -> None:

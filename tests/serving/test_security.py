@@ -81,12 +81,12 @@ def test_open_to_the_network_without_a_key_is_refused(host: str, offline: Settin
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "music.lan"])
 def test_open_to_the_network_with_a_key_is_fine(host: str, locked: Settings) -> None:
-    create_app(locked.model_copy(update={"host": host}))
+    assert create_app(locked.model_copy(update={"host": host})).title == "soundalike"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
 def test_loopback_needs_no_key(host: str, offline: Settings) -> None:
-    create_app(offline.model_copy(update={"host": host}))
+    assert create_app(offline.model_copy(update={"host": host})).title == "soundalike"
 
 
 def test_empty_key_is_no_key() -> None:

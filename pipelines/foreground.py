@@ -77,7 +77,8 @@ class Foreground:
                 f"{found['changed_files']} changed, {found['removed_files']} removed"
             )
             if found["problems"]:
-                self._console.print(f"[yellow]{safe(found['what_was_wrong'])}[/yellow]")
+                for line in found["what_was_wrong"].splitlines():
+                    self._console.print(f"[yellow]{safe(line)}[/yellow]")
             if not found["still_being_written"] or attempt == SCANS:
                 break
             self._console.print(f"{found['still_being_written']} still being written; waiting")

@@ -33,9 +33,7 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "batches_sealed": len(report.batches),
         "batches": ", ".join(report.batches) or "none",
         "problems": len(report.problems),
-        "what_was_wrong": dg.MetadataValue.md(
-            _bullets(report.problems) if report.problems else "nothing"
-        ),
+        "what_was_wrong": "\n".join(map(printable, report.problems)) or "nothing",
     }
 
 
@@ -95,10 +93,6 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 def plain(text: str) -> str:
     r"""Text that cannot break out of a table cell: a file's name may hold anything."""
     return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", printable(text))
-
-
-def _bullets(lines: list[str]) -> str:
-    return "\n".join(f"- {plain(line)}" for line in lines[:SHOWN_ROWS])
 
 
 def _usage(usage: Usage) -> Metadata:

@@ -90,7 +90,7 @@ def _lifespan(
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             async with Publications(engine, live).following():
-                yield State(settings=settings, sessions=sessions, live=live, metrics=measured)
+                yield State(sessions=sessions, live=live, metrics=measured)
             await engine.dispose()
 
     return lifespan

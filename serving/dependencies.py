@@ -9,13 +9,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from serving.errors import RETRY_LATER, Problem
 from serving.live_index import LiveIndex, ServedIndex
 from serving.observability import Metrics
-from soundalike.settings import Settings
 
 
 class State(TypedDict):
     """What the lifespan keeps for the requests."""
 
-    settings: Settings
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
     metrics: Metrics
@@ -27,11 +25,6 @@ def state_of(request: Request) -> State:
 
 
 StateDep = Annotated[State, Depends(state_of)]
-
-
-def get_settings(state: StateDep) -> Settings:
-    """The process's settings."""
-    return state["settings"]
 
 
 def get_live(state: StateDep) -> LiveIndex:
@@ -60,7 +53,6 @@ def served_index(live: LiveDep) -> ServedIndex:
     return live.served
 
 
-SettingsDep = Annotated[Settings, Depends(get_settings)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 SearchDep = Annotated[ServedIndex, Depends(served_index)]

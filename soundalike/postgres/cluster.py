@@ -1,12 +1,12 @@
 """The cluster, PostgreSQL's data folder: made once, whole or not at all, and of our version."""
 
-import os
 import shutil
 from pathlib import Path
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.binaries import MAJOR, Programs
 from soundalike.postgres.place import CLUSTER
+from soundalike.storage.atomic import fsync
 
 UNFINISHED = "cluster.new"
 SUPERUSER = "soundalike"
@@ -37,16 +37,7 @@ def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: in
             "Correct that, set SOUNDALIKE_DATA to another folder, or set DATABASE_URL."
         )
     (home / UNFINISHED).rename(home / CLUSTER)
-    _keep_renamed(home)
-
-
-def _keep_renamed(folder: Path) -> None:
-    """A rename that a power cut undid would have a full cluster taken for an unfinished one."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    fsync(home)  # a rename that a power cut undid would have the cluster taken for unfinished
 
 
 def _check_version(cluster: Path) -> None:

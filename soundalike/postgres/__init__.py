@@ -8,10 +8,10 @@ from contextlib import contextmanager
 import structlog
 
 from soundalike.errors import PostgresError
-from soundalike.postgres.locks import exclusive, open_lock, try_exclusive
 from soundalike.postgres.place import usable
 from soundalike.postgres.server import Server, private_server
 from soundalike.settings import Settings
+from soundalike.storage.locks import exclusive, open_lock, try_exclusive
 
 __all__ = ["connected_database"]
 

@@ -18,8 +18,8 @@ from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
 from soundalike.postgres.binaries import Programs, find_programs
 from soundalike.postgres.cluster import SUPERUSER, ensure_cluster, last_lines
-from soundalike.postgres.locks import open_lock, try_exclusive
 from soundalike.postgres.place import CLUSTER, SOCKET, find_home, socket_folder
+from soundalike.storage.locks import open_lock, try_exclusive
 
 DATABASE = "soundalike"
 PORT = "5432"  # the socket's name; said everywhere, so that nobody's PGPORT counts

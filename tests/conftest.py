@@ -15,9 +15,11 @@ from sqlalchemy import create_engine, make_url, text
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import fetch_weights
+from soundalike.embedders.mert_published import PUBLISHED
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
+from tests.hub import MODEL, PUBLISHED_TINY, TINY, Hub, serve
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
@@ -105,3 +107,18 @@ def _fresh_settings() -> Iterator[None]:
     load_settings.cache_clear()
     yield
     load_settings.cache_clear()
+
+
+@pytest.fixture
+def published_tiny(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tiny checkpoint counts as the published MODEL."""
+    monkeypatch.setitem(PUBLISHED, MODEL, PUBLISHED_TINY)
+
+
+@pytest.fixture
+def hub(published_tiny: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub that has it."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serve(TINY) as served:
+        monkeypatch.setenv("HF_ENDPOINT", served.url)
+        yield served

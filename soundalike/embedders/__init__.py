@@ -1,9 +1,16 @@
 """Models that turn a track's windows into a vector. Importing this imports no torch."""
 
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, Tag, WindowPlan
-from soundalike.embedders.registry import fetch_weights, load_embedder, space_for, weights_path
+from soundalike.embedders.registry import (
+    LICENCES,
+    fetch_weights,
+    load_embedder,
+    space_for,
+    weights_path,
+)
 
 __all__ = [
+    "LICENCES",
     "Embedder",
     "Embedding",
     "EmbeddingSpace",

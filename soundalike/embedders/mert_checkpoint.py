@@ -1,76 +1,25 @@
 """A MERT checkpoint as a folder: which files, which architecture, which revision. No torch here.
 
 MERT-v1-95M and -330M (Li et al. 2023, arXiv:2306.00107) are published on the Hugging Face hub,
-under CC-BY-NC-4.0. Public projects pin m-a-p/MERT-v1-95M at revision
-12af15fef9d0ac838c3f475bfbbf26d2060dd4f5, whose pytorch_model.bin has the SHA-256
-a2b8b747f72c06e0595aeae41ae5473f4364938c6b39b2c58be38c48e6bd3fcd; this code has not fetched it yet.
+under CC-BY-NC-4.0. mert_published.py says which files these are, mert_weights.py fetches them.
 """
 
-import functools
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, PositiveInt, ValidationError
-
+from soundalike.embedders.mert_config import CONFIG, PREPROCESSOR, MertConfig, Preprocessor, parsed
+from soundalike.embedders.mert_published import PUBLISHED, revision_of
 from soundalike.errors import WeightsError
-from soundalike.storage.atomic import sha256_of
 
-WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+__all__ = ["MertCheckpoint", "MertConfig", "open_cached", "open_checkpoint"]
+
+CONVERTED = "model.safetensors"
+WEIGHTS = (CONVERTED, "pytorch_model.bin")
 PUBLISHED_SIZES = {768: "mert-v1-95m", 1024: "mert-v1-330m"}  # by hidden size
 
 # The hidden state that agrees best with people's judgements of similarity, training-free, plain
 # cosine: 81.7 % (95M, layer 6) and 82.7 % (330M, layer 4) of DimSim triplets. The last is worst.
 LAYERS = {"mert-v1-95m": 6, "mert-v1-330m": 4}
-
-
-class Architecture(BaseModel):
-    """The fields of config.json that HubertConfig has too, under the same names."""
-
-    hidden_size: PositiveInt
-    num_hidden_layers: PositiveInt
-    num_attention_heads: PositiveInt
-    intermediate_size: PositiveInt
-    hidden_act: str
-    layer_norm_eps: float
-    do_stable_layer_norm: bool
-    feat_proj_layer_norm: bool
-    feat_extract_norm: str
-    feat_extract_activation: str
-    conv_dim: list[PositiveInt]
-    conv_kernel: list[PositiveInt]
-    conv_stride: list[PositiveInt]
-    conv_bias: bool
-    num_conv_pos_embeddings: PositiveInt
-    num_conv_pos_embedding_groups: PositiveInt
-    mask_time_prob: float  # either above 0: the checkpoint has a (here unused) mask embedding
-    mask_feature_prob: float
-
-
-class MertConfig(Architecture):
-    """config.json. With a CQT or deepnorm the model would not be a plain HuBERT.
-
-    `attention_relax` is not looked at: the published code reads it only with deepnorm.
-    """
-
-    model_type: Literal["mert_model"]
-    sample_rate: Literal[24_000]
-    feature_extractor_cqt: Literal[False] = False
-    deepnorm: Literal[False] = False
-
-    @property
-    def hubert(self) -> dict[str, Any]:
-        """The arguments of transformers' HubertConfig."""
-        return self.model_dump(include=set(Architecture.model_fields))
-
-
-class Preprocessor(BaseModel):
-    """preprocessor_config.json. Both published checkpoints normalise."""
-
-    do_normalize: bool = True
-
-
-Description = TypeVar("Description", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -88,9 +37,8 @@ class MertCheckpoint:
 
     @property
     def revision(self) -> str:
-        """16 hex digits of the weights' SHA-256, which is computed once for a state of the file."""
-        state = self.weights.stat()
-        return _sha256(self.weights, state.st_size, state.st_mtime_ns)[:16]
+        """16 hex digits that name its tensors; see `revision_of`."""
+        return revision_of(self.weights)
 
 
 def open_checkpoint(folder: Path, model: str) -> MertCheckpoint:
@@ -101,22 +49,32 @@ def open_checkpoint(folder: Path, model: str) -> MertCheckpoint:
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
         raise WeightsError(f"{folder}: holds neither {' nor '.join(WEIGHTS)}")
-    config = _parsed(MertConfig, folder / "config.json")
+    config = parsed(MertConfig, folder / CONFIG)
     _refuse_other_size(folder, config, model)
-    preprocessor = folder / "preprocessor_config.json"
-    normalise = not preprocessor.exists() or _parsed(Preprocessor, preprocessor).do_normalize
+    preprocessor = folder / PREPROCESSOR
+    normalise = not preprocessor.exists() or parsed(Preprocessor, preprocessor).do_normalize
     return MertCheckpoint(model, config, weights, LAYERS[model], normalise)
 
 
-def _parsed(kind: type[Description], file: Path) -> Description:
-    try:
-        return kind.model_validate_json(file.read_bytes())
-    except OSError as error:
-        raise WeightsError(f"{file}: {error.strerror}") from error
-    except ValidationError as error:
-        issue = error.errors(include_url=False)[0]
-        field = ".".join(str(part) for part in issue["loc"])
-        raise WeightsError(f"{file}: {field}: {issue['msg']}") from error
+def open_cached(folder: Path, model: str) -> MertCheckpoint:
+    """The checkpoint that was fetched into `folder`. Downloads nothing.
+
+    Raises WeightsError if it is not there, is damaged, or is not the published one.
+    """
+    fetch = f"soundalike models fetch {model}"
+    if not (folder / CONVERTED).is_file():
+        raise WeightsError(
+            f"{model}: its weights are not in {folder} yet. Run `{fetch}`, or set "
+            "SOUNDALIKE_MERT_PATH to a folder with its config.json and model.safetensors or "
+            "pytorch_model.bin, or SOUNDALIKE_MODEL=musicnn-msd"
+        )
+    checkpoint = open_checkpoint(folder, model)
+    if checkpoint.revision != PUBLISHED[model].revision[:16]:
+        raise WeightsError(
+            f"{checkpoint.weights}: it is not the published {model}. Run `{fetch}`, which replaces "
+            "it; if you mean it, move it elsewhere and name its folder in SOUNDALIKE_MERT_PATH"
+        )
+    return checkpoint
 
 
 def _refuse_other_size(folder: Path, config: MertConfig, model: str) -> None:
@@ -128,8 +86,3 @@ def _refuse_other_size(folder: Path, config: MertConfig, model: str) -> None:
             f"{folder}: has {config.num_hidden_layers} layers; {model} is read at layer "
             f"{LAYERS[model]}"
         )
-
-
-@functools.cache
-def _sha256(path: Path, size: int, mtime_ns: int) -> str:
-    return sha256_of(path)

@@ -1,20 +1,31 @@
 """From the settings to a space, to weights, to a loaded model. Imports no torch until asked to."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert_checkpoint import (
+    CONVERTED,
+    MertCheckpoint,
+    open_cached,
+    open_checkpoint,
+)
 from soundalike.embedders.musicnn_weights import FILE as MUSICNN_FILE
 from soundalike.embedders.musicnn_weights import fetch_musicnn
 from soundalike.embedders.spaces import mert_space, musicnn_space
-from soundalike.errors import WeightsError
 from soundalike.settings import ModelName, Settings
+
+LICENCES: dict[ModelName, str] = {
+    "mert-v1-95m": "CC-BY-NC-4.0: not for commercial use",
+    "mert-v1-330m": "CC-BY-NC-4.0: not for commercial use",
+    "musicnn-msd": "ISC",
+}
 
 
 def space_for(settings: Settings) -> EmbeddingSpace:
-    """The space that `load_embedder` would embed into. Loads no model.
+    """The space that `load_embedder` would embed into. Loads and fetches nothing.
 
-    Raises WeightsError if it depends on a checkpoint that is not there.
+    Raises WeightsError if it depends on a checkpoint that is not there or is damaged.
     """
     if settings.model == "musicnn-msd":
         return musicnn_space()
@@ -35,31 +46,43 @@ def load_embedder(settings: Settings) -> Embedder:
         return MusicnnEmbedder(fetch_weights(settings, settings.model), device)
     from soundalike.embedders.mert import MertEmbedder
 
+    fetch_weights(settings, settings.model)
     return MertEmbedder(_checkpoint(settings, settings.model), device)
 
 
-def fetch_weights(settings: Settings, model: ModelName) -> Path:
+def fetch_weights(
+    settings: Settings,
+    model: ModelName,
+    report: Callable[[int, int], None] = lambda _have, _total: None,
+) -> Path:
     """A model's verified weights file, fetched if need be.
 
-    MERT is taken from `settings.mert_path` as it is. Raises WeightsError that says what to do.
+    `report` is told how many bytes of a MERT download are here, and of how many (0: not known).
+    MERT is taken from `settings.mert_path` as it is, if set. Raises WeightsError that says what to
+    do.
     """
     if model == "musicnn-msd":
         return fetch_musicnn(settings.models_dir / model)
-    return _checkpoint(settings, model).weights
+    if settings.mert_path is not None:
+        return _checkpoint(settings, model).weights
+    from soundalike.embedders.mert_weights import fetch_mert
+
+    return fetch_mert(settings.models_dir / model, model, report)
 
 
 def weights_path(settings: Settings) -> Path:
-    """Where the settings' model has its weights, or will have them once fetched."""
+    """Where the settings' model has its weights, or will have them once fetched.
+
+    Raises WeightsError if `settings.mert_path` is no folder of a checkpoint.
+    """
     if settings.model == "musicnn-msd":
         return settings.models_dir / settings.model / MUSICNN_FILE
-    return _checkpoint(settings, settings.model).weights
+    if settings.mert_path is not None:
+        return _checkpoint(settings, settings.model).weights
+    return settings.models_dir / settings.model / CONVERTED
 
 
 def _checkpoint(settings: Settings, model: ModelName) -> MertCheckpoint:
-    if settings.mert_path is None:
-        raise WeightsError(
-            f"{model}: downloading it comes with the next release. Set SOUNDALIKE_MERT_PATH to a "
-            "folder with its config.json and model.safetensors or pytorch_model.bin, or "
-            "SOUNDALIKE_MODEL=musicnn-msd"
-        )
-    return open_checkpoint(settings.mert_path, model)
+    if settings.mert_path is not None:
+        return open_checkpoint(settings.mert_path, model)
+    return open_cached(settings.models_dir / model, model)

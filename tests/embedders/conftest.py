@@ -7,6 +7,7 @@ import pytest
 from soundalike.embedders import Embedder, load_embedder
 from soundalike.settings import Settings
 from tests.conftest import REPOSITORY
+from tests.hub import MODEL
 
 
 @pytest.fixture(params=["mert-v1-tiny", "mert-v1-tiny-preln"])
@@ -17,3 +18,9 @@ def mert_folder(request: pytest.FixtureRequest) -> Path:
 @pytest.fixture(scope="session")
 def musicnn(models_dir: Path) -> Embedder:
     return load_embedder(Settings(model="musicnn-msd", models=models_dir, device="cpu"))
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where MODEL is fetched to; not there yet."""
+    return tmp_path / "models" / MODEL

@@ -1,4 +1,6 @@
+import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -17,13 +19,33 @@ from .checkpoints import changed_mert
         ("sample_rate", 16_000),
         ("model_type", "hubert"),
         ("hidden_size", "wide"),
+        ("hidden_act", "relu"),
+        ("feat_extract_activation", "relu"),
+        ("feat_extract_norm", "layer"),
+        ("feat_proj_layer_norm", False),
+        ("conv_bias", True),
+        ("conv_dim", [16]),
+        ("conv_kernel", [10, 3, 3, 3, 3, 2]),
+        ("conv_kernel", [10, 3, 3, 3, 3, 3, 2]),
+        ("conv_stride", [5, 2, 2, 2, 2, 2, 1]),
+        ("num_attention_heads", 5),
     ],
 )
 def test_an_architecture_that_computes_something_else_is_refused(
     mert_folder: Path, tmp_path: Path, field: str, value: object
 ) -> None:
     folder = changed_mert(mert_folder, tmp_path / "changed", config={field: value})
-    with pytest.raises(WeightsError, match=rf"config\.json: {field}: "):
+    named = re.escape(f"config.json: {field}={value!r}: ")
+    with pytest.raises(WeightsError, match=named):
+        open_checkpoint(folder, "mert-v1-95m")
+
+
+def test_a_missing_field_is_named(mert_folder: Path, tmp_path: Path) -> None:
+    folder = changed_mert(mert_folder, tmp_path / "changed")
+    fields = json.loads((folder / "config.json").read_text())
+    del fields["hidden_act"]
+    (folder / "config.json").write_text(json.dumps(fields))
+    with pytest.raises(WeightsError, match=r"config\.json: hidden_act: Field required$"):
         open_checkpoint(folder, "mert-v1-95m")
 
 

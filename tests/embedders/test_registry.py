@@ -4,9 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.embedders import Embedder, fetch_weights, load_embedder, space_for
+from soundalike.embedders import (
+    Embedder,
+    fetch_weights,
+    load_embedder,
+    space_for,
+    weights_path,
+)
 from soundalike.errors import WeightsError
 from soundalike.settings import ModelName, Settings
+from tests.hub import MODEL, TINY, Hub
 
 
 def test_naming_the_space_imports_no_torch(mert_folder: Path) -> None:
@@ -31,11 +38,34 @@ def test_the_named_space_is_musicnn_s(musicnn: Embedder, tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("model", ["mert-v1-95m", "mert-v1-330m"])
-def test_mert_without_a_checkpoint_says_what_to_do(model: ModelName, tmp_path: Path) -> None:
-    settings = Settings(model=model, models=tmp_path, mert_path=None, device="cpu")
-    for attempt in (space_for, load_embedder, lambda wanted: fetch_weights(wanted, model)):
-        with pytest.raises(WeightsError, match=r"SOUNDALIKE_MERT_PATH.*SOUNDALIKE_MODEL=musicnn"):
-            attempt(settings)
+def test_the_space_of_a_mert_not_fetched_says_what_to_do_and_fetches_nothing(
+    model: ModelName, tmp_path: Path, hub: Hub
+) -> None:
+    """It is named at the start of a Dagster code server, where nobody waits for a download."""
+    with pytest.raises(WeightsError) as refused:
+        space_for(Settings(model=model, models=tmp_path))
+    for way in (f"soundalike models fetch {model}", "SOUNDALIKE_MERT_PATH", "SOUNDALIKE_MODEL"):
+        assert way in str(refused.value)
+    assert hub.asked == []
+
+
+def test_loading_a_mert_not_fetched_fetches_it(tmp_path: Path, hub: Hub) -> None:
+    settings = Settings(model=MODEL, models=tmp_path, device="cpu")
+    loaded = load_embedder(settings)
+    assert weights_path(settings).is_file()
+    assert loaded.space == space_for(settings)
+
+
+def test_a_fetched_mert_is_the_space_of_the_published_file(tmp_path: Path, hub: Hub) -> None:
+    fetched, own = Settings(model=MODEL, models=tmp_path), Settings(model=MODEL, mert_path=TINY)
+    fetch_weights(fetched, MODEL)
+    assert space_for(fetched) == space_for(own)
+
+
+def test_a_folder_of_one_s_own_comes_before_the_cache(tmp_path: Path, hub: Hub) -> None:
+    settings = Settings(model=MODEL, models=tmp_path, mert_path=TINY)
+    assert fetch_weights(settings, MODEL) == weights_path(settings) == TINY / "pytorch_model.bin"
+    assert hub.asked == []
 
 
 def test_a_mert_folder_is_checked_before_it_is_used(mert_folder: Path, tmp_path: Path) -> None:

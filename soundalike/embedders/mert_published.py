@@ -1,0 +1,110 @@
+"""Which MERT weights are published, and which of them a file on disk holds. No torch here.
+
+A converted file says in its header what it was made of, and seals its tensors with a hash, so that
+it can be copied to another machine and damage is noticed wherever it is opened.
+"""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from io import BufferedIOBase
+from pathlib import Path
+
+from soundalike.errors import WeightsError
+from soundalike.storage.atomic import sha256_of
+
+SOURCE, SEAL = "source_sha256", "data_sha256"  # in the metadata of a converted file
+UNSEALED = "unsealed".ljust(64, "-")
+LONGEST_HEADER = 100_000_000  # bytes; the limit of the format itself
+
+
+@dataclass(frozen=True)
+class Published:
+    """A pytorch_model.bin on the hub. `sha256`: all its digits, or as many of the first as we know.
+
+    `size` in bytes, where it is known.
+    """
+
+    repository: str
+    revision: str
+    sha256: str
+    size: int | None
+
+
+# From public projects that pin these files. The hub cannot be reached from where we develop, so
+# nobody of us has fetched them yet.
+PUBLISHED: dict[str, Published] = {
+    "mert-v1-95m": Published(
+        repository="m-a-p/MERT-v1-95M",
+        revision="12af15fef9d0ac838c3f475bfbbf26d2060dd4f5",
+        sha256="a2b8b747f72c06e0595aeae41ae5473f4364938c6b39b2c58be38c48e6bd3fcd",
+        size=377_552_987,
+    ),
+    "mert-v1-330m": Published(
+        repository="m-a-p/MERT-v1-330M",
+        revision="5240c2708a5acaee1007f43fb9735c7dcd0b78c9",
+        sha256="0c03774d",  # no more digits of it, and no exact size, have come to us
+        size=None,
+    ),
+}
+
+
+def revision_of(weights: Path) -> str:
+    """16 hex digits that name the tensors: of the published revision, else of the file's SHA-256.
+
+    A published file and what was converted from it have the same. Each state of a file is read
+    once a process. Raises WeightsError if a converted file is damaged.
+    """
+    state = weights.stat()
+    source = _source(weights, state.st_size, state.st_mtime_ns)
+    known = (one for one in PUBLISHED.values() if source.startswith(one.sha256))
+    published = next(known, None)
+    return (published.revision if published else source)[:16]
+
+
+def seal(converted: Path) -> None:
+    """Put the SHA-256 of the tensors' bytes where the header has UNSEALED."""
+    with converted.open("r+b") as file:
+        _metadata(file)
+        start = file.tell()
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        file.seek(0)
+        header = file.read(start)
+        file.seek(0)
+        file.write(header.replace(UNSEALED.encode(), digest.encode(), 1))
+
+
+@functools.cache
+def _source(weights: Path, size: int, mtime_ns: int) -> str:
+    """SHA-256 of the file that the tensors come from, which is this one unless we converted it."""
+    if weights.suffix == ".safetensors":
+        with weights.open("rb") as file:
+            metadata = _metadata(file)
+            if SOURCE in metadata:
+                _refuse_broken_seal(weights, file, metadata.get(SEAL))
+                return str(metadata[SOURCE])
+    return sha256_of(weights)
+
+
+def _refuse_broken_seal(weights: Path, file: BufferedIOBase, expected: object) -> None:
+    if hashlib.file_digest(file, "sha256").hexdigest() != expected:
+        raise WeightsError(
+            f"{weights}: it is damaged. Remove it, then fetch it again (soundalike models fetch) "
+            "or copy it again"
+        )
+
+
+def _metadata(file: BufferedIOBase) -> Mapping[str, object]:
+    """What a safetensors header says of its file, which is then read up to the tensors' bytes.
+
+    Empty where there is no such header: whoever loads the file complains in detail.
+    """
+    length = min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)
+    try:
+        header = json.loads(file.read(length))
+    except ValueError:
+        return {}
+    metadata = header.get("__metadata__") if isinstance(header, dict) else None
+    return metadata if isinstance(metadata, dict) else {}

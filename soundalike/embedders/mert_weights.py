@@ -1,0 +1,126 @@
+"""MERT's weights: fetched once from the hub at a pinned revision, verified, converted once.
+
+Files of the published revision that are put into the cache folder by hand are used instead of the
+network.
+"""
+
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from soundalike.embedders import hub
+from soundalike.embedders.hub import HubError, Report
+from soundalike.embedders.mert_checkpoint import CONVERTED, MertCheckpoint, open_cached
+from soundalike.embedders.mert_config import (
+    CONFIG,
+    PREPROCESSOR,
+    MertConfig,
+    Preprocessor,
+    described,
+    parsed,
+)
+from soundalike.embedders.mert_published import PUBLISHED, Published
+from soundalike.errors import WeightsError
+from soundalike.storage.atomic import atomic_file, sha256_of
+from soundalike.storage.locks import exclusive
+
+FILE = "pytorch_model.bin"
+PART = f".{FILE}.part"
+DESCRIPTIONS: dict[str, type[BaseModel]] = {CONFIG: MertConfig, PREPROCESSOR: Preprocessor}
+
+
+def fetch_mert(folder: Path, model: str, report: Report = lambda _have, _total: None) -> Path:
+    """The safetensors file in `folder`, made if it is not there or damaged.
+
+    `report` is told how many bytes of the download are here, and of how many (0: not known). Of two
+    processes that fetch at once, one waits for the other. Raises WeightsError that says why the
+    weights cannot be had, and what to do.
+    """
+    try:
+        if whole := _cached(folder, model):
+            return whole.weights
+        folder.mkdir(parents=True, exist_ok=True)
+        with exclusive(folder / ".lock"):
+            if not _cached(folder, model):
+                _make(folder, PUBLISHED[model], report)
+        return open_cached(folder, model).weights
+    except HubError as error:
+        raise WeightsError(_ways_out(folder, model, error)) from error
+    except OSError as error:
+        raise WeightsError(
+            f"{model}: the cache {folder} cannot be used: {error}. Make room there, or set "
+            "SOUNDALIKE_MODELS to a folder that can be read and written"
+        ) from error
+
+
+def _cached(folder: Path, model: str) -> MertCheckpoint | None:
+    try:
+        return open_cached(folder, model)
+    except WeightsError:
+        return None
+
+
+def _make(folder: Path, published: Published, report: Report) -> None:
+    from soundalike.embedders.mert_conversion import convert  # noqa: PLC0415 - it loads torch
+
+    for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
+        leftover.unlink()
+    for name, kind in DESCRIPTIONS.items():
+        _describe(folder / name, kind, published)
+    source = folder / FILE
+    sha256 = (_by_hand if source.is_file() else _downloaded)(source, published, report)
+    convert(source, sha256, published.revision, folder / CONVERTED)
+    source.unlink()
+    (folder / PART).unlink(missing_ok=True)
+
+
+def _describe(file: Path, kind: type[BaseModel], published: Published) -> None:
+    """One of the small files; only what is of its kind is kept, which a login page is not."""
+    try:
+        parsed(kind, file)
+    except WeightsError:
+        url = hub.url_of(published.repository, published.revision, file.name)
+        content = hub.read(url)
+        described(kind, content, url)
+        with atomic_file(file) as temporary:
+            temporary.write_bytes(content)
+
+
+def _by_hand(source: Path, published: Published, _report: Report) -> str:
+    """The file's SHA-256. Raises WeightsError if it is not the published one."""
+    sha256 = sha256_of(source)
+    if not sha256.startswith(published.sha256):
+        raise WeightsError(
+            f"{source}: it is not the published file (SHA-256 {sha256}, expected "
+            f"{published.sha256}). Remove it and fetch again, or name its folder in "
+            "SOUNDALIKE_MERT_PATH if you mean it"
+        )
+    return sha256
+
+
+def _downloaded(source: Path, published: Published, report: Report) -> str:
+    """The SHA-256 of `source`, which is there afterwards. Raises HubError."""
+    url, part = hub.url_of(published.repository, published.revision, FILE), source.with_name(PART)
+    hub.download(url, part, published.size, report)
+    sha256 = sha256_of(part)
+    if not sha256.startswith(published.sha256):
+        part.unlink()
+        raise HubError(
+            f"{url} is not the published file (SHA-256 {sha256}, expected {published.sha256}); it "
+            "is deleted"
+        )
+    part.replace(source)
+    return sha256
+
+
+def _ways_out(folder: Path, model: str, error: HubError) -> str:
+    part = folder / PART
+    kept = f"{part.stat().st_size / 1e6:.1f} MB are there, and kept" if part.is_file() else "empty"
+    return (
+        f"{model}: its weights cannot be fetched: {error}\n"
+        f"Their place is {folder} ({kept}). Fetch again later, or take one of three ways:\n"
+        f"- a local folder: SOUNDALIKE_MERT_PATH=FOLDER with its {CONFIG}, and {FILE} or "
+        f"{CONVERTED}\n"
+        "- a proxy or a mirror: HTTPS_PROXY=http://HOST:PORT or HF_ENDPOINT=https://HOST\n"
+        "- another model: SOUNDALIKE_MODEL=musicnn-msd"
+    )

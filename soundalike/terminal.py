@@ -1,11 +1,21 @@
 """What people see in a terminal: tables, progress bars, and what a message looks like."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+    TransferSpeedColumn,
+)
 from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -40,6 +50,30 @@ class Bars:
         hidden = not self._console.is_terminal or total == 0
         with Progress(*columns, console=self._console, disable=hidden) as progress:
             yield from progress.track(results, total, description=STAGES.get(stage, stage))
+
+
+@contextmanager
+def downloading(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
+    """What to call with the bytes that are here and those in all (0: not known).
+
+    A terminal shows that something goes on, and from the first call a bar.
+    """
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(), DownloadColumn()),
+        *(TransferSpeedColumn(), TimeRemainingColumn()),
+    )
+    bar = Progress(*columns, console=console, disable=not console.is_terminal)
+    with ExitStack() as stack:
+        status = stack.enter_context(console.status(what))
+
+        def report(have: int, total: int) -> None:
+            if not bar.tasks:
+                status.stop()
+                stack.enter_context(bar)
+                bar.add_task(what, total=None)
+            bar.update(TaskID(0), completed=have, total=total or None)
+
+        yield report
 
 
 def counted(number: int, noun: str) -> str:

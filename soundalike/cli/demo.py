@@ -14,7 +14,7 @@ from soundalike.catalog.indexes import published
 from soundalike.cli.ingest import INGEST
 from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
-from soundalike.embedders import fetch_weights
+from soundalike.cli.weights import fetch_missing
 from soundalike.errors import LibraryError, SoundalikeError
 from soundalike.ingest.scan import require_music
 from soundalike.postgres import connected_database
@@ -40,7 +40,7 @@ def demo(
         require_free_ports(settings)
     folder = music or _demo_music()
     require_music([folder])
-    fetch_weights(settings, settings.model)
+    fetch_missing(settings, Console(stderr=True))
     done = subprocess.run([*INGEST, "--", str(folder)], check=False)
     if done.returncode:
         raise SoundalikeError(f"the ingest of {folder} did not end well; its message is above")

@@ -77,13 +77,14 @@ def _device(settings: Settings) -> Iterator[Finding]:
 
 
 def _model(settings: Settings) -> Iterator[Finding]:
-    yield Finding("model", space_for(settings).key)
     path = weights_path(settings)
-    if path.is_file():
+    if path.is_file():  # the space of a MERT is known from its weights only
+        yield Finding("model", space_for(settings).key)
         yield Finding("weights", str(path))
     else:
+        yield Finding("model", settings.model)
         advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
-        yield Finding("weights", "not fetched yet", advice)
+        yield Finding("weights", f"not fetched yet, to be in {path.parent}", advice)
 
 
 def _music(settings: Settings) -> Iterator[Finding]:

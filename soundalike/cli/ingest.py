@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
 
+from soundalike.cli.weights import fetch_missing
 from soundalike.ingest.scan import require_music
 from soundalike.settings import load_settings
 
@@ -24,8 +26,9 @@ def ingest(
     ] = False,
 ) -> None:
     """Scan, and take everything new from files to the published index."""
-    load_settings()
+    settings = load_settings()
     folders = [] if folder is None else [folder]
     require_music(folders)
+    fetch_missing(settings, Console(stderr=True))
     options = ["--confirm-removals"] if confirm_removals else []
     os.execv(sys.executable, [*INGEST, *options, "--", *map(str, folders)])  # noqa: S606 - no shell, our own module

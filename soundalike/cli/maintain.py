@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 
 from soundalike.catalog.upgrade import upgrade as upgrade_database
-from soundalike.embedders import fetch_weights
+from soundalike.cli.weights import fetch_shown
 from soundalike.postgres import connected_database
 from soundalike.settings import ModelName, load_settings
 
@@ -33,9 +33,11 @@ def fetch(
     name: Annotated[ModelName, typer.Argument(help="The model.")],
 ) -> None:
     """Fetch a model's weights into the cache, verified. Does nothing if they are there."""
-    with out.status(f"fetching {name}"):
-        path = fetch_weights(load_settings(), name)
-    out.print(f"{name}: verified weights in {path}")
+    settings = load_settings()
+    path = fetch_shown(settings, name, out)
+    own = settings.mert_path is not None and path.is_relative_to(settings.mert_path)
+    verified = "the weights of SOUNDALIKE_MERT_PATH are used:" if own else "verified weights in"
+    out.print(f"{name}: {verified} {path}", soft_wrap=True)
 
 
 @models.callback()

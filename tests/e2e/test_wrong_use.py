@@ -71,10 +71,10 @@ def test_a_wrong_setting_is_named(installation: Installation) -> None:
 
 def test_a_model_that_cannot_be_had_is_named(installation: Installation, tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_text("words " * 100)
-    other = Installation(
-        installation.data, {**installation.environment, "SOUNDALIKE_MODEL": "mert-v1-95m"}
-    )
+    unreachable = {"SOUNDALIKE_MODEL": "mert-v1-95m", "HF_ENDPOINT": "http://127.0.0.1:1"}
+    other = Installation(installation.data, {**installation.environment, **unreachable})
     output = " ".join(other.run("ingest", tmp_path, expect=1).split())
+    assert "127.0.0.1:1" in output
     assert "SOUNDALIKE_MERT_PATH" in output
     assert "Traceback" not in output
 

@@ -1,0 +1,22 @@
+"""A model's weights, fetched where a person sees it, before something needs them."""
+
+from pathlib import Path
+
+from rich.console import Console
+
+from soundalike.embedders import LICENCES, fetch_weights, weights_path
+from soundalike.settings import ModelName, Settings
+from soundalike.terminal import downloading
+
+
+def fetch_shown(settings: Settings, model: ModelName, console: Console) -> Path:
+    """Fetch a model's weights if need be, with a bar; say their licence. Raises WeightsError."""
+    console.print(f"{model}: licence {LICENCES[model]}")
+    with downloading(console, f"fetching {model}") as report:
+        return fetch_weights(settings, model, report)
+
+
+def fetch_missing(settings: Settings, console: Console) -> None:
+    """The same for the settings' model, only if its weights are not there. Raises WeightsError."""
+    if not weights_path(settings).is_file():
+        fetch_shown(settings, settings.model, console)

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 from typing import ClassVar
 
 from soundalike.embedders.mert_published import Published
@@ -34,7 +34,10 @@ class Hub:
         self.asked: list[tuple[str, str | None]] = []  # path and Range of each request
         self.contents: dict[str, bytes] = {}  # sent instead of a file
         self.statuses: dict[str, int] = {}  # sent instead of a file
-        self.breaks_after: int | None = None  # bytes of a body, after which it hangs up
+        self.breaks_after: int | None = None  # bytes of a body, after which it hangs up,
+        self.hangs_up = Event()  # unless this is cleared: then it says nothing more
+        self.hangs_up.set()
+        self.elsewhere: str | None = None  # where its large files are, as the real hub's
         self.knows_ranges = True
 
     def content(self, name: str) -> bytes:
@@ -50,6 +53,11 @@ class Handler(BaseHTTPRequestHandler):
         if status := self.hub.statuses.get(name):
             self.send_error(status)
             return
+        if self.hub.elsewhere and name.endswith(".bin"):
+            self.send_response(302)
+            self.send_header("Location", f"{self.hub.elsewhere}/signed/{name}")
+            self.end_headers()
+            return
         content = self.hub.content(name)
         start = int(wanted.removeprefix("bytes=").rstrip("-")) if wanted else 0
         if wanted and self.hub.knows_ranges:
@@ -63,6 +71,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content[: self.hub.breaks_after])
+        self.hub.hangs_up.wait()
 
     def log_message(self, format: str, *args: object) -> None:
         """Tests look at `asked` instead."""
@@ -78,5 +87,6 @@ def serve(folder: Path) -> Iterator[Hub]:
         try:
             yield handler.hub
         finally:
+            handler.hub.hangs_up.set()
             server.shutdown()
             thread.join()

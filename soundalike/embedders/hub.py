@@ -79,7 +79,8 @@ def _answer(url: str, offset: int = 0) -> Iterator[httpx2.Response]:
         headers["Range"] = f"bytes={offset}-"
     client, response = _ask(url, headers)
     with closing(client), closing(response):
-        if response.is_error and response.status_code != RANGE_NOT_SATISFIABLE:
+        has_no_more = offset and response.status_code == RANGE_NOT_SATISFIABLE
+        if response.is_error and not has_no_more:
             told = f"{response.status_code} {response.reason_phrase}".strip()
             raise HubError(f"{_host(url)}: answers {told} for {url}")
         try:

@@ -1,5 +1,6 @@
 """A published pytorch_model.bin as safetensors, which opens faster and can hold no code."""
 
+import shutil
 import zipfile
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def convert(source: Path, sha256: str, revision: str, target: Path) -> None:
             save_file(tensors, temporary, metadata)
         except SafetensorError as error:  # what the system says, within a text
             raise OSError(str(error)) from error
+        shutil.copymode(source, temporary)  # safetensors makes files that their owner alone reads
         seal(temporary)
         _compare(tensors, temporary, target)
 

@@ -115,7 +115,9 @@ def _downloaded(source: Path, published: Published, report: Report) -> str:
 
 def _ways_out(folder: Path, model: str, error: HubError) -> str:
     part = folder / PART
-    kept = f"{part.stat().st_size / 1e6:.1f} MB are there, and kept" if part.is_file() else "empty"
+    kept = (
+        f"{part.stat().st_size / 1e6:.1f} MB are there, and kept" if part.is_file() else "none yet"
+    )
     return (
         f"{model}: its weights cannot be fetched: {error}\n"
         f"Their place is {folder} ({kept}). Fetch again later, or take one of three ways:\n"

@@ -1,6 +1,8 @@
 """The network's part of a fetch: what a hub, a mirror or a proxy may do to it."""
 
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +13,9 @@ from soundalike.embedders.mert_checkpoint import open_cached
 from soundalike.embedders.mert_published import PUBLISHED
 from soundalike.embedders.mert_weights import FILE, PART, fetch_mert
 from soundalike.errors import WeightsError
-from tests.hub import BINARY, DESCRIPTIONS, MODEL, PUBLISHED_TINY, Hub
+from tests.conftest import REPOSITORY
+from tests.e2e.conftest import until
+from tests.hub import BINARY, DESCRIPTIONS, MODEL, PUBLISHED_TINY, TINY, Hub, serve
 
 pytestmark = pytest.mark.usefixtures("published_tiny")
 
@@ -40,6 +44,37 @@ def test_a_broken_download_goes_on_where_it_broke(
     assert hub.asked[-1][1] == "bytes=100000-"
     assert told[-1] == (len(BINARY), len(BINARY))
     open_cached(folder, MODEL)
+
+
+def test_a_download_killed_halfway_goes_on_where_it_was(hub: Hub, folder: Path) -> None:
+    hub.breaks_after = 200_000
+    hub.hangs_up.clear()
+    code = (
+        "import sys; from pathlib import Path\n"
+        "from tests.hub import MODEL, PUBLISHED_TINY\n"
+        "from soundalike.embedders import mert_weights\n"
+        "mert_weights.PUBLISHED[MODEL] = PUBLISHED_TINY\n"
+        "mert_weights.fetch_mert(Path(sys.argv[1]), MODEL)\n"
+    )
+    part = folder / PART
+    with subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=REPOSITORY) as process:
+        until(lambda: part.exists() and part.stat().st_size >= 100_000)
+        process.kill()
+    kept = part.stat().st_size
+    hub.hangs_up.set()
+    hub.breaks_after = None
+    fetch_mert(folder, MODEL)
+    assert hub.asked[-1][1] == f"bytes={kept}-"
+    open_cached(folder, MODEL)
+
+
+def test_the_rest_is_asked_of_the_host_that_the_hub_names(hub: Hub, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / PART).write_bytes(BINARY[:100_000])
+    with serve(TINY) as storage:
+        hub.elsewhere = storage.url
+        fetch_mert(folder, MODEL)
+    assert storage.asked == [(f"/signed/{FILE}", "bytes=100000-")]
 
 
 def test_a_host_that_knows_no_ranges_sends_it_all_again(hub: Hub, folder: Path) -> None:

@@ -47,6 +47,11 @@ def test_published_and_converted_file_are_the_same_space(hub: Hub, folder: Path)
     assert open_checkpoint(folder, MODEL).revision == REVISION[:16]
 
 
+def test_who_may_read_the_cache_may_read_the_weights(hub: Hub, folder: Path) -> None:
+    weights = fetch_mert(folder, MODEL)
+    assert weights.stat().st_mode == (folder / "config.json").stat().st_mode
+
+
 def test_what_is_there_is_not_fetched_again(hub: Hub, folder: Path) -> None:
     fetch_mert(folder, MODEL)
     hub.asked.clear()

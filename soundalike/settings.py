@@ -18,6 +18,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from soundalike.errors import SettingsError
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
+Windows = Literal["balanced", "all"] | int
+MOST_WINDOWS = 1000
 
 
 class Settings(BaseSettings):
@@ -41,6 +43,8 @@ class Settings(BaseSettings):
     model: ModelName = "mert-v1-95m"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
     mert_path: Path | None = None
+    windows: Windows = "balanced"
+    precision: Literal["auto", "float32"] = "auto"
 
     batch_tracks: int = Field(256, ge=1, le=10_000)
     settle_seconds: float = Field(2.0, ge=0)
@@ -59,6 +63,19 @@ class Settings(BaseSettings):
         return (
             [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
         )
+
+    @field_validator("windows", mode="before")
+    @classmethod
+    def _count_or_word(cls, value: object) -> object:
+        if value in ("balanced", "all"):
+            return value
+        try:
+            count = int(str(value))
+        except ValueError:
+            count = 0
+        if not 1 <= count <= MOST_WINDOWS:
+            raise ValueError(f"must be `balanced`, `all`, or a number from 1 to {MOST_WINDOWS}")
+        return count
 
     @field_validator("music")
     @classmethod

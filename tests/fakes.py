@@ -14,19 +14,23 @@ FAKE_SPACE = EmbeddingSpace("fake.spectrum", "fake", 16, {"version": 1})
 
 
 class FakeEmbedder:
-    """The mean spectrum in 16 bands, and one tag. Counts the tracks it heard."""
+    """The mean spectrum in 16 bands, and one tag. Counts the tracks it embedded."""
 
-    def __init__(self, space: EmbeddingSpace = FAKE_SPACE) -> None:
+    def __init__(self, space: EmbeddingSpace = FAKE_SPACE, batch: int = 3) -> None:
         self.space = space
         self.windows = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
-        self.device = "cpu"
+        self.device = "cpu float32"
+        self.batch = batch
         self.heard = 0
 
-    def embed(self, windows: FloatArray) -> Embedding:
+    def hear(self, windows: FloatArray) -> FloatArray:
+        spectrum = np.abs(np.fft.rfft(windows, axis=1))
+        bands = np.array_split(spectrum, self.space.dimension, axis=1)
+        return np.stack([band.mean(axis=1) for band in bands], axis=1).astype(np.float32)
+
+    def embedding(self, heard: FloatArray) -> Embedding:
         self.heard += 1
-        spectrum = np.abs(np.fft.rfft(windows, axis=1)).mean(axis=0)
-        bands = np.array([band.mean() for band in np.array_split(spectrum, self.space.dimension)])
-        vector = np.log1p(bands).astype(np.float32)
+        vector = np.log1p(heard.mean(axis=0))
         return Embedding(vector / np.linalg.norm(vector), (Tag("fake", 0.5),))
 
 

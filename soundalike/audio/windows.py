@@ -1,5 +1,6 @@
 """What a model hears of a track: equal windows spread over it, at the model's own rate."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,49 +19,52 @@ MARGIN = 10 * GRID  # canonical samples read either side, where the filter settl
 SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
 
 
-def spread(total: int, window: int, most: int) -> list[int]:
-    """Starts of at most `most` equal windows over `total` samples, first to last.
+def spread(total: int, window: int, most: int | None) -> list[int]:
+    """Starts of at most `most` equal windows (None: of enough) over `total` samples, first to last.
 
     Windows overlap only where the track is not a whole number of them: the last one is shifted
     back so that it fits. All in canonical samples, on the grid.
     """
-    count = min(most, max(1, -(-total // window)))
+    enough = max(1, -(-total // window))
+    count = enough if most is None else min(most, enough)
     room = max(0, total - window)
     if count == 1:
         return [room // 2 // GRID * GRID]
     return [room * step // (count - 1) // GRID * GRID for step in range(count)]
 
 
-def read_windows(flac: Path, plan: WindowPlan) -> NDArray[np.float32]:
-    """Audible windows of a canonical FLAC: float32 [n, plan.samples] at `plan.sample_rate`.
+def read_windows(flac: Path, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
+    """Audible windows of a canonical FLAC, in order: float32 [plan.samples] at `plan.sample_rate`.
 
-    A track shorter than a window is one shorter window. Only the windows are read, so memory does
-    not grow with the track. Raises AudioError: too_short, silent, damaged.
+    A track shorter than a window is one shorter window. Only one window is held, so memory does not
+    grow with the track. Raises AudioError, maybe after some windows: too_short, silent, damaged.
     """
+    audible = 0
     try:
-        windows = _read_all(flac, plan)
+        with soundfile.SoundFile(flac) as file:
+            for window in _all(file, plan):
+                if np.abs(window).max() > SILENCE:
+                    audible += 1
+                    yield window
     except soundfile.LibsndfileError as error:
         raise AudioError(
             "damaged", f"its 44.1 kHz audio is damaged, run resampled_audio again ({error})"
         ) from error
-    audible = [window for window in windows if np.abs(window).max() > SILENCE]
     if not audible:
         raise AudioError("silent", "no audible music: every part of it is digital silence")
-    return np.stack(audible)
 
 
-def _read_all(flac: Path, plan: WindowPlan) -> list[NDArray[np.float32]]:
-    with soundfile.SoundFile(flac) as file:
-        seconds = file.frames / CANONICAL_RATE
-        if seconds < plan.shortest_seconds:
-            raise AudioError(
-                "too_short",
-                f"{seconds:.1f} s long; at least {plan.shortest_seconds:.1f} s are needed",
-            )
-        length = min(plan.samples, int(seconds * plan.sample_rate))
-        window = -(-length * CANONICAL_RATE // plan.sample_rate)
-        starts = spread(file.frames, window, plan.most)
-        return [_read(file, start, window, plan.sample_rate, length) for start in starts]
+def _all(file: soundfile.SoundFile, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
+    seconds = file.frames / CANONICAL_RATE
+    if seconds < plan.shortest_seconds:
+        raise AudioError(
+            "too_short",
+            f"{seconds:.1f} s long; at least {plan.shortest_seconds:.1f} s are needed",
+        )
+    length = min(plan.samples, int(seconds * plan.sample_rate))
+    window = -(-length * CANONICAL_RATE // plan.sample_rate)
+    for start in spread(file.frames, window, plan.most):
+        yield _read(file, start, window, plan.sample_rate, length)
 
 
 def _read(

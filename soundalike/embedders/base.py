@@ -24,14 +24,14 @@ class Tag:
 class WindowPlan:
     """How a track is cut: equal windows spread over it, never padded.
 
-    `samples` is the window length at `sample_rate` (Hz). At most `most` windows are taken.
-    A track shorter than one window is heard as one shorter window; below `shortest_seconds` it is
-    refused as too short.
+    `samples` is the window length at `sample_rate` (Hz). At most `most` windows are taken, or as
+    many as cover the whole track if it is None. A track shorter than one window is heard as one
+    shorter window; below `shortest_seconds` it is refused as too short.
     """
 
     sample_rate: int
     samples: int
-    most: int
+    most: int | None
     shortest_seconds: float = 1.0
 
 
@@ -70,7 +70,10 @@ class Embedding:
 
 
 class Embedder(Protocol):
-    """A loaded model. Not thread-safe; one per process."""
+    """A loaded model: windows in, their features out, and a track's embedding from those.
+
+    Not thread-safe; one per process. `soundalike.embedders.scheduler` drives it.
+    """
 
     @property
     def space(self) -> EmbeddingSpace:
@@ -84,14 +87,25 @@ class Embedder(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it runs: cpu, cuda or mps."""
+        """Where it runs and how precisely: `cpu float32`, `cuda bfloat16`."""
         ...
 
-    def embed(self, windows: FloatArray) -> Embedding:
-        """The track's embedding from its audible windows.
+    @property
+    def batch(self) -> int:
+        """How many windows it is best given at once, now."""
+        ...
 
-        `windows`: float32 [n, samples] at `self.windows.sample_rate`, mono, n >= 1; for a short
-        track [1, fewer samples]. Raises AudioError("not_finite") if the model's answer is not
-        finite or is the zero vector.
+    def hear(self, windows: FloatArray) -> FloatArray:
+        """Features of each window: float32 [n, samples] -> float32 [n, features].
+
+        Mono, at `self.windows.sample_rate`; a short track's one window has fewer samples. What a
+        window's features are does not depend on the others.
+        """
+        ...
+
+    def embedding(self, heard: FloatArray) -> Embedding:
+        """The track's embedding from the features of its windows: float32 [n, features], n >= 1.
+
+        Raises AudioError("not_finite") if that is not a direction: NaN, infinity or zero.
         """
         ...

@@ -1,8 +1,12 @@
-"""Where a model runs."""
+"""Where a model runs, what that place can do, and how it fails."""
 
 import torch
+from torch import nn
 
+from soundalike.embedders.base import WindowPlan
 from soundalike.errors import SettingsError
+
+SHARE = 0.8  # of a GPU's free memory that a batch may take
 
 
 def choose_device(wanted: str) -> torch.device:
@@ -24,3 +28,43 @@ def choose_device(wanted: str) -> torch.device:
 def _available() -> list[str]:
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
     return [*(name for name, there in present.items() if there), "cpu"]
+
+
+def half_precisions(device: torch.device) -> list[torch.dtype]:
+    """The 16-bit types that are faster than float32 there, the one to try first first.
+
+    bfloat16 cannot overflow. On a CPU it pays with matrix units only (Intel's AMX: 3 to 4 times as
+    fast here); without them it is slower than float32.
+    """
+    if device.type == "cuda":
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+        return [torch.bfloat16, torch.float16] if native else [torch.float16]
+    if device.type == "mps":
+        return [torch.float16]
+    return [torch.bfloat16] if torch.cpu._is_amx_tile_supported() else []
+
+
+def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan) -> int:
+    """How many windows a GPU's free memory holds at once, at least 1: measured on one.
+
+    On MPS, which shares the machine's memory and tells no peak, the answer is 4.
+    """
+    if device.type != "cuda":
+        return 4
+    torch.cuda.reset_peak_memory_stats(device)
+    before = torch.cuda.memory_allocated(device)
+    network(torch.zeros(1, plan.samples, device=device))
+    needed = torch.cuda.max_memory_allocated(device) - before
+    free, _ = torch.cuda.mem_get_info(device)
+    return max(1, int(SHARE * free / needed))
+
+
+def is_out_of_memory(error: RuntimeError) -> bool:
+    """Whether the device's memory did not suffice; a smaller batch may fit."""
+    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+
+
+def is_lost(error: RuntimeError) -> bool:
+    """Whether the device itself failed: nothing more can be run on it."""
+    named = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "Metal")
+    return isinstance(error, torch.AcceleratorError) or any(n in str(error) for n in named)

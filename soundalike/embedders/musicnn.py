@@ -5,15 +5,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from safetensors.torch import load_file
+from torch import Tensor, nn
 
-from soundalike.embedders.base import Embedding, FloatArray, Tag
-from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.base import Embedding, FloatArray, Tag, WindowPlan
+from soundalike.embedders.musicnn_frontend import BANDS, LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.pooling import unit_mean
-from soundalike.embedders.spaces import MUSICNN_WINDOWS, musicnn_space
-
-# Windows at once. With 10 or more the feature maps fall out of the caches: about half the speed.
-CHUNK = 2
+from soundalike.embedders.runner import Runner
+from soundalike.embedders.spaces import MUSICNN_DIMENSION, musicnn_space
 
 # The Million Song Dataset's 50 commonest tags, in the order of the network's outputs
 # (musicnn 0.1.0, configuration.py).
@@ -33,21 +32,52 @@ MSD_TAGS = (
 class MusicnnEmbedder:
     """A loaded musicnn-msd. `weights`: the verified file that `fetch_musicnn` returns."""
 
-    def __init__(self, weights: Path, device: torch.device) -> None:
-        self.space = musicnn_space()
-        self.windows = MUSICNN_WINDOWS
-        self.device = device.type
-        self._frontend = LogMel().to(device)
-        self._network = Musicnn(load_file(weights)).eval().to(device)
+    def __init__(
+        self,
+        weights: Path,
+        windows: WindowPlan,
+        device: torch.device,
+        *,
+        half: bool = True,
+        may_fall_back: bool = False,
+    ) -> None:
+        self.space = musicnn_space(windows)
+        self.windows = windows
+        self._weights = weights
+        self._run = Runner(self._network, windows, device, half=half, may_fall_back=may_fall_back)
 
-    @torch.inference_mode()
-    def embed(self, windows: FloatArray) -> Embedding:
-        """See `Embedder.embed`. Tags: all 50, strongest first, to 4 decimals."""
-        chunks = torch.split(torch.from_numpy(windows), CHUNK)
-        heard = [self._network(self._frontend(chunk.to(self.device))) for chunk in chunks]
-        hidden = torch.cat([vectors for vectors, _ in heard]).cpu().numpy()
-        weights = torch.cat([tags for _, tags in heard]).cpu().numpy()
-        return Embedding(unit_mean(hidden), _ranked(weights.mean(axis=0)))
+    @property
+    def device(self) -> str:
+        """See `Embedder.device`."""
+        return self._run.device
+
+    @property
+    def batch(self) -> int:
+        """See `Embedder.batch`."""
+        return self._run.batch
+
+    def hear(self, windows: FloatArray) -> FloatArray:
+        """See `Embedder.hear`. Features are the penultimate layer and the tags' probabilities."""
+        return self._run(windows)
+
+    def embedding(self, heard: FloatArray) -> Embedding:
+        """See `Embedder.embedding`. Tags: all 50, strongest first, to 4 decimals."""
+        vector = unit_mean(heard[:, :MUSICNN_DIMENSION])
+        return Embedding(vector, _ranked(heard[:, MUSICNN_DIMENSION:].mean(axis=0)))
+
+    def _network(self, precision: torch.dtype) -> nn.Module:
+        return _Features(Musicnn(load_file(self._weights), BANDS, precision))
+
+
+class _Features(nn.Module):
+    def __init__(self, network: Musicnn) -> None:
+        super().__init__()
+        self._frontend = LogMel()
+        self._network = network
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """[n, samples] at 16 kHz -> [n, 250]."""
+        return torch.cat(self._network(self._frontend(windows)), dim=1)
 
 
 def _ranked(weights: FloatArray) -> tuple[Tag, ...]:

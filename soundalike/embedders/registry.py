@@ -1,5 +1,6 @@
 """From the settings to a space, to weights, to a loaded model. Imports no torch until asked to."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from soundalike.embedders.mert_checkpoint import (
 )
 from soundalike.embedders.musicnn_weights import FILE as MUSICNN_FILE
 from soundalike.embedders.musicnn_weights import fetch_musicnn
-from soundalike.embedders.spaces import mert_space, musicnn_space
+from soundalike.embedders.spaces import mert_space, mert_windows, musicnn_space, musicnn_windows
 from soundalike.settings import ModelName, Settings
 
 LICENCES: dict[ModelName, str] = {
@@ -28,8 +29,8 @@ def space_for(settings: Settings) -> EmbeddingSpace:
     Raises WeightsError if it depends on a checkpoint that is not there or is damaged.
     """
     if settings.model == "musicnn-msd":
-        return musicnn_space()
-    return mert_space(_checkpoint(settings, settings.model))
+        return musicnn_space(musicnn_windows(settings.windows))
+    return mert_space(_checkpoint(settings, settings.model), mert_windows(settings.windows))
 
 
 def load_embedder(settings: Settings) -> Embedder:
@@ -37,17 +38,24 @@ def load_embedder(settings: Settings) -> Embedder:
 
     Raises WeightsError, SettingsError.
     """
+    # Before torch is loaded: what Apple's GPUs cannot do runs on the CPU, and torch warns of it.
+    os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     from soundalike.embedders.devices import choose_device
 
     device = choose_device(settings.device)
+    half = settings.precision == "auto"
+    may_fall_back = settings.device == "auto"
     if settings.model == "musicnn-msd":
         from soundalike.embedders.musicnn import MusicnnEmbedder
 
-        return MusicnnEmbedder(fetch_weights(settings, settings.model), device)
+        weights = fetch_weights(settings, settings.model)
+        windows = musicnn_windows(settings.windows)
+        return MusicnnEmbedder(weights, windows, device, half=half, may_fall_back=may_fall_back)
     from soundalike.embedders.mert import MertEmbedder
 
     fetch_weights(settings, settings.model)
-    return MertEmbedder(_checkpoint(settings, settings.model), device)
+    checkpoint, windows = _checkpoint(settings, settings.model), mert_windows(settings.windows)
+    return MertEmbedder(checkpoint, windows, device, half=half, may_fall_back=may_fall_back)
 
 
 def fetch_weights(

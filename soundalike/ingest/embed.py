@@ -1,6 +1,6 @@
 """Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
 from functools import partial
 
@@ -11,7 +11,8 @@ from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
-from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, FloatArray
+from soundalike.embedders.scheduler import Heard, Scheduler
 from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import Outcome, StageReport, attempt
 from soundalike.monitoring import Monitor
@@ -24,7 +25,7 @@ from soundalike.vectors.checks import check_matrix
 
 STAGE = "embeddings"
 
-Heard = tuple[Embedding, float]
+Hearing = tuple[Embedding, float]  # and how many seconds of the track the model heard
 
 
 def embed_batch(
@@ -48,13 +49,14 @@ def embed_batch(
         files = [file for file in files if store.audio(str(file.track_id)).exists()]
         known = load_batch(store, space, batch, recorded)
         missing = [file for file in files if file.track_id not in known]
-        outcomes: list[Outcome[Heard]] = []
-        device = "none needed"
+        outcomes: list[Outcome[Hearing]] = []
+        notes: dict[str, str | int | float] = {"device": "none needed"}
         if missing:
             embedder = load_embedder()
-            device = embedder.device
-            heard = (attempt(partial(_embed, store, embedder), file) for file in missing)
-            outcomes = list(progress.track(heard, STAGE, len(missing)))
+            scheduler: Scheduler[BatchFile] = Scheduler(embedder)
+            heard = scheduler.run(missing, partial(_windows, store, embedder))
+            outcomes = list(progress.track(map(_outcome, heard), STAGE, len(missing)))
+            notes = {"device": embedder.device, "model_seconds": round(scheduler.model_seconds, 2)}
         new = {str(o.file.track_id): o.result for o in outcomes if o.result}
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
@@ -73,7 +75,7 @@ def embed_batch(
         failures=failures,
         audio_seconds=sum(seconds for _, seconds in new.values()),
         usage=monitor.usage(),
-        notes={"space": space.key, "dimension": space.dimension, "device": device},
+        notes={"space": space.key, "dimension": space.dimension, **notes},
     )
 
 
@@ -109,7 +111,16 @@ def check_batch(
     return [complete, one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
 
 
-def _embed(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Heard:
-    """The track's embedding, and how many seconds of it the model heard."""
-    windows = read_windows(store.audio(str(file.track_id)), embedder.windows)
-    return embedder.embed(windows), windows.size / embedder.windows.sample_rate
+def _windows(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Iterator[FloatArray]:
+    return read_windows(store.audio(str(file.track_id)), embedder.windows)
+
+
+def _outcome(heard: Heard[BatchFile]) -> Outcome[Hearing]:
+    """What is the file's own error becomes its failure; others are raised."""
+
+    def result(_: BatchFile) -> Hearing:
+        if isinstance(heard.result, Exception):
+            raise heard.result
+        return heard.result, heard.seconds
+
+    return attempt(result, heard.item)

@@ -2,17 +2,23 @@ import pickle
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from safetensors.torch import save_file
-from transformers import HubertModel
+from transformers import HubertConfig, HubertModel
 
 from soundalike.embedders import mert
+from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.mert import MertEmbedder
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert_frontend import CPU_TILE
+from soundalike.embedders.mert_network import MertNetwork
+from soundalike.embedders.mert_tensors import read_tensors
+from soundalike.embedders.spaces import mert_windows
 from soundalike.errors import AudioError, WeightsError
 
 from .checkpoints import TensorMap, changed_mert
@@ -26,7 +32,35 @@ def _open(folder: Path) -> MertCheckpoint:
 
 
 def _load(folder: Path) -> MertEmbedder:
-    return MertEmbedder(_open(folder), CPU)
+    return MertEmbedder(_open(folder), mert_windows("balanced"), CPU, half=False)
+
+
+def _embed(folder: Path, windows: FloatArray) -> Embedding:
+    embedder = _load(folder)
+    return embedder.embedding(embedder.hear(windows))
+
+
+def _states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]:
+    tensors = read_tensors(checkpoint)
+    layer, normalise = checkpoint.layer, checkpoint.normalise
+    network = MertNetwork(checkpoint.config, tensors, layer, normalise)
+    return network.hidden_states(torch.from_numpy(audio))
+
+
+def _hubert_states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]:
+    """Of transformers' own model, whole, from the same file."""
+    named = torch.load(checkpoint.weights, weights_only=True)
+    model = HubertModel(HubertConfig(**checkpoint.config.hubert)).eval()
+    old_names = {"conv.weight_g": "original0", "conv.weight_v": "original1"}
+    for old, new in old_names.items():
+        name = f"encoder.pos_conv_embed.{old}"
+        named[f"encoder.pos_conv_embed.conv.parametrizations.weight.{new}"] = named.pop(name)
+    model.load_state_dict(named, strict=True)
+    heard = torch.from_numpy(audio)
+    variance, mean = torch.var_mean(heard, dim=1, correction=0, keepdim=True)
+    with torch.inference_mode():
+        normalised = (heard - mean) / torch.sqrt(variance + 1e-7)
+        return list(model(normalised, output_hidden_states=True).hidden_states)
 
 
 def _reference(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
@@ -37,33 +71,39 @@ def _reference(folder: Path) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
 
 def test_every_hidden_state_is_that_of_the_published_code(mert_folder: Path) -> None:
     audio, expected = _reference(mert_folder)
-    whole = MertEmbedder(replace(_open(mert_folder), layer=len(expected) - 1), CPU)
-    states = whole.hidden_states(torch.from_numpy(audio))
+    states = _states(replace(_open(mert_folder), layer=len(expected) - 1), audio)
     np.testing.assert_allclose(torch.stack(states).numpy(), expected, rtol=0, atol=1e-4)
 
 
-def test_cutting_the_encoder_does_not_change_the_state(mert_folder: Path) -> None:
+def test_cutting_folding_and_tiling_change_nothing(mert_folder: Path) -> None:
+    """Against the whole model with its weight norm as it is, on windows of several tiles."""
+    audio = np.concatenate(_reference(mert_folder)[0]).reshape(1, -1)
+    audio = np.concatenate([audio, 0.1 * audio[:, ::-1]])
+    ours, whole = _states(_open(mert_folder), audio), _hubert_states(_open(mert_folder), audio)
+    assert len(ours) == 7
+    assert ours[6].shape[1] > 2 * CPU_TILE
+    for state, expected in zip(ours, whole, strict=False):
+        np.testing.assert_allclose(state, expected, rtol=0, atol=1e-5)
+
+
+def test_layers_above_the_one_that_is_read_do_not_matter(mert_folder: Path) -> None:
     audio, expected = _reference(mert_folder)
-    whole = MertEmbedder(replace(_open(mert_folder), layer=len(expected) - 1), CPU)
-    cut = _load(mert_folder).hidden_states(torch.from_numpy(audio))
-    assert len(cut) == 7
-    assert torch.equal(cut[6], whole.hidden_states(torch.from_numpy(audio))[6])
+    whole = _states(replace(_open(mert_folder), layer=len(expected) - 1), audio)
+    assert torch.equal(_states(_open(mert_folder), audio)[6], whole[6])
 
 
 def test_the_vector_is_the_mean_over_time_and_windows_of_layer_6(mert_folder: Path) -> None:
     audio, expected = _reference(mert_folder)
     mean = expected[6].mean(axis=(0, 1))
-    embedding = _load(mert_folder).embed(audio)
+    embedding = _embed(mert_folder, audio)
     assert embedding.tags == ()
     np.testing.assert_allclose(embedding.vector, mean / np.linalg.norm(mean), atol=1e-5)
 
 
 def test_a_quiet_master_gives_the_vector_of_a_loud_one(mert_folder: Path) -> None:
     audio, _ = _reference(mert_folder)
-    embedder = _load(mert_folder)
-    np.testing.assert_allclose(
-        embedder.embed(audio).vector, embedder.embed(audio * 4).vector, atol=1e-4
-    )
+    loud, quiet = _embed(mert_folder, audio), _embed(mert_folder, audio / 4)
+    np.testing.assert_allclose(loud.vector, quiet.vector, atol=1e-4)
 
 
 def test_a_checkpoint_that_asks_for_no_normalisation_gets_none(
@@ -72,35 +112,25 @@ def test_a_checkpoint_that_asks_for_no_normalisation_gets_none(
     folder = changed_mert(mert_folder, tmp_path / "changed")
     (folder / "preprocessor_config.json").write_text('{"do_normalize": false}')
     audio, expected = _reference(mert_folder)
-    raw = _load(folder)
-    assert not np.allclose(raw.hidden_states(torch.from_numpy(audio))[0], expected[0], atol=1e-4)
-    assert raw.space.fingerprint != _load(mert_folder).space.fingerprint
-
-
-def test_the_vector_does_not_depend_on_the_chunks(
-    mert_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    audio = np.repeat(_reference(mert_folder)[0], 3, axis=0)
-    embedder = _load(mert_folder)
-    chunked = embedder.embed(audio).vector
-    monkeypatch.setattr(mert, "CHUNK", len(audio))
-    np.testing.assert_allclose(embedder.embed(audio).vector, chunked, atol=1e-6)
+    raw = _states(_open(folder), audio)
+    assert not np.allclose(raw[0], expected[0], atol=1e-4)
+    assert _load(folder).space.fingerprint != _load(mert_folder).space.fingerprint
 
 
 def test_the_same_audio_gives_the_same_bits(mert_folder: Path) -> None:
     audio, _ = _reference(mert_folder)
-    embedder = _load(mert_folder)
-    assert embedder.embed(audio).vector.tobytes() == embedder.embed(audio).vector.tobytes()
+    once, again = _embed(mert_folder, audio), _embed(mert_folder, audio)
+    assert once.vector.tobytes() == again.vector.tobytes()
 
 
 def test_a_short_track_is_one_short_window(mert_folder: Path) -> None:
     audio = _reference(mert_folder)[0][:1, :20_000]
-    assert _load(mert_folder).embed(audio).vector.shape == (32,)
+    assert _embed(mert_folder, audio).vector.shape == (32,)
 
 
 def test_audio_that_is_not_finite_is_refused(mert_folder: Path) -> None:
     with pytest.raises(AudioError) as refused:
-        _load(mert_folder).embed(np.full((1, 24_000), np.nan, np.float32))
+        _embed(mert_folder, np.full((1, 24_000), np.nan, np.float32))
     assert refused.value.code == "not_finite"
 
 
@@ -144,15 +174,16 @@ def test_weights_that_did_not_arrive_as_they_are_are_noticed(
     mert_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As when transformers 4.44 left the positional convolution at random values."""
-    loads = HubertModel.load_state_dict
 
-    def forgetful(model: torch.nn.Module, tensors: TensorMap, strict: bool) -> None:
-        loads(model, tensors, strict=strict)
-        name = mert._renamed(POSITION)
-        dict(model.named_parameters())[name].data.add_(1)
+    def forgetful(*arguments: Any) -> MertNetwork:
+        network = MertNetwork(*arguments)
+        network.layers[2].attention_in.weight[0, 0] += 1
+        return network
 
-    monkeypatch.setattr(HubertModel, "load_state_dict", forgetful)
-    with pytest.raises(WeightsError, match=r"not loaded as they are: .*original0"):
+    monkeypatch.setattr(mert, "MertNetwork", forgetful)
+    with pytest.raises(
+        WeightsError, match=r"not loaded as they are: .*layers\.2\.attention\.q_proj"
+    ):
         _load(mert_folder)
 
 
@@ -162,9 +193,7 @@ def test_safetensors_and_pickle_give_the_same_vector(mert_folder: Path, tmp_path
     save_file(tensors, folder / "model.safetensors")
     (folder / "pytorch_model.bin").unlink()
     audio, _ = _reference(mert_folder)
-    np.testing.assert_array_equal(
-        _load(folder).embed(audio).vector, _load(mert_folder).embed(audio).vector
-    )
+    np.testing.assert_array_equal(_embed(folder, audio).vector, _embed(mert_folder, audio).vector)
 
 
 class _Hostile:

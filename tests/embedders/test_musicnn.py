@@ -7,8 +7,8 @@ from immich_memories_music import tracks_dir
 from safetensors.torch import load_file
 
 from soundalike.embedders import Embedder, Embedding
-from soundalike.embedders import musicnn as module
-from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.base import FloatArray
+from soundalike.embedders.musicnn_frontend import BANDS, LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.musicnn_weights import FILE
 from soundalike.errors import AudioError
@@ -18,11 +18,15 @@ from .audio import first_windows, synthetic
 WINDOWS = np.stack([synthetic(0), synthetic(1) * 3])
 
 
+def _embed(embedder: Embedder, windows: FloatArray) -> Embedding:
+    return embedder.embedding(embedder.hear(windows))
+
+
 @pytest.fixture(scope="session")
 def demo(musicnn: Embedder) -> dict[str, Embedding]:
     """Name without suffix -> embedding, of the 28 demo tracks, from 15 s of each."""
     tracks = sorted(tracks_dir().rglob("*.opus"))
-    return {path.stem: musicnn.embed(first_windows(path, 5)) for path in tracks}
+    return {path.stem: _embed(musicnn, first_windows(path, 5)) for path in tracks}
 
 
 @pytest.mark.parametrize(("frames", "case"), [(187, "whole"), (61, "short")])
@@ -31,42 +35,33 @@ def test_the_network_answers_as_the_original_in_tensorflow(
 ) -> None:
     """musicnn_reference.npz: musicnn 0.1.0's own models.py under TensorFlow 2.15, on librosa
     0.11's melspectrogram (center=False) of `WINDOWS`; short: on the first 61 frames."""
-    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE))
+    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE), BANDS)
     with np.load(Path(__file__).parent / "musicnn_reference.npz") as reference:
         hidden, tags = network(LogMel()(torch.from_numpy(WINDOWS))[:, :frames])
         np.testing.assert_allclose(hidden, reference[f"{case}_penultimate"], atol=1e-4)
         np.testing.assert_allclose(tags, reference[f"{case}_tags"], atol=1e-5)
 
 
-def test_the_vector_does_not_depend_on_the_chunks(
-    musicnn: Embedder, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    windows = np.repeat(WINDOWS, 3, axis=0)[:5]
-    chunked = musicnn.embed(windows).vector
-    monkeypatch.setattr(module, "CHUNK", 5)
-    np.testing.assert_allclose(musicnn.embed(windows).vector, chunked, atol=1e-6)
-
-
 def test_the_same_audio_gives_the_same_bits(musicnn: Embedder) -> None:
-    once, again = musicnn.embed(WINDOWS), musicnn.embed(WINDOWS)
+    once, again = _embed(musicnn, WINDOWS), _embed(musicnn, WINDOWS)
     assert once.vector.tobytes() == again.vector.tobytes()
     assert once.tags == again.tags
 
 
 def test_a_track_of_a_second_is_one_short_window(musicnn: Embedder) -> None:
-    embedding = musicnn.embed(WINDOWS[:1, : musicnn.windows.sample_rate])
+    embedding = _embed(musicnn, WINDOWS[:1, : musicnn.windows.sample_rate])
     assert embedding.vector.shape == (musicnn.space.dimension,)
     assert np.linalg.norm(embedding.vector) == pytest.approx(1, abs=1e-6)
 
 
 def test_audio_that_is_not_finite_is_refused(musicnn: Embedder) -> None:
     with pytest.raises(AudioError) as refused:
-        musicnn.embed(np.full((1, musicnn.windows.samples), np.nan, np.float32))
+        _embed(musicnn, np.full((1, musicnn.windows.samples), np.nan, np.float32))
     assert refused.value.code == "not_finite"
 
 
 def test_tags_are_ranked_rounded_and_complete(musicnn: Embedder) -> None:
-    tags = musicnn.embed(WINDOWS).tags
+    tags = _embed(musicnn, WINDOWS).tags
     weights = [tag.weight for tag in tags]
     assert len({tag.word for tag in tags}) == 50
     assert weights == sorted(weights, reverse=True)

@@ -5,10 +5,18 @@ import pytest
 import torch
 
 from soundalike.embedders import spaces
+from soundalike.embedders.base import EmbeddingSpace, WindowPlan
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
-from soundalike.embedders.spaces import mert_space, musicnn_space
+from soundalike.embedders.spaces import mert_windows, musicnn_space, musicnn_windows
+from soundalike.settings import Windows
 
 from .checkpoints import TensorMap, changed_mert
+
+BALANCED = mert_windows("balanced")
+
+
+def mert_space(checkpoint: MertCheckpoint) -> EmbeddingSpace:
+    return spaces.mert_space(checkpoint, BALANCED)
 
 
 @pytest.fixture
@@ -18,7 +26,7 @@ def checkpoint(mert_folder: Path) -> MertCheckpoint:
 
 def test_the_id_tells_people_model_layer_window_and_pooling(checkpoint: MertCheckpoint) -> None:
     space = mert_space(checkpoint)
-    assert space.id == "mert-v1-95m.l6.w10s.mean"
+    assert space.id == "mert-v1-95m.l6.6x10s.mean"
     assert space.dimension == 32
 
 
@@ -28,14 +36,28 @@ def test_another_layer_is_another_space(checkpoint: MertCheckpoint) -> None:
     assert one.fingerprint != other.fingerprint
 
 
-def test_another_window_is_another_space(
+@pytest.mark.parametrize("other", [replace(BALANCED, samples=5 * 24_000), mert_windows("all")])
+def test_other_windows_are_another_space(checkpoint: MertCheckpoint, other: WindowPlan) -> None:
+    one, changed = mert_space(checkpoint), spaces.mert_space(checkpoint, other)
+    assert one.id != changed.id
+    assert one.fingerprint != changed.fingerprint
+
+
+def test_other_preprocessing_is_another_space(
     checkpoint: MertCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = mert_space(checkpoint)
-    monkeypatch.setattr(spaces, "MERT_WINDOWS", replace(spaces.MERT_WINDOWS, samples=5 * 24_000))
-    other = mert_space(checkpoint)
-    assert one.id != other.id
-    assert one.fingerprint != other.fingerprint
+    monkeypatch.setattr(spaces, "PREPROCESSING", spaces.PREPROCESSING + 1)
+    assert mert_space(checkpoint).key != one.key
+
+
+@pytest.mark.parametrize(
+    ("wanted", "mert", "musicnn"), [("balanced", 6, 20), ("all", None, None), (3, 3, 3)]
+)
+def test_balanced_is_a_minute_of_each_track(
+    wanted: Windows, mert: int | None, musicnn: int | None
+) -> None:
+    assert (mert_windows(wanted).most, musicnn_windows(wanted).most) == (mert, musicnn)
 
 
 def test_other_weights_are_another_space(
@@ -46,10 +68,11 @@ def test_other_weights_are_another_space(
 
     folder = changed_mert(mert_folder, tmp_path / "changed", weights=nudge)
     other = mert_space(open_checkpoint(folder, "mert-v1-95m"))
-    assert other.fingerprint != mert_space(checkpoint).fingerprint
+    assert other.key != mert_space(checkpoint).key
 
 
 def test_the_musicnn_space_stays_what_it_is() -> None:
     """A change here re-embeds every library: make it on purpose."""
-    assert musicnn_space().id == "musicnn-msd.penultimate.w3s.mean"
-    assert musicnn_space().fingerprint == "cc15478e726fe073"
+    space = musicnn_space(musicnn_windows("balanced"))
+    assert space.id == "musicnn-msd.penultimate.20x3s.mean"
+    assert space.fingerprint == "184e0458653e5987"

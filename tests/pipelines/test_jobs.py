@@ -80,8 +80,8 @@ def test_unsound_vectors_fail_the_blocking_check(
     fill(orchestra)
     monkeypatch.setattr(embed, "_refuse_unsound", lambda *_: None)  # the check must find it too
     embedder = orchestra.resources["model"].embedder
-    sound = embedder.embed
-    embedder.embed = lambda windows: Embedding(2 * sound(windows).vector)
+    sound = embedder.embedding
+    embedder.embedding = lambda heard: Embedding(2 * sound(heard).vector)
     assert orchestra.run("scan").success
     orchestra.instance.add_dynamic_partitions("batch", ["b000001"])
     result = orchestra.run("ingest_batch", partition_key="b000001")

@@ -1,0 +1,72 @@
+"""MERT (Li et al. 2023, arXiv:2306.00107) up to one layer: windows to the mean of a hidden state.
+
+A MERT without CQT is a HuBERT. This is that network for inference: the layers above the one that is
+read are not there, and what can be folded into weights is. Its hidden states equal the published
+code's (tests/embedders/test_mert.py).
+"""
+
+import torch
+from torch import Tensor, nn
+
+from soundalike.embedders.mert_checkpoint import MertConfig
+from soundalike.embedders.mert_encoder import Dense, Layer, Norm, Position
+from soundalike.embedders.mert_frontend import FrontEnd, Tensors
+
+VARIANCE_FLOOR = 1e-7  # as in transformers' Wav2Vec2FeatureExtractor
+
+
+class MertNetwork(nn.Module):
+    """Hidden state `layer` of a checkpoint's float32 `tensors`, averaged over time.
+
+    `normalise`: each window is first brought to zero mean and unit variance.
+    """
+
+    def __init__(
+        self,
+        config: MertConfig,
+        tensors: Tensors,
+        layer: int,
+        normalise: bool,
+        precision: torch.dtype = torch.float32,
+    ) -> None:
+        super().__init__()
+        epsilon, heads = config.layer_norm_eps, config.num_attention_heads
+        self._normalise = normalise
+        self._pre_norm = config.do_stable_layer_norm
+        self.front_end = FrontEnd(tensors, precision)
+        self.projection_norm = Norm(tensors, "feature_projection.layer_norm", epsilon)
+        self.projection = Dense(tensors, ["feature_projection.projection"], precision)
+        groups = config.num_conv_pos_embedding_groups
+        self.position = Position(tensors, "encoder.pos_conv_embed.conv", groups, precision)
+        # After the position embedding in a post-norm model, after the last layer in a pre-norm one.
+        self.norm = Norm(tensors, "encoder.layer_norm", epsilon)
+        self.layers = nn.ModuleList(
+            Layer(tensors, f"encoder.layers.{i}", heads, self._pre_norm, epsilon, precision)
+            for i in range(layer)
+        )
+        self._whole = layer == config.num_hidden_layers
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """float32 [n, samples] at 24 kHz -> float32 [n, hidden]."""
+        return self.hidden_states(windows)[-1].mean(dim=1)
+
+    def hidden_states(self, windows: Tensor) -> list[Tensor]:
+        """The encoder's input and each layer's output: float32 [n, frames, hidden].
+
+        The last one of a whole pre-norm model has passed the final norm.
+        """
+        audio = _normalised(windows) if self._normalise else windows
+        states = self.projection(self.projection_norm(self.front_end(audio))).float()
+        states = states + self.position(states)
+        states = states if self._pre_norm else self.norm(states)
+        every = [states]
+        for layer in self.layers:
+            every.append(layer(every[-1]))
+        if self._pre_norm and self._whole:
+            every[-1] = self.norm(every[-1])
+        return every
+
+
+def _normalised(audio: Tensor) -> Tensor:
+    variance, mean = torch.var_mean(audio, dim=1, correction=0, keepdim=True)
+    return (audio - mean) / torch.sqrt(variance + VARIANCE_FLOOR)

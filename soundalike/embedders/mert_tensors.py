@@ -1,0 +1,114 @@
+"""A MERT checkpoint's tensors: read without pickle, held against what its config.json promises."""
+
+from collections.abc import Iterator
+
+import torch
+from safetensors import safe_open
+from torch import nn
+
+from soundalike.embedders.mert_checkpoint import MertCheckpoint, MertConfig
+from soundalike.embedders.mert_encoder import Dense, Norm
+from soundalike.embedders.mert_frontend import LAYERS, Tensors
+from soundalike.errors import WeightsError
+
+Shape = tuple[int, ...]
+
+
+def read_tensors(checkpoint: MertCheckpoint) -> dict[str, torch.Tensor]:
+    """The tensors that the embedding depends on, float32, by the checkpoint's names.
+
+    Those of the layers above stay on disk. Raises WeightsError if the file is damaged, or holds
+    other tensors than its config.json's model has.
+    """
+    expected = dict(_expected(checkpoint.config))
+    used = {name for name in expected if _is_used(name, checkpoint.layer)}
+    try:
+        shapes, tensors = _read(checkpoint, used)
+    except Exception as error:  # a damaged or hostile file fails in many ways
+        raise _refusal(checkpoint, "not readable as tensors", str(error)) from error
+    wrong = [
+        f"{name} is {shapes.get(name, 'missing')}, not {expected.get(name, 'one of its tensors')}"
+        for name in sorted(shapes.keys() | expected.keys())
+        if shapes.get(name) != expected.get(name)
+    ]
+    if wrong:
+        raise _refusal(checkpoint, "not its config.json's model", "; ".join(wrong))
+    spoilt = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if spoilt:
+        raise _refusal(checkpoint, "not finite", ", ".join(spoilt))
+    return tensors
+
+
+def verify_loaded(checkpoint: MertCheckpoint, network: nn.Module, tensors: Tensors) -> None:
+    """Raises WeightsError unless the network's layers hold the checkpoint's tensors to the bit."""
+    wrong = []
+    for module in network.modules():
+        if isinstance(module, Dense):
+            for part in ("weight", "bias"):
+                given = torch.cat([tensors[f"{name}.{part}"] for name in module.names])
+                if not torch.equal(getattr(module, part), given.to(module.weight.dtype)):
+                    wrong += [f"{name}.{part}" for name in module.names]
+        if isinstance(module, Norm):
+            for ours, theirs in ((module.scale, "weight"), (module.shift, "bias")):
+                if not torch.equal(ours, tensors[f"{module.name}.{theirs}"]):
+                    wrong.append(f"{module.name}.{theirs}")
+    if wrong:
+        raise _refusal(checkpoint, "not loaded as they are", ", ".join(wrong))
+
+
+def _read(
+    checkpoint: MertCheckpoint, used: set[str]
+) -> tuple[dict[str, Shape], dict[str, torch.Tensor]]:
+    """Every tensor's shape, and the used ones."""
+    if checkpoint.weights.suffix == ".safetensors":
+        with safe_open(checkpoint.weights, framework="pt") as file:
+            shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            return shapes, {name: file.get_tensor(name).float() for name in used & shapes.keys()}
+    every = torch.load(checkpoint.weights, map_location="cpu", weights_only=True, mmap=True)
+    shapes = {name: tuple(tensor.shape) for name, tensor in every.items()}
+    return shapes, {name: every[name].float().clone() for name in used & shapes.keys()}
+
+
+def _is_used(name: str, layer: int) -> bool:
+    if name == "masked_spec_embed":  # of training
+        return False
+    above = name.startswith("encoder.layers.") and int(name.split(".")[2]) >= layer
+    return not above
+
+
+def _expected(config: MertConfig) -> Iterator[tuple[str, Shape]]:
+    """Name and shape of every tensor, as HubertModel's."""
+    hidden, wide = config.hidden_size, config.intermediate_size
+    inputs = 1
+    for i, (channels, kernel) in enumerate(zip(config.conv_dim, config.conv_kernel, strict=True)):
+        yield f"{LAYERS}.{i}.conv.weight", (channels, inputs, kernel)
+        inputs = channels
+    yield from _pair(f"{LAYERS}.0.layer_norm", config.conv_dim[0])
+    yield from _pair("feature_projection.layer_norm", inputs)
+    yield from _pair("feature_projection.projection", hidden, inputs)
+    taps, groups = config.num_conv_pos_embeddings, config.num_conv_pos_embedding_groups
+    position = "encoder.pos_conv_embed.conv"
+    yield f"{position}.weight_g", (1, 1, taps)
+    yield f"{position}.weight_v", (hidden, hidden // groups, taps)
+    yield f"{position}.bias", (hidden,)
+    yield from _pair("encoder.layer_norm", hidden)
+    for i in range(config.num_hidden_layers):
+        layer = f"encoder.layers.{i}"
+        for which in ("q", "k", "v", "out"):
+            yield from _pair(f"{layer}.attention.{which}_proj", hidden, hidden)
+        yield from _pair(f"{layer}.feed_forward.intermediate_dense", wide, hidden)
+        yield from _pair(f"{layer}.feed_forward.output_dense", hidden, wide)
+        yield from _pair(f"{layer}.layer_norm", hidden)
+        yield from _pair(f"{layer}.final_layer_norm", hidden)
+    if config.mask_time_prob > 0 or config.mask_feature_prob > 0:
+        yield "masked_spec_embed", (hidden,)
+
+
+def _pair(name: str, outputs: int, *inputs: int) -> Iterator[tuple[str, Shape]]:
+    yield f"{name}.weight", (outputs, *inputs)
+    yield f"{name}.bias", (outputs,)
+
+
+def _refusal(checkpoint: MertCheckpoint, problem: str, told: str) -> WeightsError:
+    """torch tells its errors over many lines."""
+    return WeightsError(f"{checkpoint.weights}: {problem}: {' '.join(told.split())[:300]}")

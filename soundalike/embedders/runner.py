@@ -1,0 +1,126 @@
+"""Runs a network over batches of windows: on which device, how precisely, how many at once.
+
+Precision is a measured choice. Half the bits are several times as fast on GPUs, and on CPUs with
+matrix units; but a network may be one that they do not suffice for. So each time one is loaded,
+it first hears probe windows in float32 and in half, and half is used only if they agree.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+import structlog
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from soundalike.embedders.base import FloatArray, WindowPlan
+from soundalike.embedders.devices import (
+    half_precisions,
+    is_lost,
+    is_out_of_memory,
+    windows_that_fit,
+)
+from soundalike.embedders.probe import probe_windows
+
+log = structlog.get_logger()
+
+Build = Callable[[torch.dtype], nn.Module]
+
+AGREEMENT = 0.9999  # least cosine between the precisions, on every probe window
+MOST_WINDOWS = 64  # at once; a GPU is busy with fewer
+
+
+class Runner:
+    """A network, [n, samples] -> [n, features], as a function of arrays.
+
+    `build` makes it on the CPU, in a precision. `may_fall_back`: if the GPU fails for good, go on
+    with the CPU; otherwise its error is raised.
+    """
+
+    def __init__(
+        self,
+        build: Build,
+        plan: WindowPlan,
+        device: torch.device,
+        *,
+        half: bool,
+        may_fall_back: bool,
+    ) -> None:
+        self._build = build
+        self._plan = plan
+        self._half = half
+        self._may_fall_back = may_fall_back
+        self._fell_back = ""
+        self._move_to(device)
+
+    @property
+    def device(self) -> str:
+        """Device and precision, and whether that is a retreat."""
+        return f"{self._device.type} {str(self._precision).removeprefix('torch.')}{self._fell_back}"
+
+    def __call__(self, windows: FloatArray) -> FloatArray:
+        """float32 [n, samples] -> float32 [n, features].
+
+        A batch that does not fit into the GPU's memory is halved, and so are those after it.
+        """
+        parts: list[FloatArray] = []
+        done = 0
+        while done < len(windows):
+            part = windows[done : done + self.batch]
+            try:
+                parts.append(self._heard(part))
+            except RuntimeError as error:
+                self._adapt(error, len(part))
+                continue
+            done += len(part)
+        return np.concatenate(parts)
+
+    @torch.inference_mode()
+    def _heard(self, windows: FloatArray) -> FloatArray:
+        audio = torch.from_numpy(windows)
+        if self._device.type == "cuda":  # from pinned memory the copy is asynchronous
+            audio = audio.pin_memory()
+        features: Tensor = self._network(audio.to(self._device, non_blocking=True))
+        return features.float().cpu().numpy()
+
+    def _adapt(self, error: RuntimeError, size: int) -> None:
+        """Make the next attempt one that may work, or raise the error."""
+        if is_out_of_memory(error) and size > 1:
+            self.batch = size // 2
+            log.warning("embedder.batch_halved", device=self.device, windows=self.batch)
+            return
+        gpu = self._device.type
+        hopeless = gpu != "cpu" and (is_out_of_memory(error) or is_lost(error))
+        if not (hopeless and self._may_fall_back):
+            raise error
+        cause = " ".join(str(error).split())[:200]
+        log.error("embedder.gpu_failed", device=self.device, cause=cause)
+        self._move_to(torch.device("cpu"))
+        self._fell_back = f", after {gpu} failed: {cause}"
+
+    @torch.inference_mode()
+    def _move_to(self, device: torch.device) -> None:
+        self._device = device
+        self._precision = torch.float32
+        self._network = self._build(torch.float32).eval().to(device)
+        if self._half:
+            self._use_half_if_it_agrees()
+        # A CPU is as fast with one, and a window's features are then the same to the bit.
+        self.batch = 1
+        if device.type != "cpu":
+            self.batch = min(MOST_WINDOWS, windows_that_fit(device, self._network, self._plan))
+
+    def _use_half_if_it_agrees(self) -> None:
+        precisions = half_precisions(self._device)
+        if not precisions:
+            return
+        probes = torch.from_numpy(probe_windows(self._plan)).to(self._device)
+        exact = self._network(probes)
+        for precision in precisions:
+            network = self._build(precision).eval().to(self._device)
+            cosine = float(functional.cosine_similarity(network(probes).float(), exact).min())
+            agrees = cosine >= AGREEMENT  # not if it is NaN
+            log.info("embedder.precision", precision=str(precision), cosine=cosine, used=agrees)
+            if agrees:
+                self._network, self._precision = network, precision
+                return

@@ -1,0 +1,170 @@
+"""Feeds a model with windows of many tracks: read ahead by threads, heard in full batches.
+
+    readers (threads) ──▶ bounded queue ──▶ batches of equal windows ──▶ model ──▶ track by track
+
+Reading runs outside the interpreter's lock, so that the model waits for audio only if reading is
+slower than it. A track's windows are never held together: memory depends on the batch and the
+queue, not on how many tracks there are or how long they are.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from threading import Event, Lock, Semaphore
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from soundalike.embedders.base import Embedder, Embedding, FloatArray
+from soundalike.errors import AudioError
+
+Item = TypeVar("Item")
+Read = Callable[[Item], Iterator[FloatArray]]
+
+MOST_READERS = 8
+
+
+@dataclass(frozen=True)
+class Heard(Generic[Item]):
+    """What came of a track: its embedding, or the error that reading or hearing it raised.
+
+    `seconds`: how much of it the model heard.
+    """
+
+    item: Item
+    result: Embedding | Exception
+    seconds: float
+
+
+@dataclass(eq=False)
+class _Track(Generic[Item]):
+    item: Item
+    windows: int = 0
+    samples: int = 0
+    features: list[FloatArray] = field(default_factory=list)
+    ended: bool = False
+    error: Exception | None = None
+
+    @property
+    def complete(self) -> bool:
+        return self.ended and len(self.features) == self.windows
+
+
+_Piece = tuple[_Track[Item], FloatArray | None]  # a window, or None for the track's end
+
+
+class Scheduler(Generic[Item]):
+    """`model_seconds`: how long the model was at work; the rest of the time it waited for audio."""
+
+    def __init__(self, embedder: Embedder, readers: int | None = None) -> None:
+        self._embedder = embedder
+        self._readers = readers or min(MOST_READERS, os.cpu_count() or 1)
+        self.model_seconds = 0.0
+
+    def run(self, items: Iterable[Item], read: Read[Item]) -> Iterator[Heard[Item]]:
+        """Embed every item; they come as they are done, in no particular order.
+
+        `read` yields an item's windows, float32 [samples], and runs in a thread. An exception of
+        its is that item's result. What the model raises is raised here.
+        """
+        waiting: list[tuple[_Track[Item], FloatArray]] = []
+        with _ReadAhead(items, read, self._readers, 2 * self._embedder.batch) as pieces:
+            for track, window in pieces:
+                if window is None:
+                    track.ended = True
+                    if track.error or track.complete:
+                        yield self._finished(track)
+                elif len(window) != self._embedder.windows.samples:  # a short track, alone
+                    self._hear([(track, window)])
+                else:
+                    waiting.append((track, window))
+                if len(waiting) >= self._embedder.batch:
+                    yield from self._hear(waiting)
+                    waiting = []
+            yield from self._hear(waiting)
+
+    def _hear(self, pieces: list[tuple[_Track[Item], FloatArray]]) -> list[Heard[Item]]:
+        """Returns the tracks that are complete by it."""
+        if not pieces:
+            return []
+        started = time.monotonic()
+        heard = self._embedder.hear(np.stack([window for _, window in pieces]))
+        self.model_seconds += time.monotonic() - started
+        for (track, window), features in zip(pieces, heard, strict=True):
+            track.features.append(features)
+            track.samples += len(window)
+        tracks = dict.fromkeys(track for track, _ in pieces)
+        return [self._finished(track) for track in tracks if track.complete and not track.error]
+
+    def _finished(self, track: _Track[Item]) -> Heard[Item]:
+        seconds = track.samples / self._embedder.windows.sample_rate
+        return Heard(track.item, track.error or self._embedding(track), seconds)
+
+    def _embedding(self, track: _Track[Item]) -> Embedding | AudioError:
+        try:
+            return self._embedder.embedding(np.stack(track.features))
+        except AudioError as error:
+            return error
+
+
+class _ReadAhead(Generic[Item]):
+    """Reads items in threads, at most `ahead` windows before they are taken."""
+
+    def __init__(self, items: Iterable[Item], read: Read[Item], readers: int, ahead: int) -> None:
+        self._items = iter(items)
+        self._read = read
+        self._readers = readers
+        self._lock = Lock()
+        self._stop = Event()
+        self._room = Semaphore(ahead)
+        self._pieces: SimpleQueue[_Piece[Item] | None] = SimpleQueue()
+        self._pool = ThreadPoolExecutor(readers, thread_name_prefix="audio")
+
+    def __enter__(self) -> Iterator[_Piece[Item]]:
+        self._ends = [self._pool.submit(self._work) for _ in range(self._readers)]
+        return self._taken()
+
+    def __exit__(self, *_: object) -> None:
+        """Ends the readers, wherever they are."""
+        self._stop.set()
+        self._room.release(self._readers)
+        self._pool.shutdown()
+
+    def _taken(self) -> Iterator[_Piece[Item]]:
+        ended = 0
+        while ended < self._readers:
+            piece = self._pieces.get()
+            if piece is None:
+                ended += 1
+                continue
+            if piece[1] is not None:
+                self._room.release()
+            yield piece
+        for end in self._ends:
+            end.result()  # raises what listing the items raised
+
+    def _work(self) -> None:
+        try:
+            while not self._stop.is_set():
+                with self._lock:
+                    track = _Track(next(self._items))
+                self._read_track(track)
+        except StopIteration:
+            return
+        finally:
+            self._pieces.put(None)
+
+    def _read_track(self, track: _Track[Item]) -> None:
+        try:
+            for window in self._read(track.item):
+                self._room.acquire()
+                if self._stop.is_set():
+                    return
+                track.windows += 1
+                self._pieces.put((track, window))
+        except Exception as error:
+            track.error = error
+        self._pieces.put((track, None))

@@ -1,0 +1,128 @@
+"""The runner: batches that do not fit, GPUs that die, precisions that do not suffice."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from soundalike.embedders import runner
+from soundalike.embedders.base import WindowPlan
+from soundalike.embedders.probe import probe_windows
+from soundalike.embedders.runner import Runner
+
+PLAN = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
+WINDOWS = probe_windows(PLAN).repeat(5, axis=0)  # 20
+CPU = torch.device("cpu")
+META = torch.device("meta")  # stands for a GPU: no answer can be had from it
+
+
+class Power(nn.Module):
+    """Mean power of each tenth of a window."""
+
+    def forward(self, windows: Tensor) -> Tensor:
+        return windows.unflatten(1, (10, -1)).square().mean(dim=2)
+
+
+class Small(Power):
+    """Fits three windows."""
+
+    def forward(self, windows: Tensor) -> Tensor:
+        if len(windows) > 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return super().forward(windows)
+
+
+def running(
+    build: Callable[[torch.dtype], nn.Module], device: torch.device = CPU, **more: Any
+) -> Runner:
+    return Runner(build, PLAN, device, **{"half": False, "may_fall_back": False, **more})
+
+
+EXPECTED = running(lambda _: Power())(WINDOWS)
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_stays_so() -> None:
+    run = running(lambda _: Small())
+    run.batch = 16
+    np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
+    assert run.batch == 2
+
+
+def test_a_window_that_does_not_fit_by_itself_is_raised() -> None:
+    class Full(Power):
+        def forward(self, windows: Tensor) -> Tensor:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    with pytest.raises(torch.OutOfMemoryError):
+        running(lambda _: Full())(WINDOWS)
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "is_lost", lambda error: "meta tensor" in str(error))
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_gpu_that_dies_is_replaced_by_the_cpu_and_that_is_told() -> None:
+    run = running(lambda _: Power(), META, may_fall_back=True)
+    assert run.device == "meta float32"
+    np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
+    assert run.device.startswith("cpu float32, after meta failed: ")
+    np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_gpu_that_was_asked_for_by_name_is_not_replaced() -> None:
+    with pytest.raises(NotImplementedError, match="meta tensor"):
+        running(lambda _: Power(), META)(WINDOWS)
+
+
+def test_an_error_that_is_no_device_s_is_raised() -> None:
+    class Wrong(Power):
+        def forward(self, windows: Tensor) -> Tensor:
+            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+
+    with pytest.raises(RuntimeError, match="shapes"):
+        running(lambda _: Wrong(), may_fall_back=True)(WINDOWS)
+
+
+class Rounded(Power):
+    """Off by a part of itself."""
+
+    def __init__(self, error: float) -> None:
+        super().__init__()
+        self._error = error
+
+    def forward(self, windows: Tensor) -> Tensor:
+        power = super().forward(windows)
+        power[:, ::2] *= 1 + self._error
+        return power
+
+
+@pytest.mark.parametrize(
+    ("error", "used"), [(1e-3, "bfloat16"), (0.1, "float32"), (float("nan"), "float32")]
+)
+def test_half_precision_is_used_only_where_it_agrees(
+    monkeypatch: pytest.MonkeyPatch, error: float, used: str
+) -> None:
+    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    run = running(lambda p: Power() if p == torch.float32 else Rounded(error), half=True)
+    assert run.device == f"cpu {used}"
+
+
+def test_float32_alone_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    assert running(lambda _: Power(), half=False).device == "cpu float32"
+
+
+def test_the_probes_are_audible_unlike_each_other_and_always_the_same() -> None:
+    probes = probe_windows(PLAN)
+    assert probes.tobytes() == probe_windows(PLAN).tobytes()
+    assert np.abs(probes).max() <= 1
+    unit = probes / np.linalg.norm(probes, axis=1, keepdims=True)
+    overlap = np.abs(unit @ unit.T)[np.triu_indices(4, 1)]
+    assert (np.abs(probes).max(axis=1) > 0.005).all()
+    assert overlap[[0, 1, 3]].max() < 0.1, "chord, beat and sweep share nothing"

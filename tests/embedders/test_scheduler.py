@@ -1,0 +1,185 @@
+"""The scheduler: whatever the batches, each track gets its own windows, in bounded memory."""
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from soundalike.embedders.base import Embedding, FloatArray
+from soundalike.embedders.scheduler import Heard, Scheduler
+from soundalike.errors import AudioError
+from tests.fakes import FakeEmbedder
+
+SAMPLES = 16_000
+
+
+def windows_of(track: int, count: int, samples: int = SAMPLES) -> list[FloatArray]:
+    time = np.arange(samples, dtype=np.float32) / SAMPLES
+    return [np.sin(2 * np.pi * (200 + 40 * track + 7 * i) * time) for i in range(count)]
+
+
+def library(tracks: int) -> dict[int, list[FloatArray]]:
+    """Tracks of 1 to 5 windows; every seventh is shorter than one."""
+    return {
+        track: windows_of(track, 1, 9_000 + track)
+        if track % 7 == 6
+        else windows_of(track, 1 + track % 5)
+        for track in range(tracks)
+    }
+
+
+def alone(windows: list[FloatArray]) -> Embedding:
+    embedder = FakeEmbedder()
+    return embedder.embedding(embedder.hear(np.stack(windows)))
+
+
+@pytest.mark.parametrize("batch", [1, 4, 64])
+@pytest.mark.parametrize("readers", [1, 3])
+def test_a_track_s_embedding_does_not_depend_on_its_batch(batch: int, readers: int) -> None:
+    tracks = library(40)
+    scheduler: Scheduler[int] = Scheduler(FakeEmbedder(batch=batch), readers)
+    heard = {each.item: each for each in scheduler.run(tracks, lambda track: iter(tracks[track]))}
+    assert heard.keys() == tracks.keys()
+    for track, windows in tracks.items():
+        result = heard[track].result
+        assert isinstance(result, Embedding)
+        np.testing.assert_allclose(result.vector, alone(windows).vector, atol=1e-6)
+        assert heard[track].seconds == pytest.approx(sum(map(len, windows)) / SAMPLES)
+    assert scheduler.model_seconds > 0
+
+
+class Counting(FakeEmbedder):
+    """Remembers the shapes it was given."""
+
+    def __init__(self, batch: int) -> None:
+        super().__init__(batch=batch)
+        self.shapes: list[tuple[int, ...]] = []
+
+    def hear(self, windows: FloatArray) -> FloatArray:
+        self.shapes.append(windows.shape)
+        return super().hear(windows)
+
+
+def test_batches_are_full_and_of_one_shape_and_short_tracks_are_heard_alone() -> None:
+    tracks = library(21)
+    embedder = Counting(batch=8)
+    list(Scheduler[int](embedder, readers=2).run(tracks, lambda track: iter(tracks[track])))
+    whole = [shape for shape in embedder.shapes if shape[1] == SAMPLES]
+    assert {shape[0] for shape in whole[:-1]} == {8}
+    short = [shape for shape in embedder.shapes if shape[1] != SAMPLES]
+    assert {shape[0] for shape in short} == {1}
+    assert len(short) == 3
+
+
+def test_memory_stays_flat_over_ten_thousand_tracks() -> None:
+    """What was read and not yet heard is bounded by the queue, however slow the model is."""
+    window = windows_of(0, 1)[0]
+    lock = threading.Lock()
+    count = {"read": 0, "heard": 0, "most": 0}
+
+    def read(_: int) -> Iterator[FloatArray]:
+        for _ in range(2):
+            with lock:
+                count["read"] += 1
+                count["most"] = max(count["most"], count["read"] - count["heard"])
+            yield window
+
+    class Slow(FakeEmbedder):
+        def hear(self, windows: FloatArray) -> FloatArray:
+            with lock:
+                count["heard"] += len(windows)
+            return np.ones((len(windows), 16), np.float32)
+
+    done = sum(1 for _ in Scheduler[int](Slow(batch=16), readers=4).run(range(10_000), read))
+    assert done == 10_000
+    assert count["read"] == 20_000
+    assert count["most"] <= 2 * 16 + 4 + 16 + 4, "queue, one in each reader's hand, one batch"
+
+
+def test_a_track_of_hours_is_never_held_whole() -> None:
+    taken = threading.Semaphore(0)
+
+    def read(_: str) -> Iterator[FloatArray]:
+        for i in range(500):
+            if i > 40:
+                assert taken.acquire(timeout=30), "read on although nothing was heard"
+            yield windows_of(1, 1)[0]
+
+    class Taking(FakeEmbedder):
+        def hear(self, windows: FloatArray) -> FloatArray:
+            taken.release(len(windows))
+            return super().hear(windows)
+
+    [heard] = Scheduler[str](Taking(batch=4), readers=1).run(["a long one"], read)
+    assert heard.seconds == 500
+
+
+def broken(track: int) -> Iterator[FloatArray]:
+    yield from windows_of(track, 2)
+    if track % 3 == 0:
+        raise AudioError("damaged", f"track {track} is damaged")
+    if track % 3 == 1:
+        raise OSError(5, "Input/output error")
+
+
+def test_a_track_that_cannot_be_read_to_its_end_is_its_error_and_the_others_go_on() -> None:
+    heard = {
+        each.item: each.result for each in Scheduler[int](FakeEmbedder()).run(range(30), broken)
+    }
+    for track, result in heard.items():
+        expected = (AudioError, OSError, Embedding)[track % 3]
+        assert isinstance(result, expected)
+    assert len(heard) == 30
+
+
+def test_audio_that_the_model_makes_nothing_of_is_that_track_s_error() -> None:
+    class Refusing(FakeEmbedder):
+        def embedding(self, heard: FloatArray) -> Embedding:
+            if heard.mean() < 1e-6:
+                raise AudioError("not_finite", "no usable vector")
+            return super().embedding(heard)
+
+    tracks = {"loud": windows_of(1, 2), "quiet": [np.zeros(SAMPLES, np.float32)]}
+    every = Scheduler[str](Refusing()).run(tracks, lambda track: iter(tracks[track]))
+    results = {each.item: each.result for each in every}
+    assert isinstance(results["loud"], Embedding)
+    assert isinstance(results["quiet"], AudioError)
+
+
+class Broken(FakeEmbedder):
+    def hear(self, windows: FloatArray) -> FloatArray:
+        raise RuntimeError("the model is broken")
+
+
+def audio_threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith("audio")]
+
+
+def endless(_: int) -> Iterator[FloatArray]:
+    while True:
+        yield windows_of(0, 1)[0]
+
+
+def test_a_broken_model_is_raised_and_leaves_no_reader_behind() -> None:
+    with pytest.raises(RuntimeError, match="the model is broken"):
+        list(Scheduler[int](Broken(), readers=4).run(range(100), endless))
+    assert not audio_threads()
+
+
+def test_leaving_in_the_middle_leaves_no_reader_behind() -> None:
+    tracks = library(200)
+    every = Scheduler[int](FakeEmbedder(), readers=4).run(tracks, lambda track: iter(tracks[track]))
+    first: Heard[int] = next(every)
+    assert isinstance(first.result, Embedding)
+    every.close()  # type: ignore[attr-defined]
+    assert not audio_threads()
+
+
+def test_items_that_cannot_be_listed_are_raised() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise ConnectionError("the catalog is gone")
+
+    with pytest.raises(ConnectionError):
+        list(Scheduler[int](FakeEmbedder()).run(items(), lambda track: iter(windows_of(track, 1))))

@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from soundalike.embedders.base import Embedding, FloatArray, Tag, WindowPlan
-from soundalike.embedders.musicnn_frontend import BANDS, LogMel
+from soundalike.embedders.musicnn_frontend import LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.pooling import unit_mean
 from soundalike.embedders.runner import Runner
@@ -38,13 +38,13 @@ class MusicnnEmbedder:
         windows: WindowPlan,
         device: torch.device,
         *,
-        half: bool = True,
         may_fall_back: bool = False,
     ) -> None:
         self.space = musicnn_space(windows)
         self.windows = windows
         self._weights = weights
-        self._run = Runner(self._network, windows, device, half=half, may_fall_back=may_fall_back)
+        # Always float32: there is little work in it, and half the bits change the vector most here.
+        self._run = Runner(self._network, windows, device, half=False, may_fall_back=may_fall_back)
 
     @property
     def device(self) -> str:
@@ -65,8 +65,8 @@ class MusicnnEmbedder:
         vector = unit_mean(heard[:, :MUSICNN_DIMENSION])
         return Embedding(vector, _ranked(heard[:, MUSICNN_DIMENSION:].mean(axis=0)))
 
-    def _network(self, precision: torch.dtype) -> nn.Module:
-        return _Features(Musicnn(load_file(self._weights), BANDS, precision))
+    def _network(self, _precision: torch.dtype) -> nn.Module:
+        return _Features(Musicnn(load_file(self._weights)))
 
 
 class _Features(nn.Module):

@@ -43,18 +43,18 @@ def load_embedder(settings: Settings) -> Embedder:
     from soundalike.embedders.devices import choose_device
 
     device = choose_device(settings.device)
-    half = settings.precision == "auto"
     may_fall_back = settings.device == "auto"
     if settings.model == "musicnn-msd":
         from soundalike.embedders.musicnn import MusicnnEmbedder
 
         weights = fetch_weights(settings, settings.model)
         windows = musicnn_windows(settings.windows)
-        return MusicnnEmbedder(weights, windows, device, half=half, may_fall_back=may_fall_back)
+        return MusicnnEmbedder(weights, windows, device, may_fall_back=may_fall_back)
     from soundalike.embedders.mert import MertEmbedder
 
     fetch_weights(settings, settings.model)
     checkpoint, windows = _checkpoint(settings, settings.model), mert_windows(settings.windows)
+    half = settings.precision == "auto"
     return MertEmbedder(checkpoint, windows, device, half=half, may_fall_back=may_fall_back)
 
 

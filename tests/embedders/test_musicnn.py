@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 
 from soundalike.embedders import Embedder, Embedding
 from soundalike.embedders.base import FloatArray
-from soundalike.embedders.musicnn_frontend import BANDS, LogMel
+from soundalike.embedders.musicnn_frontend import LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.musicnn_weights import FILE
 from soundalike.errors import AudioError
@@ -35,7 +35,7 @@ def test_the_network_answers_as_the_original_in_tensorflow(
 ) -> None:
     """musicnn_reference.npz: musicnn 0.1.0's own models.py under TensorFlow 2.15, on librosa
     0.11's melspectrogram (center=False) of `WINDOWS`; short: on the first 61 frames."""
-    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE), BANDS)
+    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE))
     with np.load(Path(__file__).parent / "musicnn_reference.npz") as reference:
         hidden, tags = network(LogMel()(torch.from_numpy(WINDOWS))[:, :frames])
         np.testing.assert_allclose(hidden, reference[f"{case}_penultimate"], atol=1e-4)

@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+BLISS := .cache/bench-bliss/.installed
 
 PORT ?= 8000
 DAGSTER_PORT ?= 3000
@@ -10,7 +11,7 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
-.PHONY: demo up dev test test-all lint format bench lock clean
+.PHONY: demo up dev test test-all lint format bench bench-embed lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
@@ -37,8 +38,16 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) ## every benchmark
+bench: $(INSTALLED) $(BLISS) ## every benchmark
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed against the plain baseline and a peer, memory
+	$(BIN)/python benchmarks/bench_embed.py
+
+$(BLISS): # an environment of its own: it is a peer to measure against, not a dependency
+	@$(PYTHON) -m venv --clear $(dir $(BLISS))
+	@$(dir $(BLISS))bin/python -m pip install --quiet bliss-audio==0.2.0
+	@touch $@
 
 lock: $(INSTALLED) ## write what is installed as requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

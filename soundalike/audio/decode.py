@@ -8,7 +8,7 @@ from typing import Any
 
 import av
 import numpy as np
-from av.audio.frame import AudioFrame
+from av.audio.frame import AudioFrame, format_dtypes
 from av.audio.stream import AudioStream
 from av.container import InputContainer
 from numpy.typing import NDArray
@@ -66,29 +66,34 @@ def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
 
     Only frames of the same rate, type and channels are joined; a stream may change any of them.
     """
-    for (rate, _, _), alike in groupby(frames, key=_shape):
-        pending: list[NDArray[Any]] = []
+    for (rate, kind, channels), alike in groupby(frames, key=_shape):
+        pending: list[list[NDArray[Any]]] = []
         waiting = 0
         for frame in alike:
-            pending.append(_channels_first(frame))
+            pending.append(_planes(frame, kind, channels))
             waiting += frame.samples
             if waiting >= rate:
-                yield Chunk(_mono(np.concatenate(pending, axis=1)), rate)
+                yield Chunk(_mono(_channels_first(pending, channels)), rate)
                 pending, waiting = [], 0
         if pending:
-            yield Chunk(_mono(np.concatenate(pending, axis=1)), rate)
+            yield Chunk(_mono(_channels_first(pending, channels)), rate)
 
 
 def _shape(frame: AudioFrame) -> tuple[int, str, int]:
     return frame.sample_rate, frame.format.name, frame.layout.nb_channels
 
 
-def _channels_first(frame: AudioFrame) -> NDArray[Any]:
-    """[channels, n], of whatever sample type."""
-    samples = frame.to_ndarray()
-    if frame.format.is_planar:
-        return samples
-    return samples.reshape(-1, frame.layout.nb_channels).T
+def _planes(frame: AudioFrame, kind: str, channels: int) -> list[NDArray[Any]]:
+    """A frame's samples where they lie: an array a channel, or one with the channels in turns."""
+    planes = frame.planes
+    count = frame.samples * channels // len(planes)  # a plane may be longer than its samples
+    return [np.frombuffer(memoryview(plane), format_dtypes[kind], count) for plane in planes]
+
+
+def _channels_first(frames: list[list[NDArray[Any]]], channels: int) -> list[NDArray[Any]]:
+    """[channels][n], of whatever sample type."""
+    planes = [np.concatenate(parts) for parts in zip(*frames, strict=True)]
+    return planes if len(planes) == channels else list(planes[0].reshape(-1, channels).T)
 
 
 def _refuse_missing(seconds: float, facts: StreamFacts) -> None:
@@ -102,17 +107,18 @@ def _refuse_missing(seconds: float, facts: StreamFacts) -> None:
         )
 
 
-def _mono(samples: NDArray[Any]) -> NDArray[np.float32]:
-    """[channels, n] of any sample type to float32 [n], full scale being 1."""
-    mono: NDArray[np.float32] = samples[0].astype(np.float32)
-    for channel in samples[1:]:  # numpy's own mean over the first axis takes five times as long
+def _mono(channels: list[NDArray[Any]]) -> NDArray[np.float32]:
+    """[channels][n] of any sample type to float32 [n], full scale being 1."""
+    kind = channels[0].dtype
+    mono: NDArray[np.float32] = channels[0].astype(np.float32)
+    for channel in channels[1:]:  # numpy's own mean over channels takes five times as long
         mono += channel
-    mono /= len(samples)
-    if samples.dtype == np.uint8:
+    mono /= len(channels)
+    if kind == np.uint8:
         mono /= 128
         mono -= 1
-    elif np.issubdtype(samples.dtype, np.integer):
-        mono *= 2.0 ** (1 - 8 * samples.dtype.itemsize)
+    elif np.issubdtype(kind, np.integer):
+        mono *= 2.0 ** (1 - 8 * kind.itemsize)
     if not np.isfinite(mono).all():
         np.nan_to_num(mono, copy=False, posinf=1.0, neginf=-1.0)
     return mono

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import soundfile
@@ -23,9 +24,11 @@ def spread(total: int, window: int, most: int | None) -> list[int]:
     """Starts of at most `most` equal windows (None: of enough) over `total` samples, first to last.
 
     Windows overlap only where the track is not a whole number of them: the last one is shifted
-    back so that it fits. All in canonical samples, on the grid.
+    back so that it fits. A rest of less than a tenth of a window gets none of its own, unless all
+    of the track is wanted. All in canonical samples, on the grid.
     """
-    enough = max(1, -(-total // window))
+    spared = 0 if most is None else window // 10
+    enough = max(1, -(-(total - spared) // window))
     count = enough if most is None else min(most, enough)
     room = max(0, total - window)
     if count == 1:
@@ -33,7 +36,7 @@ def spread(total: int, window: int, most: int | None) -> list[int]:
     return [room * step // (count - 1) // GRID * GRID for step in range(count)]
 
 
-def read_windows(flac: Path, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
+def read_windows(flac: Path | BinaryIO, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
     """Audible windows of a canonical FLAC, in order: float32 [plan.samples] at `plan.sample_rate`.
 
     A track shorter than a window is one shorter window. Only one window is held, so memory does not

@@ -11,6 +11,7 @@ from torch.nn import functional
 
 from soundalike.embedders.musicnn_blocks import (
     Affine,
+    FrontBlock,
     MidBlock,
     TemporalBlock,
     TimbralBlock,
@@ -46,7 +47,7 @@ class Musicnn(nn.Module):
         norms = ["batch_normalization", *(f"batch_normalization_{i}" for i in range(1, 11))]
         names = list(zip(convs, norms[1:9], strict=True))
         self.normalise = Affine(weights, norms[0])
-        front = [TimbralBlock(weights, *n) for n in names[:2]]
+        front: list[FrontBlock] = [TimbralBlock(weights, *n) for n in names[:2]]
         front += [TemporalBlock(weights, *n) for n in names[2:5]]
         self.front = nn.ModuleList(front)
         alive = torch.cat([block.alive for block in front])

@@ -1,0 +1,119 @@
+"""How fast and how lean embedding is: MERT at the 95M's size, real files, memory, and musicnn.
+
+    make bench-embed
+
+Prints a table and ends with one JSON line. On a GPU the first part runs on it.
+"""
+
+import json
+import sys
+import tempfile
+from pathlib import Path
+
+import embed_files
+import embed_model
+import embed_peers
+import torch
+from machine import TERA, gemm_peak
+from mert_95m import write_checkpoint
+
+from soundalike.embedders import fetch_weights, load_embedder
+from soundalike.embedders.devices import choose_device, half_precisions
+from soundalike.embedders.mert import MertEmbedder
+from soundalike.settings import Settings
+
+CACHE = Path(__file__).parents[1] / ".cache"
+BLISS = CACHE / "bench-bliss" / "bin" / "python"
+TRACKS = {"cpu": 4, "mps": 16, "cuda": 200}
+
+
+def mert(folder: Path) -> dict[str, float]:
+    """Against the baseline and the machine's peaks."""
+    device = choose_device("auto")
+    checkpoint = write_checkpoint(folder)
+    music = embed_model.tracks(TRACKS[device.type])
+    peaks = {p: gemm_peak(device, p) for p in (torch.float32, *half_precisions(device)[:1])}
+    plain, expected = embed_model.baseline(checkpoint, music, device)
+    exact = MertEmbedder(checkpoint, embed_model.PLAN, device, half=False)
+    float32 = embed_model.ours(exact, checkpoint, music, expected)
+    default = MertEmbedder(checkpoint, embed_model.PLAN, device)
+    speeds = [plain, float32]
+    if default.device != exact.device:
+        speeds.append(embed_model.ours(default, checkpoint, music, expected))
+    best = speeds[-1]
+    peaks = {
+        precision: max(peak, gemm_peak(device, precision)) for precision, peak in peaks.items()
+    }
+    print(f"MERT 95M, random weights, {len(music)} tracks of 6 windows of 10 s, {device}")
+    for precision, peak in peaks.items():
+        print(f"  GEMM peak {precision}: {peak / TERA:.3f} TFLOP/s")
+    for speed in speeds:
+        print(
+            f"  {speed.name:<36} {speed.times_real_time:8.1f} x real time"
+            f" {speed.times_real_time / plain.times_real_time:6.2f} x baseline"
+            f" {speed.flops / TERA:7.3f} TFLOP/s, {speed.flops / peaks[torch.float32]:5.0%} of the"
+            f" float32 peak, cosine {speed.cosine:.6f}"
+        )
+    figures = {
+        "ratio_vs_baseline": best.times_real_time / plain.times_real_time,
+        "ratio_vs_baseline_float32": float32.times_real_time / plain.times_real_time,
+        "times_real_time": best.times_real_time,
+        "times_real_time_float32": float32.times_real_time,
+        "gemm_peak_share": float32.flops / peaks[torch.float32],
+    }
+    if len(speeds) > len([plain, float32]):
+        figures["half_gemm_peak_share"] = best.flops / list(peaks.values())[-1]
+    return figures
+
+
+def files(folder: Path) -> dict[str, float]:
+    """28 real files end to end, with the same model; memory on a file of three hours."""
+    settings = Settings(model="mert-v1-95m", mert_path=folder)
+    steps = embed_files.end_to_end(load_embedder(settings), folder / "files")
+    ratio = steps["all_s"] / max(steps["read_s"], steps["model_s"], steps["write_s"])
+    told = ", ".join(
+        f"{name.removesuffix('_s')} {seconds:.2f} s" for name, seconds in steps.items()
+    )
+    print(f"28 files, each step alone and all at once: {told}; {ratio:.3f} x the slowest step")
+    track = embed_files.long_track(folder)
+    peaks = {p: embed_files.peak_memory_gb(folder, track, p) for p in ("float32", "auto")}
+    told = ", ".join(f"{peak:.2f} GB with {name}" for name, peak in peaks.items())
+    print(f"peak memory, 60 windows of a track of 3 hours: {told}")
+    return {"end_to_end_vs_slowest_step": ratio, "peak_rss_gb": max(peaks.values())}
+
+
+def musicnn(folder: Path) -> dict[str, float]:
+    """Against bliss-audio, on the demo's clips and on tracks of the usual length."""
+    if not BLISS.exists():
+        print("bliss-audio is not installed: run `make bench-embed`")
+        return {}
+    fetch_weights(Settings(models=CACHE / "models"), "musicnn-msd")
+    figures = {}
+    tracks = {
+        "whole tracks, 3.5 min": embed_peers.whole_tracks(folder),
+        "clips, 30 s": embed_peers.clips(),
+    }
+    for name, music in tracks.items():
+        speeds = {
+            peer: embed_peers.times_real_time(python, peer, CACHE / "models", music)
+            for peer, python in (("bliss", BLISS), ("musicnn", Path(sys.executable)))
+        }
+        ratio = speeds["musicnn"] / speeds["bliss"]
+        print(
+            f"file to vector, two processes, {name}: bliss-audio {speeds['bliss']:.0f} x real "
+            f"time, musicnn {speeds['musicnn']:.0f} x, ratio {ratio:.2f}"
+        )
+        figures[f"musicnn_vs_bliss_{'clips' if 'clips' in name else 'tracks'}"] = ratio
+    figures["musicnn_vs_bliss_ratio"] = min(figures.values())
+    return figures
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        figures = {**mert(folder), **files(folder), **musicnn(folder)}
+    print(json.dumps({key: round(value, 3) for key, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""What the machine itself can do, measured: the limits that the other figures are held against."""
+
+import time
+from collections.abc import Callable
+
+import torch
+
+SIZE = 2048  # of the square matrices whose product is the peak
+TERA = 1e12
+
+
+def best_seconds(work: Callable[[], object], rounds: int = 5) -> float:
+    """The shortest of some runs, after one to warm up: others use the machine too."""
+    work()
+    times = []
+    for _ in range(rounds):
+        started = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - started)
+    return min(times)
+
+
+def gemm_peak(device: torch.device, precision: torch.dtype) -> float:
+    """FLOP/s of a 2048^3 matrix product."""
+    left, right = (torch.randn(SIZE, SIZE, device=device).to(precision) for _ in "ab")
+    repeats = 10 if device.type == "cpu" else 200
+
+    def work() -> None:
+        for _ in range(repeats):
+            left @ right
+        if device.type != "cpu":
+            torch.get_device_module(device).synchronize()
+
+    return repeats * 2 * SIZE**3 / best_seconds(work)

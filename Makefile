@@ -23,7 +23,7 @@ dev: $(INSTALLED) ## serve, reloading the API on every change
 	ENVIRONMENT=development $(BIN)/soundalike up
 
 test: $(INSTALLED) ## the default suite, with coverage
-	$(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not slow"
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not slow"
 
 test-all: $(INSTALLED) ## the long tests too
 	$(BIN)/pytest

@@ -16,6 +16,9 @@ from soundalike.settings import load_settings
         ("DEBUG", "perhaps", "boolean"),
         ("SOUNDALIKE_MODEL", "vggish", "'mert-v1-95m'"),
         ("SOUNDALIKE_DEVICE", "tpu", "'auto'"),
+        ("SOUNDALIKE_WINDOWS", "many", "`balanced`, `all`, or a number from 1 to 1000"),
+        ("SOUNDALIKE_WINDOWS", "0", "from 1 to 1000"),
+        ("SOUNDALIKE_PRECISION", "half", "'auto' or 'float32'"),
         ("SOUNDALIKE_PORT", "99999", "65535"),
         ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
     ],
@@ -28,6 +31,14 @@ def test_a_wrong_value_is_named(
         load_settings()
     assert str(caught.value).startswith(f"{variable}='{value}': ")
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize(("value", "meant"), [("all", "all"), ("balanced", "balanced"), ("12", 12)])
+def test_windows_are_a_word_or_a_number(
+    monkeypatch: pytest.MonkeyPatch, value: str, meant: str | int
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_WINDOWS", value)
+    assert load_settings().windows == meant
 
 
 def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -100,7 +100,7 @@ def check_batch(
     one_space = Check(
         name="one_space",
         passed=sidecar.fingerprint == space.fingerprint,
-        detail=f"of space {sidecar.fingerprint}, configured is {space.fingerprint}",
+        detail=f"of space {sidecar.space}, configured is {space.key}",
     )
     missing = expected - set(sidecar.track_ids)
     complete = Check(

@@ -153,7 +153,7 @@ def _check(folder: Path, store: ArtifactStore) -> list[Check]:
     sidecars = {batch: read_sidecar(store, space, batch) for batch in index.manifest.batches}
     return check_index(
         index,
-        fingerprints={sidecar.fingerprint for sidecar in sidecars.values()},
+        spaces={sidecar.fingerprint: sidecar.space for sidecar in sidecars.values()},
         sample=_sample(index.track_ids, store, space, sidecars),
     )
 

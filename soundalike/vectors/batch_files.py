@@ -15,7 +15,7 @@ from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 MATRIX = 2  # dimensions of an array with a row per track
-FINGERPRINT = b"soundalike.space.fingerprint"
+SPACE, FINGERPRINT = b"soundalike.space", b"soundalike.space.fingerprint"
 TAGS = pa.list_(pa.struct([("word", pa.string()), ("weight", pa.float64())]))
 
 
@@ -31,7 +31,7 @@ def save_batch(
             "track_id": pa.array(list(embeddings), pa.string()),
             "tags": pa.array([_rows(e.tags) for e in embeddings.values()], TAGS),
         }
-    ).replace_schema_metadata({FINGERPRINT: space.fingerprint.encode()})
+    ).replace_schema_metadata({SPACE: space.key, FINGERPRINT: space.fingerprint})
     with atomic_file(store.sidecar(space.key, batch)) as temporary:
         pq.write_table(table, temporary)
     matrix = np.empty((len(embeddings), space.dimension), np.float32)
@@ -66,8 +66,9 @@ def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.flo
 
 @dataclass(frozen=True)
 class Sidecar:
-    """What stands beside a .npy: its space, and for each row the track and its tags."""
+    """What stands beside a .npy: its space's key, and for each row the track and its tags."""
 
+    space: str
     fingerprint: str
     track_ids: list[str]
     tags: list[tuple[Tag, ...]]
@@ -82,8 +83,10 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
         raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error
+    named = table.schema.metadata or {}
     return Sidecar(
-        fingerprint=(table.schema.metadata or {}).get(FINGERPRINT, b"none").decode(),
+        space=named.get(SPACE, b"unknown").decode(),
+        fingerprint=named.get(FINGERPRINT, b"none").decode(),
         track_ids=table.column("track_id").to_pylist(),
         tags=[tuple(Tag(**tag) for tag in tags) for tags in table.column("tags").to_pylist()],
     )
@@ -107,11 +110,11 @@ def load_batch(
         return {}
     if len(sidecar.track_ids) != len(matrix):
         return {}
-    found = sidecar.fingerprint, matrix.shape[1]
-    if found != (space.fingerprint, space.dimension):
+    dimension = matrix.shape[1]
+    if (sidecar.fingerprint, dimension) != (space.fingerprint, space.dimension):
         raise SpaceMismatch(
-            f"embeddings[{batch}] are of space {found[0]} with {found[1]} dimensions, "
-            f"not of {space.id} ({space.fingerprint}) with {space.dimension}"
+            f"embeddings[{batch}] are of space {sidecar.space} with {dimension} dimensions, "
+            f"not of {space.key} with {space.dimension}"
         )
     rows = zip(sidecar.track_ids, matrix, sidecar.tags, strict=True)
     return {track: Embedding(np.array(vector), tags) for track, vector, tags in rows}

@@ -42,22 +42,22 @@ def check_matrix(matrix: NDArray[np.float32], dimension: int, expected_rows: int
 
 def check_index(
     index: "OpenIndex",
-    fingerprints: set[str],
+    spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
 ) -> list[Check]:
     """Of a candidate: every track in it, one space, and each track of `sample` finds itself first.
 
-    `fingerprints` are those of its batches. `sample` holds vectors as the batches' files have
-    them, None where no batch has the track, so that rows that were mixed up show too.
+    `spaces` are those of its batches, fingerprint to key. `sample` holds vectors as the batches'
+    files have them, None where no batch has the track, so that rows that were mixed up show too.
     """
     manifest = index.manifest
     lost = [track for track, vector in sample.items() if not _finds(index, track, vector)]
     return [
         Check(
             name="one_space",
-            passed=fingerprints == {manifest.space_fingerprint},
-            detail=f"batches of {', '.join(sorted(fingerprints)) or 'no space'}, "
-            f"index of {manifest.space_fingerprint}",
+            passed=spaces.keys() == {manifest.space_fingerprint},
+            detail=f"batches of {', '.join(sorted(spaces.values())) or 'no space'}, "
+            f"index of {manifest.space}",
         ),
         Check(
             name="finds_itself",

@@ -12,10 +12,11 @@ from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
+from soundalike.embedders.base import Embedding
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index import build_index, check_candidate
 from soundalike.ingest.publish import next_index, publish
-from soundalike.vectors.batch_files import load_vectors
+from soundalike.vectors.batch_files import load_vectors, read_sidecar, save_batch
 from soundalike.vectors.search import OpenIndex
 from tests.fakes import FakeModel
 from tests.ingest.conftest import Library
@@ -257,3 +258,19 @@ def test_another_model_embeds_beside_the_old_one(library: Library) -> None:
     assert new.version != old.version
     assert new.space != old.space
     assert OpenIndex.open(library.store.index(old.version)).manifest == old
+
+
+def test_an_index_of_two_spaces_is_refused_with_both_named(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    ours = library.model.space
+    other = replace(ours, parameters={"version": 2})
+    track_ids = read_sidecar(library.store, ours.key, "b000001").track_ids
+    vectors = load_vectors(library.store, ours.key, "b000001")
+    theirs = {t: Embedding(np.array(v)) for t, v in zip(track_ids, vectors, strict=True)}
+    save_batch(library.store, other, "b000001", theirs)  # the same numbers, of another meaning
+    library.store.sidecar(other.key, "b000001").replace(library.store.sidecar(ours.key, "b000001"))
+    with pytest.raises(ArtifactError, match="one_space") as refused:
+        library.publish()
+    assert ours.key in str(refused.value)
+    assert other.key in str(refused.value)

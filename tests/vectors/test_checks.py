@@ -46,10 +46,10 @@ def matrix() -> NDArray[np.float32]:
 def failed_index(
     folder: Path,
     sample: dict[str, NDArray[np.float32] | None],
-    fingerprints: set[str] | None = None,
+    spaces: dict[str, str] | None = None,
 ) -> set[str]:
     index = OpenIndex.open(folder)
-    checks = check_index(index, fingerprints or {FAKE_SPACE.fingerprint}, sample)
+    checks = check_index(index, spaces or {FAKE_SPACE.fingerprint: FAKE_SPACE.key}, sample)
     return {check.name for check in checks if not check.passed}
 
 
@@ -69,7 +69,9 @@ def test_a_track_that_no_batch_has_fails(tmp_path: Path, matrix: NDArray[np.floa
 
 def test_batches_of_two_spaces_fail(tmp_path: Path, matrix: NDArray[np.float32]) -> None:
     folder = write_index(tmp_path / "v", matrix)
-    assert failed_index(folder, {}, {FAKE_SPACE.fingerprint, "other"}) == {"one_space"}
+    assert failed_index(folder, {}, {FAKE_SPACE.fingerprint: FAKE_SPACE.key, "1": "other"}) == {
+        "one_space"
+    }
 
 
 def test_twins_do_not_fail(tmp_path: Path) -> None:

@@ -22,6 +22,7 @@ from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.batch_files import save_batch
 
+FILES = 12
 LONG_HOURS = 3
 BATCH = "b000001"
 
@@ -42,7 +43,7 @@ class Deaf:
 
 def end_to_end(embedder: Embedder, folder: Path) -> dict[str, float]:
     """Seconds of decode + resample + cut, of the model, of writing; each alone, and all at once."""
-    sources = sorted(Path(tracks_dir()).rglob("*.opus"))
+    sources = sorted(Path(tracks_dir()).rglob("*.opus"))[:FILES]
     store = ArtifactStore(folder)
 
     def decoded(source: Path) -> Iterator[FloatArray]:
@@ -61,10 +62,10 @@ def end_to_end(embedder: Embedder, folder: Path) -> dict[str, float]:
     embeddings = embedded(embedder, lambda source: iter(ready[source]))
     assert len(embeddings) == len(sources)
     steps: dict[str, Callable[[], object]] = {
-        "read_s": lambda: embedded(Deaf(embedder), decoded),
-        "model_s": lambda: embedded(embedder, lambda source: iter(ready[source])),
-        "write_s": lambda: save_batch(store, embedder.space, BATCH, embeddings),
-        "all_s": lambda: save_batch(store, embedder.space, BATCH, embedded(embedder, decoded)),
+        "reading": lambda: embedded(Deaf(embedder), decoded),
+        "model": lambda: embedded(embedder, lambda source: iter(ready[source])),
+        "writing": lambda: save_batch(store, embedder.space, BATCH, embeddings),
+        "all": lambda: save_batch(store, embedder.space, BATCH, embedded(embedder, decoded)),
     }
     return {name: _seconds(step) for name, step in steps.items()}
 

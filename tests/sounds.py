@@ -38,7 +38,7 @@ def write_audio(
     **tags: str,
 ) -> Path:
     """Encode float32 [channels, n] into the format of the path's extension."""
-    layout = {1: "mono", 2: "stereo", 6: "5.1"}[len(samples)]
+    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
     with av.open(str(path), "w") as container:
         container.metadata.update(tags)
         stream = container.add_stream(codec or CODECS[path.suffix], rate=rate, layout=layout)
@@ -47,7 +47,8 @@ def write_audio(
         resampler = av.AudioResampler(
             stream.codec_context.format, layout, rate, frame_size=stream.frame_size or 0
         )
-        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(samples), "fltp", layout)
+        in_turns = np.ascontiguousarray(samples.T).reshape(1, -1)  # PyAV miscounts 8 planes
+        frame = av.AudioFrame.from_ndarray(in_turns, "flt", layout)
         frame.sample_rate = rate
         for piece in (*resampler.resample(frame), *resampler.resample(None)):
             container.mux(stream.encode(piece))

@@ -85,7 +85,8 @@ def _shape(frame: AudioFrame) -> tuple[int, str, int]:
 
 def _planes(frame: AudioFrame, kind: str, channels: int) -> list[NDArray[Any]]:
     """A frame's samples where they lie: an array a channel, or one with the channels in turns."""
-    planes = frame.planes
+    # PyAV lists one plane too many of 8 channels, and it is nowhere: reading it ends the process.
+    planes = frame.planes[: channels if frame.format.is_planar else 1]
     count = frame.samples * channels // len(planes)  # a plane may be longer than its samples
     return [np.frombuffer(memoryview(plane), format_dtypes[kind], count) for plane in planes]
 

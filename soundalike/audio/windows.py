@@ -23,9 +23,9 @@ SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
 def spread(total: int, window: int, most: int | None) -> list[int]:
     """Starts of at most `most` equal windows (None: of enough) over `total` samples, first to last.
 
-    Windows overlap only where the track is not a whole number of them: the last one is shifted
-    back so that it fits. A rest of less than a tenth of a window gets none of its own, unless all
-    of the track is wanted. All in canonical samples, on the grid.
+    They lie evenly, and overlap only where the track is not a whole number of them. A rest of less
+    than a tenth of a window gets none of its own, unless all of the track is wanted. All in
+    canonical samples, on the grid.
     """
     spared = 0 if most is None else window // 10
     enough = max(1, -(-(total - spared) // window))

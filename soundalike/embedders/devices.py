@@ -8,6 +8,13 @@ from soundalike.errors import SettingsError
 
 SHARE = 0.8  # of a GPU's free memory that a batch may take
 
+# What CUDA, its libraries and Metal say. Memory: the driver, cuBLAS and cuDNN, MPS.
+NO_MEMORY = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "MPS backend out of memory")
+FAILED = (
+    *("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "cuFFT error"),
+    "Metal",
+)
+
 
 def choose_device(wanted: str) -> torch.device:
     """The device for `settings.device`; auto is the first there of cuda, mps, cpu.
@@ -60,11 +67,13 @@ def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan)
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether the device's memory did not suffice; a smaller batch may fit."""
-    return isinstance(error, torch.OutOfMemoryError) or "MPS backend out of memory" in str(error)
+    """Whether a GPU's memory did not suffice; a smaller batch may fit."""
+    told = str(error)
+    return isinstance(error, torch.OutOfMemoryError) or any(text in told for text in NO_MEMORY)
 
 
 def is_lost(error: RuntimeError) -> bool:
-    """Whether the device itself failed: nothing more can be run on it."""
-    named = ("CUDA error", "CUDNN_STATUS", "CUBLAS_STATUS", "Metal")
-    return isinstance(error, torch.AcceleratorError) or any(n in str(error) for n in named)
+    """Whether a GPU failed otherwise: nothing more can be run on it."""
+    told = str(error)
+    failed = isinstance(error, torch.AcceleratorError) or any(text in told for text in FAILED)
+    return failed and not is_out_of_memory(error)

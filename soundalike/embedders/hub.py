@@ -42,7 +42,7 @@ def read(url: str) -> bytes:
         for chunk in response.iter_bytes():
             content += chunk
             if len(content) > LARGEST_DESCRIPTION:
-                raise HubError(f"{_host(url)}: {url} is too large for what it should be")
+                raise HubError(f"{_host(url)}: {shown(url)} is too large for what it should be")
     return content
 
 
@@ -82,7 +82,7 @@ def _answer(url: str, offset: int = 0) -> Iterator[httpx2.Response]:
         has_no_more = offset and response.status_code == RANGE_NOT_SATISFIABLE
         if response.is_error and not has_no_more:
             told = f"{response.status_code} {response.reason_phrase}".strip()
-            raise HubError(f"{_host(url)}: answers {told} for {url}")
+            raise HubError(f"{_host(url)}: answers {told} for {shown(url)}")
         try:
             yield response
         except httpx2.HTTPError as error:
@@ -111,8 +111,14 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[httpx2.Client, httpx2.Respo
         raise HubError(f"{_host(url)}: {_cause(error)}") from error
 
 
+def shown(url: str) -> str:
+    """The URL for people and logs: without the password that HF_ENDPOINT may hold."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
 def _host(url: str) -> str:
-    return urlsplit(url).netloc.rpartition("@")[2] or url
+    return urlsplit(shown(url)).netloc or shown(url)
 
 
 def _cause(error: Exception) -> str:

@@ -50,7 +50,7 @@ def open_checkpoint(folder: Path, model: str) -> MertCheckpoint:
     if weights is None:
         raise WeightsError(f"{folder}: holds neither {' nor '.join(WEIGHTS)}")
     config = parsed(MertConfig, folder / CONFIG)
-    _refuse_other_size(folder, config, model)
+    refuse_other_size(folder, config, model)
     preprocessor = folder / PREPROCESSOR
     normalise = not preprocessor.exists() or parsed(Preprocessor, preprocessor).do_normalize
     return MertCheckpoint(model, config, weights, LAYERS[model], normalise)
@@ -77,7 +77,8 @@ def open_cached(folder: Path, model: str) -> MertCheckpoint:
     return checkpoint
 
 
-def _refuse_other_size(folder: Path, config: MertConfig, model: str) -> None:
+def refuse_other_size(folder: Path, config: MertConfig, model: str) -> None:
+    """Raises WeightsError if the config in `folder` is another published model's, or too small."""
     published = PUBLISHED_SIZES.get(config.hidden_size, model)
     if published != model:
         raise WeightsError(f"{folder}: holds {published}; set SOUNDALIKE_MODEL={published}")

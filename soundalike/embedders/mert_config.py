@@ -1,5 +1,7 @@
 """MERT's config.json and preprocessor_config.json: what is read of them, and what they may say."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -75,6 +77,11 @@ class MertConfig(Architecture):
     def hubert(self) -> dict[str, Any]:
         """The arguments of transformers' HubertConfig."""
         return self.model_dump(include=set(Architecture.model_fields))
+
+    @property
+    def fingerprint(self) -> str:
+        """8 hex digits of the architecture: heads and norms change vectors, but no tensor."""
+        return hashlib.sha256(json.dumps(self.hubert, sort_keys=True).encode()).hexdigest()[:8]
 
 
 class Preprocessor(BaseModel):

@@ -1,7 +1,6 @@
 """A published pytorch_model.bin as safetensors, which opens faster and can hold no code."""
 
 import shutil
-import zipfile
 from pathlib import Path
 
 import torch
@@ -10,6 +9,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from soundalike.embedders.mert_published import SEAL, SOURCE, UNSEALED, seal
+from soundalike.embedders.mert_tensors import open_bin
 from soundalike.errors import WeightsError
 from soundalike.storage.atomic import atomic_file
 
@@ -35,10 +35,7 @@ def convert(source: Path, sha256: str, revision: str, target: Path) -> None:
 
 def _tensors(source: Path) -> dict[str, Tensor]:
     try:
-        # Files from before torch 1.6 are no archives, and cannot be mapped.
-        mapped = zipfile.is_zipfile(source)
-        read = torch.load(source, map_location="cpu", weights_only=True, mmap=mapped)
-        return {name: tensor.float().contiguous() for name, tensor in read.items()}
+        return {name: tensor.float().contiguous() for name, tensor in open_bin(source).items()}
     except OSError:
         raise
     except Exception as error:  # another kind of file fails in many ways

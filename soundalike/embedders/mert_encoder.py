@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundalike.embedders.mert_frontend import Tensors, gelu
+from soundalike.embedders.mert_frontend import Loaded, Tensors, gelu, unlike
 
 
-class Norm(nn.Module):
+class Norm(Loaded):
     """Layer norm over the last axis, in float32."""
 
     scale: Tensor
@@ -19,10 +19,15 @@ class Norm(nn.Module):
 
     def __init__(self, tensors: Tensors, name: str, epsilon: float) -> None:
         super().__init__()
-        self.name = name
+        self._name = name
         self._epsilon = epsilon
-        self.register_buffer("scale", tensors[f"{name}.weight"])
-        self.register_buffer("shift", tensors[f"{name}.bias"])
+        self.register_buffer("scale", tensors[f"{name}.weight"].clone())
+        self.register_buffer("shift", tensors[f"{name}.bias"].clone())
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """See `Loaded`."""
+        held = {f"{self._name}.weight": self.scale, f"{self._name}.bias": self.shift}
+        return unlike(held, tensors)
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., hidden] -> the same shape."""
@@ -31,7 +36,7 @@ class Norm(nn.Module):
         )
 
 
-class Dense(nn.Module):
+class Dense(Loaded):
     """One or several of a checkpoint's linear layers, side by side as one matrix product."""
 
     weight: Tensor
@@ -39,18 +44,25 @@ class Dense(nn.Module):
 
     def __init__(self, tensors: Tensors, names: list[str], precision: torch.dtype) -> None:
         super().__init__()
-        self.names = names
+        self._names = names
         self.register_buffer(
             "weight", torch.cat([tensors[f"{n}.weight"] for n in names]).to(precision)
         )
         self.register_buffer("bias", torch.cat([tensors[f"{n}.bias"] for n in names]).to(precision))
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """See `Loaded`."""
+        count = len(self._names)
+        parts = zip(self._names, self.weight.chunk(count), self.bias.chunk(count), strict=True)
+        held = [{f"{n}.weight": weight, f"{n}.bias": bias} for n, weight, bias in parts]
+        return [name for one in held for name in unlike(one, tensors)]
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs] in its precision."""
         return functional.linear(states.to(self.weight.dtype), self.weight, self.bias)
 
 
-class Position(nn.Module):
+class Position(Loaded):
     """The position embedding: a long grouped convolution over time, its weight norm folded."""
 
     kernel: Tensor
@@ -58,14 +70,18 @@ class Position(nn.Module):
 
     def __init__(self, tensors: Tensors, name: str, groups: int, precision: torch.dtype) -> None:
         super().__init__()
+        self._name = name
         self._groups = groups
-        direction = tensors[f"{name}.weight_v"]  # channels, channels of a group, taps
-        length = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
-        kernel = (direction * (tensors[f"{name}.weight_g"] / length))[:, :, None]
         # Channels last, as the states lie in memory: 1.7 times as fast on a CPU.
-        kernel = kernel.to(precision).contiguous(memory_format=torch.channels_last)
-        self.register_buffer("kernel", kernel)
-        self.register_buffer("bias", tensors[f"{name}.bias"].to(precision))
+        kernel = _folded(tensors, name)[:, :, None].to(precision)
+        self.register_buffer("kernel", kernel.contiguous(memory_format=torch.channels_last))
+        self.register_buffer("bias", tensors[f"{name}.bias"].to(precision, copy=True))
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """See `Loaded`. The kernel has to be what its length and direction make together."""
+        kernel = f"{self._name}.weight"
+        held = {kernel: self.kernel[:, :, 0], f"{self._name}.bias": self.bias}
+        return unlike(held, {**tensors, kernel: _folded(tensors, self._name)})
 
     def forward(self, states: Tensor) -> Tensor:
         """[n, frames, hidden] -> what is to be added to it."""
@@ -75,6 +91,14 @@ class Position(nn.Module):
             image, self.kernel, self.bias, padding=padding, groups=self._groups
         )
         return gelu(heard[:, :, 0, : states.shape[1]].transpose(1, 2))
+
+
+def _folded(tensors: Tensors, name: str) -> Tensor:
+    """The weight norm's two parts as the kernel they stand for: [channels, of a group, taps]."""
+    direction = tensors[f"{name}.weight_v"]
+    length = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
+    kernel: Tensor = direction * (tensors[f"{name}.weight_g"] / length)
+    return kernel
 
 
 class Layer(nn.Module):

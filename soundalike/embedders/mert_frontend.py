@@ -16,14 +16,15 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
+from soundalike.embedders.mert_config import CONV_KERNEL, CONV_STRIDE
+
 Tensors = Mapping[str, Tensor]
 
-KERNELS = (10, 3, 3, 3, 3, 2, 2)
-STRIDES = (5, 2, 2, 2, 2, 2, 2)
+PATCH, PATCH_HOP = CONV_KERNEL[0], CONV_STRIDE[0]
 FRAME_HOP = 320  # samples at 24 kHz from one feature vector to the next: the strides' product
 FRAME_SPAN = 400  # samples that one feature vector hears
 EPSILON = 1e-5  # of the group norm
-LAYERS = "feature_extractor.conv_layers"
+CONVOLUTIONS = "feature_extractor.conv_layers"  # in the checkpoint's names
 
 # Frames at once on a CPU. Of 16 to 749, 64 and 107 were fastest; the widest tensor takes 8 MB then.
 CPU_TILE = 64
@@ -35,7 +36,20 @@ def gelu(features: Tensor) -> Tensor:
     return activated
 
 
-class FrontEnd(nn.Module):
+class Loaded(nn.Module):
+    """A part of the network that can tell whether it holds what the checkpoint has for it."""
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """Names of the checkpoint's tensors that are not here, to the bit of their precision."""
+        raise NotImplementedError
+
+
+def unlike(held: Mapping[str, Tensor], tensors: Tensors) -> list[str]:
+    """Names under which `tensors`, in the precision of `held`, has something else."""
+    return [n for n, tensor in held.items() if not torch.equal(tensor, tensors[n].to(tensor.dtype))]
+
+
+class FrontEnd(Loaded):
     """The front end of a checkpoint; its convolutions after the first run in `precision`."""
 
     first: Tensor
@@ -45,11 +59,20 @@ class FrontEnd(nn.Module):
     def __init__(self, tensors: Tensors, precision: torch.dtype) -> None:
         super().__init__()
         self._precision = precision
-        self.register_buffer("first", tensors[f"{LAYERS}.0.conv.weight"].squeeze(1))
-        self.register_buffer("scale", tensors[f"{LAYERS}.0.layer_norm.weight"])
-        self.register_buffer("shift", tensors[f"{LAYERS}.0.layer_norm.bias"])
-        kernels = [tensors[f"{LAYERS}.{i}.conv.weight"] for i in range(1, len(KERNELS))]
-        self.rest = nn.ModuleList(Convolution(kernel.to(precision)) for kernel in kernels)
+        self.register_buffer("first", tensors[f"{CONVOLUTIONS}.0.conv.weight"][:, 0].clone())
+        self.register_buffer("scale", tensors[f"{CONVOLUTIONS}.0.layer_norm.weight"].clone())
+        self.register_buffer("shift", tensors[f"{CONVOLUTIONS}.0.layer_norm.bias"].clone())
+        names = [f"{CONVOLUTIONS}.{i}.conv.weight" for i in range(1, len(CONV_KERNEL))]
+        self.rest = nn.ModuleList(Convolution(tensors, name, precision) for name in names)
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """See `Loaded`. The convolutions after the first answer for themselves."""
+        held = {
+            f"{CONVOLUTIONS}.0.conv.weight": self.first[:, None],
+            f"{CONVOLUTIONS}.0.layer_norm.weight": self.scale,
+            f"{CONVOLUTIONS}.0.layer_norm.bias": self.shift,
+        }
+        return unlike(held, tensors)
 
     def forward(self, audio: Tensor) -> Tensor:
         """float32 [n, samples] at 24 kHz -> [n, frames, channels], 75 frames a second."""
@@ -65,9 +88,9 @@ class FrontEnd(nn.Module):
         """
         place = "cpu" if audio.device.type == "mps" else audio.device  # MPS has no float64
         first, scale, shift = (
-            tensor.to(place, torch.float64) for tensor in (self.first, self.scale, self.shift)
+            tensor.to(place).double() for tensor in (self.first, self.scale, self.shift)
         )
-        patches = audio.to(place, torch.float64).unfold(1, KERNELS[0], STRIDES[0])
+        patches = audio.to(place).double().unfold(1, PATCH, PATCH_HOP)
         mean = patches.mean(dim=1, keepdim=True)
         centred = patches - mean
         covariance = centred.transpose(1, 2) @ centred / patches.shape[1]
@@ -90,14 +113,14 @@ class FrontEnd(nn.Module):
         return torch.cat([self._tile(span, kernel, bias) for span in spans])
 
     def _tile(self, span: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        patches = span.unfold(0, KERNELS[0], STRIDES[0])
+        patches = span.unfold(0, PATCH, PATCH_HOP)
         features = gelu(torch.addmm(bias, patches, kernel)).to(self._precision)
         for convolution in self.rest:
             features = gelu(convolution(features))
         return features
 
 
-class Convolution(nn.Module):
+class Convolution(Loaded):
     """A convolution of kernel 2 or 3 and stride 2 over [frames, channels], without padding.
 
     Two neighbouring frames lie in memory as one row of twice the length, and every second frame is
@@ -107,11 +130,17 @@ class Convolution(nn.Module):
     pair: Tensor
     third: Tensor | None
 
-    def __init__(self, kernel: Tensor) -> None:
+    def __init__(self, tensors: Tensors, name: str, precision: torch.dtype) -> None:
         super().__init__()
-        taps = kernel.permute(2, 1, 0)  # taps, channels in, channels out
+        self._name = name
+        taps = tensors[name].permute(2, 1, 0).to(precision)  # taps, channels in, channels out
         self.register_buffer("pair", taps[:2].flatten(0, 1).contiguous())
         self.register_buffer("third", taps[2].contiguous() if len(taps) > 2 else None)  # noqa: PLR2004
+
+    def differing(self, tensors: Tensors) -> list[str]:
+        """See `Loaded`."""
+        taps = list(self.pair.chunk(2)) + ([] if self.third is None else [self.third])
+        return unlike({self._name: torch.stack(taps).permute(2, 1, 0)}, tensors)
 
     def forward(self, features: Tensor) -> Tensor:
         """[frames, channels] -> [about half the frames, channels]."""

@@ -5,6 +5,8 @@ read are not there, and what can be folded into weights is. Its hidden states eq
 code's (tests/embedders/test_mert.py).
 """
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor, nn
 
@@ -48,23 +50,24 @@ class MertNetwork(nn.Module):
 
     def forward(self, windows: Tensor) -> Tensor:
         """float32 [n, samples] at 24 kHz -> float32 [n, hidden]."""
-        return self.hidden_states(windows)[-1].mean(dim=1)
+        for state in self.hidden_states(windows):  # noqa: B007 - one at a time is in memory
+            pass
+        return state.mean(dim=1)
 
-    def hidden_states(self, windows: Tensor) -> list[Tensor]:
+    def hidden_states(self, windows: Tensor) -> Iterator[Tensor]:
         """The encoder's input and each layer's output: float32 [n, frames, hidden].
 
         The last one of a whole pre-norm model has passed the final norm.
         """
         audio = _normalised(windows) if self._normalise else windows
-        states = self.projection(self.projection_norm(self.front_end(audio))).float()
-        states = states + self.position(states)
-        states = states if self._pre_norm else self.norm(states)
-        every = [states]
-        for layer in self.layers:
-            every.append(layer(every[-1]))
-        if self._pre_norm and self._whole:
-            every[-1] = self.norm(every[-1])
-        return every
+        state = self.projection(self.projection_norm(self.front_end(audio))).float()
+        state = state + self.position(state)
+        state = state if self._pre_norm else self.norm(state)
+        yield state
+        for number, layer in enumerate(self.layers, 1):
+            state = layer(state)
+            last = self._whole and number == len(self.layers)
+            yield self.norm(state) if self._pre_norm and last else state
 
 
 def _normalised(audio: Tensor) -> Tensor:

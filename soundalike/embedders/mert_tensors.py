@@ -1,14 +1,15 @@
 """A MERT checkpoint's tensors: read without pickle, held against what its config.json promises."""
 
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import torch
 from safetensors import safe_open
 from torch import nn
 
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, MertConfig
-from soundalike.embedders.mert_encoder import Dense, Norm
-from soundalike.embedders.mert_frontend import LAYERS, Tensors
+from soundalike.embedders.mert_frontend import CONVOLUTIONS, Loaded, Tensors
 from soundalike.errors import WeightsError
 
 Shape = tuple[int, ...]
@@ -40,18 +41,9 @@ def read_tensors(checkpoint: MertCheckpoint) -> dict[str, torch.Tensor]:
 
 
 def verify_loaded(checkpoint: MertCheckpoint, network: nn.Module, tensors: Tensors) -> None:
-    """Raises WeightsError unless the network's layers hold the checkpoint's tensors to the bit."""
-    wrong = []
-    for module in network.modules():
-        if isinstance(module, Dense):
-            for part in ("weight", "bias"):
-                given = torch.cat([tensors[f"{name}.{part}"] for name in module.names])
-                if not torch.equal(getattr(module, part), given.to(module.weight.dtype)):
-                    wrong += [f"{name}.{part}" for name in module.names]
-        if isinstance(module, Norm):
-            for ours, theirs in ((module.scale, "weight"), (module.shift, "bias")):
-                if not torch.equal(ours, tensors[f"{module.name}.{theirs}"]):
-                    wrong.append(f"{module.name}.{theirs}")
+    """Raises WeightsError unless every part of the network holds the checkpoint's tensors."""
+    parts = [module for module in network.modules() if isinstance(module, Loaded)]
+    wrong = [name for part in parts for name in part.differing(tensors)]
     if wrong:
         raise _refusal(checkpoint, "not loaded as they are", ", ".join(wrong))
 
@@ -64,9 +56,19 @@ def _read(
         with safe_open(checkpoint.weights, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             return shapes, {name: file.get_tensor(name).float() for name in used & shapes.keys()}
-    every = torch.load(checkpoint.weights, map_location="cpu", weights_only=True, mmap=True)
+    every = open_bin(checkpoint.weights)
     shapes = {name: tuple(tensor.shape) for name, tensor in every.items()}
     return shapes, {name: every[name].float().clone() for name in used & shapes.keys()}
+
+
+def open_bin(file: Path) -> dict[str, torch.Tensor]:
+    """A pytorch_model.bin's tensors, left on the disk. No pickle is executed. Raises anything."""
+    # Files from before torch 1.6 are no archives, and cannot be mapped.
+    mapped = zipfile.is_zipfile(file)
+    tensors: dict[str, torch.Tensor] = torch.load(
+        file, map_location="cpu", weights_only=True, mmap=mapped
+    )
+    return tensors
 
 
 def _is_used(name: str, layer: int) -> bool:
@@ -81,9 +83,9 @@ def _expected(config: MertConfig) -> Iterator[tuple[str, Shape]]:
     hidden, wide = config.hidden_size, config.intermediate_size
     inputs = 1
     for i, (channels, kernel) in enumerate(zip(config.conv_dim, config.conv_kernel, strict=True)):
-        yield f"{LAYERS}.{i}.conv.weight", (channels, inputs, kernel)
+        yield f"{CONVOLUTIONS}.{i}.conv.weight", (channels, inputs, kernel)
         inputs = channels
-    yield from _pair(f"{LAYERS}.0.layer_norm", config.conv_dim[0])
+    yield from _pair(f"{CONVOLUTIONS}.0.layer_norm", config.conv_dim[0])
     yield from _pair("feature_projection.layer_norm", inputs)
     yield from _pair("feature_projection.projection", hidden, inputs)
     taps, groups = config.num_conv_pos_embeddings, config.num_conv_pos_embedding_groups

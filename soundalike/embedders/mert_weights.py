@@ -10,7 +10,12 @@ from pydantic import BaseModel
 
 from soundalike.embedders import hub
 from soundalike.embedders.hub import HubError, Report
-from soundalike.embedders.mert_checkpoint import CONVERTED, MertCheckpoint, open_cached
+from soundalike.embedders.mert_checkpoint import (
+    CONVERTED,
+    MertCheckpoint,
+    open_cached,
+    refuse_other_size,
+)
 from soundalike.embedders.mert_config import (
     CONFIG,
     PREPROCESSOR,
@@ -37,12 +42,12 @@ def fetch_mert(folder: Path, model: str, report: Report = lambda _have, _total: 
     weights cannot be had, and what to do.
     """
     try:
-        if whole := _cached(folder, model):
-            return whole.weights
-        folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder / ".lock"):
-            if not _cached(folder, model):
-                _make(folder, PUBLISHED[model], report)
+        if not _cached(folder, model):
+            folder.mkdir(parents=True, exist_ok=True)
+            with exclusive(folder / ".lock"):
+                if not _cached(folder, model):
+                    _make(folder, model, report)
+        _remove_source(folder, PUBLISHED[model])
         return open_cached(folder, model).weights
     except HubError as error:
         raise WeightsError(_ways_out(folder, model, error)) from error
@@ -60,18 +65,26 @@ def _cached(folder: Path, model: str) -> MertCheckpoint | None:
         return None
 
 
-def _make(folder: Path, published: Published, report: Report) -> None:
+def _remove_source(folder: Path, published: Published) -> None:
+    """What the converted file was made of, also where the process that made it was killed."""
+    source = folder / FILE
+    (folder / PART).unlink(missing_ok=True)
+    if source.is_file() and sha256_of(source).startswith(published.sha256):
+        source.unlink()
+
+
+def _make(folder: Path, model: str, report: Report) -> None:
     from soundalike.embedders.mert_conversion import convert  # noqa: PLC0415 - it loads torch
 
     for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
         leftover.unlink()
+    published = PUBLISHED[model]
     for name, kind in DESCRIPTIONS.items():
         _describe(folder / name, kind, published)
+    refuse_other_size(folder, parsed(MertConfig, folder / CONFIG), model)
     source = folder / FILE
     sha256 = (_by_hand if source.is_file() else _downloaded)(source, published, report)
     convert(source, sha256, published.revision, folder / CONVERTED)
-    source.unlink()
-    (folder / PART).unlink(missing_ok=True)
 
 
 def _describe(file: Path, kind: type[BaseModel], published: Published) -> None:
@@ -81,7 +94,7 @@ def _describe(file: Path, kind: type[BaseModel], published: Published) -> None:
     except WeightsError:
         url = hub.url_of(published.repository, published.revision, file.name)
         content = hub.read(url)
-        described(kind, content, url)
+        described(kind, content, hub.shown(url))
         with atomic_file(file) as temporary:
             temporary.write_bytes(content)
 
@@ -106,8 +119,8 @@ def _downloaded(source: Path, published: Published, report: Report) -> str:
     if not sha256.startswith(published.sha256):
         part.unlink()
         raise HubError(
-            f"{url} is not the published file (SHA-256 {sha256}, expected {published.sha256}); it "
-            "is deleted"
+            f"{hub.shown(url)} is not the published file (SHA-256 {sha256}, expected "
+            f"{published.sha256}); it is deleted"
         )
     part.replace(source)
     return sha256

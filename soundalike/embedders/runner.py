@@ -1,8 +1,9 @@
 """Runs a network over batches of windows: on which device, how precisely, how many at once.
 
-A GPU hears a batch at once. A CPU hears a window a core: cores that share one window wait for each
-other (1.06 times as slow in float32, 1.25 times in bfloat16 on two), and for whatever else runs
-there. Each window is computed by itself then, so its features are the same to the bit in any batch.
+A GPU hears a batch at once. A CPU hears a window a core (two cores, above 16 of them): cores that
+share one window wait for each other, which takes 1.06 times as long in float32 and 1.25 times in
+bfloat16 on two. Each window is computed by itself then, so its features are the same to the bit in
+any batch.
 
 Precision is a measured choice. Half the bits are several times as fast on GPUs, and on CPUs with
 matrix units; but a network may be one that they do not suffice for. So each time one is loaded,
@@ -34,7 +35,7 @@ Build = Callable[[torch.dtype], nn.Module]
 
 AGREEMENT = 0.9999  # least cosine between the precisions, on every probe window
 MOST_WINDOWS = 64  # at once; a GPU is busy with fewer
-MOST_STREAMS = 16  # windows at a time on a CPU; each takes about 60 MB
+MOST_STREAMS = 16  # windows at a time on a CPU; each takes about 60 MB of memory
 
 
 class Runner:
@@ -58,7 +59,10 @@ class Runner:
         self._half = half
         self._may_fall_back = may_fall_back
         self._fell_back = ""
-        self._move_to(device)
+        try:
+            self._move_to(device)
+        except RuntimeError as error:  # a GPU that is full of something else, or too old
+            self._retreat(error)
 
     @property
     def device(self) -> str:
@@ -89,7 +93,7 @@ class Runner:
         features: Tensor = self._network(windows.to(self._device, non_blocking=True))
         return features.float().cpu().numpy()
 
-    def _one_a_core(self, windows: Tensor) -> FloatArray:
+    def _one_by_one(self, windows: Tensor) -> FloatArray:
         alone = [window[None] for window in windows]
         return np.concatenate(list(self._streams.map(self._at_once, alone)))
 
@@ -98,10 +102,15 @@ class Runner:
         if is_out_of_memory(error) and size > 1:
             self.batch = size // 2
             log.warning("embedder.batch_halved", device=self.device, windows=self.batch)
-            return
+        else:
+            self._retreat(error)
+
+    def _retreat(self, error: RuntimeError) -> None:
+        """To the CPU, if that may be and the GPU is what failed; else raise the error."""
         gpu = self._device.type
-        hopeless = gpu != "cpu" and (is_out_of_memory(error) or is_lost(error))
-        if not (hopeless and self._may_fall_back):
+        if gpu == "cpu" or not self._may_fall_back:
+            raise error
+        if not (is_out_of_memory(error) or is_lost(error)):
             raise error
         cause = " ".join(str(error).split())[:200]
         log.error("embedder.gpu_failed", device=self.device, cause=cause)
@@ -110,6 +119,8 @@ class Runner:
 
     @torch.inference_mode()
     def _move_to(self, device: torch.device) -> None:
+        if device.type == "cuda":  # float32 is to mean float32 there too
+            torch.backends.cudnn.allow_tf32 = False
         self._device = device
         self._precision = torch.float32
         self._network = self._build(torch.float32).eval().to(device)
@@ -117,10 +128,11 @@ class Runner:
             self._use_half_if_it_agrees()
         if device.type == "cpu":
             cores = torch.get_num_threads()
-            streams = min(MOST_STREAMS, cores)
-            share = partial(torch.set_num_threads, cores // streams)
-            self._streams = ThreadPoolExecutor(streams, "model", initializer=share)
-            self._hear = self._one_a_core
+            share = -(-cores // MOST_STREAMS)  # cores a window: 1 on all but large machines
+            streams = cores // share
+            alone = partial(torch.set_num_threads, share)
+            self._streams = ThreadPoolExecutor(streams, "model", initializer=alone)
+            self._hear = self._one_by_one
             self.batch = 2 * streams  # so that one that ends early has another to go on with
         else:
             self._hear = self._at_once

@@ -9,7 +9,7 @@ queue, not on how many tracks there are or how long they are.
 
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from queue import SimpleQueue
@@ -64,11 +64,12 @@ class Scheduler(Generic[Item]):
         self._readers = readers or min(MOST_READERS, os.cpu_count() or 1)
         self.model_seconds = 0.0
 
-    def run(self, items: Iterable[Item], read: Read[Item]) -> Iterator[Heard[Item]]:
+    def run(self, items: Iterable[Item], read: Read[Item]) -> Generator[Heard[Item], None, None]:
         """Embed every item; they come as they are done, in no particular order.
 
         `read` yields an item's windows, float32 [samples], and runs in a thread. An exception of
-        its is that item's result. What the model raises is raised here.
+        its is that item's result. What the model raises is raised here. Close it if you leave it
+        before its end: the readers wait for you.
         """
         waiting: list[tuple[_Track[Item], FloatArray]] = []
         with _ReadAhead(items, read, self._readers, 2 * self._embedder.batch) as pieces:

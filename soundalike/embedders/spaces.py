@@ -43,6 +43,7 @@ def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpac
             "layer": checkpoint.layer,
             "normalise": int(checkpoint.normalise),
             "revision": checkpoint.revision,
+            "architecture": checkpoint.config.fingerprint,
             **_parameters(windows),
         },
     )

@@ -1,6 +1,7 @@
 """Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
 
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from dataclasses import asdict
 from functools import partial
 
@@ -54,8 +55,9 @@ def embed_batch(
         if missing:
             embedder = load_embedder()
             scheduler: Scheduler[BatchFile] = Scheduler(embedder)
-            heard = scheduler.run(missing, partial(_windows, store, embedder))
-            outcomes = list(progress.track(map(_outcome, heard), STAGE, len(missing)))
+            # Closed even if an outcome is raised: its readers would wait for ever otherwise.
+            with closing(scheduler.run(missing, partial(_windows, store, embedder))) as heard:
+                outcomes = list(progress.track(map(_outcome, heard), STAGE, len(missing)))
             notes = {"device": embedder.device, "model_seconds": round(scheduler.model_seconds, 2)}
         new = {str(o.file.track_id): o.result for o in outcomes if o.result}
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}

@@ -41,6 +41,15 @@ def test_channels_are_averaged(tmp_path: Path, channels: int) -> None:
     np.testing.assert_allclose(mono(path), samples.mean(axis=0), atol=1e-6)
 
 
+@pytest.mark.parametrize("name", ["song.m4a", "song.opus"])
+def test_eight_planar_channels_are_decoded(tmp_path: Path, name: str) -> None:
+    """PyAV 18 tells of a ninth plane there, which is no memory of ours."""
+    path = write_audio(tmp_path / name, music(2.0, rate=48_000, channels=8), rate=48_000)
+    samples = mono(path)
+    assert len(samples) / 48_000 == pytest.approx(2.0, abs=0.15)
+    assert np.abs(samples).max() > 0.01
+
+
 def test_samples_that_are_no_numbers_do_not_spread(tmp_path: Path) -> None:
     samples = music(0.2, channels=1)
     samples[0, 100:200] = np.nan

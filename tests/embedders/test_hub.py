@@ -121,6 +121,22 @@ def test_a_refusal_of_the_hub_is_told(hub: Hub, folder: Path, name: str, status:
         fetch_mert(folder, MODEL)
 
 
+@pytest.mark.parametrize("content", [b"{}", b"<html>please log in</html>", None])
+def test_a_mirror_s_password_is_never_shown(
+    hub: Hub, folder: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    mirror = hub.url.replace("://", "://bob:s3cret@")
+    monkeypatch.setenv("HF_ENDPOINT", mirror)
+    if content is None:
+        hub.contents[FILE] = bytes(len(hub.content(FILE)))
+    else:
+        hub.contents["config.json"] = content
+    with pytest.raises(WeightsError) as refused:
+        fetch_mert(folder, MODEL)
+    assert "127.0.0.1" in str(refused.value)
+    assert "s3cret" not in str(refused.value)
+
+
 def _assert_helpful(message: str, folder: Path) -> None:
     first, *rest = message.splitlines()
     assert first.startswith(f"{MODEL}: its weights cannot be fetched: ")

@@ -17,7 +17,7 @@ from soundalike.embedders.mert import MertEmbedder
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
 from soundalike.embedders.mert_frontend import CPU_TILE
 from soundalike.embedders.mert_network import MertNetwork
-from soundalike.embedders.mert_tensors import read_tensors
+from soundalike.embedders.mert_tensors import read_tensors, verify_loaded
 from soundalike.embedders.spaces import mert_windows
 from soundalike.errors import AudioError, WeightsError
 
@@ -44,7 +44,7 @@ def _states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]
     tensors = read_tensors(checkpoint)
     layer, normalise = checkpoint.layer, checkpoint.normalise
     network = MertNetwork(checkpoint.config, tensors, layer, normalise)
-    return network.hidden_states(torch.from_numpy(audio))
+    return list(network.hidden_states(torch.from_numpy(audio)))
 
 
 def _hubert_states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]:
@@ -177,14 +177,29 @@ def test_weights_that_did_not_arrive_as_they_are_are_noticed(
 
     def forgetful(*arguments: Any) -> MertNetwork:
         network = MertNetwork(*arguments)
-        network.layers[2].attention_in.weight[0, 0] += 1
+        network.position.kernel.normal_()
         return network
 
     monkeypatch.setattr(mert, "MertNetwork", forgetful)
-    with pytest.raises(
-        WeightsError, match=r"not loaded as they are: .*layers\.2\.attention\.q_proj"
-    ):
+    with pytest.raises(WeightsError, match=r"not loaded as they are: encoder\.pos_conv_embed"):
         _load(mert_folder)
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_every_single_tensor_of_the_network_is_verified(
+    mert_folder: Path, precision: torch.dtype
+) -> None:
+    checkpoint = _open(mert_folder)
+    tensors = read_tensors(checkpoint)
+    network = MertNetwork(checkpoint.config, tensors, 6, True, precision)
+    verify_loaded(checkpoint, network, tensors)
+    for name, buffer in network.named_buffers():
+        whole = buffer.clone()
+        buffer[(-1,) * buffer.dim()] += 1
+        with pytest.raises(WeightsError, match="not loaded as they are"):
+            verify_loaded(checkpoint, network, tensors)
+        buffer.copy_(whole)
+        assert torch.equal(buffer, whole), name
 
 
 def test_safetensors_and_pickle_give_the_same_vector(mert_folder: Path, tmp_path: Path) -> None:

@@ -68,6 +68,14 @@ def test_a_download_killed_before_its_last_step_asks_for_nothing(hub: Hub, folde
     assert hub.asked == []
 
 
+def test_what_a_fetch_killed_after_its_last_step_left_is_removed(hub: Hub, folder: Path) -> None:
+    fetch_mert(folder, MODEL)
+    (folder / FILE).write_bytes(BINARY)
+    (folder / PART).write_bytes(BINARY[:100])
+    fetch_mert(folder, MODEL)
+    assert not {FILE, PART} & _names(folder)
+
+
 @pytest.mark.usefixtures("published_tiny")
 def test_files_put_there_by_hand_need_no_network(
     folder: Path, monkeypatch: pytest.MonkeyPatch

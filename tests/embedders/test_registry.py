@@ -1,3 +1,4 @@
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,23 @@ def test_a_mert_folder_is_checked_before_it_is_used(mert_folder: Path, tmp_path:
     assert fetch_weights(whole, "mert-v1-95m") == mert_folder / "pytorch_model.bin"
     with pytest.raises(WeightsError, match="holds neither"):
         fetch_weights(Settings(model="mert-v1-95m", mert_path=tmp_path), "mert-v1-95m")
+
+
+@pytest.mark.parametrize(("device", "allowed"), [("auto", True), ("cpu", False)])
+@pytest.mark.parametrize("model", ["mert-v1-95m", "musicnn-msd"])
+def test_only_auto_may_fall_back(
+    models_dir: Path, device: str, allowed: bool, model: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told = []
+    runner = importlib.import_module("soundalike.embedders.runner")
+
+    class Noting(runner.Runner):  # type: ignore[name-defined, misc]
+        def __init__(self, *given: object, may_fall_back: bool, **more: object) -> None:
+            told.append(may_fall_back)
+            super().__init__(*given, may_fall_back=may_fall_back, **more)
+
+    for module in ("mert", "musicnn"):
+        loaded = importlib.import_module(f"soundalike.embedders.{module}")
+        monkeypatch.setattr(loaded, "Runner", Noting)
+    load_embedder(Settings(model=model, models=models_dir, mert_path=TINY, device=device))
+    assert told == [allowed]

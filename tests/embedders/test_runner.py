@@ -74,6 +74,24 @@ def test_a_gpu_that_dies_is_replaced_by_the_cpu_and_that_is_told() -> None:
     np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
 
 
+def full(_: torch.dtype) -> nn.Module:
+    class Full(Power):
+        def to(self, device: torch.device) -> "Full":  # type: ignore[override]
+            if device.type != "cpu":
+                raise torch.OutOfMemoryError("CUDA out of memory")
+            return self
+
+    return Full()
+
+
+def test_a_gpu_that_is_full_when_the_model_is_loaded_is_replaced_too() -> None:
+    run = running(full, META, may_fall_back=True)
+    assert run.device == "cpu float32, after meta failed: CUDA out of memory"
+    np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
+    with pytest.raises(torch.OutOfMemoryError):
+        running(full, META)
+
+
 @pytest.mark.usefixtures("dying")
 def test_a_gpu_that_was_asked_for_by_name_is_not_replaced() -> None:
     with pytest.raises(NotImplementedError, match="meta tensor"):

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -98,21 +99,27 @@ def test_memory_stays_flat_over_ten_thousand_tracks() -> None:
 
 
 def test_a_track_of_hours_is_never_held_whole() -> None:
-    taken = threading.Semaphore(0)
+    """The model takes a window only after the reader could have gone on for long."""
+    read = []
 
-    def read(_: str) -> Iterator[FloatArray]:
-        for i in range(500):
-            if i > 40:
-                assert taken.acquire(timeout=30), "read on although nothing was heard"
+    def endless(_: str) -> Iterator[FloatArray]:
+        for i in range(3000):
+            read.append(i)
             yield windows_of(1, 1)[0]
 
-    class Taking(FakeEmbedder):
-        def hear(self, windows: FloatArray) -> FloatArray:
-            taken.release(len(windows))
-            return super().hear(windows)
+    class Patient(FakeEmbedder):
+        most = 0
 
-    [heard] = Scheduler[str](Taking(batch=4), readers=1).run(["a long one"], read)
-    assert heard.seconds == 500
+        def hear(self, windows: FloatArray) -> FloatArray:
+            self.most = max(self.most, len(read) - heard[0])
+            heard[0] += len(windows)
+            return np.ones((len(windows), 16), np.float32)
+
+    heard = [0]
+    embedder = Patient(batch=4)
+    [track] = Scheduler[str](embedder, readers=1).run(["a long one"], endless)
+    assert track.seconds == 3000
+    assert embedder.most <= 2 * 4 + 4 + 1, "queue, batch, and one in the reader's hand"
 
 
 def broken(track: int) -> Iterator[FloatArray]:
@@ -172,7 +179,14 @@ def test_leaving_in_the_middle_leaves_no_reader_behind() -> None:
     every = Scheduler[int](FakeEmbedder(), readers=4).run(tracks, lambda track: iter(tracks[track]))
     first: Heard[int] = next(every)
     assert isinstance(first.result, Embedding)
-    every.close()  # type: ignore[attr-defined]
+    every.close()
+    assert not audio_threads()
+
+
+def test_a_consumer_that_raises_can_close_the_readers() -> None:
+    every = Scheduler[int](FakeEmbedder(), readers=4).run(range(100), endless)
+    with pytest.raises(OSError, match="disk"), closing(every):
+        raise OSError("the disk is gone")
     assert not audio_threads()
 
 

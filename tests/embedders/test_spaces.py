@@ -1,3 +1,5 @@
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,6 +71,19 @@ def test_other_weights_are_another_space(
     folder = changed_mert(mert_folder, tmp_path / "changed", weights=nudge)
     other = mert_space(open_checkpoint(folder, "mert-v1-95m"))
     assert other.key != mert_space(checkpoint).key
+
+
+@pytest.mark.parametrize("change", [{"layer_norm_eps": 1e-3}, {"num_attention_heads": 2}])
+def test_another_architecture_of_the_same_weights_is_another_space(
+    mert_folder: Path, checkpoint: MertCheckpoint, tmp_path: Path, change: dict[str, object]
+) -> None:
+    folder = tmp_path / "changed"
+    shutil.copytree(mert_folder, folder)
+    fields = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(fields | change))
+    other = open_checkpoint(folder, "mert-v1-95m")
+    assert other.revision == checkpoint.revision
+    assert mert_space(other).key != mert_space(checkpoint).key
 
 
 def test_the_musicnn_space_stays_what_it_is() -> None:

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +14,9 @@ from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
-from soundalike.embedders.base import Embedding
+from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
+from soundalike.ingest import embed
 from soundalike.ingest.index import build_index, check_candidate
 from soundalike.ingest.publish import next_index, publish
 from soundalike.vectors.batch_files import load_vectors, read_sidecar, save_batch
@@ -274,3 +277,19 @@ def test_an_index_of_two_spaces_is_refused_with_both_named(library: Library) -> 
         library.publish()
     assert ours.key in str(refused.value)
     assert other.key in str(refused.value)
+
+
+def test_a_disk_that_fails_under_the_readers_ends_the_batch_and_every_reader(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, 6)
+    library.scan()
+
+    def failing(*_: object) -> Iterator[FloatArray]:
+        yield np.ones(16_000, np.float32)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(embed, "read_windows", failing)
+    with pytest.raises(OSError, match="Input/output error"):
+        library.process("b000001")
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("audio")]

@@ -11,42 +11,19 @@ the same result:
   CPU's caches. Each convolution is a matrix product on the tile as it lies in memory.
 """
 
-from collections.abc import Mapping
-
 import torch
 from torch import Tensor, nn
 
 from soundalike.embedders.mert_config import CONV_KERNEL, CONV_STRIDE
-
-Tensors = Mapping[str, Tensor]
+from soundalike.embedders.mert_parts import CONVOLUTIONS, Loaded, Tensors, gelu, unlike
 
 PATCH, PATCH_HOP = CONV_KERNEL[0], CONV_STRIDE[0]
 FRAME_HOP = 320  # samples at 24 kHz from one feature vector to the next: the strides' product
 FRAME_SPAN = 400  # samples that one feature vector hears
 EPSILON = 1e-5  # of the group norm
-CONVOLUTIONS = "feature_extractor.conv_layers"  # in the checkpoint's names
 
 # Frames at once on a CPU. Of 16 to 749, 64 and 107 were fastest; the widest tensor takes 8 MB then.
 CPU_TILE = 64
-
-
-def gelu(features: Tensor) -> Tensor:
-    """GELU in place: a fresh tensor of this size can cost more than the function."""
-    activated: Tensor = torch.ops.aten.gelu_(features)
-    return activated
-
-
-class Loaded(nn.Module):
-    """A part of the network that can tell whether it holds what the checkpoint has for it."""
-
-    def differing(self, tensors: Tensors) -> list[str]:
-        """Names of the checkpoint's tensors that are not here, to the bit of their precision."""
-        raise NotImplementedError
-
-
-def unlike(held: Mapping[str, Tensor], tensors: Tensors) -> list[str]:
-    """Names under which `tensors`, in the precision of `held`, has something else."""
-    return [n for n, tensor in held.items() if not torch.equal(tensor, tensors[n].to(tensor.dtype))]
 
 
 class FrontEnd(Loaded):

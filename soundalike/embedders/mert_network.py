@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 from soundalike.embedders.mert_checkpoint import MertConfig
 from soundalike.embedders.mert_encoder import Dense, Layer, Norm, Position
-from soundalike.embedders.mert_frontend import FrontEnd, Tensors
+from soundalike.embedders.mert_frontend import FrontEnd
+from soundalike.embedders.mert_parts import Tensors
 
 VARIANCE_FLOOR = 1e-7  # as in transformers' Wav2Vec2FeatureExtractor
 

@@ -9,7 +9,7 @@ from safetensors import safe_open
 from torch import nn
 
 from soundalike.embedders.mert_checkpoint import MertCheckpoint, MertConfig
-from soundalike.embedders.mert_frontend import CONVOLUTIONS, Loaded, Tensors
+from soundalike.embedders.mert_parts import CONVOLUTIONS, Loaded, Tensors
 from soundalike.errors import WeightsError
 
 Shape = tuple[int, ...]

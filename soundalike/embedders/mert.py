@@ -8,11 +8,11 @@ from soundalike.embedders.mert_checkpoint import MertCheckpoint
 from soundalike.embedders.mert_network import MertNetwork
 from soundalike.embedders.mert_tensors import read_tensors, verify_loaded
 from soundalike.embedders.pooling import unit_mean
-from soundalike.embedders.runner import Runner
 from soundalike.embedders.spaces import mert_space
+from soundalike.embedders.torch_embedder import TorchEmbedder
 
 
-class MertEmbedder:
+class MertEmbedder(TorchEmbedder):
     """A loaded MERT. Raises WeightsError if the checkpoint is not what it should be."""
 
     def __init__(
@@ -24,27 +24,14 @@ class MertEmbedder:
         half: bool = True,
         may_fall_back: bool = False,
     ) -> None:
-        self.space = mert_space(checkpoint, windows)
-        self.windows = windows
         self._checkpoint = checkpoint
-        self._run = Runner(self._network, windows, device, half=half, may_fall_back=may_fall_back)
-
-    @property
-    def device(self) -> str:
-        """See `Embedder.device`."""
-        return self._run.device
-
-    @property
-    def batch(self) -> int:
-        """See `Embedder.batch`."""
-        return self._run.batch
-
-    def hear(self, windows: FloatArray) -> FloatArray:
-        """See `Embedder.hear`. Features are the state's mean over time."""
-        return self._run(windows)
+        space = mert_space(checkpoint, windows)
+        super().__init__(
+            space, windows, self._network, device, half=half, may_fall_back=may_fall_back
+        )
 
     def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`."""
+        """See `Embedder.embedding`. Features are the state's mean over time."""
         return Embedding(unit_mean(heard))
 
     def _network(self, precision: torch.dtype) -> nn.Module:

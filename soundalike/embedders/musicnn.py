@@ -11,8 +11,8 @@ from soundalike.embedders.base import Embedding, FloatArray, Tag, WindowPlan
 from soundalike.embedders.musicnn_frontend import LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.pooling import unit_mean
-from soundalike.embedders.runner import Runner
 from soundalike.embedders.spaces import MUSICNN_DIMENSION, musicnn_space
+from soundalike.embedders.torch_embedder import TorchEmbedder
 
 # The Million Song Dataset's 50 commonest tags, in the order of the network's outputs
 # (musicnn 0.1.0, configuration.py).
@@ -29,8 +29,11 @@ MSD_TAGS = (
 # fmt: on
 
 
-class MusicnnEmbedder:
-    """A loaded musicnn-msd. `weights`: the verified file that `fetch_musicnn` returns."""
+class MusicnnEmbedder(TorchEmbedder):
+    """A loaded musicnn-msd. `weights`: the verified file that `fetch_musicnn` returns.
+
+    Always in float32: there is little work in it, and half the bits change the vector most here.
+    """
 
     def __init__(
         self,
@@ -40,28 +43,17 @@ class MusicnnEmbedder:
         *,
         may_fall_back: bool = False,
     ) -> None:
-        self.space = musicnn_space(windows)
-        self.windows = windows
         self._weights = weights
-        # Always float32: there is little work in it, and half the bits change the vector most here.
-        self._run = Runner(self._network, windows, device, half=False, may_fall_back=may_fall_back)
-
-    @property
-    def device(self) -> str:
-        """See `Embedder.device`."""
-        return self._run.device
-
-    @property
-    def batch(self) -> int:
-        """See `Embedder.batch`."""
-        return self._run.batch
-
-    def hear(self, windows: FloatArray) -> FloatArray:
-        """See `Embedder.hear`. Features are the penultimate layer and the tags' probabilities."""
-        return self._run(windows)
+        space = musicnn_space(windows)
+        super().__init__(
+            space, windows, self._network, device, half=False, may_fall_back=may_fall_back
+        )
 
     def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`. Tags: all 50, strongest first, to 4 decimals."""
+        """See `Embedder.embedding`. Features are the penultimate layer and the tags' probabilities.
+
+        Tags: all 50, strongest first, to 4 decimals.
+        """
         vector = unit_mean(heard[:, :MUSICNN_DIMENSION])
         return Embedding(vector, _ranked(heard[:, MUSICNN_DIMENSION:].mean(axis=0)))
 

@@ -89,8 +89,7 @@ def test_only_auto_may_fall_back(
             told.append(may_fall_back)
             super().__init__(*given, may_fall_back=may_fall_back, **more)
 
-    for module in ("mert", "musicnn"):
-        loaded = importlib.import_module(f"soundalike.embedders.{module}")
-        monkeypatch.setattr(loaded, "Runner", Noting)
+    shared = importlib.import_module("soundalike.embedders.torch_embedder")
+    monkeypatch.setattr(shared, "Runner", Noting)
     load_embedder(Settings(model=model, models=models_dir, mert_path=TINY, device=device))
     assert told == [allowed]

@@ -40,8 +40,8 @@ def _available() -> list[str]:
 def half_precisions(device: torch.device) -> list[torch.dtype]:
     """The 16-bit types that are faster than float32 there, the one to try first first.
 
-    bfloat16 cannot overflow. On a CPU it pays with matrix units only (Intel's AMX: 4 times as fast
-    here); without them it is slower than float32.
+    bfloat16 cannot overflow. Of CPUs, those with matrix units gain by it (Intel's AMX: 4 times as
+    fast here); on others nothing was measured, and they keep float32.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)

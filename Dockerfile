@@ -14,5 +14,5 @@ COPY dagster.yaml workspace.yaml ./
 RUN pip install --no-cache-dir --constraint requirements.lock --editable '.[s3]'
 
 USER soundalike
-ENV DAGSTER_HOME=/app SOUNDALIKE_DATA=/data ENVIRONMENT=production OMP_NUM_THREADS=1
+ENV DAGSTER_HOME=/app SOUNDALIKE_DATA=/data ENVIRONMENT=production
 VOLUME /data

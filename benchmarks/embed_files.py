@@ -2,6 +2,7 @@
 
 import json
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -110,9 +111,15 @@ def _child(checkpoint: Path, track: Path, precision: str) -> None:
     )
     [heard] = every
     assert isinstance(heard.result, Embedding)
-    # Not getrusage: what that tells of a child begins with its parent's peak.
-    [peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
-    print(json.dumps({"peak_rss_gb": int(peak) * 1024 / 1e9}))
+    print(json.dumps({"peak_rss_gb": _peak_bytes() / 1e9}))
+
+
+def _peak_bytes() -> int:
+    """On Linux not by getrusage: what that tells of a child begins with its parent's peak."""
+    if sys.platform == "linux":
+        [peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
+        return int(peak) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS
 
 
 if __name__ == "__main__":

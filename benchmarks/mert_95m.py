@@ -11,7 +11,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import HubertConfig, HubertModel
 
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, MertConfig, open_checkpoint
+from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert_config import MertConfig
 
 TINY = Path(__file__).parents[1] / "tests" / "fixtures" / "mert-v1-tiny" / "config.json"
 SIZES = {

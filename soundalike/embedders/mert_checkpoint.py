@@ -11,8 +11,6 @@ from soundalike.embedders.mert_config import CONFIG, PREPROCESSOR, MertConfig, P
 from soundalike.embedders.mert_published import PUBLISHED, revision_of
 from soundalike.errors import WeightsError
 
-__all__ = ["MertCheckpoint", "MertConfig", "open_cached", "open_checkpoint"]
-
 CONVERTED = "model.safetensors"
 WEIGHTS = (CONVERTED, "pytorch_model.bin")
 PUBLISHED_SIZES = {768: "mert-v1-95m", 1024: "mert-v1-330m"}  # by hidden size

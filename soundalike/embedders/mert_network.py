@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from soundalike.embedders.mert_checkpoint import MertConfig
+from soundalike.embedders.mert_config import MertConfig
 from soundalike.embedders.mert_encoder import Dense, Layer, Norm, Position
 from soundalike.embedders.mert_frontend import FrontEnd
 from soundalike.embedders.mert_parts import Tensors

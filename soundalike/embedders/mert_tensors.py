@@ -8,7 +8,8 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, MertConfig
+from soundalike.embedders.mert_checkpoint import MertCheckpoint
+from soundalike.embedders.mert_config import MertConfig
 from soundalike.embedders.mert_parts import CONVOLUTIONS, Loaded, Tensors
 from soundalike.errors import WeightsError
 

@@ -35,7 +35,7 @@ Build = Callable[[torch.dtype], nn.Module]
 
 AGREEMENT = 0.9999  # least cosine between the precisions, on every probe window
 MOST_WINDOWS = 64  # at once; a GPU is busy with fewer
-MOST_STREAMS = 16  # windows at a time on a CPU; each takes about 60 MB of memory
+MOST_STREAMS = 16  # windows at a time on a CPU; each takes about 55 MB of memory
 
 
 class Runner:

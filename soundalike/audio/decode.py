@@ -10,14 +10,14 @@ import av
 import numpy as np
 from av.audio.frame import AudioFrame, format_dtypes
 from av.audio.stream import AudioStream
-from av.container import InputContainer
+from av.packet import Packet
 from numpy.typing import NDArray
 
 from soundalike.audio.identity import StreamHasher
-from soundalike.audio.stream import EXACT_LENGTH, StreamFacts, facts_of, open_audio
+from soundalike.audio.stream import EXACT_LENGTH, Beat, OpenAudio, facts_of, idle, open_audio
 from soundalike.errors import AudioError
 
-MISSING_SECONDS = 1.0  # a stream that ends this much before its header says is truncated
+MISSING_SECONDS = 1.0  # what lost less than this counts as whole: durations are rounded
 LONGEST_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
 
 
@@ -29,36 +29,84 @@ class Chunk:
     sample_rate: int
 
 
-def decode(path: Path, track_id: str) -> Iterator[Chunk]:
-    """Yield the file's audio in order, channels averaged.
+class Decoded:
+    """A file's audio in order, channels averaged: an iterable of `Chunk`, to be gone through once.
 
-    A packet that does not decode is skipped, as players do. Raises AudioError: as `open_audio`
-    does; `changed` at the end if the file's audio is not that of `track_id` any more; `truncated`
-    if it ends well before its header says; `too_long`; `no_audio` if nothing decodes.
+    A packet that does not decode is skipped, as players do. How much was lost is known at the end:
+    `seconds` decoded, and `share` of what there should have been.
     """
-    with open_audio(path) as (container, stream):
-        hasher = StreamHasher(stream)
-        seconds = 0.0
-        for chunk in _joined(_frames(container, stream, hasher)):
-            seconds += len(chunk.samples) / chunk.sample_rate
-            if seconds > LONGEST_SECONDS:
-                raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
-            yield chunk
-        if hasher.track_id() != track_id:
-            raise AudioError("changed", "the file changed meanwhile; the next scan takes it again")
-        _refuse_missing(seconds, facts_of(container, stream))
+
+    def __init__(self, path: Path, track_id: str, beat: Beat = idle) -> None:
+        self.seconds = 0.0
+        self._broken = 0.0  # seconds in packets that did not decode
+        self._lost = 0.0
+        self._path, self._track_id, self._beat = path, track_id, beat
+
+    @property
+    def share(self) -> float:
+        """0.5 to 1: decoded / (decoded + lost). 1 where less than MISSING_SECONDS were lost."""
+        return self.seconds / (self.seconds + self._lost) if self._lost else 1.0
+
+    def __iter__(self) -> Iterator[Chunk]:
+        """See `decode`."""
+        with open_audio(self._path) as audio:
+            hasher = StreamHasher(audio.stream)
+            for chunk in _joined(self._frames(audio, hasher)):
+                self.seconds += len(chunk.samples) / chunk.sample_rate
+                if self.seconds > LONGEST_SECONDS:
+                    raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
+                yield chunk
+            if hasher.track_id() != self._track_id:
+                raise AudioError(
+                    "changed", "the file changed meanwhile; the next scan takes it again"
+                )
+            self._settle(audio)
+
+    def _frames(self, audio: OpenAudio, hasher: StreamHasher) -> Iterator[AudioFrame]:
+        for packet in audio.packets(self._beat):
+            hasher.add(packet)
+            try:
+                frames = packet.decode()
+            except av.FFmpegError as error:
+                if isinstance(error, MemoryError):
+                    raise
+                self._broken += _seconds_of(packet, audio.stream)
+                continue
+            yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
+
+    def _settle(self, audio: OpenAudio) -> None:
+        """Say what was lost, and refuse what lost more than it kept."""
+        facts = facts_of(audio.container, audio.stream)
+        if not self.seconds:
+            raise AudioError("no_audio", f"nothing in the file's {facts.codec} stream decodes")
+        missing = 0.0
+        if facts.duration and (facts.container in EXACT_LENGTH or audio.broke_off):
+            missing = facts.duration - self.seconds  # what is broken in the middle is part of it
+        lost = max(missing, self._broken)
+        if lost < MISSING_SECONDS:
+            return
+        self._lost = lost
+        if self.seconds < lost:
+            code = "truncated" if missing > self._broken else "undecodable"
+            whole = self.seconds + lost
+            raise AudioError(code, f"only {self.seconds:.1f} s of its {whole:.1f} s decode")
 
 
-def _frames(
-    container: InputContainer, stream: AudioStream, hasher: StreamHasher
-) -> Iterator[AudioFrame]:
-    for packet in container.demux(stream):
-        hasher.add(packet)
-        try:
-            frames = packet.decode()
-        except av.InvalidDataError:
-            continue
-        yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
+def decode(path: Path, track_id: str, beat: Beat = idle) -> Decoded:
+    """The file's audio, read as it is iterated over; `beat` is called as it goes.
+
+    Iterating raises AudioError: as `open_audio` does; `endless`; `too_long`; and at the end
+    `changed` if the file's audio is not that of `track_id` any more; `no_audio` if nothing decodes;
+    and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
+    """
+    return Decoded(path, track_id, beat)
+
+
+def _seconds_of(packet: "Packet[AudioStream]", stream: AudioStream) -> float:
+    """How long a packet says it lasts, or else what the codec's packets usually do."""
+    if packet.duration and packet.time_base:
+        return float(packet.duration * packet.time_base)
+    return (stream.codec_context.frame_size or 0) / stream.sample_rate
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
@@ -95,17 +143,6 @@ def _channels_first(frames: list[list[NDArray[Any]]], channels: int) -> list[NDA
     """[channels][n], of whatever sample type."""
     planes = [np.concatenate(parts) for parts in zip(*frames, strict=True)]
     return planes if len(planes) == channels else list(planes[0].reshape(-1, channels).T)
-
-
-def _refuse_missing(seconds: float, facts: StreamFacts) -> None:
-    if not seconds:
-        raise AudioError("no_audio", f"nothing in the file's {facts.codec} stream decodes")
-    if facts.container not in EXACT_LENGTH or facts.duration is None:
-        return
-    if seconds < facts.duration - MISSING_SECONDS:
-        raise AudioError(
-            "truncated", f"only {seconds:.1f} s of the {facts.duration:.1f} s in its header decode"
-        )
 
 
 def _mono(channels: list[NDArray[Any]]) -> NDArray[np.float32]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from soundalike.audio.stream import StreamFacts, facts_of, open_audio
+from soundalike.audio.stream import Beat, StreamFacts, facts_of, idle, open_audio
 from soundalike.errors import AudioError
 
 DIGEST_BYTES = 16  # 128 bits: no chance collision in any library there will ever be
@@ -46,10 +46,13 @@ class Identified:
     facts: StreamFacts
 
 
-def identify(path: Path) -> Identified:
-    """Read the whole file once, without decoding it. Raises AudioError as `open_audio` does."""
-    with open_audio(path) as (container, stream):
-        hasher = StreamHasher(stream)
-        for packet in container.demux(stream):
+def identify(path: Path, beat: Beat = idle) -> Identified:
+    """Read the whole file once, without decoding it; `beat` is called as it goes.
+
+    Raises AudioError as `open_audio` does, and `endless`.
+    """
+    with open_audio(path) as audio:
+        hasher = StreamHasher(audio.stream)
+        for packet in audio.packets(beat):
             hasher.add(packet)
-        return Identified(hasher.track_id(), facts_of(container, stream))
+        return Identified(hasher.track_id(), facts_of(audio.container, audio.stream))

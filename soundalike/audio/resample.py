@@ -1,40 +1,72 @@
 """The canonical audio of a track: 44 100 Hz mono FLAC, 16 bit, written as it streams past."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import soundfile
 import soxr
+from mutagen.flac import FLAC
 from numpy.typing import NDArray
 
 from soundalike.audio.decode import Chunk, decode
+from soundalike.audio.flac_writer import flac_writer
+from soundalike.audio.stream import Beat, idle
 from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
 CANONICAL_RATE = 44_100
+SHARE = "decoded_share="  # in the FLAC's comment, where some of the track was lost
 
 
-def write_canonical(source: Path, track_id: str, target: Path) -> float:
-    """Decode `source`, resample, and publish `target`. Returns the track's length in seconds.
+@dataclass(frozen=True)
+class Canonical:
+    """A canonical FLAC: its length, and the share (above 0.5) of the track that could be decoded.
 
-    Memory is bounded whatever the file's length. `target` appears whole or not at all.
-    Raises AudioError as `decode` does.
+    1 where less than a second of it was lost.
     """
-    with (
-        atomic_file(target) as temporary,
-        soundfile.SoundFile(
-            temporary, "w", CANONICAL_RATE, channels=1, format="FLAC", subtype="PCM_16"
-        ) as flac,
-    ):
-        for samples in resampled(decode(source, track_id)):
+
+    seconds: float
+    decoded_share: float
+
+
+def write_canonical(source: Path, track_id: str, target: Path) -> Canonical:
+    """Decode `source`, resample, and publish `target`, whole or not at all, in this process.
+
+    Raises AudioError and OSError as `write_flac` does.
+    """
+    with atomic_file(target) as temporary:
+        return write_flac(source, track_id, temporary)
+
+
+def write_flac(source: Path, track_id: str, target: Path, beat: Beat = idle) -> Canonical:
+    """Decode `source` and resample it into `target`. Memory is bounded whatever its length.
+
+    Raises AudioError as `decode` does, and OSError if `target` cannot be written.
+    """
+    audio = decode(source, track_id, beat)
+    with flac_writer(target, CANONICAL_RATE) as flac:
+        for samples in resampled(audio):
             flac.write(samples)
         if not flac.frames:  # libsndfile would leave a file of no bytes
             raise AudioError("too_short", "less than one sample long")
-        return float(flac.frames / CANONICAL_RATE)
+        seconds = flac.frames / CANONICAL_RATE
+    if audio.share < 1:  # known only now, and libsndfile writes comments only at the start
+        comments = FLAC(target)  # type: ignore[no-untyped-call]
+        comments["comment"] = f"{SHARE}{audio.share!r}"
+        comments.save()
+    return Canonical(seconds, audio.share)
 
 
-def resampled(chunks: Iterator[Chunk]) -> Iterator[NDArray[np.float32]]:
+def canonical_facts(flac: Path) -> Canonical:
+    """What `write_flac` said of a FLAC it wrote. Raises LibsndfileError: missing or damaged."""
+    with soundfile.SoundFile(flac) as file:
+        said = file.comment.removeprefix(SHARE)
+        return Canonical(file.frames / CANONICAL_RATE, float(said) if said else 1.0)
+
+
+def resampled(chunks: Iterable[Chunk]) -> Iterator[NDArray[np.float32]]:
     """Chunks at `CANONICAL_RATE`. A stream may change its rate on the way (chained Ogg, radio)."""
     rate, stream = 0, None
     for chunk in chunks:

@@ -1,13 +1,18 @@
 """Opening a media file safely: FFmpeg gets an open file and nothing else it could follow."""
 
-from collections.abc import Iterator
+import math
+import os
+import stat
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import av
 from av.audio.stream import AudioStream
 from av.container import InputContainer
+from av.packet import Packet
 
 from soundalike.errors import AudioError
 
@@ -15,8 +20,21 @@ from soundalike.errors import AudioError
 NOTHING_ELSE = {"protocol_whitelist": "none"}
 # A rate outside of these is a broken header, and would blow a small file up to fill the disk.
 LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
+MOST_CHANNELS = 64  # seventh-order ambisonics; what says more is a broken header
+# No container's packets hold more than this many bytes for each of the file's, unless it has FFmpeg
+# read the same ones over and over. Compressed Matroska tracks are why it is not one.
+MOST_PACKET_BYTES_A_BYTE = 16
+SPARE_PACKET_BYTES = 2**20
 # Containers whose header states the exact length; elsewhere a duration may be an estimate.
-EXACT_LENGTH = frozenset({"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2"})
+EXACT_LENGTH = frozenset(
+    {"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "caf", "wv", "tta", "ape"}
+)
+
+Beat = Callable[[], None]  # called whenever some more audio was read or decoded
+
+
+def idle() -> None:
+    """The beat that nobody waits for."""
 
 
 @dataclass(frozen=True)
@@ -30,19 +48,63 @@ class StreamFacts:
     duration: float | None
 
 
+@dataclass
+class OpenAudio:
+    """An open container and its best audio stream; `size` of the file in bytes.
+
+    `broke_off` becomes true if FFmpeg could not read the container to its end.
+    """
+
+    container: InputContainer
+    stream: AudioStream
+    size: int
+    broke_off: bool = False
+
+    def packets(self, beat: Beat = idle) -> "Iterator[Packet[AudioStream]]":
+        """The stream's packets in file order, as far as the container can be read.
+
+        Raises AudioError("endless") if there are far more of them than the file has bytes for, and
+        FFmpeg's own error if not even the first can be read.
+        """
+        left = MOST_PACKET_BYTES_A_BYTE * self.size + SPARE_PACKET_BYTES
+        packets = self.container.demux(self.stream)
+        begun = False
+        while packet := self._next(packets, begun):
+            begun = True
+            left -= packet.size + 1
+            if left < 0:
+                raise AudioError("endless", "its container repeats itself without end")
+            if packet.size:
+                beat()
+            yield packet
+
+    def _next(
+        self, packets: "Iterator[Packet[AudioStream]]", begun: bool
+    ) -> "Packet[AudioStream] | None":
+        try:
+            return next(packets, None)
+        except av.FFmpegError as error:
+            if isinstance(error, MemoryError) or not begun:
+                raise
+            self.broke_off = True
+            return None
+
+
 @contextmanager
-def open_audio(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
+def open_audio(path: Path) -> Iterator[OpenAudio]:
     """The file's container and best audio stream.
 
-    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio or odd_rate.
+    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio, odd_rate or odd_layout.
     """
     try:
-        with path.open("rb") as file:
-            if not file.read(1):
+        with _regular(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if not size:
                 raise AudioError("empty", "the file is empty (0 bytes)")
-            file.seek(0)
             with av.open(file, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
-                yield container, _best_audio(container)
+                yield OpenAudio(container, _best_audio(container), size)
+    except MemoryError:  # one of FFmpeg's kinds is one of these
+        raise
     except av.FFmpegError as error:  # first: some of its kinds are OSErrors too
         raise AudioError(
             "not_audio", f"not audio that FFmpeg can read ({error.strerror})"
@@ -55,12 +117,20 @@ def open_audio(path: Path) -> Iterator[tuple[InputContainer, AudioStream]]:
         raise AudioError("unreadable", f"reading the file failed ({error.strerror})") from error
 
 
+def _regular(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for whoever writes it
+        raise AudioError("unreadable", "it is no regular file")
+    return path.open("rb")
+
+
 def _best_audio(container: InputContainer) -> AudioStream:
     stream = container.streams.best("audio")
     if not isinstance(stream, AudioStream) or not stream.sample_rate or not stream.channels:
         raise AudioError("no_audio", "the file holds no audio stream")
     if not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
         raise AudioError("odd_rate", f"its header says {stream.sample_rate} Hz, which no music has")
+    if stream.channels > MOST_CHANNELS:
+        raise AudioError("odd_layout", f"its header says {stream.channels} channels")
     return stream
 
 
@@ -71,6 +141,8 @@ def facts_of(container: InputContainer, stream: AudioStream) -> StreamFacts:
         duration = float(stream.duration * stream.time_base)
     elif container.duration is not None:
         duration = container.duration / av.time_base
+    if duration is not None and not (math.isfinite(duration) and duration >= 0):
+        duration = None
     return StreamFacts(
         container=container.format.name,
         codec=stream.codec_context.name,

@@ -1,14 +1,11 @@
 """What a file's tags say: title, artist, album, genre, year. Reading them never fails a file."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import mutagen
-import structlog
 from mutagen import id3
-
-log = structlog.get_logger()
 
 LONGEST = 500  # characters kept of one tag
 
@@ -24,22 +21,25 @@ NAMES = {
 
 @dataclass(frozen=True)
 class FileTags:
-    """What the file says of itself; None where it says nothing."""
+    """What the file says of itself; None where it says nothing.
+
+    `damage` says why its tags could not be read, for the log.
+    """
 
     title: str | None = None
     artist: str | None = None
     album: str | None = None
     genre: str | None = None
     year: int | None = None
+    damage: str | None = field(default=None, compare=False)
 
 
 def read_tags(path: Path) -> FileTags:
-    """The file's tags, of whatever format. Damaged tags read as none, and are logged."""
+    """The file's tags, of whatever format. Damaged tags read as none."""
     try:
         file = mutagen.File(path)
     except Exception as error:  # mutagen's parsers raise many kinds on damaged input
-        log.warning("tags.unreadable", path=str(path), error=str(error))
-        return FileTags()
+        return FileTags(damage=clean(f"{type(error).__name__}: {error}"))
     if file is None or file.tags is None:
         return FileTags()
     found = {fact: _first(file.tags, names) for fact, names in NAMES.items()}

@@ -5,7 +5,8 @@ from functools import partial
 
 import soundfile
 
-from soundalike.audio.resample import CANONICAL_RATE, write_canonical
+from soundalike.audio.resample import canonical_facts
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
@@ -23,10 +24,10 @@ def resample_batch(
 ) -> StageReport:
     """Write each track's FLAC where it is not there yet; record lengths and failures."""
     batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, batch_lock(sessions, batch_id), Decoders() as decoders:
         with sessions() as session:
             files = batches.track_files_of(session, batch_id)
-        work = partial(_canonical_seconds, store)
+        work = partial(_canonical_seconds, store, decoders)
         outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
@@ -47,10 +48,12 @@ def resample_batch(
     )
 
 
-def _canonical_seconds(store: ArtifactStore, file: BatchFile) -> tuple[float, bool]:
+def _canonical_seconds(
+    store: ArtifactStore, decoders: Decoders, file: BatchFile
+) -> tuple[float, bool]:
     """The track's length, and whether its FLAC was there already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
     with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
-        return soundfile.info(target).frames / CANONICAL_RATE, True
-    return write_canonical(file.source, track_id, target), False
+        return canonical_facts(target).seconds, True
+    return decoders.write_canonical(file.source, track_id, target).seconds, False

@@ -1,13 +1,15 @@
 """Stage `raw_audio`: read every file of a batch once; identity, stream facts, tags, manifest."""
 
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from soundalike.audio.identity import Identified, identify
-from soundalike.audio.tags import FileTags, clean, read_tags
+from soundalike.audio.identity import Identified
+from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags import FileTags, clean
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
@@ -29,10 +31,11 @@ def identify_batch(
 ) -> StageReport:
     """Identify the batch's files, write its manifest, and record tracks and failures."""
     batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, batch_lock(sessions, batch_id), Decoders() as decoders:
         with sessions() as session:
             files = batches.files_of(session, batch_id)
-        outcomes = list(progress.track(attempt_all(_read, files), STAGE, len(files)))
+        work = partial(_read, decoders)
+        outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
         _write_manifest(store, batch, outcomes)
         with sessions.begin() as session:
             ours = results.hold_files(session, batch_id)
@@ -53,8 +56,8 @@ def identify_batch(
     )
 
 
-def _read(file: BatchFile) -> Read:
-    return identify(file.source), read_tags(file.source)
+def _read(decoders: Decoders, file: BatchFile) -> Read:
+    return decoders.read(file.source)
 
 
 def _track(batch_id: int, file: BatchFile, found: Identified, tags: FileTags) -> dict[str, Any]:

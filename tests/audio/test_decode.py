@@ -73,7 +73,7 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
 def test_a_truncated_flac_is_told_by_its_header(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", seconds=8.0)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    with pytest.raises(AudioError, match=r"only 2\.\d s of the 8\.0 s") as caught:
+    with pytest.raises(AudioError, match=r"only 2\.\d s of its 8\.0 s") as caught:
         mono(path)
     assert caught.value.code == "truncated"
 

@@ -8,7 +8,7 @@ import soundfile
 
 from soundalike.audio.decode import Chunk
 from soundalike.audio.identity import identify
-from soundalike.audio.resample import resampled, write_canonical
+from soundalike.audio.resample import canonical_facts, resampled, write_canonical
 from soundalike.errors import AudioError
 from tests.sounds import song, write_audio
 
@@ -20,10 +20,12 @@ def sine(rate: int, seconds: float = 2.0) -> np.ndarray:
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100, 48_000, 96_000])
 def test_pitch_and_length_survive_any_rate(tmp_path: Path, rate: int) -> None:
     source = write_audio(tmp_path / "a.wav", np.stack([sine(rate)] * 2), rate)
-    seconds = write_canonical(source, identify(source).track_id, tmp_path / "a.flac")
-    samples, found = soundfile.read(tmp_path / "a.flac", dtype="float32")
-    assert (found, samples.ndim) == (44_100, 1)
-    assert seconds == pytest.approx(2.0, abs=0.001)
+    found = write_canonical(source, identify(source).track_id, tmp_path / "a.flac")
+    assert found == canonical_facts(tmp_path / "a.flac")
+    assert found.seconds == pytest.approx(2.0, abs=0.001)
+    assert found.decoded_share == 1
+    samples, written = soundfile.read(tmp_path / "a.flac", dtype="float32")
+    assert (written, samples.ndim) == (44_100, 1)
     middle = samples[10_000:-10_000]
     expected = sine(44_100)[10_000 : 10_000 + len(middle)]
     np.testing.assert_allclose(middle, expected, atol=2e-3)

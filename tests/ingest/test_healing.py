@@ -10,6 +10,7 @@ from mutagen.flac import FLAC
 from sqlalchemy import select
 
 from soundalike.audio.identity import identify
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track
@@ -124,8 +125,8 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_does_not_count(
     library.scan()
     read = identify_module._read
 
-    def read_then_change(file: BatchFile) -> identify_module.Read:
-        found = read(file)
+    def read_then_change(decoders: Decoders, file: BatchFile) -> identify_module.Read:
+        found = read(decoders, file)
         monkeypatch.setattr(identify_module, "_read", read)
         song(library.music / "0.flac", seconds=2.5, seed=40)
         library.scan()
@@ -160,10 +161,10 @@ def test_odd_data_fails_its_file_and_not_its_batch(
     (library.music / "rate.wav").write_bytes(odd)
     read = identify_module._read
 
-    def stumble(file: BatchFile) -> identify_module.Read:
+    def stumble(decoders: Decoders, file: BatchFile) -> identify_module.Read:
         if file.shown == "1.flac":
             raise IndexError("a parser met what it did not expect")
-        return read(file)
+        return read(decoders, file)
 
     monkeypatch.setattr(identify_module, "_read", stumble)
     library.ingest()

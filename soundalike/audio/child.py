@@ -1,0 +1,99 @@
+"""The decoding process: reads jobs from stdin, answers on stdout, a line of JSON each.
+
+It handles files that nobody vouches for: it imports only what decoding needs, limits itself, and
+its parent believes none of its answers unchecked (`replies.py`).
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from soundalike.audio.identity import identify
+from soundalike.audio.limits import end_with_parent, limit_resources
+from soundalike.audio.resample import write_flac
+from soundalike.audio.stream import Beat
+from soundalike.audio.tags import read_tags
+from soundalike.errors import AudioError
+
+BEAT_SECONDS = 1.0  # at most one sign of progress in so long
+
+Reply = dict[str, Any]
+Job = Callable[[dict[str, str], Beat], Reply]
+
+
+def path_of(text: str) -> Path:
+    """The path that a job names: its bytes in hex, because a path need not be text."""
+    return Path(os.fsdecode(bytes.fromhex(text)))
+
+
+def _read(job: dict[str, str], beat: Beat) -> Reply:
+    source = path_of(job["source"])
+    return {
+        "kind": "read",
+        "identified": asdict(identify(source, beat)),
+        "tags": asdict(read_tags(source)),
+    }
+
+
+def _canonical(job: dict[str, str], beat: Beat) -> Reply:
+    source, target = path_of(job["source"]), path_of(job["target"])
+    return {"kind": "canonical", **asdict(write_flac(source, job["track_id"], target, beat))}
+
+
+JOBS: Mapping[str, Job] = {"read": _read, "canonical": _canonical}
+
+
+class Line:
+    """The line to the parent: replies, and beats that say that work goes on."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+        self._beaten = time.monotonic()
+
+    def send(self, reply: Reply) -> None:
+        """One line of ASCII JSON. Raises BrokenPipeError if the parent is gone."""
+        self._out.write(json.dumps(reply).encode() + b"\n")
+        self._out.flush()
+
+    def beat(self) -> None:
+        """To be called whenever more audio was handled; most calls send nothing."""
+        now = time.monotonic()
+        if now - self._beaten >= BEAT_SECONDS:
+            self._beaten = now
+            self.send({"kind": "beat"})
+
+
+def answer(jobs: Mapping[str, Job], job: dict[str, str], beat: Beat) -> Reply:
+    """Do one job. Whatever goes wrong with a file is an answer too."""
+    try:
+        return jobs[job["do"]](job, beat)
+    except AudioError as error:
+        return {"kind": "failed", "code": error.code, "message": str(error)}
+    except MemoryError:
+        return {"kind": "memory"}
+    except OSError as error:  # reading the source raises AudioError: this is about the target
+        return {"kind": "system", "errno": error.errno or 0, "message": error.strerror or ""}
+    except Exception as error:  # the decoders' ways to stumble over odd data
+        what = f"its data cannot be made sense of ({type(error).__name__}: {error})"
+        return {"kind": "failed", "code": "undecodable", "message": what}
+
+
+def main(jobs: Mapping[str, Job] = JOBS) -> None:
+    """Answer jobs until stdin ends."""
+    with os.fdopen(os.dup(1), "wb") as out:
+        os.dup2(2, 1)  # what a library prints must not pass for an answer
+        end_with_parent()
+        limit_resources()
+        line = Line(out)
+        line.send({"kind": "ready"})
+        for job in sys.stdin.buffer:
+            line.send(answer(jobs, json.loads(job), line.beat))
+
+
+if __name__ == "__main__":
+    main()

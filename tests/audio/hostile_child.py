@@ -1,0 +1,121 @@
+"""A decoding process that a file may have do anything: the file's first word says what."""
+
+import os
+import resource
+import signal
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from soundalike.audio import child
+from soundalike.audio.child import Reply, path_of
+from soundalike.audio.limits import ROOM_BYTES
+from soundalike.audio.stream import Beat
+
+child.BEAT_SECONDS = 0.01
+WORKING_SECONDS = 2.5
+served = 0
+
+
+def told(title: object) -> Reply:
+    """A proper answer that carries a title."""
+    facts = {"container": "x", "codec": "x", "sample_rate": 1, "channels": 1, "duration": None}
+    rest = dict.fromkeys(("artist", "album", "genre", "year", "damage"))
+    return {
+        "kind": "read",
+        "identified": {"track_id": "0" * 32, "facts": facts},
+        "tags": {"title": str(title), **rest},
+    }
+
+
+def spin(source: Path, beat: Beat) -> Reply:
+    announce(source)
+    while True:
+        pass
+
+
+def work(source: Path, beat: Beat) -> Reply:
+    """Longer than any test lets a process stall, but never without progress."""
+    end = time.monotonic() + WORKING_SECONDS
+    while time.monotonic() < end:
+        beat()
+    return told("done")
+
+
+def allocate(source: Path, beat: Beat) -> Reply:
+    return told(len(bytearray(2 * ROOM_BYTES)))
+
+
+def answer_nonsense(source: Path, beat: Beat) -> Reply:
+    return {"kind": "read", "identified": "me", "tags": "mine"}
+
+
+def answer_another_question(source: Path, beat: Beat) -> Reply:
+    return {"kind": "canonical", "seconds": 1.0, "decoded_share": 1.0}
+
+
+def flood(source: Path, beat: Beat) -> Reply:
+    while True:
+        os.write(3, b"x" * 4096)
+
+
+def chatter(source: Path, beat: Beat) -> Reply:
+    """Both outputs, as libraries in C do: more than a pipe holds."""
+    for _ in range(100):
+        os.write(1, b'{"kind":"memory"}\n' * 100)
+        os.write(2, b"warning\n" * 1000)
+    sys.stdout.write("and so does Python\n")
+    return told("done")
+
+
+def die_when_old(source: Path, beat: Beat) -> Reply:
+    if served > 1:
+        os.kill(os.getpid(), signal.SIGSEGV)
+    return told("done")
+
+
+def limits(source: Path, beat: Beat) -> Reply:
+    kinds = (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
+    return told([resource.getrlimit(kind)[1] for kind in kinds])
+
+
+DEEDS: dict[str, Callable[[Path, Beat], Reply]] = {
+    "segfault": lambda source, beat: told(os.kill(os.getpid(), signal.SIGSEGV)),
+    "abort": lambda source, beat: os.abort(),
+    "exit": lambda source, beat: os._exit(7),
+    "leave": lambda source, beat: sys.exit(7),
+    "spin": spin,
+    "work": work,
+    "allocate": allocate,
+    "nonsense": answer_nonsense,
+    "another": answer_another_question,
+    "flood": flood,
+    "chatter": chatter,
+    "old": die_when_old,
+    "limits": limits,
+    "pid": lambda source, beat: told(os.getpid()),
+}
+
+
+def announce(source: Path) -> None:
+    """Tell the test, if it listens, that the job has begun."""
+    fifo = source.with_suffix(".fifo")
+    if fifo.exists():
+        fifo.write_text(str(os.getpid()))
+
+
+def read(job: dict[str, str], beat: Beat) -> Reply:
+    global served  # noqa: PLW0603
+    served += 1
+    source = path_of(job["source"])
+    return DEEDS[source.read_text()](source, beat)
+
+
+def canonical(job: dict[str, str], beat: Beat) -> Reply:
+    announce(path_of(job["source"]))
+    return child.JOBS["canonical"](job, beat)
+
+
+if __name__ == "__main__":
+    child.main({"read": read, "canonical": canonical})

@@ -1,0 +1,253 @@
+"""Decoding processes: what one file does to its process touches neither the run nor other files."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+import soundfile
+
+from soundalike.audio import sandbox
+from soundalike.audio.identity import identify
+from soundalike.audio.process import DecoderUnavailable
+from soundalike.audio.resample import canonical_facts, write_canonical
+from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags import read_tags
+from soundalike.errors import AudioError
+from tests.sounds import song
+
+HOSTILE = "tests.audio.hostile_child"
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def decoders() -> Iterator[Decoders]:
+    with Decoders(count=2) as ours:
+        yield ours
+
+
+@pytest.fixture
+def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoders]:
+    """Processes that do what a file's text says."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with Decoders(count=1, stall_seconds=1.0, module=HOSTILE) as ours:
+        yield ours
+
+
+def saying(folder: Path, deed: str) -> Path:
+    path = folder / deed
+    path.write_text(deed)
+    return path
+
+
+def failure(decoders: Decoders, path: Path) -> AudioError:
+    with pytest.raises(AudioError) as caught:
+        decoders.read(path)
+    return caught.value
+
+
+def test_a_child_finds_what_this_process_would_find(decoders: Decoders, tmp_path: Path) -> None:
+    path = song(tmp_path / "a.mp3", title="Für Elise", date="1867")
+    identified, tags = decoders.read(path)
+    assert (identified, tags) == (identify(path), read_tags(path))
+    found = decoders.write_canonical(path, identified.track_id, tmp_path / "child.flac")
+    assert found == write_canonical(path, identified.track_id, tmp_path / "own.flac")
+    assert found == canonical_facts(tmp_path / "child.flac")
+    assert (tmp_path / "child.flac").read_bytes() == (tmp_path / "own.flac").read_bytes()
+
+
+@pytest.mark.parametrize("name", [b"\xff\xfe.flac", b"new\nline.flac", b'"quoted\\.flac', b"%s "])
+def test_a_path_need_not_be_text(decoders: Decoders, tmp_path: Path, name: bytes) -> None:
+    path = song(tmp_path / "a.flac", seconds=0.5).rename(tmp_path / os.fsdecode(name))
+    identified, _ = decoders.read(path)
+    target = tmp_path / "out" / os.fsdecode(name)
+    assert decoders.write_canonical(path, identified.track_id, target).seconds == 0.5
+
+
+def test_what_a_file_fails_with_arrives_unchanged(decoders: Decoders, tmp_path: Path) -> None:
+    path = song(tmp_path / "a.flac")
+    with pytest.raises(AudioError, match="the file changed meanwhile") as caught:
+        decoders.write_canonical(path, "0" * 32, tmp_path / "out" / "a.flac")
+    assert caught.value.code == "changed"
+    assert list((tmp_path / "out").iterdir()) == []
+    assert failure(decoders, tmp_path / "gone").code == "vanished"
+    assert failure(decoders, tmp_path).code == "unreadable"
+
+
+def test_a_named_pipe_is_not_waited_for(decoders: Decoders, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "song.mp3")
+    assert failure(decoders, tmp_path / "song.mp3").code == "unreadable"
+
+
+@pytest.mark.parametrize(
+    ("deed", "code", "words"),
+    [
+        ("segfault", "decoder_died", "SIGSEGV"),
+        ("abort", "decoder_died", "SIGABRT"),
+        ("exit", "decoder_died", "exit code 7"),
+        ("leave", "decoder_died", "exit code 7"),
+        ("nonsense", "decoder_died", "no answer"),
+        ("another", "decoder_died", "another question"),
+        ("flood", "decoder_died", "without end"),
+        ("spin", "stalled", "no progress in 1 s"),
+        ("unheard of", "undecodable", "KeyError"),
+        pytest.param(
+            "allocate",
+            "too_much_memory",
+            "memory",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="no such limit"),
+        ),
+    ],
+)
+def test_a_process_that_breaks_is_its_files_failure(
+    hostile: Decoders, tmp_path: Path, deed: str, code: str, words: str
+) -> None:
+    found = failure(hostile, saying(tmp_path, deed))
+    assert found.code == code
+    assert words in str(found)
+    assert hostile.read(saying(tmp_path, "pid"))[1].title, "the next file is read"
+
+
+def test_slow_is_not_stuck(hostile: Decoders, tmp_path: Path) -> None:
+    assert hostile.read(saying(tmp_path, "work"))[1].title == "done"
+
+
+def test_what_libraries_print_is_no_answer(hostile: Decoders, tmp_path: Path) -> None:
+    assert hostile.read(saying(tmp_path, "chatter"))[1].title == "done"
+    assert hostile.read(saying(tmp_path, "pid"))[1].title != "done"
+
+
+def test_a_file_does_not_pay_for_the_one_before_it(hostile: Decoders, tmp_path: Path) -> None:
+    first = hostile.read(saying(tmp_path, "pid"))[1].title
+    assert hostile.read(saying(tmp_path, "old"))[1].title == "done"
+    assert hostile.read(saying(tmp_path, "pid"))[1].title != first
+
+
+def test_a_process_serves_many_files_and_failures(hostile: Decoders, tmp_path: Path) -> None:
+    paths = [saying(tmp_path, "pid"), saying(tmp_path, "unheard of")] * 20
+    with ThreadPoolExecutor(8) as threads:
+        titles = list(threads.map(lambda path: _title(hostile, path), paths))
+    assert len(set(titles) - {None}) == 1
+    assert titles.count(None) == 20
+
+
+def _title(decoders: Decoders, path: Path) -> str | None:
+    try:
+        return decoders.read(path)[1].title
+    except AudioError:
+        return None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS keeps no limit of memory")
+def test_limits_hold_in_the_process(hostile: Decoders, tmp_path: Path) -> None:
+    title = hostile.read(saying(tmp_path, "limits"))[1].title or ""
+    core, files, memory = map(int, title.strip("[]").split(","))
+    assert (core, files) == (0, 64)
+    assert 2**30 < memory < 2 * 2**30
+
+
+def test_a_full_disk_is_not_the_files_fault(
+    decoders: Decoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def full(target: Path) -> Iterator[Path]:
+        yield Path("/dev/full")
+
+    path = song(tmp_path / "a.flac")
+    track_id = identify(path).track_id
+    monkeypatch.setattr(sandbox, "atomic_file", full)
+    with pytest.raises(OSError) as caught:
+        decoders.write_canonical(path, track_id, tmp_path / "b.flac")
+    assert caught.value.errno == errno.ENOSPC
+
+
+def test_a_folder_that_went_away_is_not_the_files_fault(
+    decoders: Decoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def gone(target: Path) -> Iterator[Path]:
+        yield tmp_path / "gone" / "b.flac"
+
+    path = song(tmp_path / "a.flac")
+    monkeypatch.setattr(sandbox, "atomic_file", gone)
+    with pytest.raises(FileNotFoundError):
+        decoders.write_canonical(path, identify(path).track_id, tmp_path / "b.flac")
+
+
+def test_a_broken_installation_fails_no_file(tmp_path: Path) -> None:
+    with (
+        Decoders(count=1, module="soundalike.no_such_module") as decoders,
+        pytest.raises(DecoderUnavailable, match="No module named"),
+    ):
+        decoders.read(tmp_path / "a.flac")
+
+
+def test_closing_ends_a_process_at_work_and_fails_no_file(
+    hostile: Decoders, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "spin.fifo")
+    path = saying(tmp_path, "spin")
+    with ThreadPoolExecutor(2) as threads:
+        working, waiting = (threads.submit(hostile.read, path) for _ in "12")
+        child = psutil.Process(int((tmp_path / "spin.fifo").read_text()))
+        (tmp_path / "spin.fifo").unlink()
+        hostile.close()
+        for future in (working, waiting):
+            with pytest.raises(DecoderUnavailable, match="stopped"):
+                future.result()
+    assert not child.is_running()
+    with pytest.raises(DecoderUnavailable, match="stopped"):
+        hostile.read(path)
+
+
+PARENT = """
+import sys
+from pathlib import Path
+from soundalike.audio.sandbox import Decoders
+source, track_id, target = sys.argv[1:]
+with Decoders(count=1, module="tests.audio.hostile_child") as decoders:
+    decoders.write_canonical(Path(source), track_id, Path(target))
+"""
+
+
+def test_a_child_ends_with_its_parent_even_in_the_middle_of_a_long_decode(tmp_path: Path) -> None:
+    long = tmp_path / "long.wav"
+    soundfile.write(long, [0.0] * 8000, 8000)
+    header = bytearray(long.read_bytes()[:44])
+    size = 8000 * 2 * 3600 * 20  # twenty hours, most of it a hole in the file
+    header[4:8], header[40:44] = (size + 36).to_bytes(4, "little"), size.to_bytes(4, "little")
+    long.write_bytes(header)
+    os.truncate(long, size + 44)
+    os.mkfifo(tmp_path / "long.fifo")
+    parent = subprocess.Popen(
+        [sys.executable, "-c", PARENT, str(long), "0" * 32, str(tmp_path / "out" / "a.flac")],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+    )
+    child = psutil.Process(int((tmp_path / "long.fifo").read_text()))
+    while not any(file.stat().st_size for file in (tmp_path / "out").glob(".*")):
+        assert child.is_running()
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    gone, _ = psutil.wait_procs([child], timeout=20)
+    assert gone == [child]
+    assert not (tmp_path / "out" / "a.flac").exists()
+
+
+def test_a_child_imports_only_what_decoding_needs() -> None:
+    """Its start is paid for by every ingest, and what it holds a hostile file may reach."""
+    loaded = subprocess.run(
+        [sys.executable, "-c", "import sys, soundalike.audio.child; print(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    heavy = {"torch", "faiss", "sqlalchemy", "dagster", "pydantic", "structlog", "pyarrow"}
+    assert "av" in loaded
+    assert not heavy & set(loaded)

@@ -4,7 +4,6 @@ import argparse
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -15,6 +14,7 @@ from pipelines.definitions import build_defs
 from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from pipelines.partitions import batches
 from pipelines.resources import configured_model
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog
 from soundalike.catalog.failures import failures_of
@@ -23,7 +23,7 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
 from soundalike.ingest.publish import next_index
-from soundalike.ingest.scan import register_roots
+from soundalike.ingest.roots import register_roots
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
@@ -32,6 +32,7 @@ from soundalike.terminal import Bars, complaint, counted, failures_table, safe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
+SHOWN_FAILURES = 20
 SCANS = 3  # how often files that are still being written are waited for
 
 
@@ -42,12 +43,14 @@ class RunFailed(SoundalikeError):
 class Foreground:
     """Runs the pipeline's jobs one after another and shows how far they are."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, console: Console) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, decoders: Decoders, console: Console
+    ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._console = console
         self._space = configured_model().space
-        overrides = {"sessions": sessions, "progress": Bars(console)}
+        overrides = {"sessions": sessions, "decoders": decoders, "progress": Bars(console)}
         self._store = ArtifactStore(settings.data)
         self._broken: list[str] = []
         self._definitions = build_defs(overrides)
@@ -101,7 +104,7 @@ class Foreground:
         with self._sessions() as session:
             failures = failures_of(session, [batch_number(key) for key in keys])
         if failures:
-            self._console.print(failures_table(failures))
+            self._console.print(failures_table(failures[:SHOWN_FAILURES], len(failures)))
         if not keys:
             return "nothing new"
         return f"{counted(tracks - reused, 'track')} embedded, {counted(len(failures), 'failure')}"
@@ -153,7 +156,7 @@ def _reason(result: dg.ExecuteInProcessResult) -> str:
 def main() -> int:
     """Ingest in the foreground; the arguments are those of `soundalike ingest`."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("folders", nargs="*", type=Path)
+    parser.add_argument("roots", nargs="*")
     parser.add_argument("--confirm-removals", action="store_true")
     arguments = parser.parse_args()
     console = Console(stderr=True)
@@ -164,9 +167,10 @@ def main() -> int:
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
-            with ingest_lock(sessions):
-                register_roots(sessions, arguments.folders)
-                Foreground(settings, sessions, console).ingest(arguments.confirm_removals)
+            with ingest_lock(sessions), Decoders() as decoders:
+                register_roots(sessions, arguments.roots)
+                foreground = Foreground(settings, sessions, decoders, console)
+                foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
         return INTERRUPTED

@@ -9,6 +9,8 @@ UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 def end_dead_runs(instance: dg.DagsterInstance, *, foreground: bool) -> int:
     """Mark the foreground's runs, or all others, as failed if they are still under way.
 
+    Their places in the pools are free again.
+
     Only for a caller who knows that nobody is executing them. Returns how many there were.
     """
     dead = [
@@ -18,6 +20,7 @@ def end_dead_runs(instance: dg.DagsterInstance, *, foreground: bool) -> int:
     ]
     for run in dead:
         instance.report_run_failed(run, "its process was killed; what it had to do is done again")
+        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
 
 

@@ -7,10 +7,12 @@ from typing import Any
 import dagster as dg
 
 from soundalike.catalog.batches import StageFailure
+from soundalike.ingest.compare import Change
 from soundalike.ingest.index import BuildReport
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.monitoring import Usage
+from soundalike.sources.entry import Kind
 from soundalike.text import printable
 from soundalike.vectors.artifact import Check
 
@@ -23,13 +25,14 @@ def scan_metadata(report: ScanReport) -> Metadata:
     """Of `library`: what is there, what is new, and what could not be looked at."""
     return {
         "dagster/row_count": report.music,
-        "new_files": report.new,
-        "changed_files": report.changed,
-        "files_tried_again": report.tried_again,
-        "returned_files": report.returned,
+        "new_files": report.changes[Change.NEW],
+        "changed_files": report.changes[Change.CHANGED],
+        "files_tried_again": report.changes[Change.AGAIN],
+        "returned_files": report.changes[Change.RETURNED],
         "removed_files": report.gone,
-        "still_being_written": report.changing,
-        "files_that_are_not_music": report.other_files,
+        "removed_by_a_rule": report.changes[Change.LEFT_OUT],
+        "still_being_written": report.entries[Kind.CHANGING],
+        "left_out": report.entries[Kind.LEFT_OUT],
         "batches_sealed": len(report.batches),
         "batches": ", ".join(report.batches) or "none",
         "problems": len(report.problems),
@@ -47,6 +50,7 @@ def stage_metadata(report: StageReport) -> Metadata:
         "audio_hours": round(report.audio_seconds / 3600, 4),
         "times_real_time": round(report.times_real_time, 1),
         **report.notes,
+        "flawed_files": "\n".join(map(printable, report.flawed[:SHOWN_ROWS])) or "none",
         **_usage(report.usage),
     }
 

@@ -6,6 +6,7 @@ from functools import cache, cached_property
 
 import dagster as dg
 
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder, EmbeddingSpace
@@ -62,6 +63,13 @@ def model_resource(_: dg.InitResourceContext) -> Model:
     return configured_model()
 
 
+@dg.resource(description="Child processes that read and decode untrusted files.")
+def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
+    """They start with the first file and end with the run."""
+    with Decoders() as decoders:
+        yield decoders
+
+
 @dg.resource(description="How long work shows itself.")
 def progress_resource(_: dg.InitResourceContext) -> Progress:
     """Runs in the background show nothing but their results."""
@@ -71,6 +79,7 @@ def progress_resource(_: dg.InitResourceContext) -> Progress:
 RESOURCES = {
     "sessions": sessions_resource,
     "store": store_resource,
+    "decoders": decoders_resource,
     "model": model_resource,
     "progress": progress_resource,
 }

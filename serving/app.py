@@ -18,7 +18,7 @@ from serving.dependencies import State
 from serving.live_index import LiveIndex
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
-from serving.routes import health, index, metrics, tracks
+from serving.routes import failures, health, index, metrics, tracks
 from serving.security import RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
@@ -55,6 +55,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(health.router)
     app.include_router(metrics.router)
     app.include_router(index.router, **key)
+    app.include_router(failures.router, **key)
     app.include_router(tracks.router, **key)
     return app
 

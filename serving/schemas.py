@@ -35,6 +35,10 @@ class Track(Answer):
     genre: str | None = Field(description="As the file's own tags have it.", examples=["Fado"])
     year: int | None = Field(examples=[2011])
     duration: float | None = Field(description="Seconds.", examples=[214.3])
+    decoded_share: float | None = Field(
+        description="How much of its audio is not broken, 0 to 1; null if that is not known.",
+        examples=[1.0],
+    )
     path: str | None = Field(
         description="Relative to its music folder; bytes that are not UTF-8 are escaped "
         "(`caf\\xe9.mp3`). Null while no file of the collection holds the track.",
@@ -65,6 +69,31 @@ class SimilarTracks(Answer):
     query: Track
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     results: list[SimilarTrack]
+
+
+class Failure(Answer):
+    """Why a file is not in the index."""
+
+    path: str = Field(
+        description="Relative to its music folder.", examples=["Ana Lua/03 Saudade.flac"]
+    )
+    track_id: TrackId | None = Field(description="Null if no audio could be read.")
+    stage: str = Field(description="Where it did not get through.", examples=["resampled_audio"])
+    code: str = Field(description="For programs; docs/operations.md has all.", examples=["silent"])
+    message: str = Field(description="For people.", examples=["the file is empty (0 bytes)"])
+    attempts: int = Field(examples=[2])
+    failed_at: dt.datetime
+    retry_at: dt.datetime | None = Field(
+        description="When it is tried again; null if only once it changes, or somebody asks."
+    )
+
+
+class FailurePage(Answer):
+    """Files that did not get through, a page at a time."""
+
+    items: list[Failure]
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
+    total: int = Field(description="Failures over all pages.", examples=[3])
 
 
 class Index(Answer):

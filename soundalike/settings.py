@@ -7,15 +7,17 @@ into one line a variable, with its name, its value and what is allowed.
 
 import ipaddress
 import os
+import re
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundalike.errors import SettingsError
+from soundalike.sources.ignore import MUSIC_EXTENSIONS
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 Windows = Literal["balanced", "all"] | int
@@ -36,7 +38,10 @@ class Settings(BaseSettings):
     )
     database_url: str | None = Field(None, validation_alias="DATABASE_URL")
 
-    music: Annotated[tuple[Path, ...], NoDecode] = ()
+    music: Annotated[tuple[str, ...], NoDecode] = ()
+    extensions: Annotated[frozenset[str], NoDecode] = MUSIC_EXTENSIONS
+    shortest_seconds: float = Field(0.0, ge=0)
+    longest_seconds: float = Field(float("inf"), gt=0)
     data: Path = platformdirs.user_data_path("soundalike")
     models: Path | None = None
 
@@ -59,10 +64,29 @@ class Settings(BaseSettings):
     @field_validator("music", mode="before")
     @classmethod
     def _split_folders(cls, value: object) -> object:
-        """Several folders in one variable, separated as in PATH (`:`)."""
-        return (
-            [part for part in value.split(os.pathsep) if part] if isinstance(value, str) else value
-        )
+        """Several folders in one variable, separated as in PATH (`:`), and buckets (`s3://...`)."""
+        if not isinstance(value, str):
+            return value
+        return [part for part in re.split(rf"{os.pathsep}(?!//)", value) if part]
+
+    @field_validator("extensions", mode="before")
+    @classmethod
+    def _split_extensions(cls, value: object) -> object:
+        """`mp3, .FLAC` is mp3 and flac."""
+        if not isinstance(value, str):
+            return value
+        names = [part.strip().removeprefix(".").lower() for part in value.split(",")]
+        if not all(re.fullmatch(r"[^\s./\\*?]+", name) for name in names):
+            raise ValueError("must be extensions separated by commas, such as mp3,flac,ogg")
+        return names
+
+    @field_validator("longest_seconds")
+    @classmethod
+    def _room_between(cls, value: float, others: ValidationInfo) -> float:
+        shortest = others.data.get("shortest_seconds", 0.0)
+        if value <= shortest:
+            raise ValueError(f"must be more than SOUNDALIKE_SHORTEST_SECONDS={shortest}")
+        return value
 
     @field_validator("windows", mode="before")
     @classmethod
@@ -79,8 +103,8 @@ class Settings(BaseSettings):
 
     @field_validator("music")
     @classmethod
-    def _absolute_folders(cls, value: tuple[Path, ...]) -> tuple[Path, ...]:
-        return tuple(_expanded(path) for path in value)
+    def _absolute_folders(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(name if "://" in name else str(_expanded(Path(name))) for name in value)
 
     @field_validator("data", "models", "mert_path")
     @classmethod

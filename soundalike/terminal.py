@@ -92,16 +92,18 @@ def complaint(error: Exception) -> str:
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
 
 
-def failures_table(failures: Sequence[FailureView], most: int = 20) -> Table:
-    """Which files did not get through, and why."""
-    title = f"{counted(len(failures), 'file')} did not get through"
+def failures_table(failures: Sequence[FailureView], total: int) -> Table:
+    """Which files did not get through, why, and when each is tried again; of `total` in all."""
+    title = f"{counted(total, 'file')} did not get through"
     table = Table(title=title, title_justify="left")
-    for column in ("file", "stage", "code", "reason"):
+    for column in ("file", "stage", "code", "reason", "tried", "again"):
         table.add_column(column, overflow="fold")
-    for failure in failures[:most]:
-        table.add_row(*map(safe, (failure.path, failure.stage, failure.code, failure.message)))
-    if len(failures) > most:
-        table.caption = f"and {len(failures) - most} more"
+    for failure in failures:
+        again = f"{failure.retry_at:%Y-%m-%d %H:%M}" if failure.retry_at else "if it changes"
+        what = (failure.path, failure.stage, failure.code, failure.message, failure.attempts)
+        table.add_row(*map(safe, (*what, again)))
+    if total > len(failures):
+        table.caption = f"and {total - len(failures)} more: soundalike failures"
     return table
 
 

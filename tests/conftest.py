@@ -12,6 +12,7 @@ import pytest
 from immich_memories_music import tracks_dir
 from sqlalchemy import create_engine, make_url, text
 
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import fetch_weights
@@ -80,6 +81,12 @@ def sessions(database_url: str) -> Iterator[Sessions]:
     opened = open_catalog(database_url)
     yield opened
     opened.kw["bind"].dispose()
+
+
+@pytest.fixture(scope="session")
+def decoders() -> Iterator[Decoders]:
+    with Decoders() as opened:
+        yield opened
 
 
 @pytest.fixture

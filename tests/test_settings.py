@@ -69,4 +69,32 @@ def test_any_spelling_of_postgres_means_psycopg(
 
 def test_several_music_folders_are_separated_as_in_path(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDALIKE_MUSIC", "/a/b:~/c")
-    assert load_settings().music == (Path("/a/b"), Path.home() / "c")
+    assert load_settings().music == ("/a/b", str(Path.home() / "c"))
+
+
+def test_buckets_may_stand_among_the_music_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_MUSIC", "/a:s3://bucket/music:s3://other")
+    assert load_settings().music == ("/a", "s3://bucket/music", "s3://other")
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "message"),
+    [
+        ("SOUNDALIKE_EXTENSIONS", "mp3,,flac", "extensions separated by commas"),
+        ("SOUNDALIKE_EXTENSIONS", "*.mp3", "extensions separated by commas"),
+        ("SOUNDALIKE_LONGEST_SECONDS", "20", "more than SOUNDALIKE_SHORTEST_SECONDS=30.0"),
+    ],
+)
+def test_rules_that_make_no_sense_are_named(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, message: str
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_SHORTEST_SECONDS", "30")
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=message) as refused:
+        load_settings()
+    assert variable in str(refused.value)
+
+
+def test_extensions_are_taken_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_EXTENSIONS", "mp3, .FLAC")
+    assert load_settings().extensions == {"mp3", "flac"}

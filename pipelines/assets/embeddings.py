@@ -6,6 +6,7 @@ from pipelines.assets.resampled_audio import resampled_audio
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
 from pipelines.resources import Model
+from pipelines.retries import passing_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.progress import Progress
@@ -13,7 +14,11 @@ from soundalike.storage.layout import ArtifactStore
 
 
 @dg.asset(
-    partitions_def=batches, deps=[resampled_audio], group_name="ingest", kinds={"pytorch", "numpy"}
+    partitions_def=batches,
+    deps=[resampled_audio],
+    group_name="ingest",
+    kinds={"pytorch", "numpy"},
+    pool="model",
 )
 def embeddings(
     context: dg.AssetExecutionContext,
@@ -24,5 +29,6 @@ def embeddings(
 ) -> dg.MaterializeResult[None]:
     """Hears each track with the configured model; what is embedded already is kept."""
     batch = context.partition_key
-    report = embed_batch(sessions, store, model.space, model.load, batch, progress)
+    with passing_errors_retried():
+        report = embed_batch(sessions, store, model.space, model.load, batch, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

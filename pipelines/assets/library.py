@@ -4,8 +4,10 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.metadata import scan_metadata
+from pipelines.retries import passing_errors_retried
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.scan import register_configured, scan
+from soundalike.ingest.roots import register_configured
+from soundalike.ingest.scan import ScanRules, scan
 from soundalike.settings import load_settings
 
 
@@ -18,16 +20,13 @@ class ScanConfig(dg.Config):
     )
 
 
-@dg.asset(group_name="ingest", kinds={"postgres"})
+@dg.asset(group_name="ingest", kinds={"postgres"}, pool="scan")
 def library(config: ScanConfig, sessions: dg.ResourceParam[Sessions]) -> dg.MaterializeResult[None]:
     """Compares the music folders with the catalog and seals what is new into batches."""
     settings = load_settings()
-    missing = register_configured(sessions, settings.music)
-    report = scan(
-        sessions,
-        settle_seconds=settings.settle_seconds,
-        batch_tracks=settings.batch_tracks,
-        confirm_removals=config.confirm_removals,
-    )
+    with passing_errors_retried():
+        missing = register_configured(sessions, settings.music)
+        rules = ScanRules.of(settings)
+        report = scan(sessions, rules, confirm_removals=config.confirm_removals)
     report.problems += missing
     return dg.MaterializeResult(metadata=scan_metadata(report))

@@ -5,6 +5,7 @@ from pydantic import Field
 
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.resources import Model
+from pipelines.retries import passing_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
@@ -19,7 +20,7 @@ class PublishConfig(dg.Config):
     )
 
 
-@dg.asset(deps=[faiss_index], group_name="index", kinds={"postgres"})
+@dg.asset(deps=[faiss_index], group_name="index", kinds={"postgres"}, pool="index")
 def published_index(
     config: PublishConfig,
     sessions: dg.ResourceParam[Sessions],
@@ -27,7 +28,8 @@ def published_index(
     model: dg.ResourceParam[Model],
 ) -> dg.MaterializeResult[None]:
     """Makes a checked version the served one, in one transaction; the API swaps by itself."""
-    manifest = publish(sessions, store, model.space, config.version or None)
+    with passing_errors_retried():
+        manifest = publish(sessions, store, model.space, config.version or None)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": manifest.tracks,

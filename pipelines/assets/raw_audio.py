@@ -5,19 +5,29 @@ import dagster as dg
 from pipelines.assets.library import library
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
+from pipelines.retries import passing_errors_retried
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.identify import identify_batch
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
 
-@dg.asset(partitions_def=batches, deps=[library], group_name="ingest", kinds={"ffmpeg", "parquet"})
+@dg.asset(
+    partitions_def=batches,
+    deps=[library],
+    group_name="ingest",
+    kinds={"ffmpeg", "parquet"},
+    pool="decode",
+)
 def raw_audio(
     context: dg.AssetExecutionContext,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
+    decoders: dg.ResourceParam[Decoders],
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
     """Reads every file of the batch once: the hash of its audio, its stream, its tags."""
-    report = identify_batch(sessions, store, context.partition_key, progress)
+    with passing_errors_retried():
+        report = identify_batch(sessions, store, decoders, context.partition_key, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

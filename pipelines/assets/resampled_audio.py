@@ -5,19 +5,29 @@ import dagster as dg
 from pipelines.assets.raw_audio import raw_audio
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
+from pipelines.retries import passing_errors_retried
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.canonical import resample_batch
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
 
-@dg.asset(partitions_def=batches, deps=[raw_audio], group_name="ingest", kinds={"ffmpeg", "flac"})
+@dg.asset(
+    partitions_def=batches,
+    deps=[raw_audio],
+    group_name="ingest",
+    kinds={"ffmpeg", "flac"},
+    pool="decode",
+)
 def resampled_audio(
     context: dg.AssetExecutionContext,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
+    decoders: dg.ResourceParam[Decoders],
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
     """Decodes and resamples each track once; the file's name is the hash of its audio."""
-    report = resample_batch(sessions, store, context.partition_key, progress)
+    with passing_errors_retried():
+        report = resample_batch(sessions, store, decoders, context.partition_key, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -1,26 +1,39 @@
 """What is in a batch, and which batches have work left."""
 
-import os
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, exists, or_, select
+from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
+from soundalike.catalog.presence import can_be_heard, failed, fits
 from soundalike.catalog.tables import Batch, EmbeddedBatch, Failure, File, Root, Track, Vector
+from soundalike.sources.roots import MusicRoot
+
+READING = "raw_audio"  # the stage at which a file has no track yet
 
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A file to work on. `source` is its absolute path on this machine."""
+    """A file to work on. `path` is relative to its root, exact, as bytes.
+
+    `unread`: its batch has not looked at it yet, or could not read it.
+    """
 
     id: int
-    source: Path
+    root: MusicRoot
+    path: bytes
     shown: str
     track_id: str | None
+    unread: bool
+
+    def at_hand(self, scratch: Path) -> AbstractContextManager[Path]:
+        """As `MusicRoot.at_hand`."""
+        return self.root.at_hand(self.path, scratch)
 
 
 @dataclass(frozen=True)
@@ -42,12 +55,14 @@ class StageFailure:
 
 def _batch_files(rows: Iterable[Any]) -> list[BatchFile]:
     return [
-        BatchFile(id_, Path(os.fsdecode(root), os.fsdecode(path)), shown, track_id)
-        for id_, root, path, shown, track_id in rows
+        BatchFile(id_, MusicRoot(root), path, shown, track_id, unread)
+        for id_, root, path, shown, track_id, unread in rows
     ]
 
 
-_FILE = (File.id, Root.location, File.path, File.shown, File.track_id)
+_UNREADABLE = exists().where(Failure.file_id == File.id, Failure.stage == READING)
+_UNREAD = or_(File.unread, _UNREADABLE)
+_FILE = (File.id, Root.location, File.path, File.shown, File.track_id, _UNREAD)
 
 
 def files_of(session: Session, batch_id: int) -> list[BatchFile]:
@@ -63,19 +78,18 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
 
 
 def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """One file for each track first met in this batch that still has one, by track id.
+    """One file for each fitting track first met in this batch that still has one, by track id.
 
-    A copy that never failed goes before one that did.
+    A copy that did not fail goes before one that did.
     """
-    failed = exists().where(Failure.file_id == File.id)
     return _batch_files(
         session.execute(
             select(*_FILE)
             .distinct(File.track_id)
             .join(Root)
             .join(Track, Track.id == File.track_id)
-            .where(Track.batch_id == batch_id, File.gone_at.is_(None))
-            .order_by(File.track_id, failed, File.id)
+            .where(Track.batch_id == batch_id, File.gone_at.is_(None), fits())
+            .order_by(File.track_id, failed(), File.id)
         )
     )
 
@@ -83,31 +97,33 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
 def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """Batches with work left in `space`, oldest first.
 
-    Those never embedded, and those with a track that has neither a vector nor only files that
-    failed: its file was broken or gone when its batch ran, and there is another one.
+    Those never embedded, those with a track that can be heard and has no vector (its file was
+    broken or gone when its batch ran), and those with a file that is to be read again now.
     """
     embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
     vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
-    left = exists().where(Track.batch_id == Batch.id, _can_be_heard(), ~vector)
+    left = exists().where(Track.batch_id == Batch.id, can_be_heard(), ~vector)
+    there = File.batch_id == Batch.id, File.gone_at.is_(None)
+    to_read = exists().where(*there, File.track_id.is_(None), ~failed())
     rows = session.execute(
         select(Batch.id, EmbeddedBatch.embedded_at)
         .outerjoin(EmbeddedBatch, embedded)
-        .where(or_(EmbeddedBatch.batch_id.is_(None), left))
+        .where(or_(EmbeddedBatch.batch_id.is_(None), left, to_read))
         .order_by(Batch.id)
     )
     return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
 
 
-def _can_be_heard() -> ColumnElement[bool]:
-    """The track has a file that is there and did not fail."""
-    failed = exists().where(Failure.file_id == File.id)
-    return exists().where(File.track_id == Track.id, File.gone_at.is_(None), ~failed)
-
-
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
     """Tracks first met in this batch that must have a vector in it."""
-    tracks = select(Track.id).where(Track.batch_id == batch_id, _can_be_heard())
+    tracks = select(Track.id).where(Track.batch_id == batch_id, can_be_heard())
     return list(session.scalars(tracks))
+
+
+def count_left_out(session: Session, batch_id: int) -> int:
+    """How many tracks first met in this batch are too short or too long for the library."""
+    tracks = select(func.count()).where(Track.batch_id == batch_id, ~fits())
+    return session.scalar(tracks) or 0
 
 
 def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:

@@ -1,30 +1,90 @@
-"""Reading failures: which files did not get through, where, and why."""
+"""Failures: which files did not get through, where and why, and when they are tried again."""
 
+import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import Select, exists, func, select, tuple_, update
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.tables import Failure, File
+from soundalike.catalog.tables import Failure, File, Root
+
+# What may pass by itself. Anything else is the file's own, and the same the next time.
+PASSING = frozenset(("vanished", "changed", "unreadable", "stalled", "decoder_died"))
+# More and more patience; after the last of them a person has to ask.
+WAITS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_080))
 
 
 @dataclass(frozen=True)
 class FailureView:
-    """A failure as people see it."""
+    """A failure as people see it. `retry_at`: None if it is not tried again by itself."""
 
+    file_id: int
+    root: bytes
     path: str
+    track_id: str | None
     stage: str
     code: str
     message: str
+    attempts: int
+    failed_at: dt.datetime
+    retry_at: dt.datetime | None
+
+
+_VIEW: tuple[Any, ...] = (
+    *(File.id, Root.location, File.shown, File.track_id),
+    *(Failure.stage, Failure.code, Failure.message),
+    *(Failure.attempts, Failure.failed_at, Failure.retry_at),
+)
+
+
+def wait(code: str, attempts: int) -> dt.timedelta | None:
+    """How long to wait before the next attempt, after so many; None for ever."""
+    may_pass = code in PASSING and attempts <= len(WAITS)
+    return WAITS[attempts - 1] if may_pass else None
+
+
+def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
+    """Up to `limit` failures of files that are still there, after (file id, stage), in order."""
+    place = tuple_(Failure.file_id, Failure.stage)
+    statement = (
+        select(*_VIEW)
+        .select_from(Failure)
+        .join(File, File.id == Failure.file_id)
+        .join(Root, Root.id == File.root_id)
+        .where(File.gone_at.is_(None))
+        .order_by(place)
+        .limit(limit)
+    )
+    return statement.where(place > tuple_(*after)) if after else statement
+
+
+def count() -> Select[int]:
+    """How many failures there are, of files that are still there."""
+    there = exists().where(File.id == Failure.file_id, File.gone_at.is_(None))
+    return select(func.count()).select_from(Failure).where(there)
 
 
 def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]:
     """Failures of these batches' files that are still there, by path."""
-    rows = session.execute(
-        select(File.shown, Failure.stage, Failure.code, Failure.message)
-        .join(File)
-        .where(Failure.batch_id.in_(batch_ids), File.gone_at.is_(None))
-        .order_by(File.shown)
+    statement = page(limit=10_000).where(Failure.batch_id.in_(batch_ids)).order_by(None)
+    return [FailureView(*row) for row in session.execute(statement.order_by(File.shown))]
+
+
+def retry_found(session: Session, root_id: int) -> None:
+    """A scan has found what had vanished: that is tried without waiting, as long as at all."""
+    waiting = Failure.code == "vanished", Failure.retry_at > func.now()
+    found = exists().where(
+        File.id == Failure.file_id, File.root_id == root_id, File.gone_at.is_(None)
     )
-    return [FailureView(*row) for row in rows]
+    session.execute(update(Failure).where(*waiting, found).values(retry_at=func.now()))
+
+
+def retry(session: Session, *, everything: bool) -> int:
+    """Have failures that may pass, or all of them, tried again now; returns how many."""
+    chosen = update(Failure).values(retry_at=func.now(), attempts=0).returning(Failure.file_id)
+    if not everything:
+        chosen = chosen.where(Failure.code.in_(PASSING))
+    there = exists().where(File.id == Failure.file_id, File.gone_at.is_(None))
+    return len(session.scalars(chosen.where(there)).all())

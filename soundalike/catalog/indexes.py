@@ -4,15 +4,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select
+from sqlalchemy import Select, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
-from soundalike.catalog.tables import EmbeddedBatch, File, IndexVersion, Publication, Track, Vector
+from soundalike.catalog.presence import fits, has_file
+from soundalike.catalog.tables import (
+    BUILDS,
+    EmbeddedBatch,
+    IndexVersion,
+    Publication,
+    Track,
+    Vector,
+)
 from soundalike.errors import ArtifactError
 
 PUBLISHED_CHANNEL = "soundalike_published"
+PUBLISHING_LOCK = 5_011_850_005
 
 
 @dataclass(frozen=True)
@@ -33,12 +42,11 @@ class Published:
 
 
 def contents(session: Session, space: str) -> Contents:
-    """Every embedded track that has a file in the library, once."""
-    present = exists().where(File.track_id == Track.id, File.gone_at.is_(None))
+    """Every embedded track that fits and has a file in the library, once."""
     rows = session.execute(
         select(Track.id, Vector.batch_id, Vector.row)
         .join(Vector, Vector.track_id == Track.id)
-        .where(Vector.space == space, present)
+        .where(Vector.space == space, fits(), has_file())
         .order_by(Track.id.collate("C"))
     )
     tracks = tuple((track, batch_key(batch), row) for track, batch, row in rows)
@@ -58,26 +66,40 @@ def record_version(session: Session, built: Mapping[str, Any]) -> None:
         insert(IndexVersion)
         .values(**built)
         .on_conflict_do_update(
-            index_elements=[IndexVersion.version], set_={"built_at": func.clock_timestamp()}
+            index_elements=[IndexVersion.version],
+            set_={
+                "built_at": func.now(),
+                "build": BUILDS.next_value(),
+                "collected_at": None,
+            },
         )
     )
 
 
 def latest_built(session: Session, space: str) -> str | None:
     """The version of `space` built last, or None."""
-    newest = IndexVersion.built_at.desc()
+    newest = IndexVersion.build.desc()
     return session.scalars(
         select(IndexVersion.version).where(IndexVersion.space == space).order_by(newest).limit(1)
     ).one_or_none()
 
 
+def hold_publishing(session: Session) -> None:
+    """Wait until nobody else publishes or gives up versions; others wait for this transaction."""
+    session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
+
+
 def publish(session: Session, version: str, by_hand: bool) -> None:
     """Make `version` the served one and tell every listener, with the transaction's commit.
 
-    Raises ArtifactError if no such version was built.
+    Raises ArtifactError if no such version was built, or `soundalike gc` removed it.
     """
-    if session.get(IndexVersion, version) is None:
+    hold_publishing(session)
+    built = session.get(IndexVersion, version)
+    if built is None:
         raise ArtifactError(f"no index version {version!r} was ever built")
+    if built.collected_at:
+        raise ArtifactError(f"index {version} was removed by `soundalike gc`")
     session.add(Publication(version=version, by_hand=by_hand))
     session.execute(select(func.pg_notify(PUBLISHED_CHANNEL, version)))
 

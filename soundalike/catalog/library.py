@@ -3,15 +3,14 @@
 A file that needs work is given to a new batch. Nothing here touches the music itself.
 """
 
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    and_,
     any_,
     delete,
     exists,
@@ -21,13 +20,15 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.orm import Session
+from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.orm import Session, aliased
 
-from soundalike.catalog.tables import Batch, Failure, File, Root
+from soundalike.catalog.tables import Batch, Failure, File, LengthRule, Root
+from soundalike.sources.entry import Entry
 
 BATCH_PREFIX = "b"
 SCAN_LOCK = 5_011_850_003
-PASSING = ("vanished", "changed", "unreadable")  # codes of failures that pass by themselves
+ROWS_AT_ONCE = 2000
 
 
 def batch_key(batch_id: int) -> str:
@@ -40,35 +41,16 @@ def batch_number(key: str) -> int:
     return int(key.removeprefix(BATCH_PREFIX))
 
 
-def shown(path: bytes | str | Path) -> str:
-    r"""A path for people: what is not UTF-8 is escaped (`caf\xe9.mp3`)."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
-@dataclass(frozen=True)
-class FoundFile:
-    """A music file as a listing sees it; `path` is relative to its root, exact."""
-
-    path: bytes
-    size: int
-    mtime_ns: int
-
-    @property
-    def shown(self) -> str:
-        """The path for people."""
-        return shown(self.path)
-
-
 @dataclass(frozen=True)
 class KnownFile:
     """A file's row, as much of it as a scan compares."""
 
+    path: bytes
     id: int
     size: int
     mtime_ns: int
     gone: bool
-    identified: bool
-    may_heal: bool  # it failed for a reason that was not its own
+    read: bool  # and it holds a track, as far as is known
 
 
 def roots(session: Session) -> Sequence[Root]:
@@ -82,30 +64,64 @@ def hold_scan(session: Session) -> None:
 
 
 def add_root(session: Session, location: bytes) -> None:
-    """Register a root, by its absolute path."""
+    """Register a root, by its absolute path or URL."""
     session.add(Root(location=location))
 
 
-def known_files(session: Session, root_id: int) -> dict[bytes, KnownFile]:
-    """Every file ever seen under the root, by relative path."""
-    passing = exists().where(Failure.file_id == File.id, Failure.code.in_(PASSING))
-    gone, identified = File.gone_at.is_not(None), File.track_id.is_not(None)
-    rows = session.execute(
-        select(File.path, File.id, File.size, File.mtime_ns, gone, identified, passing).where(
-            File.root_id == root_id
-        )
+def set_length_rule(session: Session, shortest: float, longest: float) -> None:
+    """Tracks of other lengths (seconds) are left out from now on, or are back."""
+    bounds = {"shortest": shortest, "longest": longest}
+    session.execute(
+        upsert(LengthRule)
+        .values(id=1, **bounds)
+        .on_conflict_do_update(index_elements=[LengthRule.id], set_=bounds)
     )
-    return {path: KnownFile(*known) for path, known in ((row[0], row[1:]) for row in rows)}
+
+
+def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
+    """Every file ever seen under the root, in order of path, as the server hands them out."""
+    read = and_(File.track_id.is_not(None), ~File.unread)
+    rows = session.execute(
+        select(File.path, File.id, File.size, File.mtime_ns, File.gone_at.is_not(None), read)
+        .where(File.root_id == root_id)
+        .order_by(File.path),
+        execution_options={"yield_per": ROWS_AT_ONCE},
+    )
+    return (KnownFile(*row) for row in rows)
+
+
+def count_present(session: Session, root_id: int) -> int:
+    """How many files the root had at the last scan."""
+    present = File.root_id == root_id, File.gone_at.is_(None)
+    return session.scalar(select(func.count()).where(*present)) or 0
+
+
+def newest_batch(session: Session) -> int:
+    """The number of the batch sealed last, 0 if there is none."""
+    return session.scalar(select(func.coalesce(func.max(Batch.id), 0))) or 0
 
 
 def mark_gone(session: Session, file_ids: Sequence[int]) -> None:
     """The files were not there any more. Their tracks and vectors stay, for their return."""
-    session.execute(update(File).where(_one_of(file_ids)).values(gone_at=func.now()))
+    gone = {"gone_at": func.now(), "gone_through": newest_batch(session)}
+    session.execute(update(File).where(_one_of(file_ids)).values(**gone))
+
+
+def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> int:
+    """How many of these files are likely to have moved: a new file has their size and time.
+
+    Only an estimate of what a scan has found; which track a file holds is told by its audio.
+    """
+    new = aliased(File)
+    alike = new.size == File.size, new.mtime_ns == File.mtime_ns, new.batch_id > after_batch
+    moved = exists().where(*alike)
+    return session.scalar(select(func.count(File.id)).where(_one_of(file_ids), moved)) or 0
 
 
 def mark_returned(session: Session, file_ids: Sequence[int]) -> None:
     """The files are back, unchanged."""
-    session.execute(update(File).where(_one_of(file_ids)).values(gone_at=None))
+    back = {"gone_at": None, "gone_through": None}
+    session.execute(update(File).where(_one_of(file_ids)).values(**back))
 
 
 def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
@@ -113,40 +129,36 @@ def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
     return File.id == any_(literal(list(file_ids), ARRAY(BigInteger)))
 
 
-def seal(
-    session: Session,
-    work: Sequence[tuple[int, int | None, FoundFile]],
-    batch_tracks: int,
-) -> list[str]:
-    """Give (root id, known file id or None, file) to new batches; returns their keys."""
-    keys = []
-    for start in range(0, len(work), batch_tracks):
-        chunk = work[start : start + batch_tracks]
-        batch_id = session.scalars(insert(Batch).returning(Batch.id)).one()
-        new = [
-            {
-                "root_id": root_id,
-                "path": found.path,
-                "shown": found.shown,
-                **_state(found, batch_id),
-            }
-            for root_id, file_id, found in chunk
-            if file_id is None
-        ]
-        changed = [
-            {"id": file_id, "gone_at": None, **_state(found, batch_id)}
-            for _, file_id, found in chunk
-            if file_id is not None
-        ]
-        if new:
-            session.execute(insert(File), new)
-        if changed:
-            session.execute(update(File), changed)
-            other_file = Failure.file_id.in_([file["id"] for file in changed])
-            session.execute(delete(Failure).where(other_file))  # what failed is there no more
-        keys.append(batch_key(batch_id))
-    return keys
+def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]]) -> str:
+    """Give (known file id or None, what was found) to a new batch; returns its key.
+
+    Only for whoever holds the scan: the batch's number is the next one.
+    """
+    batch_id = newest_batch(session) + 1
+    session.execute(insert(Batch).values(id=batch_id))
+    new = [
+        {"root_id": root_id, "path": found.path, "shown": found.shown, **_state(found, batch_id)}
+        for file_id, found in work
+        if file_id is None
+    ]
+    known = [
+        {"id": file_id, "gone_at": None, "gone_through": None, **_state(found, batch_id)}
+        for file_id, found in work
+        if file_id is not None
+    ]
+    if new:
+        session.execute(insert(File), new)
+    if known:
+        session.execute(update(File), known)
+        other_file = Failure.file_id.in_([file["id"] for file in known])
+        session.execute(delete(Failure).where(other_file))  # what failed is there no more
+    return batch_key(batch_id)
 
 
-def _state(found: FoundFile, batch_id: int) -> dict[str, int]:
-    return {"size": found.size, "mtime_ns": found.mtime_ns, "batch_id": batch_id}
+def _state(found: Entry, batch_id: int) -> dict[str, int | bool]:
+    return {
+        "size": found.size,
+        "mtime_ns": found.mtime_ns,
+        "batch_id": batch_id,
+        "unread": True,
+    }

@@ -1,14 +1,18 @@
 """Recording what each stage made of a batch: the statements of one transaction a stage."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import StageFailure
+from soundalike.catalog.failures import wait
 from soundalike.catalog.tables import EmbeddedBatch, Failure, File, Track, Vector
+
+if TYPE_CHECKING:  # the service reads the catalog without loading decoders
+    from soundalike.audio.resample import Canonical
 
 
 def hold_files(session: Session, batch_id: int) -> set[int]:
@@ -31,7 +35,8 @@ def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> 
         return
     session.execute(insert(Track).on_conflict_do_nothing(), rows)
     session.execute(
-        update(File), [{"id": file, "track_id": row["id"]} for file, row in tracks.items()]
+        update(File),
+        [{"id": file, "track_id": row["id"], "unread": False} for file, row in tracks.items()],
     )
     speakers = session.scalars(
         select(func.min(File.id))
@@ -51,12 +56,16 @@ def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> 
 def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
     """These files hold no track that could be identified."""
     if file_ids:
-        session.execute(update(File).where(File.id.in_(file_ids)).values(track_id=None))
+        nothing = {"track_id": None, "unread": False}
+        session.execute(update(File).where(File.id.in_(file_ids)).values(**nothing))
 
 
-def record_durations(session: Session, seconds: Mapping[str, float]) -> None:
-    """Replace the containers' claims by what was decoded."""
-    rows = [{"id": track_id, "duration": value} for track_id, value in seconds.items()]
+def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:
+    """Replace the containers' claims of length by what was decoded, and how much was whole."""
+    rows = [
+        {"id": track_id, "duration": found.seconds, "decoded_share": found.decoded_share}
+        for track_id, found in decoded.items()
+    ]
     if rows:
         session.execute(update(Track), rows)
 
@@ -70,17 +79,25 @@ def record_failures(
 ) -> None:
     """Of the files that were `tried` at this stage, these failed; the others' failures are past."""
     past = Failure.file_id.in_(tried), Failure.stage == stage
+    before = session.execute(select(Failure.file_id, Failure.attempts).where(*past))
+    attempts = {row.file_id: row.attempts for row in before}
     failed = [failure.file.id for failure in failures]
     session.execute(delete(Failure).where(*past, Failure.file_id.not_in(failed)))
     for failure in failures:
-        seen = {"batch_id": batch_id, "code": failure.code, "message": failure.message}
+        count = attempts.get(failure.file.id, 0) + 1
+        pause = wait(failure.code, count)
+        now = {
+            "batch_id": batch_id,
+            "code": failure.code,
+            "message": failure.message,
+            "attempts": count,
+            "failed_at": func.now(),
+            "retry_at": None if pause is None else func.now() + pause,
+        }
         session.execute(
             insert(Failure)
-            .values(file_id=failure.file.id, stage=stage, **seen)
-            .on_conflict_do_update(
-                index_elements=[Failure.file_id, Failure.stage],
-                set_={**seen, "attempts": Failure.attempts + 1, "failed_at": func.now()},
-            )
+            .values(file_id=failure.file.id, stage=stage, **now)
+            .on_conflict_do_update(index_elements=[Failure.file_id, Failure.stage], set_=now)
         )
 
 

@@ -10,6 +10,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Sequence,
     Text,
     func,
     text,
@@ -38,8 +39,11 @@ class Base(DeclarativeBase):
     }
 
 
+BUILDS = Sequence("index_builds", metadata=Base.metadata)
+
+
 class Root(Base):
-    """A folder of music. `location` is the path exactly, as bytes."""
+    """A folder or bucket of music. `location` is its path or URL exactly, as bytes."""
 
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -48,16 +52,19 @@ class Root(Base):
 
 
 class Batch(Base):
-    """A sealed unit of ingest: its files carry its id. Its key, the partition, is `b<id>`."""
+    """A sealed unit of ingest: its files carry its id. Its key, the partition, is `b<id>`.
+
+    Ids have no gaps, so that a scan that was killed and done again seals the same batches.
+    """
 
     __tablename__ = "batches"
-    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sealed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
 class Track(Base):
     """A recording. `id` is the hash of its audio stream; `batch_id` is where it was first met,
-    and where its vector lives."""
+    and where its vector lives. `decoded_share`: how much of its audio was not broken, 0..1."""
 
     __tablename__ = "tracks"
     __table_args__ = (Index(None, "sort_key", "id"),)
@@ -69,6 +76,7 @@ class Track(Base):
     genre: Mapped[str | None]
     year: Mapped[int | None]
     duration: Mapped[float | None]
+    decoded_share: Mapped[float | None]
     codec: Mapped[str]
     sample_rate: Mapped[int]
     channels: Mapped[int]
@@ -78,11 +86,18 @@ class Track(Base):
 
 
 class File(Base):
-    """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people."""
+    """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people.
+
+    `unread`: its batch has not looked at it yet. `gone_through`: the newest batch when it was found
+    gone; while one up to that is unread, the file may only have moved into it.
+    """
 
     __tablename__ = "files"
     # A hash of the path: a B-tree row holds at most 2.7 kB, a path may have 4 kB.
-    __table_args__ = (Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),)
+    __table_args__ = (
+        Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),
+        Index("ix_files_unread", "batch_id", postgresql_where=text("unread")),
+    )
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     root_id: Mapped[int] = mapped_column(ForeignKey("roots.id"))
     path: Mapped[bytes]
@@ -91,11 +106,16 @@ class File(Base):
     mtime_ns: Mapped[int]
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
     track_id: Mapped[str | None] = mapped_column(ForeignKey("tracks.id"), index=True)
+    unread: Mapped[bool] = mapped_column(server_default=text("true"))
     gone_at: Mapped[dt.datetime | None]
+    gone_through: Mapped[int | None]
 
 
 class Failure(Base):
-    """Why a file did not get through a stage; removed when it does."""
+    """Why a file did not get through a stage; removed when it does.
+
+    `retry_at`: when it is tried again without being asked; None for never.
+    """
 
     __tablename__ = "failures"
     file_id: Mapped[int] = mapped_column(
@@ -107,6 +127,16 @@ class Failure(Base):
     message: Mapped[str]
     attempts: Mapped[int] = mapped_column(server_default="1")
     failed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    retry_at: Mapped[dt.datetime | None]
+
+
+class LengthRule(Base):
+    """How long a track must be and may be to belong to the library, in seconds: one row."""
+
+    __tablename__ = "length_rule"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    shortest: Mapped[float]
+    longest: Mapped[float]
 
 
 class EmbeddedBatch(Base):
@@ -133,7 +163,8 @@ class Vector(Base):
 class IndexVersion(Base):
     """A built index. `version` is a hash of everything that went into it.
 
-    `created_at` is when it was first built, `built_at` when it was last called for.
+    `created_at` is when it was first built, `built_at` when it was last called for. The order of
+    builds is `build`, as clocks may go backwards. `collected_at`: when its files were removed.
     """
 
     __tablename__ = "index_versions"
@@ -146,6 +177,8 @@ class IndexVersion(Base):
     dagster_run_id: Mapped[str | None]
     created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     built_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    build: Mapped[int] = mapped_column(BUILDS, server_default=BUILDS.next_value(), unique=True)
+    collected_at: Mapped[dt.datetime | None]
 
 
 class Publication(Base):

@@ -8,12 +8,17 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, func, or_, select, tuple_
 from sqlalchemy.engine import Row
 
+from soundalike.catalog import presence
+from soundalike.catalog.presence import has_file, is_there
 from soundalike.catalog.tables import Failure, File, Track
 
 
 @dataclass(frozen=True)
 class TrackView:
-    """A track as people see it. `path` is relative to its music root, None once it has no file."""
+    """A track as people see it. `path` is relative to its music root, None once it has no file.
+
+    `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
+    """
 
     id: str
     title: str
@@ -22,6 +27,7 @@ class TrackView:
     genre: str | None
     year: int | None
     duration: float | None
+    decoded_share: float | None
     path: str | None
     tags: list[dict[str, Any]]
 
@@ -64,8 +70,8 @@ def sort_key(title: str, artist: str | None, album: str | None) -> str:
 
 _PATH = (
     select(File.shown)
-    .where(File.track_id == Track.id, File.gone_at.is_(None))
-    .order_by(File.id)
+    .where(File.track_id == Track.id, is_there())
+    .order_by(File.gone_at.is_not(None), File.id)
     .limit(1)
     .correlate(Track)
     .scalar_subquery()
@@ -78,6 +84,7 @@ _VIEW = (
     Track.genre,
     Track.year,
     Track.duration,
+    Track.decoded_share,
     _PATH.label("path"),
     Track.tags,
 )
@@ -91,6 +98,11 @@ def view(row: Row[Any]) -> TrackView:
 def by_ids(track_ids: list[str]) -> Select[Any]:
     """The tracks with these ids, in no order. An id may be anything a client sent."""
     return select(*_VIEW).where(Track.id.in_(list(filter(storable, track_ids))))
+
+
+def fits(track_id: str) -> Select[bool]:
+    """Whether the track's length is not left out by the rule."""
+    return select(presence.fits()).where(Track.id == track_id)
 
 
 def failures_of(track_id: str) -> Select[str, str]:
@@ -122,9 +134,8 @@ def count(query: str) -> Select[int]:
 
 def _matches(query: str) -> ColumnElement[bool]:
     """In the library now, and each word somewhere in title, artist, album or path."""
-    present = File.track_id == Track.id, File.gone_at.is_(None)
     words = [_contains(word) for word in query.split()]
-    return and_(select(File.id).where(*present).exists(), *words)
+    return and_(has_file(), *words)
 
 
 def _contains(word: str) -> ColumnElement[bool]:
@@ -133,7 +144,7 @@ def _contains(word: str) -> ColumnElement[bool]:
         select(File.id)
         .where(
             File.track_id == Track.id,
-            File.gone_at.is_(None),
+            is_there(),
             File.shown.icontains(word, autoescape=True),
         )
         .exists()

@@ -16,7 +16,7 @@ from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
 from soundalike.cli.weights import fetch_missing
 from soundalike.errors import LibraryError, SoundalikeError
-from soundalike.ingest.scan import require_music
+from soundalike.ingest.roots import require_music
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
@@ -39,7 +39,7 @@ def demo(
     if serve:
         require_free_ports(settings)
     folder = music or _demo_music()
-    require_music([folder])
+    require_music([str(folder)], settings.extensions)
     fetch_missing(settings, Console(stderr=True))
     done = subprocess.run([*INGEST, "--", str(folder)], check=False)
     if done.returncode:

@@ -14,10 +14,11 @@ from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import is_current
 from soundalike.embedders import space_for, weights_path
-from soundalike.errors import SoundalikeError
+from soundalike.errors import LibraryError, SoundalikeError
 from soundalike.ports import LOOPBACK, busy_port
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
+from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import safe
 
@@ -90,9 +91,13 @@ def _model(settings: Settings) -> Iterator[Finding]:
 def _music(settings: Settings) -> Iterator[Finding]:
     if not settings.music:
         yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; folders given to ingest count")
-    for folder in settings.music:
-        missing = "" if folder.is_dir() else "mount it, or correct SOUNDALIKE_MUSIC"
-        yield Finding("music folder", str(folder), missing)
+    for name in settings.music:
+        problem = ""
+        try:
+            MusicRoot.named(name).require()
+        except LibraryError as error:
+            problem = f"mount it, or correct SOUNDALIKE_MUSIC ({error})"
+        yield Finding("music folder", name, problem)
 
 
 def _data(settings: Settings) -> Iterator[Finding]:

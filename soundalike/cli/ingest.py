@@ -2,14 +2,13 @@
 
 import os
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
 from soundalike.cli.weights import fetch_missing
-from soundalike.ingest.scan import require_music
+from soundalike.ingest.roots import require_music
 from soundalike.settings import load_settings
 
 # -P: the current folder may be somebody's music, and must not be searched for our modules.
@@ -17,8 +16,9 @@ INGEST = (sys.executable, "-P", "-m", "pipelines.foreground")
 
 
 def ingest(
-    folder: Annotated[
-        Path | None, typer.Argument(help="A folder of music to add to the library.")
+    root: Annotated[
+        str | None,
+        typer.Argument(help="A folder or bucket (s3://...) of music to add to the library."),
     ] = None,
     confirm_removals: Annotated[
         bool,
@@ -27,8 +27,8 @@ def ingest(
 ) -> None:
     """Scan, and take everything new from files to the published index."""
     settings = load_settings()
-    folders = [] if folder is None else [folder]
-    require_music(folders)
+    roots = [] if root is None else [root]
+    require_music(roots, settings.extensions)
     fetch_missing(settings, Console(stderr=True))
     options = ["--confirm-removals"] if confirm_removals else []
-    os.execv(sys.executable, [*INGEST, *options, "--", *map(str, folders)])  # noqa: S606 - no shell, our own module
+    os.execv(sys.executable, [*INGEST, *options, "--", *roots])  # noqa: S606 - no shell, our own module

@@ -4,6 +4,7 @@ Files of the published revision that are put into the cache folder by hand are u
 network.
 """
 
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -69,8 +70,9 @@ def _remove_source(folder: Path, published: Published) -> None:
     """What the converted file was made of, also where the process that made it was killed."""
     source = folder / FILE
     (folder / PART).unlink(missing_ok=True)
-    if source.is_file() and sha256_of(source).startswith(published.sha256):
-        source.unlink()
+    with suppress(FileNotFoundError):  # another process may be at it too
+        if sha256_of(source).startswith(published.sha256):
+            source.unlink()
 
 
 def _make(folder: Path, model: str, report: Report) -> None:

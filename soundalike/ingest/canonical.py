@@ -5,7 +5,7 @@ from functools import partial
 
 import soundfile
 
-from soundalike.audio.resample import canonical_facts
+from soundalike.audio.resample import Canonical, canonical_facts
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
@@ -20,40 +20,40 @@ STAGE = "resampled_audio"
 
 
 def resample_batch(
-    sessions: Sessions, store: ArtifactStore, batch: str, progress: Progress
+    sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
 ) -> StageReport:
-    """Write each track's FLAC where it is not there yet; record lengths and failures."""
+    """Write each track's FLAC where it is not there yet; record lengths, flaws and failures."""
     batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id), Decoders() as decoders:
+    with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.track_files_of(session, batch_id)
-        work = partial(_canonical_seconds, store, decoders)
+        work = partial(_canonical, store, decoders)
         outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
-            results.record_durations(
-                session, {track: seconds for track, (seconds, _) in done.items()}
-            )
+            results.record_decoded(session, {track: found for track, (found, _) in done.items()})
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)
+            left_out = batches.count_left_out(session, batch_id)
+    flawed = [o.file.shown for o in outcomes if o.result and o.result[0].decoded_share < 1]
     return StageReport(
         stage=STAGE,
         done=len(done),
         reused=sum(reused for _, reused in done.values()),
         failures=failures,
-        audio_seconds=sum(seconds for seconds, reused in done.values() if not reused),
+        audio_seconds=sum(found.seconds for found, reused in done.values() if not reused),
         usage=monitor.usage(),
-        notes={},
+        notes={"left_out_by_length": left_out, "partly_broken": len(flawed)},
+        flawed=flawed,
     )
 
 
-def _canonical_seconds(
-    store: ArtifactStore, decoders: Decoders, file: BatchFile
-) -> tuple[float, bool]:
-    """The track's length, and whether its FLAC was there already."""
+def _canonical(store: ArtifactStore, decoders: Decoders, file: BatchFile) -> tuple[Canonical, bool]:
+    """What is known of the track's FLAC, and whether it was there already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
     with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
-        return canonical_facts(target).seconds, True
-    return decoders.write_canonical(file.source, track_id, target).seconds, False
+        return canonical_facts(target), True
+    with file.at_hand(store.scratch) as path:
+        return decoders.write_canonical(path, track_id, target), False

@@ -11,6 +11,7 @@ from soundalike.audio.identity import Identified
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags import FileTags, clean
 from soundalike.catalog import batches, results
+from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
@@ -21,22 +22,40 @@ from soundalike.progress import Progress
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
-STAGE = "raw_audio"
-
 Read = tuple[Identified, FileTags]
+
+MANIFEST = pa.schema(
+    [
+        ("file_id", pa.int64()),
+        ("path", pa.string()),
+        ("track_id", pa.string()),
+        ("container", pa.string()),
+        ("codec", pa.string()),
+        ("sample_rate", pa.int64()),
+        ("channels", pa.int64()),
+        ("duration", pa.float64()),
+        ("failure", pa.string()),
+    ]
+)
 
 
 def identify_batch(
-    sessions: Sessions, store: ArtifactStore, batch: str, progress: Progress
+    sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
 ) -> StageReport:
-    """Identify the batch's files, write its manifest, and record tracks and failures."""
+    """Identify what was not yet read of the batch; write its manifest, record tracks and failures.
+
+    What the manifest has already is not read again, unless it failed.
+    """
     batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id), Decoders() as decoders:
+    with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.files_of(session, batch_id)
-        work = partial(_read, decoders)
-        outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
-        _write_manifest(store, batch, outcomes)
+        rows = {row["file_id"]: row for row in _read_manifest(store, batch)}
+        unread = [file for file in files if file.unread or not _is_of(rows.get(file.id), file)]
+        read = partial(_read, decoders, store)
+        outcomes = list(progress.track(attempt_all(read, unread), STAGE, len(unread)))
+        rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
+        _write_manifest(store, batch, [rows[file.id] for file in files])
         with sessions.begin() as session:
             ours = results.hold_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
@@ -44,11 +63,12 @@ def identify_batch(
             tracks = {o.file.id: _track(batch_id, o.file, *o.result) for o in outcomes if o.result}
             results.record_tracks(session, tracks)
             results.forget_tracks(session, [failure.file.id for failure in failures])
-            results.record_failures(session, batch_id, STAGE, ours, failures)
+            tried = [outcome.file.id for outcome in outcomes]
+            results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
-        done=len(tracks),
-        reused=0,
+        done=len(files) - len(unread) + len(tracks),
+        reused=len(files) - len(unread),
         failures=failures,
         audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
         usage=monitor.usage(),
@@ -56,8 +76,10 @@ def identify_batch(
     )
 
 
-def _read(decoders: Decoders, file: BatchFile) -> Read:
-    return decoders.read(file.source)
+def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> Read:
+    with file.at_hand(store.scratch) as path:
+        found: Read = decoders.read(path)
+        return found
 
 
 def _track(batch_id: int, file: BatchFile, found: Identified, tags: FileTags) -> dict[str, Any]:
@@ -79,21 +101,30 @@ def _track(batch_id: int, file: BatchFile, found: Identified, tags: FileTags) ->
     }
 
 
-def _write_manifest(store: ArtifactStore, batch: str, outcomes: list[Outcome[Read]]) -> None:
+def _is_of(row: dict[str, Any] | None, file: BatchFile) -> bool:
+    return row is not None and row["track_id"] == file.track_id
+
+
+def _row(outcome: Outcome[Read]) -> dict[str, Any]:
+    """One row of the manifest. What is not known of a file that failed is null."""
+    row = {"file_id": outcome.file.id, "path": outcome.file.shown}
+    if outcome.result is None:
+        return row | {"failure": outcome.failure and outcome.failure.code}
+    found, _ = outcome.result
+    return row | {"track_id": found.track_id} | vars(found.facts)
+
+
+def _read_manifest(store: ArtifactStore, batch: str) -> list[dict[str, Any]]:
+    """The rows written by an earlier run; none if it is missing, damaged or of another kind."""
+    try:
+        table = pq.read_table(store.batch_manifest(batch))
+    except (OSError, pa.ArrowInvalid):
+        return []
+    rows: list[dict[str, Any]] = table.to_pylist() if table.schema.equals(MANIFEST) else []
+    return rows
+
+
+def _write_manifest(store: ArtifactStore, batch: str, rows: list[dict[str, Any]]) -> None:
     """One row per file, in path order; the same files give the same bytes."""
-    read = [outcome.result for outcome in outcomes]
-    table = pa.table(
-        {
-            "file_id": pa.array([o.file.id for o in outcomes], pa.int64()),
-            "path": pa.array([o.file.shown for o in outcomes], pa.string()),
-            "track_id": pa.array([r and r[0].track_id for r in read], pa.string()),
-            "container": pa.array([r and r[0].facts.container for r in read], pa.string()),
-            "codec": pa.array([r and r[0].facts.codec for r in read], pa.string()),
-            "sample_rate": pa.array([r and r[0].facts.sample_rate for r in read], pa.int64()),
-            "channels": pa.array([r and r[0].facts.channels for r in read], pa.int64()),
-            "duration": pa.array([r and r[0].facts.duration for r in read], pa.float64()),
-            "failure": pa.array([o.failure and o.failure.code for o in outcomes], pa.string()),
-        }
-    )
     with atomic_file(store.batch_manifest(batch)) as temporary:
-        pq.write_table(table, temporary)
+        pq.write_table(pa.Table.from_pylist(rows, MANIFEST), temporary)

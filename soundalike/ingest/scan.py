@@ -1,170 +1,157 @@
 """Stage `library`: compare the music roots with the catalog and seal what is new into batches."""
 
-import os
-from collections.abc import Iterable
+from collections import Counter
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from soundalike.catalog import library
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import failures, library
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.library import FoundFile, KnownFile, shown
 from soundalike.errors import LibraryError
-from soundalike.ingest.listing import Listing, list_root
+from soundalike.ingest.compare import Change, change_of, side_by_side
+from soundalike.settings import Settings
+from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.ignore import MUSIC_EXTENSIONS, Rules
+from soundalike.sources.roots import MusicRoot
+
+
+@dataclass(frozen=True)
+class ScanRules:
+    """How to look: what is music, when a file is no longer being written, how much is a batch."""
+
+    settle_seconds: float
+    batch_tracks: int
+    extensions: frozenset[str] = MUSIC_EXTENSIONS
+    shortest_seconds: float = 0.0
+    longest_seconds: float = float("inf")
+
+    @classmethod
+    def of(cls, settings: Settings) -> "ScanRules":
+        """As the settings say."""
+        return cls(
+            settle_seconds=settings.settle_seconds,
+            batch_tracks=settings.batch_tracks,
+            extensions=settings.extensions,
+            shortest_seconds=settings.shortest_seconds,
+            longest_seconds=settings.longest_seconds,
+        )
 
 
 @dataclass
 class ScanReport:
     """What a scan found and did, over all roots. `problems` are for people to read."""
 
-    music: int = 0
-    other_files: int = 0
-    new: int = 0
-    changed: int = 0
-    tried_again: int = 0
-    returned: int = 0
+    entries: Counter[Kind] = field(default_factory=Counter)
+    changes: Counter[Change] = field(default_factory=Counter)
     gone: int = 0
-    changing: int = 0
     batches: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
+    @property
+    def music(self) -> int:
+        """Files of music that are there."""
+        return self.entries[Kind.MUSIC] + self.entries[Kind.CHANGING]
 
-def register_roots(sessions: Sessions, folders: Iterable[Path]) -> None:
-    """Add folders to the library's music roots. One inside a known root is there already.
 
-    Raises LibraryError for a folder that does not exist, is no folder, or holds a known root.
+def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False) -> ScanReport:
+    """List every root, record all differences and seal the work, in one transaction.
+
+    A root that cannot be listed, or where less than half of the known files are found, is left as
+    it is unless `confirm_removals`. Raises LibraryError if there is no root at all.
     """
-    for folder in folders:
-        with sessions.begin() as session:
-            known = [Path(os.fsdecode(root.location)) for root in library.roots(session)]
-            if any(folder.is_relative_to(root) for root in known):
-                continue
-            path = _existing(folder)
-            if any(path.is_relative_to(root) for root in known):
-                continue
-            inside = [root for root in known if root.is_relative_to(path)]
-            if inside:
-                raise LibraryError(
-                    f"{path} holds {inside[0]}, which is a music root already; "
-                    "its tracks would be there twice. Use another data root (SOUNDALIKE_DATA)."
-                )
-            library.add_root(session, os.fsencode(path))
-
-
-def register_configured(sessions: Sessions, folders: Iterable[Path]) -> list[str]:
-    """As `register_roots`, but one folder that is missing does not stop the others.
-
-    Returns what is wrong with those that could not be added.
-    """
-    problems = []
-    for folder in folders:
-        try:
-            register_roots(sessions, [folder])
-        except LibraryError as error:
-            problems.append(str(error))
-    return problems
-
-
-def require_music(folders: Iterable[Path]) -> None:
-    """Raises LibraryError for a folder without music, so that a wrong one is noticed at once."""
-    for folder in folders:
-        listing = list_root(_existing(folder), settle_seconds=0)
-        if not (listing.music or listing.changing):
-            others = f"{listing.other_files} other files" if listing.other_files else "it is empty"
-            raise LibraryError(
-                f"{shown(folder)} holds no music ({others}); what counts as music is told by the "
-                "file's extension: mp3, flac, ogg, opus, m4a, wav, aiff, wma and others"
-            )
-
-
-def _existing(folder: Path) -> Path:
-    try:
-        path = folder.expanduser().resolve()
-        if path.is_dir():
-            return path
-        what = "is not a folder" if path.exists() else "does not exist"
-    except (OSError, RuntimeError) as error:  # RuntimeError: ~somebody who is not there
-        what = f"cannot be looked at ({error})"
-    raise LibraryError(f"{shown(folder)} {what}; name the folder that holds your music")
-
-
-def scan(
-    sessions: Sessions, *, settle_seconds: float, batch_tracks: int, confirm_removals: bool = False
-) -> ScanReport:
-    """List every root, then record all differences and seal the work in one transaction.
-
-    A root that cannot be listed, or where less than half of the known files are found, keeps all
-    it has unless `confirm_removals`. Raises LibraryError if there is no root at all.
-    """
-    with sessions() as session:
-        roots = [(root.id, Path(os.fsdecode(root.location))) for root in library.roots(session)]
-    if not roots:
-        raise LibraryError(
-            "no music folder is known: run `soundalike ingest FOLDER`, or set SOUNDALIKE_MUSIC"
-        )
-    listings = {root_id: list_root(path, settle_seconds) for root_id, path in roots}
     report = ScanReport()
-    work: list[tuple[int, int | None, FoundFile]] = []
     with sessions.begin() as session:
         library.hold_scan(session)
-        for root_id, path in roots:
-            known = library.known_files(session, root_id)
-            found = _compare(path, listings[root_id], known, report)
-            work += [(root_id, file_id, file) for file_id, file in found.work]
-            library.mark_returned(session, found.returned)
-            reason = _keep_because(known, found.gone, listings[root_id])
-            if reason and not confirm_removals:
-                report.problems.append(f"{shown(path)}: {reason}")
-            else:
-                library.mark_gone(session, found.gone)
-                report.gone += len(found.gone)
-        report.batches = library.seal(session, work, batch_tracks)
+        library.set_length_rule(session, rules.shortest_seconds, rules.longest_seconds)
+        roots = library.roots(session)
+        if not roots:
+            raise LibraryError(
+                "no music folder is known: run `soundalike ingest FOLDER`, or set SOUNDALIKE_MUSIC"
+            )
+        for root in roots:
+            _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
     return report
 
 
-@dataclass
-class _Difference:
-    work: list[tuple[int | None, FoundFile]]
-    returned: list[int]
-    gone: list[int]
-
-
-def _compare(
-    root: Path, listing: Listing, known: dict[bytes, KnownFile], report: ScanReport
-) -> _Difference:
-    seen = {file.path for file in (*listing.music, *listing.changing)}
-    difference = _Difference([], [], [])
-    for file in listing.music:
-        before = known.get(file.path)
-        if before is None:
-            report.new += 1
-            difference.work.append((None, file))
-        elif (before.size, before.mtime_ns) != (file.size, file.mtime_ns):
-            report.changed += 1
-            difference.work.append((before.id, file))
-        elif before.gone and before.identified:
-            difference.returned.append(before.id)
-        elif before.gone or (before.may_heal and os.access(root / os.fsdecode(file.path), os.R_OK)):
-            report.tried_again += 1
-            difference.work.append((before.id, file))
-    difference.gone = [
-        file.id for path, file in known.items() if path not in seen and not file.gone
-    ]
-    report.music += len(seen)
-    report.other_files += listing.other_files
-    report.changing += len(listing.changing)
-    report.returned += len(difference.returned)
-    report.problems += listing.problems
-    return difference
-
-
-def _keep_because(known: dict[bytes, KnownFile], gone: list[int], listing: Listing) -> str | None:
-    """Why missing files must not count as removed: a listing that failed is not an empty one."""
-    present = sum(not file.gone for file in known.values())
-    if gone and listing.problems:
-        return "nothing was removed, because not all of it could be listed"
-    if len(gone) * 2 > present:
-        return (
-            f"{len(gone)} of {present} known files are missing; is the disk mounted? Nothing was "
-            "removed. If they are really gone: soundalike ingest --confirm-removals"
+def _scan_root(
+    session: Session,
+    root_id: int,
+    root: MusicRoot,
+    rules: ScanRules,
+    report: ScanReport,
+    confirm_removals: bool,
+) -> None:
+    """One root, in a savepoint: what is not to be believed is undone, down to the new batches."""
+    present = library.count_present(session, root_id)
+    newest = library.newest_batch(session)
+    found = _Findings(session, root_id, rules.batch_tracks)
+    with session.begin_nested() as savepoint:
+        listing = root.entries(Rules(rules.extensions), rules.settle_seconds)
+        for known, entry in side_by_side(library.known_files(session, root_id), listing):
+            found.add(change_of(known, entry), known, entry)
+        found.finish(confirm_removals)
+        lost = len(found.missing) - library.count_moved(session, found.missing, newest)
+        believed = confirm_removals or lost * 2 <= present
+        if believed:
+            failures.retry_found(session, root_id)
+        else:
+            savepoint.rollback()
+    report.entries += found.entries
+    report.problems += [f"{root.shown}: {problem}" for problem in found.problems]
+    if believed:
+        report.changes += found.changes
+        report.gone += len(found.gone)
+        report.batches += found.batches
+    else:
+        report.problems.append(
+            f"{root.shown}: {lost} of {present} known files are missing; is the disk mounted? "
+            "Nothing was changed. If they are really gone: soundalike ingest --confirm-removals"
         )
-    return None
+
+
+class _Findings:
+    """Takes a root's files as they pass and records them; holds one batch, and what is missing."""
+
+    def __init__(self, session: Session, root_id: int, batch_tracks: int) -> None:
+        self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
+        self._work: list[tuple[int | None, Entry]] = []
+        self._returned: list[int] = []
+        self._unseen: list[int] = []
+        self.missing: list[int] = []
+        self.gone: list[int] = []
+        self._lists = {
+            Change.RETURNED: self._returned,
+            Change.MISSING: self.missing,
+            Change.UNSEEN: self._unseen,
+            Change.LEFT_OUT: self.gone,
+        }
+        self.entries: Counter[Kind] = Counter()
+        self.changes: Counter[Change] = Counter()
+        self.batches: list[str] = []
+        self.problems: list[str] = []
+
+    def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
+        """Take one pair."""
+        self.changes[change] += 1
+        if entry and (known is None or known.path == entry.path):
+            self.entries[entry.kind] += 1
+            if entry.reason:
+                self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
+        if entry and change in (Change.NEW, Change.CHANGED, Change.AGAIN):
+            self._work.append((known.id if known else None, entry))
+            if len(self._work) == self._batch_tracks:
+                self._seal()
+        elif known and change in self._lists:
+            self._lists[change].append(known.id)
+
+    def finish(self, confirm_removals: bool) -> None:
+        """Seal the rest, and record what went and what came back."""
+        if self._work:
+            self._seal()
+        self.gone += self.missing + (self._unseen if confirm_removals else [])
+        library.mark_gone(self._session, self.gone)
+        library.mark_returned(self._session, self._returned)
+
+    def _seal(self) -> None:
+        self.batches.append(library.seal(self._session, self._root_id, self._work))
+        self._work = []

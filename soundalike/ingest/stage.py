@@ -22,7 +22,8 @@ class StageReport:
     """What a stage did with a batch.
 
     `done` counts what went through, `reused` those of them that were there already. `audio_seconds`
-    is the length of the music that was worked on now.
+    is the length of the music that was worked on now. `flawed` are files that went through although
+    a part of them is broken.
     """
 
     stage: str
@@ -32,6 +33,7 @@ class StageReport:
     audio_seconds: float
     usage: Usage
     notes: dict[str, str | int | float]
+    flawed: Sequence[str] = ()
 
     @property
     def times_real_time(self) -> float:

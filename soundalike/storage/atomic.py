@@ -9,6 +9,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
+def is_temporary(path: Path) -> bool:
+    """Whether it is something that is being written, or was when its process was killed."""
+    return path.name.startswith(".") and path.name.endswith(".tmp")
+
+
 def _temporary(path: Path) -> Path:
     return path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp")
 

@@ -14,22 +14,47 @@ class ArtifactStore:
 
     root: Path
 
+    @property
+    def scratch(self) -> Path:
+        """Copies of files from buckets, for as long as they are read."""
+        return self.root / "scratch"
+
+    @property
+    def canonical(self) -> Path:
+        """Folders of `audio`."""
+        return self.root / "audio" / "44100"
+
+    @property
+    def manifests(self) -> Path:
+        """Folder of `batch_manifest`."""
+        return self.root / "batches"
+
+    @property
+    def embeddings(self) -> Path:
+        """A folder for each space, by its key."""
+        return self.root / "embeddings"
+
+    @property
+    def indexes(self) -> Path:
+        """A folder for each version."""
+        return self.root / "indexes"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
-        return self.root / "audio" / "44100" / track_id[:2] / f"{track_id}.flac"
+        return self.canonical / track_id[:2] / f"{track_id}.flac"
 
     def batch_manifest(self, batch: str) -> Path:
         """What raw_audio found in a batch: one row per file."""
-        return self.root / "batches" / f"{batch}.parquet"
+        return self.manifests / f"{batch}.parquet"
 
     def vectors(self, space: str, batch: str) -> Path:
         """float32 [n_tracks, dim], L2-normalised."""
-        return self.root / "embeddings" / space / f"{batch}.npy"
+        return self.embeddings / space / f"{batch}.npy"
 
     def sidecar(self, space: str, batch: str) -> Path:
         """One row per row of `vectors`: track id and tags."""
-        return self.root / "embeddings" / space / f"{batch}.parquet"
+        return self.embeddings / space / f"{batch}.parquet"
 
     def index(self, version: str) -> Path:
         """Folder of index.faiss, tracks.parquet and manifest.json."""
-        return self.root / "indexes" / version
+        return self.indexes / version

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.canonical import resample_batch
@@ -12,7 +13,8 @@ from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import publish
-from soundalike.ingest.scan import ScanReport, register_roots, scan
+from soundalike.ingest.roots import register_roots
+from soundalike.ingest.scan import ScanReport, ScanRules, scan
 from soundalike.ingest.stage import StageReport
 from soundalike.progress import Quiet
 from soundalike.storage.layout import ArtifactStore
@@ -27,22 +29,21 @@ class Library:
     music: Path
     sessions: Sessions
     store: ArtifactStore
+    decoders: Decoders
     model: FakeModel = field(default_factory=FakeModel)
+    length: tuple[float, float] = (0.0, float("inf"))
 
     def scan(self, *, batch_tracks: int = 100, confirm_removals: bool = False) -> ScanReport:
-        register_roots(self.sessions, [self.music])
-        return scan(
-            self.sessions,
-            settle_seconds=0,
-            batch_tracks=batch_tracks,
-            confirm_removals=confirm_removals,
-        )
+        register_roots(self.sessions, [str(self.music)])
+        shortest, longest = self.length
+        rules = ScanRules(0, batch_tracks, shortest_seconds=shortest, longest_seconds=longest)
+        return scan(self.sessions, rules, confirm_removals=confirm_removals)
 
     def process(self, batch: str) -> list[StageReport]:
         quiet = Quiet()
         return [
-            identify_batch(self.sessions, self.store, batch, quiet),
-            resample_batch(self.sessions, self.store, batch, quiet),
+            identify_batch(self.sessions, self.store, self.decoders, batch, quiet),
+            resample_batch(self.sessions, self.store, self.decoders, batch, quiet),
             embed_batch(self.sessions, self.store, self.model.space, self.model.load, batch, quiet),
         ]
 
@@ -61,6 +62,8 @@ class Library:
 
 
 @pytest.fixture
-def library(tmp_path: Path, sessions: Sessions, store: ArtifactStore) -> Library:
+def library(
+    tmp_path: Path, sessions: Sessions, store: ArtifactStore, decoders: Decoders
+) -> Library:
     (tmp_path / "music").mkdir()
-    return Library(tmp_path / "music", sessions, store)
+    return Library(tmp_path / "music", sessions, store, decoders)

@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,11 +11,8 @@ from mutagen.flac import FLAC
 from sqlalchemy import select
 
 from soundalike.audio.identity import identify
-from soundalike.audio.sandbox import Decoders
-from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track
-from soundalike.ingest import identify as identify_module
 from soundalike.ingest.embed import check_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.progress import Quiet
@@ -87,7 +85,7 @@ def test_a_copy_stands_in_for_a_file_that_vanished(library: Library) -> None:
     fill(library, 1)
     shutil.copy(library.music / "0.flac", library.music / "1.flac")
     library.scan()
-    identify_batch(library.sessions, library.store, "b000001", Quiet())
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
     (library.music / "0.flac").unlink()
     library.process("b000001")
     library.ingest()
@@ -123,17 +121,17 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_does_not_count(
 ) -> None:
     song(library.music / "0.flac", seconds=2.0, seed=1)
     library.scan()
-    read = identify_module._read
+    read = library.decoders.read
 
-    def read_then_change(decoders: Decoders, file: BatchFile) -> identify_module.Read:
-        found = read(decoders, file)
-        monkeypatch.setattr(identify_module, "_read", read)
+    def read_then_change(path: Path) -> Any:
+        found = read(path)
+        monkeypatch.setattr(library.decoders, "read", read)
         song(library.music / "0.flac", seconds=2.5, seed=40)
         library.scan()
         library.process("b000002")
         return found
 
-    monkeypatch.setattr(identify_module, "_read", read_then_change)
+    monkeypatch.setattr(library.decoders, "read", read_then_change)
     library.process("b000001")
     with library.sessions() as session:
         now = session.scalars(select(File.track_id)).one()
@@ -159,14 +157,14 @@ def test_odd_data_fails_its_file_and_not_its_batch(
     odd = bytearray((library.music / "one.wav").read_bytes())
     odd[24:28] = (1).to_bytes(4, "little")  # a header that says 1 Hz
     (library.music / "rate.wav").write_bytes(odd)
-    read = identify_module._read
+    read = library.decoders.read
 
-    def stumble(decoders: Decoders, file: BatchFile) -> identify_module.Read:
-        if file.shown == "1.flac":
+    def stumble(path: Path) -> Any:
+        if path.name == "1.flac":
             raise IndexError("a parser met what it did not expect")
-        return read(decoders, file)
+        return read(path)
 
-    monkeypatch.setattr(identify_module, "_read", stumble)
+    monkeypatch.setattr(library.decoders, "read", stumble)
     library.ingest()
     assert failures(library) == {
         "1.flac": "undecodable",
@@ -179,7 +177,7 @@ def test_odd_data_fails_its_file_and_not_its_batch(
 def test_a_damaged_canonical_file_is_made_again(library: Library) -> None:
     fill(library, 1)
     library.scan()
-    identify_batch(library.sessions, library.store, "b000001", Quiet())
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
     flac = library.store.audio(identify(library.music / "0.flac").track_id)
     flac.parent.mkdir(parents=True)
     flac.write_bytes(b"")

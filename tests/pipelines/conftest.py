@@ -9,8 +9,9 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.scan import register_roots
+from soundalike.ingest.roots import register_roots
 from soundalike.progress import Quiet
 from soundalike.storage.layout import ArtifactStore
 from tests.fakes import FakeModel
@@ -39,11 +40,21 @@ class Orchestra:
 
 @pytest.fixture
 def orchestra(
-    tmp_path: Path, sessions: Sessions, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    sessions: Sessions,
+    store: ArtifactStore,
+    decoders: Decoders,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Orchestra]:
     (tmp_path / "music").mkdir()
     monkeypatch.setenv("SOUNDALIKE_SETTLE_SECONDS", "0")
-    register_roots(sessions, [tmp_path / "music"])
-    resources = {"sessions": sessions, "store": store, "model": FakeModel(), "progress": Quiet()}
+    register_roots(sessions, [str(tmp_path / "music")])
+    resources = {
+        "sessions": sessions,
+        "store": store,
+        "decoders": decoders,
+        "model": FakeModel(),
+        "progress": Quiet(),
+    }
     with dg.DagsterInstance.ephemeral() as instance:
         yield Orchestra(tmp_path / "music", instance, resources)

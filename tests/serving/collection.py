@@ -8,11 +8,12 @@ import numpy as np
 
 from soundalike.catalog import batches, indexes, library, results
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.library import FoundFile, batch_number
+from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
 from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import publish
+from soundalike.sources.entry import Entry, Kind
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact import INDEX
@@ -37,10 +38,10 @@ class Collection:
         """A batch with a track for each, under random unit vectors; returns their ids."""
         paths = [fact.get("path", f"{uuid.uuid4().hex}.flac".encode()) for fact in facts]
         ids = [uuid.uuid4().hex for _ in facts]
-        found = [FoundFile(path, size=1, mtime_ns=1) for path in paths]
+        found = [Entry(path, Kind.MUSIC, size=1, mtime_ns=1) for path in paths]
         root = self._root()
         with self.sessions.begin() as session:
-            [key] = library.seal(session, [(root, None, file) for file in found], 10_000)
+            key = library.seal(session, root, [(None, file) for file in found])
             batch = batch_number(key)
             file_ids = {file.shown: file.id for file in batches.files_of(session, batch)}
             rows = {

@@ -11,7 +11,7 @@ from .service import running
 async def test_schema_builds_and_documents_problems(offline_api: httpx.AsyncClient) -> None:
     schema = (await offline_api.get("/openapi.json")).json()
     assert set(schema["paths"]) == {
-        *("/health/live", "/health/ready", "/v1/index"),
+        *("/health/live", "/health/ready", "/v1/index", "/v1/failures"),
         *("/v1/tracks", "/v1/tracks/{track_id}", "/v1/tracks/{track_id}/similar"),
     }
     responses = schema["paths"]["/v1/tracks/{track_id}/similar"]["get"]["responses"]

@@ -71,6 +71,7 @@ async def test_track_is_shown_whole(api: httpx.AsyncClient, collection: Collecti
         "genre": "Fado",
         "year": 2011,
         "duration": 30.0,
+        "decoded_share": None,
         "path": "Ana Lua/Marés/03 Saudade.flac",
         "tags": [{"word": "acoustic", "weight": 0.75}],
     }

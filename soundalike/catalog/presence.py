@@ -1,0 +1,47 @@
+"""Which files and tracks are in the library now: the conditions that statements share."""
+
+from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy.orm import aliased
+
+from soundalike.catalog.tables import Failure, File, LengthRule, Track
+
+_Unread = aliased(File)
+_OLDEST_UNREAD = (
+    select(func.min(_Unread.batch_id))
+    .where(_Unread.unread, _Unread.gone_at.is_(None))
+    .scalar_subquery()
+)
+
+
+def is_there() -> ColumnElement[bool]:
+    """Of a File: it was there at the last scan, or it may only have moved.
+
+    What is gone stays until the files found up to then are read: a moved file is among them, and
+    its track must not be out of the index in between.
+    """
+    return or_(File.gone_at.is_(None), File.gone_through >= _OLDEST_UNREAD)
+
+
+def failed() -> ColumnElement[bool]:
+    """Of a File: it did not get through, and is not to be tried again yet."""
+    waiting = or_(Failure.retry_at.is_(None), Failure.retry_at > func.now())
+    return exists().where(Failure.file_id == File.id, waiting)
+
+
+def has_file() -> ColumnElement[bool]:
+    """Of a Track: a file that `is_there`."""
+    return exists().where(File.track_id == Track.id, is_there())
+
+
+def fits() -> ColumnElement[bool]:
+    """Of a Track: its length is not left out by the rule, as far as it is known."""
+    too_short_or_long = or_(
+        Track.duration < LengthRule.shortest, Track.duration > LengthRule.longest
+    )
+    return ~exists().where(too_short_or_long)
+
+
+def can_be_heard() -> ColumnElement[bool]:
+    """Of a Track: it fits, and has a file that is there now and did not fail."""
+    usable = File.track_id == Track.id, File.gone_at.is_(None), ~failed()
+    return and_(fits(), exists().where(*usable))

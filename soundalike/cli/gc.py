@@ -1,0 +1,64 @@
+"""`soundalike gc`: remove artifacts that no longer serve anything."""
+
+from itertools import groupby
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.filesize import decimal
+from rich.table import Table
+
+from soundalike.catalog.engine import open_catalog
+from soundalike.embedders import space_for
+from soundalike.ingest.garbage import Garbage, Retention, collect, find_garbage
+from soundalike.postgres import connected_database
+from soundalike.settings import load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.terminal import safe
+
+
+def gc(
+    apply: Annotated[
+        bool, typer.Option("--apply", help="Remove it; else it is only shown.")
+    ] = False,
+    keep_indexes: Annotated[
+        int, typer.Option(min=0, help="Older index versions to keep, for a rollback.")
+    ] = 3,
+    keep_days: Annotated[
+        int,
+        typer.Option(min=1, help="Days to keep audio of removed tracks, and unused models' work."),
+    ] = 30,
+) -> None:
+    """Show what the data root no longer needs, and remove it with --apply.
+
+    Never what is published or newer, nor embeddings of the model that is set or served.
+    """
+    settings = load_settings()
+    store, space = ArtifactStore(settings.data), space_for(settings).key
+    with connected_database(settings) as url:
+        sessions = open_catalog(url)
+        work = collect if apply else find_garbage
+        found = work(sessions, store, space, Retention(keep_indexes, keep_days))
+    out = Console()
+    if not found:
+        out.print("nothing to remove")
+        return
+    out.print(_table(found, store))
+    out.print("removed" if apply else "nothing was removed; `soundalike gc --apply` does it")
+
+
+def _table(found: list[Garbage], store: ArtifactStore) -> Table:
+    table = Table(title=str(store.root), title_justify="left")
+    for column, side in (
+        ("what", "left"),
+        ("number", "right"),
+        ("size", "right"),
+        ("first", "left"),
+    ):
+        table.add_column(column, justify=side, overflow="fold")  # type: ignore[arg-type]
+    for reason, items in groupby(found, key=lambda item: item.reason):
+        group = list(items)
+        size = decimal(sum(item.size for item in group))
+        first = safe(group[0].path.relative_to(store.root))
+        table.add_row(reason, str(len(group)), size, first)
+    return table

@@ -1,0 +1,68 @@
+"""Adding music roots to the library."""
+
+from collections.abc import Iterable
+from itertools import islice
+
+from soundalike.catalog import library
+from soundalike.catalog.engine import Sessions
+from soundalike.errors import LibraryError
+from soundalike.sources.entry import Kind
+from soundalike.sources.ignore import Rules
+from soundalike.sources.roots import MusicRoot
+
+LOOKED_AT = 10_000  # entries, to say whether a place holds music at all
+
+
+def register_roots(sessions: Sessions, names: Iterable[str]) -> None:
+    """Add folders or buckets to the library. One inside a known root is there already.
+
+    Raises LibraryError for a folder that does not exist, is no folder, or holds a known root.
+    """
+    for root in map(MusicRoot.named, names):
+        with sessions.begin() as session:
+            known = [MusicRoot(row.location) for row in library.roots(session)]
+            if any(root.lies_in(other) for other in known):
+                continue
+            root.require()
+            inside = [other for other in known if other.lies_in(root)]
+            if inside:
+                raise LibraryError(
+                    f"{root.shown} holds {inside[0].shown}, which is a music root already; "
+                    "its tracks would be there twice. Use another data root (SOUNDALIKE_DATA)."
+                )
+            library.add_root(session, root.location)
+
+
+def register_configured(sessions: Sessions, names: Iterable[str]) -> list[str]:
+    """As `register_roots`, but one that is missing does not stop the others.
+
+    Returns what is wrong with those that could not be added.
+    """
+    problems = []
+    for name in names:
+        try:
+            register_roots(sessions, [name])
+        except LibraryError as error:
+            problems.append(str(error))
+    return problems
+
+
+def require_music(names: Iterable[str], extensions: frozenset[str]) -> None:
+    """Raises LibraryError for a place without music, so that a wrong one is noticed at once."""
+    for root in map(MusicRoot.named, names):
+        root.require()
+        others = 0
+        for entry in islice(root.entries(Rules(extensions), settle_seconds=0), LOOKED_AT):
+            if entry.kind in (Kind.MUSIC, Kind.CHANGING):
+                break
+            if not entry.path:
+                raise LibraryError(f"{root.shown} cannot be listed: {entry.reason}")
+            others += not entry.path.endswith(b"/")
+        else:
+            if others < LOOKED_AT:
+                found = f"{others} other files" if others else "it is empty"
+                raise LibraryError(
+                    f"{root.shown} holds no music ({found}); what counts as music is told by the "
+                    "file's extension (SOUNDALIKE_EXTENSIONS): mp3, flac, ogg, opus, m4a, wav, "
+                    "aiff, wma and others"
+                )

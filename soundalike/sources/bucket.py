@@ -1,0 +1,113 @@
+"""A music root that is a bucket, or a prefix in one: s3://bucket/music, through fsspec.
+
+Credentials, region and endpoint come from where AWS's own tools take them (AWS_PROFILE,
+AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...).
+"""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from functools import cached_property
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from soundalike.errors import AudioError, LibraryError
+from soundalike.sources.walk import Item
+
+CHUNK = 2**20
+SCHEMES = ("s3://",)
+
+
+class BucketTree:
+    """A bucket as folders. It is listed once, and the listing is held: about 1 kB a file."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._prefix = url.partition("://")[2].rstrip("/") + "/"
+
+    def items(self, folder: bytes) -> Sequence[Item]:
+        """As the bucket had them when it was first asked. OSError if it does not answer."""
+        return self._folders.get(folder, [])
+
+    def read(self, path: bytes) -> bytes:
+        """The object's bytes."""
+        with _as_oserror():
+            content: bytes = self._files.cat_file(self._prefix + path.decode())
+            return content
+
+    @contextmanager
+    def at_hand(self, path: bytes, scratch: Path) -> Iterator[Path]:
+        """A copy of the object in `scratch`, with its extension, for as long as the block lasts.
+
+        Raises AudioError("vanished") or ("unreadable") if the bucket does not give it; an OSError
+        is of the scratch folder.
+        """
+        scratch.mkdir(parents=True, exist_ok=True)
+        name = path.decode()
+        with tempfile.NamedTemporaryFile(dir=scratch, suffix=PurePosixPath(name).suffix) as copy:
+            for chunk in self._chunks(name):
+                copy.write(chunk)
+            copy.flush()
+            yield Path(copy.name)
+
+    def _chunks(self, name: str) -> Iterator[bytes]:
+        try:
+            with _as_oserror(), self._files.open(self._prefix + name) as remote:
+                while chunk := remote.read(CHUNK):
+                    yield chunk
+        except FileNotFoundError as error:
+            raise AudioError("vanished", "the object is in the bucket no more") from error
+        except OSError as error:
+            raise AudioError("unreadable", f"the bucket does not give it ({error})") from error
+
+    @cached_property
+    def _files(self) -> Any:  # noqa: ANN401 - fsspec's own type is untyped
+        try:
+            import s3fs  # noqa: PLC0415 - an optional package
+        except ImportError as error:
+            raise LibraryError(
+                f"{self._url} needs a package more: pip install 'soundalike[s3]'"
+            ) from error
+        with _as_oserror():
+            return s3fs.S3FileSystem(use_listings_cache=False)
+
+    @cached_property
+    def _folders(self) -> Mapping[bytes, list[Item]]:
+        with _as_oserror():
+            self._require_bucket()
+            found = self._files.find(self._prefix, detail=True)
+        folders: dict[bytes, dict[bytes, Item]] = {b"": {}}
+        for key, facts in found.items():
+            *parents, name = key.removeprefix(self._prefix).encode().split(b"/")
+            folder = b""
+            for parent in parents:
+                folders[folder][parent + b"/"] = Item(parent, True)
+                folder += parent + b"/"
+                folders.setdefault(folder, {})
+            if name:  # else a marker that some tools write for an empty folder
+                mtime_ns = int(facts["LastModified"].timestamp() * 1e9)
+                folders[folder][name] = Item(name, False, facts["size"], mtime_ns)
+        return {folder: list(items.values()) for folder, items in folders.items()}
+
+    def _require_bucket(self) -> None:
+        """find() takes a bucket that is not there, or does not answer, for an empty one."""
+        try:
+            self._files.call_s3("head_bucket", Bucket=self._prefix.partition("/")[0])
+        except FileNotFoundError as error:
+            raise FileNotFoundError(error.errno, "there is no such bucket") from error
+
+
+@contextmanager
+def _as_oserror() -> Iterator[None]:
+    """botocore raises kinds of its own where there is no network or no credentials."""
+    try:
+        yield
+    except OSError:
+        raise
+    except Exception as error:
+        with suppress(ImportError):
+            from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - optional
+
+            if isinstance(error, BotoCoreError | ClientError):
+                raise OSError(5, f"the bucket does not answer: {error}") from error
+        raise

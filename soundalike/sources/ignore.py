@@ -1,0 +1,60 @@
+"""Which files are music to take: extensions, and `.soundalikeignore` in any folder."""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from pathspec import GitIgnoreSpec
+
+IGNORE_FILE = b".soundalikeignore"
+
+MUSIC_EXTENSIONS = frozenset(
+    (
+        *("mp3", "mp2", "aac", "m4a", "m4b", "mp4", "alac", "flac", "ogg", "oga", "opus", "spx"),
+        *("wma", "asf", "wav", "wave", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "mka"),
+        *("ape", "wv", "mpc", "mp+", "tta", "tak", "shn", "dsf", "dff", "ac3", "dts", "webm"),
+    )
+)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What to take of a tree, as seen from one of its folders.
+
+    `specs` are the ignore files of this folder and of those around it, each with its folder's path;
+    the innermost that says anything about a path decides, as git does it.
+    """
+
+    extensions: frozenset[str] = MUSIC_EXTENSIONS
+    specs: tuple[tuple[bytes, GitIgnoreSpec], ...] = ()
+
+    def within(self, folder: bytes, ignore: bytes) -> tuple["Rules", list[str]]:
+        """The rules in a folder with this ignore file, and what is wrong with the file."""
+        lines, wrong = [], []
+        for number, line in enumerate(_lines(ignore), 1):
+            try:
+                GitIgnoreSpec.from_lines([line])
+            except ValueError:
+                wrong.append(f"line {number} is no pattern and is passed over: {line!r}")
+            else:
+                lines.append(line)
+        spec = GitIgnoreSpec.from_lines(lines)
+        return replace(self, specs=(*self.specs, (folder, spec))), wrong
+
+    def is_music(self, name: bytes) -> bool:
+        """Whether a file of this name is music, by its extension."""
+        stem, dot, extension = name.rpartition(b".")
+        return bool(dot and stem) and os.fsdecode(extension).lower() in self.extensions
+
+    def ignores(self, path: bytes) -> bool:
+        """Whether an ignore file leaves out this file, or folder (ending with a slash)."""
+        for folder, spec in reversed(self.specs):
+            verdict = spec.check_file(os.fsdecode(path.removeprefix(folder))).include
+            if verdict is not None:
+                return verdict
+        return False
+
+
+def _lines(ignore: bytes) -> Iterator[str]:
+    # fsdecode, as for paths: a pattern may have to match a name that is not UTF-8.
+    return iter(os.fsdecode(ignore.removeprefix(b"\xef\xbb\xbf")).splitlines())

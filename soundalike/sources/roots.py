@@ -1,0 +1,77 @@
+"""A music root by its location: a folder's absolute path, or a bucket's URL."""
+
+import os
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+
+from soundalike.errors import LibraryError
+from soundalike.sources.bucket import SCHEMES, BucketTree
+from soundalike.sources.entry import Entry
+from soundalike.sources.folder import FolderTree
+from soundalike.sources.ignore import Rules
+from soundalike.sources.walk import walk
+from soundalike.text import shown
+
+
+@dataclass(frozen=True)
+class MusicRoot:
+    """Where music lies. `location` is exact, as bytes, as the catalog keeps it."""
+
+    location: bytes
+
+    @classmethod
+    def named(cls, name: str) -> "MusicRoot":
+        """The root a person names, with an absolute location; whether it exists is not looked at.
+
+        Raises LibraryError for what can be neither a folder's name nor a URL we know.
+        """
+        if "://" in name:
+            if not name.startswith(SCHEMES):
+                raise LibraryError(
+                    f"{shown(name)}: only folders and {', '.join(SCHEMES)} buckets can be read"
+                )
+            return cls(os.fsencode(name.rstrip("/")))
+        try:
+            return cls(os.fsencode(Path(name).expanduser().resolve()))
+        except (OSError, RuntimeError, ValueError) as error:  # ~somebody who is not there; a NUL
+            raise LibraryError(f"{shown(name)} cannot be looked at ({error})") from error
+
+    @property
+    def shown(self) -> str:
+        """The location for people."""
+        return shown(self.location)
+
+    def lies_in(self, other: "MusicRoot") -> bool:
+        """Whether everything in it is in the other one too."""
+        return PurePath(os.fsdecode(self.location)).is_relative_to(os.fsdecode(other.location))
+
+    def require(self) -> None:
+        """Raises LibraryError if there is no such folder; a bucket is asked when it is listed."""
+        if self._is_bucket:
+            return
+        folder = Path(os.fsdecode(self.location))
+        if not folder.is_dir():
+            what = "is not a folder" if folder.exists() else "does not exist"
+            raise LibraryError(f"{self.shown} {what}; name the folder that holds your music")
+
+    def entries(self, rules: Rules, settle_seconds: float) -> Iterator[Entry]:
+        """As `walk`."""
+        return walk(self._tree(), rules, settle_seconds)
+
+    def at_hand(self, path: bytes, scratch: Path) -> AbstractContextManager[Path]:
+        """The file at this relative path as one of this machine, as long as the block lasts.
+
+        Raises AudioError if a bucket does not give it.
+        """
+        return self._tree().at_hand(path, scratch)
+
+    @property
+    def _is_bucket(self) -> bool:
+        return os.fsdecode(self.location).startswith(SCHEMES)
+
+    def _tree(self) -> FolderTree | BucketTree:
+        if self._is_bucket:
+            return BucketTree(os.fsdecode(self.location))
+        return FolderTree(self.location)

@@ -1,0 +1,108 @@
+"""Moving, renaming, replacing and copying files must never lose a track or hear one twice."""
+
+import shutil
+
+import pytest
+
+from soundalike.catalog import indexes, tracks
+from tests.ingest.conftest import Library
+from tests.sounds import song
+
+
+def fill(library: Library, count: int = 3) -> None:
+    for seed in range(count):
+        song(library.music / "a" / f"{seed}.flac", seconds=2.0, seed=seed, title=f"Song {seed}")
+
+
+def held(library: Library) -> set[str]:
+    """Tracks that an index built now would have."""
+    with library.sessions() as session:
+        return {track for track, _, _ in indexes.contents(session, library.model.space.key).tracks}
+
+
+def shown_paths(library: Library) -> list[str]:
+    with library.sessions() as session:
+        return sorted(str(row.path) for row in session.execute(tracks.page("", 50, None)))
+
+
+@pytest.mark.parametrize("moved", ["file", "folder"])
+def test_a_moved_track_is_never_out_of_the_index(library: Library, moved: str) -> None:
+    fill(library)
+    library.ingest()
+    before = held(library)
+    if moved == "file":
+        (library.music / "a" / "1.flac").rename(library.music / "moved.flac")
+    else:
+        (library.music / "a").rename(library.music / "b")
+    library.scan()
+    assert held(library) == before, "between the scan and the reading of its new file"
+    assert len(shown_paths(library)) == 3
+    library.ingest()
+    assert held(library) == before
+    assert ("moved.flac" if moved == "file" else "b/1.flac") in shown_paths(library)
+    assert library.model.embedder.heard == 3
+
+
+def test_a_copy_whose_original_goes_before_it_is_read_keeps_the_track(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    before = held(library)
+    shutil.copy(library.music / "a" / "1.flac", library.music / "copy.flac")
+    library.scan()
+    (library.music / "a" / "1.flac").unlink()
+    library.scan()
+    assert held(library) == before, "as `mv` does it from disk to disk"
+    library.ingest()
+    assert held(library) == before
+
+
+def test_what_is_really_gone_leaves_once_the_new_files_are_read(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    (library.music / "a" / "1.flac").unlink()
+    song(library.music / "other.flac", seconds=2.0, seed=50)
+    library.scan()
+    assert len(held(library)) == 3
+    library.ingest()
+    assert len(held(library)) == 3
+    assert "a/1.flac" not in shown_paths(library)
+
+
+def test_a_file_moved_over_another_replaces_it(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    (library.music / "a" / "1.flac").replace(library.music / "a" / "0.flac")
+    library.scan()
+    assert len(held(library)) == 3, "the one that moved is not read in its new place yet"
+    library.ingest()
+    assert len(held(library)) == 2
+    assert shown_paths(library) == ["a/0.flac", "a/2.flac"]
+    assert library.model.embedder.heard == 3
+
+
+def test_two_files_that_change_places_are_the_same_two_tracks(library: Library) -> None:
+    fill(library, 2)
+    library.ingest()
+    before = held(library)
+    one, other = library.music / "a" / "0.flac", library.music / "a" / "1.flac"
+    one.rename(library.music / "x")
+    other.rename(one)
+    (library.music / "x").rename(other)
+    library.ingest()
+    assert held(library) == before
+    assert library.model.embedder.heard == 2
+
+
+def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Library) -> None:
+    fill(library, 1)
+    other = library.music.parent / "other"
+    shutil.copytree(library.music, other)
+    library.ingest()
+    (library.music / "second").mkdir()
+    shutil.copy(other / "a" / "0.flac", library.music / "second" / "copy.flac")
+    library.ingest()
+    assert len(held(library)) == 1
+    (library.music / "a" / "0.flac").unlink()
+    library.ingest()
+    assert shown_paths(library) == ["second/copy.flac"]
+    assert library.model.embedder.heard == 1

@@ -1,0 +1,114 @@
+"""A bucket is music like a folder: on a real S3 server, in a process of its own thread."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import boto3
+import pytest
+import s3fs
+from botocore.client import BaseClient
+from moto.server import ThreadedMotoServer
+
+from soundalike.errors import AudioError, LibraryError
+from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.ignore import Rules
+from soundalike.sources.roots import MusicRoot
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    client = boto3.client("s3")
+    client.create_bucket(Bucket="music")
+    return client
+
+
+def put(s3: BaseClient, **objects: bytes) -> None:
+    for key, body in objects.items():
+        s3.put_object(Bucket="music", Key=key, Body=body)
+
+
+def listed(location: str) -> dict[str, Entry]:
+    found = MusicRoot.named(location).entries(Rules(), settle_seconds=0)
+    return {entry.shown: entry for entry in found}
+
+
+def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
+    put(
+        s3,
+        **{
+            "lib/a/é.mp3": b"four",
+            "lib/a-b.flac": b"x",
+            "lib/cover.jpg": b"x",
+            "lib/live/c.mp3": b"x",
+            "lib/.soundalikeignore": b"live/\n",
+            "lib/.hidden/d.mp3": b"x",
+            "lib/empty/": b"",
+            "other/e.mp3": b"x",
+        },
+    )
+    found = listed("s3://music/lib/")
+    assert {name: entry.kind for name, entry in found.items()} == {
+        "a-b.flac": Kind.MUSIC,
+        "a/é.mp3": Kind.MUSIC,
+        "cover.jpg": Kind.LEFT_OUT,
+        "live/": Kind.LEFT_OUT,
+    }
+    assert list(found) == ["a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
+    assert found["a/é.mp3"].size == 4
+    assert found["a/é.mp3"].mtime_ns > 0
+
+
+def test_an_object_is_at_hand_as_a_file_for_as_long_as_it_is_read(
+    s3: BaseClient, tmp_path: Path
+) -> None:
+    put(s3, **{"lib/a.mp3": b"sound" * 500_000})
+    root = MusicRoot.named("s3://music/lib")
+    with root.at_hand(b"a.mp3", tmp_path / "scratch") as path:
+        assert path.read_bytes() == b"sound" * 500_000
+        assert path.suffix == ".mp3"
+    assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_an_object_that_went_is_its_own_failure(s3: BaseClient, tmp_path: Path) -> None:
+    root = MusicRoot.named("s3://music/lib")
+    with pytest.raises(AudioError) as gone, root.at_hand(b"no.mp3", tmp_path):
+        pass
+    assert gone.value.code == "vanished"
+
+
+@pytest.mark.parametrize("location", ["s3://nowhere-at-all", "s3://nowhere-at-all/lib"])
+def test_a_bucket_that_is_not_there_is_unseen_not_empty(s3: BaseClient, location: str) -> None:
+    [(name, entry)] = listed(location).items()
+    assert (name, entry.kind) == ("", Kind.UNSEEN)
+    assert "bucket" in entry.reason
+
+
+def test_a_bucket_that_does_not_answer_is_unseen_not_empty(
+    s3: BaseClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
+    monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
+    s3fs.S3FileSystem.clear_instance_cache()  # it would know the answering endpoint still
+    [(name, entry)] = listed("s3://music/lib").items()
+    s3fs.S3FileSystem.clear_instance_cache()
+    assert (name, entry.kind) == ("", Kind.UNSEEN)
+    assert "does not answer" in entry.reason
+
+
+def test_other_urls_are_refused() -> None:
+    with pytest.raises(LibraryError, match=r"only folders and s3:// buckets"):
+        MusicRoot.named("ftp://host/music")

@@ -1,0 +1,158 @@
+"""A listing must take what is music, leave out what a person left out, and survive any tree."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.ignore import Rules
+from soundalike.sources.roots import MusicRoot
+from soundalike.sources.walk import Item, walk
+
+
+def fill(root: Path, *names: str) -> None:
+    for name in names:
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"x")
+
+
+def listed(root: Path, settle_seconds: float = 0, rules: Rules | None = None) -> list[Entry]:
+    return list(MusicRoot.named(str(root)).entries(rules or Rules(), settle_seconds))
+
+
+def paths(root: Path, kind: Kind = Kind.MUSIC) -> list[str]:
+    return [entry.shown for entry in listed(root) if entry.kind is kind]
+
+
+def test_a_file_still_being_written_is_left_for_the_next_scan(tmp_path: Path) -> None:
+    fill(tmp_path, "old.mp3", "new.mp3")
+    os.utime(tmp_path / "old.mp3", (0, time.time() - 60))
+    kinds = {entry.path: entry.kind for entry in listed(tmp_path, settle_seconds=30)}
+    assert kinds == {b"old.mp3": Kind.MUSIC, b"new.mp3": Kind.CHANGING}
+
+
+def test_a_time_stamp_in_the_future_does_not_wait_for_it(tmp_path: Path) -> None:
+    fill(tmp_path, "a.mp3")
+    os.utime(tmp_path / "a.mp3", (0, time.time() + 10**6))
+    assert [entry.kind for entry in listed(tmp_path, settle_seconds=30)] == [Kind.MUSIC]
+
+
+def test_what_is_not_music_is_left_out(tmp_path: Path) -> None:
+    fill(tmp_path, "a.MP3", "cover.jpg", "mp3", ".mp3", "._a.mp3", ".trash/b.mp3")
+    (tmp_path / "dangling.mp3").symlink_to("nowhere")
+    (tmp_path / "folder.mp3").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp3")
+    assert paths(tmp_path) == ["a.MP3"]
+    assert paths(tmp_path, Kind.LEFT_OUT) == ["cover.jpg", "mp3"]
+
+
+def test_extensions_can_be_chosen(tmp_path: Path) -> None:
+    fill(tmp_path, "a.mp3", "b.mov")
+    entries = listed(tmp_path, rules=Rules(frozenset({"mov"})))
+    assert [entry.kind for entry in entries] == [Kind.LEFT_OUT, Kind.MUSIC]
+
+
+def test_ignore_files_speak_for_their_folder_and_the_innermost_decides(tmp_path: Path) -> None:
+    fill(tmp_path, "a/b/c.mp3", "a/b/d.mp3", "a/live/e.mp3", "live/f.mp3", "g.flac", "x/g.flac")
+    (tmp_path / ".soundalikeignore").write_text("# mine\n/live/\n*.mp3\ng.flac\n")
+    (tmp_path / "a" / ".soundalikeignore").write_text("!c.mp3\n!live/**\n")
+    (tmp_path / "x" / ".soundalikeignore").write_text("!/g.flac")
+    assert paths(tmp_path) == ["a/b/c.mp3", "a/live/e.mp3", "x/g.flac"]
+    assert paths(tmp_path, Kind.LEFT_OUT) == ["a/b/d.mp3", "g.flac", "live/"]
+
+
+def test_a_pattern_that_is_none_is_reported_and_the_others_count(tmp_path: Path) -> None:
+    fill(tmp_path, "a.mp3", "b.mp3")
+    (tmp_path / ".soundalikeignore").write_bytes(b"\xef\xbb\xbfa.mp3\n!\n")
+    problem, *entries = listed(tmp_path)
+    assert problem.reason == "line 2 is no pattern and is passed over: '!'"
+    assert [entry.kind for entry in entries] == [Kind.LEFT_OUT, Kind.MUSIC]
+
+
+def test_a_name_that_is_not_utf8_can_be_ignored(tmp_path: Path) -> None:
+    fill(tmp_path, os.fsdecode(b"caf\xe9.mp3"), "tea.mp3")
+    (tmp_path / ".soundalikeignore").write_bytes(b"caf\xe9*\n")
+    assert paths(tmp_path) == ["tea.mp3"]
+
+
+def test_a_link_that_loops_is_reported_and_the_rest_is_listed(tmp_path: Path) -> None:
+    fill(tmp_path, "a/b.mp3")
+    (tmp_path / "a" / "back").symlink_to(tmp_path)
+    (tmp_path / "a" / "itself").symlink_to("itself")
+    assert paths(tmp_path) == ["a/b.mp3"]
+    reasons = {e.shown: e.reason for e in listed(tmp_path) if e.kind is Kind.UNSEEN}
+    assert reasons["a/back/"] == "a link to a folder it lies in; not followed"
+    assert "a/itself" in "".join(reasons)
+
+
+def test_folders_linked_from_elsewhere_are_part_of_the_root_once(tmp_path: Path) -> None:
+    root, other = tmp_path / "root", tmp_path / "other"
+    fill(root, "a/x.mp3")
+    fill(other, "y.mp3")
+    (root / "b").symlink_to(other)
+    (root / "c").symlink_to(other)
+    (root / "d").symlink_to(root / "a")
+    (other / "round").symlink_to(other)
+    assert paths(root) == ["a/x.mp3", "b/y.mp3"]
+    assert paths(root, Kind.UNSEEN) == ["b/round/"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+def test_what_may_not_be_looked_at_is_reported(tmp_path: Path) -> None:
+    fill(tmp_path, "closed/a.mp3", "music/b.mp3", "rules/c.mp3", "rules/.soundalikeignore")
+    (tmp_path / "music" / "link.mp3").symlink_to(tmp_path / "closed" / "a.mp3")
+    (tmp_path / "rules" / ".soundalikeignore").chmod(0)
+    (tmp_path / "closed").chmod(0)
+    try:
+        unseen = paths(tmp_path, Kind.UNSEEN)
+        assert paths(tmp_path) == ["music/b.mp3"]
+    finally:
+        (tmp_path / "closed").chmod(0o755)
+    assert unseen == ["closed/", "music/link.mp3", "rules/"]
+
+
+def test_folders_nested_deeper_than_calls_may_be_are_listed(tmp_path: Path) -> None:
+    class Deep:
+        def items(self, folder: bytes) -> list[Item]:
+            return [Item(b"a", True)] if folder.count(b"/") < 3000 else [Item(b"b.mp3")]
+
+        def read(self, path: bytes) -> bytes:
+            raise FileNotFoundError(path)
+
+    [found] = walk(Deep(), Rules(), 0)
+    assert found.path == b"a/" * 3000 + b"b.mp3"
+
+
+NAMES = st.lists(
+    st.lists(st.sampled_from(["a", "a-", "a.mp3", "a b", "A", "é", "0"]), min_size=1, max_size=4),
+    max_size=12,
+)
+
+
+@given(NAMES)
+def test_entries_come_in_the_order_of_their_bytes(names: list[list[str]]) -> None:
+    folders: dict[bytes, set[tuple[bytes, bool]]] = {b"": set()}
+    for parts in names:
+        folder = b""
+        for part in parts:
+            name = part.encode() + b"_"
+            folders[folder].add((name, True))
+            folder += name + b"/"
+            folders.setdefault(folder, set())
+        folders[folder].add((b"x.mp3", False))
+
+    class Made:
+        def items(self, folder: bytes) -> list[Item]:
+            return [Item(name, is_folder) for name, is_folder in folders[folder]]
+
+        def read(self, path: bytes) -> bytes:
+            raise FileNotFoundError(path)
+
+    found = [entry.path for entry in walk(Made(), Rules(), 0)]
+    assert found == sorted(found)
+    assert len(found) == sum((b"x.mp3", False) in items for items in folders.values())

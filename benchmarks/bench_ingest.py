@@ -1,0 +1,145 @@
+"""What an album costs in a library that is large already: from its files to being served.
+
+    make bench-ingest
+
+Libraries of 1 000, 10 000 and 100 000 tracks (simulated_library.py) on the private PostgreSQL,
+with fsync. Decoding and the model are not counted; everything else is. Baselines in the same run:
+a bare walk that only stats every file, and writing and hashing the index's bytes once.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+from simulated_library import ALBUM, SPACE, SimulatedLibrary
+
+from serving.live_index import LiveIndex
+from soundalike.audio.sandbox import Decoders
+from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.indexes import published
+from soundalike.catalog.upgrade import upgrade
+from soundalike.ingest.index import build_index, check_candidate
+from soundalike.ingest.publish import next_index, publish
+from soundalike.monitoring import Monitor
+from soundalike.postgres import connected_database
+from soundalike.settings import Settings
+from soundalike.storage.atomic import fsync, sha256_of
+from soundalike.storage.layout import ArtifactStore
+
+SIZES = (1_000, 10_000, 100_000)
+MIB = 2**20
+T = TypeVar("T")
+
+
+class Clock:
+    """Seconds by step."""
+
+    def __init__(self) -> None:
+        self.steps: dict[str, float] = {}
+
+    def time(self, step: str, work: Callable[[], T]) -> T:
+        """Do it and keep how long it took."""
+        started = time.perf_counter()
+        result = work()
+        self.steps[step] = time.perf_counter() - started
+        return result
+
+
+def measured(size: int, folder: Path) -> dict[str, float]:
+    """All figures of one library."""
+    store = ArtifactStore(folder / "data")
+    with connected_database(Settings(data=store.root)) as url, Decoders() as decoders:
+        upgrade(url)
+        sessions = open_catalog(url)
+        library = SimulatedLibrary(folder / "music", sessions, store, decoders, size)
+        clock, live = Clock(), LiveIndex(store)
+        clock.time("fill", library.fill)
+        serve(library, clock, live)  # the index of before, which is not what is measured
+        with Monitor() as monitor:
+            before = monitor.usage().peak_rss_bytes
+            clock.time("scan_nothing_new", library.scan)
+        growth = (monitor.usage().peak_rss_bytes - before) / MIB
+        clock.time("walk_baseline", lambda: walk(library.music))
+        library.add_album()
+        [batch] = clock.time("scan_album", library.scan).batches
+        uncounted = clock.time("stages", lambda: library.hear_album(batch))
+        clock.steps["stages"] -= uncounted
+        serve(library, clock, live)
+        if live.served is None or len(live.served.index) != size + ALBUM:
+            raise SystemExit(f"the album is not served: {live.problem}")
+        clock.time("bytes_baseline", lambda: rewrite(store, live.served.manifest.version))
+        sessions.kw["bind"].dispose()
+    return {**clock.steps, "scan_memory_growth_mib": growth}
+
+
+def serve(library: SimulatedLibrary, clock: Clock, live: LiveIndex) -> None:
+    """Build, check as Dagster does, publish, and swap the live index."""
+    sessions, store = library.sessions, library.store
+    wanted = clock.time("compare", lambda: next_index(sessions, store, SPACE))
+    if wanted.version is None:
+        raise SystemExit(wanted.reason)
+    clock.time("build", lambda: build_index(sessions, store, SPACE, None))
+    clock.time("asset_check", lambda: check_candidate(sessions, store, SPACE))
+    clock.time("publish", lambda: publish(sessions, store, SPACE, None))
+    with sessions() as session:
+        row = published(session)
+    clock.time("swap", lambda: asyncio.run(live.follow(row)))
+
+
+def walk(folder: Path) -> int:
+    """The floor of any scan: every folder listed, every file's state asked for."""
+    total = 0
+    with os.scandir(folder) as found:
+        for item in found:
+            total += walk(Path(item.path)) if item.is_dir() else item.stat().st_size
+    return total
+
+
+def rewrite(store: ArtifactStore, version: str) -> None:
+    """The floor of any publish of one file: its bytes written, made durable, and hashed."""
+    source = store.index(version) / "index.faiss"
+    copy = store.root / "copy"
+    copy.write_bytes(source.read_bytes())
+    fsync(copy)
+    sha256_of(copy)
+    copy.unlink()
+
+
+SERVED = ("scan_album", "stages", "compare", "build", "asset_check", "publish", "swap")
+
+
+def main(sizes: tuple[int, ...]) -> None:
+    table = {}
+    for size in sizes:
+        with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as name:
+            Path(name).chmod(0o755)  # root's private server runs as nobody
+            table[size] = measured(size, Path(name))
+    for figures in table.values():
+        figures["album_to_served"] = sum(figures[step] for step in SERVED)
+    print(f"{'seconds':<28}" + "".join(f"{size:>12,}" for size in table))
+    for step in next(iter(table.values())):
+        print(f"{step:<28}" + "".join(f"{figures[step]:12.2f}" for figures in table.values()))
+    largest = table[max(table)]
+    figures = {
+        f"{name}_s_{size // 1000}k": round(found[name], 3)
+        for size, found in table.items()
+        for name in ("scan_nothing_new", "album_to_served")
+    }
+    figures["scan_ratio_vs_bare_walk"] = round(
+        largest["scan_nothing_new"] / largest["walk_baseline"], 2
+    )
+    figures["album_ratio_vs_writing_the_index"] = round(
+        largest["album_to_served"] / largest["bytes_baseline"], 2
+    )
+    figures["scan_memory_growth_mib"] = round(largest["scan_memory_growth_mib"], 1)
+    print(json.dumps(figures))
+
+
+if __name__ == "__main__":
+    main(tuple(map(int, sys.argv[1:])) or SIZES)

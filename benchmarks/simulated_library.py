@@ -1,0 +1,139 @@
+"""A library of any size without its music: empty files, rows and vectors from a seeded generator.
+
+Only the audio is made up. Files are found by the real scan, rows and .npy are written by the real
+code; an album that is added is real audio and goes through every stage.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from soundalike.audio.sandbox import Decoders
+from soundalike.catalog import batches, results
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.library import batch_number
+from soundalike.catalog.tracks import sort_key
+from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
+from soundalike.ingest.canonical import resample_batch
+from soundalike.ingest.embed import embed_batch
+from soundalike.ingest.identify import identify_batch
+from soundalike.ingest.roots import register_roots
+from soundalike.ingest.scan import ScanReport, ScanRules, scan
+from soundalike.progress import Quiet
+from soundalike.storage.atomic import sha256_of
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.batch_files import save_batch
+
+SPACE = EmbeddingSpace("simulated.768", "simulated", 768, {"version": 1})
+ALBUM = 10
+RATE = 44_100
+RULES = ScanRules(settle_seconds=0, batch_tracks=256)
+
+
+class Ear:
+    """An embedder that costs next to nothing: 768 bands of the spectrum."""
+
+    space = SPACE
+    windows = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
+    device = "none"
+    batch = 8
+
+    def hear(self, windows: FloatArray) -> FloatArray:
+        """[n, 768] of [n, 16000]."""
+        spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, : 10 * SPACE.dimension]
+        bands: FloatArray = spectrum.reshape(len(windows), SPACE.dimension, 10).mean(axis=2)
+        return bands.astype(np.float32)
+
+    def embedding(self, heard: FloatArray) -> Embedding:
+        """Unit length."""
+        vector = heard.mean(axis=0)
+        return Embedding(vector / np.linalg.norm(vector))
+
+
+@dataclass
+class SimulatedLibrary:
+    """`size` tracks in albums of ten, as a person's disk would have them."""
+
+    music: Path
+    sessions: Sessions
+    store: ArtifactStore
+    decoders: Decoders
+    size: int
+
+    def fill(self) -> ScanReport:
+        """Make the files, scan them, and record each batch as if it had been heard."""
+        for number in range(0, self.size, ALBUM):
+            album = self.music / f"artist {number // 100:05d}" / f"album {number // ALBUM:06d}"
+            album.mkdir(parents=True)
+            for track in range(ALBUM):
+                (album / f"{track:02d} track.flac").touch()
+        register_roots(self.sessions, [str(self.music)])
+        report = scan(self.sessions, RULES)
+        random = np.random.default_rng(5)
+        for batch in report.batches:
+            self._hear(batch, random)
+        return report
+
+    def scan(self) -> ScanReport:
+        """What is new, as the schedule does it."""
+        return scan(self.sessions, RULES)
+
+    def add_album(self) -> None:
+        """Ten real files of two seconds."""
+        random = np.random.default_rng(self.size)
+        album = self.music / "new artist" / "new album"
+        album.mkdir(parents=True)
+        for track in range(ALBUM):
+            noise = 0.1 * random.standard_normal(2 * RATE).astype(np.float32)
+            soundfile.write(album / f"{track:02d}.flac", noise, RATE)
+
+    def hear_album(self, batch: str) -> float:
+        """The real stages; returns the seconds that decoding and the model took of them."""
+        quiet, ear = Quiet(), Ear()
+        identify_batch(self.sessions, self.store, self.decoders, batch, quiet)
+        decoded = resample_batch(self.sessions, self.store, self.decoders, batch, quiet)
+        heard = embed_batch(self.sessions, self.store, SPACE, lambda: ear, batch, quiet)
+        return decoded.usage.wall_seconds + float(heard.notes["model_seconds"])
+
+    def _hear(self, batch: str, random: np.random.Generator) -> None:
+        with self.sessions.begin() as session:
+            files = batches.files_of(session, batch_number(batch))
+            rows = {file.id: row for file, row in zip(files, _rows(batch, files), strict=True)}
+            results.record_tracks(session, rows)
+        ids = sorted(row["id"] for row in rows.values())
+        embeddings = dict(zip(ids, map(Embedding, _vectors(random, len(ids))), strict=True))
+        digest = sha256_of(save_batch(self.store, SPACE, batch, embeddings))
+        with self.sessions.begin() as session:
+            nothing: dict[str, list[dict[str, Any]]] = {track: [] for track in ids}
+            results.record_embeddings(session, batch_number(batch), SPACE.key, digest, nothing)
+
+
+def _rows(batch: str, files: list[batches.BatchFile]) -> Iterator[dict[str, Any]]:
+    for file in files:
+        artist, album, title = file.shown.split("/")
+        yield {
+            "id": hashlib.blake2b(file.path, digest_size=16).hexdigest(),
+            "batch_id": batch_number(batch),
+            "title": title,
+            "artist": artist,
+            "album": album,
+            "genre": None,
+            "year": None,
+            "duration": 200.0,
+            "codec": "flac",
+            "sample_rate": RATE,
+            "channels": 2,
+            "sort_key": sort_key(title, artist, album),
+        }
+
+
+def _vectors(random: np.random.Generator, count: int) -> NDArray[np.float32]:
+    """float32 [count, 768], unit length."""
+    vectors = random.standard_normal((count, SPACE.dimension), np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

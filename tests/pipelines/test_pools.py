@@ -1,0 +1,118 @@
+"""Runs must not fight for the machine, and what passes by itself must not fail them."""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import dagster as dg
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from pipelines import retries
+from pipelines.assets import ASSETS
+from pipelines.definitions import build_defs
+from pipelines.leftovers import end_dead_runs
+from pipelines.retries import passing_errors_retried
+from soundalike.ingest.scan import scan as ingest_scan
+from tests.e2e.conftest import until
+from tests.pipelines.conftest import Orchestra
+from tests.sounds import song
+
+LIMITS = {"concurrency": {"pools": {"granularity": "op", "default_limit": 1}}}
+
+
+@pytest.fixture
+def pooled(orchestra: Orchestra) -> Iterator[Orchestra]:
+    """On an instance that keeps count, as the one of dagster.yaml does."""
+    with dg.instance_for_test(LIMITS) as instance:
+        orchestra.instance = instance
+        yield orchestra
+
+
+def test_every_asset_has_a_pool() -> None:
+    pools = {asset.key.to_user_string(): asset.op.pool for asset in ASSETS}
+    assert pools == {
+        "library": "scan",
+        "raw_audio": "decode",
+        "resampled_audio": "decode",
+        "embeddings": "model",
+        "faiss_index": "index",
+        "published_index": "index",
+    }
+
+
+def steps_done(orchestra: Orchestra) -> set[str]:
+    found = orchestra.instance.get_records_for_run
+    return {
+        str(record.event_log_entry.step_key)
+        for run in orchestra.instance.get_runs()
+        for record in found(run.run_id, of_type=dg.DagsterEventType.STEP_SUCCESS).records
+    }
+
+
+def test_a_batch_waits_for_the_model_while_another_has_it(pooled: Orchestra) -> None:
+    song(pooled.music / "a.flac")
+    assert pooled.run("scan").success
+    pooled.instance.add_dynamic_partitions("batch", ["b000001"])
+    slots = pooled.instance.event_log_storage
+    slots.initialize_concurrency_limit_to_default("model")
+    assert slots.claim_concurrency_slot("model", "another run", "embeddings").is_claimed
+    ended: list[bool] = []
+    run = threading.Thread(
+        target=lambda: ended.append(pooled.run("ingest_batch", partition_key="b000001").success)
+    )
+    run.start()
+    try:
+        until(lambda: steps_done(pooled) >= {"raw_audio", "resampled_audio"})
+        until(lambda: slots.get_concurrency_info("model").pending_step_count)
+        assert not ended
+        assert pooled.resources["model"].embedder.heard == 0
+    finally:
+        slots.free_concurrency_slots_for_run("another run")
+        run.join(60)
+    assert ended == [True]
+
+
+def test_the_place_of_a_run_that_died_is_free_again(pooled: Orchestra) -> None:
+    definition = build_defs(pooled.resources).resolve_job_def("scan")
+    dead = pooled.instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED)
+    slots = pooled.instance.event_log_storage
+    slots.initialize_concurrency_limit_to_default("scan")
+    assert slots.claim_concurrency_slot("scan", dead.run_id, "library").is_claimed
+    assert end_dead_runs(pooled.instance, foreground=False) == 1
+    assert slots.get_concurrency_info("scan").active_slot_count == 0
+
+
+def gone() -> OperationalError:
+    return OperationalError("select 1", {}, Exception("server closed the connection"))
+
+
+@pytest.mark.parametrize("error", [gone(), ConnectionResetError(), TimeoutError()])
+def test_what_passes_is_asked_for_again(error: Exception) -> None:
+    with pytest.raises(dg.RetryRequested), passing_errors_retried():
+        raise error
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
+def test_what_does_not_pass_fails_at_once(error: Exception) -> None:
+    with pytest.raises(type(error)), passing_errors_retried():
+        raise error
+
+
+def test_a_database_that_went_for_a_moment_does_not_fail_the_run(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song(orchestra.music / "a.flac")
+    calls: list[int] = []
+
+    def failing_once(*arguments: object, **options: object) -> object:
+        calls.append(1)
+        if len(calls) == 1:
+            raise gone()
+        return ingest_scan(*arguments, **options)
+
+    monkeypatch.setattr(sys.modules["pipelines.assets.library"], "scan", failing_once)
+    monkeypatch.setattr(retries, "WAIT_SECONDS", 0.01)
+    result = orchestra.run("scan")
+    assert result.success
+    assert [event.event_type_value for event in result.all_events].count("STEP_UP_FOR_RETRY") == 1

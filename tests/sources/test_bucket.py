@@ -1,39 +1,15 @@
 """A bucket is music like a folder: on a real S3 server, in a process of its own thread."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
-import boto3
 import pytest
 import s3fs
 from botocore.client import BaseClient
-from moto.server import ThreadedMotoServer
 
 from soundalike.errors import AudioError, LibraryError
 from soundalike.sources.entry import Entry, Kind
 from soundalike.sources.ignore import Rules
 from soundalike.sources.roots import MusicRoot
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
-
-
-@pytest.fixture
-def s3(server: str, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", server)
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    client = boto3.client("s3")
-    client.create_bucket(Bucket="music")
-    return client
 
 
 def put(s3: BaseClient, **objects: bytes) -> None:

@@ -1,6 +1,9 @@
 """Real audio files for the tests, in any format, each different and always the same."""
 
+import struct
+import zlib
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -30,20 +33,50 @@ def music(
     return voices.astype(np.float32)
 
 
+class Pipe:
+    """Something to write to that cannot be gone back in: a header never learns the length."""
+
+    def __init__(self) -> None:
+        self.written = bytearray()
+
+    def write(self, data: bytes) -> int:
+        self.written += data
+        return len(data)
+
+
+LAYOUTS = {1: "mono", 2: "stereo", 3: "2.1", 4: "quad", 6: "5.1", 8: "7.1"}
+
+
 def write_audio(
     path: Path,
     samples: NDArray[np.float32],
     rate: int = 44_100,
     codec: str | None = None,
+    *,
+    container: str | None = None,
+    piped: bool = False,
+    sample_format: str | None = None,
+    options: dict[str, str] | None = None,
+    container_options: dict[str, str] | None = None,
     **tags: str,
 ) -> Path:
-    """Encode float32 [channels, n] into the format of the path's extension."""
-    layout = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}[len(samples)]
-    with av.open(str(path), "w") as container:
-        container.metadata.update(tags)
-        stream = container.add_stream(codec or CODECS[path.suffix], rate=rate, layout=layout)
-        stream.bit_rate = 128_000
-        stream.options = {"strict": "experimental"}  # FFmpeg's own Vorbis encoder is that
+    """Encode float32 [channels, n] into the format of the path's extension, or another one.
+
+    `piped`: as if into a pipe. The options are FFmpeg's, of the encoder and of the muxer.
+    """
+    layout = LAYOUTS[len(samples)]
+    pipe = Pipe()
+    out: Any = pipe if piped else str(path)
+    with av.open(out, "w", format=container, container_options=container_options) as file:
+        file.metadata.update(tags)
+        stream = file.add_stream(codec or CODECS[path.suffix], rate=rate, layout=layout)
+        stream.bit_rate = 64_000 * max(2, len(samples))
+        if sample_format:
+            stream.format = sample_format
+        stream.options = {
+            "strict": "experimental",
+            **(options or {}),
+        }  # FFmpeg's own Vorbis is that
         resampler = av.AudioResampler(
             stream.codec_context.format, layout, rate, frame_size=stream.frame_size or 0
         )
@@ -51,9 +84,24 @@ def write_audio(
         frame = av.AudioFrame.from_ndarray(in_turns, "flt", layout)
         frame.sample_rate = rate
         for piece in (*resampler.resample(frame), *resampler.resample(None)):
-            container.mux(stream.encode(piece))
-        container.mux(stream.encode(None))
+            file.mux(stream.encode(piece))
+        file.mux(stream.encode(None))
+    if piped:
+        path.write_bytes(pipe.written)
     return path
+
+
+def cover(side: int = 400, seed: int = 0) -> bytes:
+    """A real PNG that does not compress: about three bytes a pixel."""
+    noise = np.random.default_rng(seed).integers(0, 256, (side, side, 3), np.uint8)
+    rows = b"".join(b"\0" + row.tobytes() for row in noise)
+    head = struct.pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0)
+    parts = ((b"IHDR", head), (b"IDAT", zlib.compress(rows)), (b"IEND", b""))
+    chunks = (
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
 
 
 def song(path: Path, seconds: float = 4.0, seed: int = 0, **tags: str) -> Path:

@@ -9,12 +9,19 @@ from typing import Any
 import av
 import numpy as np
 from av.audio.frame import AudioFrame, format_dtypes
-from av.audio.stream import AudioStream
-from av.packet import Packet
 from numpy.typing import NDArray
 
 from soundalike.audio.identity import StreamHasher
-from soundalike.audio.stream import EXACT_LENGTH, Beat, OpenAudio, facts_of, idle, open_audio
+from soundalike.audio.losses import Losses
+from soundalike.audio.stream import (
+    EXACT_LENGTH,
+    UNFRAMED,
+    Beat,
+    OpenAudio,
+    facts_of,
+    idle,
+    open_audio,
+)
 from soundalike.errors import AudioError
 
 MISSING_SECONDS = 1.0  # what lost less than this counts as whole: durations are rounded
@@ -38,7 +45,7 @@ class Decoded:
 
     def __init__(self, path: Path, track_id: str, beat: Beat = idle) -> None:
         self.seconds = 0.0
-        self._broken = 0.0  # seconds in packets that did not decode
+        self._losses = Losses()
         self._lost = 0.0
         self._path, self._track_id, self._beat = path, track_id, beat
 
@@ -70,8 +77,9 @@ class Decoded:
             except av.FFmpegError as error:
                 if isinstance(error, MemoryError):
                     raise
-                self._broken += _seconds_of(packet, audio.stream)
+                self._losses.broken(packet, audio.stream)
                 continue
+            self._losses.decoded(packet, audio.stream)
             yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
 
     def _settle(self, audio: OpenAudio) -> None:
@@ -79,15 +87,16 @@ class Decoded:
         facts = facts_of(audio.container, audio.stream)
         if not self.seconds:
             raise AudioError("no_audio", f"nothing in the file's {facts.codec} stream decodes")
+        broken = self._losses.seconds(framed=facts.container not in UNFRAMED)
         missing = 0.0
         if facts.duration and (facts.container in EXACT_LENGTH or audio.broke_off):
             missing = facts.duration - self.seconds  # what is broken in the middle is part of it
-        lost = max(missing, self._broken)
+        lost = max(missing, broken)
         if lost < MISSING_SECONDS:
             return
         self._lost = lost
         if self.seconds < lost:
-            code = "truncated" if missing > self._broken else "undecodable"
+            code = "truncated" if missing > broken else "undecodable"
             whole = self.seconds + lost
             raise AudioError(code, f"only {self.seconds:.1f} s of its {whole:.1f} s decode")
 
@@ -100,13 +109,6 @@ def decode(path: Path, track_id: str, beat: Beat = idle) -> Decoded:
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
     return Decoded(path, track_id, beat)
-
-
-def _seconds_of(packet: "Packet[AudioStream]", stream: AudioStream) -> float:
-    """How long a packet says it lasts, or else what the codec's packets usually do."""
-    if packet.duration and packet.time_base:
-        return float(packet.duration * packet.time_base)
-    return (stream.codec_context.frame_size or 0) / stream.sample_rate
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:

@@ -14,6 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from soundalike.audio.trailing import without_trailing_tags
 from soundalike.errors import AudioError
 
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
@@ -29,6 +30,8 @@ SPARE_PACKET_BYTES = 2**20
 EXACT_LENGTH = frozenset(
     {"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "caf", "wv", "tta", "ape"}
 )
+# Streams without a container: what follows their last good packet may be anything but audio.
+UNFRAMED = frozenset({"mp3", "aac", "ac3", "eac3", "dts"})
 
 Beat = Callable[[], None]  # called whenever some more audio was read or decoded
 
@@ -101,7 +104,8 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
             size = os.fstat(file.fileno()).st_size
             if not size:
                 raise AudioError("empty", "the file is empty (0 bytes)")
-            with av.open(file, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
+            audio = without_trailing_tags(file)
+            with av.open(audio, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
                 yield OpenAudio(container, _best_audio(container), size)
     except MemoryError:  # one of FFmpeg's kinds is one of these
         raise

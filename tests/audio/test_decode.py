@@ -1,8 +1,11 @@
 """Decoding: right samples, bounded memory, and an honest word on what is broken."""
 
 import tracemalloc
+from collections.abc import Iterator
+from itertools import cycle
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import soundfile
@@ -10,6 +13,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
+from soundalike.audio.stream import OpenAudio
 from soundalike.errors import AudioError
 from tests.sounds import CODECS, music, song, write_audio
 
@@ -70,20 +74,102 @@ def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> No
     assert peak < 5e6
 
 
-def test_a_truncated_flac_is_told_by_its_header(tmp_path: Path) -> None:
-    path = song(tmp_path / "song.flac", seconds=8.0)
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
-    with pytest.raises(AudioError, match=r"only 2\.\d s of its 8\.0 s") as caught:
-        mono(path)
+def kept(path: Path) -> float:
+    """The share of the file that decodes."""
+    audio = decode(path, identify(path).track_id)
+    seconds = sum(len(chunk.samples) / chunk.sample_rate for chunk in audio)
+    assert seconds == pytest.approx(audio.seconds)
+    return audio.share
+
+
+def cut(path: Path, share: float) -> Path:
+    path.write_bytes(path.read_bytes()[: int(path.stat().st_size * share)])
+    return path
+
+
+def with_hole(path: Path, start: float, end: float) -> Path:
+    """Zeros where a download never got to."""
+    data = bytearray(path.read_bytes())
+    first, last = int(len(data) * start), int(len(data) * end)
+    data[first:last] = bytes(last - first)
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize("extension", sorted(CODECS))
+def test_an_intact_file_lost_nothing(tmp_path: Path, extension: str) -> None:
+    assert kept(song(tmp_path / f"song{extension}", seconds=5.0)) == 1
+
+
+@pytest.mark.parametrize("name", ["song.flac", "song.aiff", "song.wv"])
+def test_a_file_that_ends_early_is_kept_if_most_of_it_is_there(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    write_audio(path, music(8.0), codec=CODECS.get(path.suffix, "wavpack"))
+    assert kept(cut(path, 0.7)) == pytest.approx(0.7, abs=0.03)
+    with pytest.raises(AudioError, match=r"only 3\.\d s of its 8\.0 s") as caught:
+        kept(cut(path, 0.6))
     assert caught.value.code == "truncated"
 
 
-def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
-    path = song(tmp_path / "song.mp3", seconds=6.0)
-    data = bytearray(path.read_bytes())
-    data[20_000:20_300] = bytes(300)
-    path.write_bytes(data)
-    assert len(mono(path)) / 44_100 > 5.5
+@pytest.mark.parametrize("name", ["song.mp3", "song.m4a", "song.ac3"])
+def test_a_hole_in_the_middle_is_lost_and_told(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    codec = CODECS.get(path.suffix, path.suffix[1:])
+    write_audio(path, music(8.0), codec=codec)
+    whole = path.read_bytes()
+    assert kept(with_hole(path, 0.3, 0.6)) == pytest.approx(0.7, abs=0.04)
+    path.write_bytes(whole)
+    with pytest.raises(AudioError, match=r"s decode") as caught:
+        kept(with_hole(path, 0.2, 0.8))
+    assert caught.value.code == "undecodable"
+
+
+def test_what_is_lost_in_less_than_a_second_does_not_count(tmp_path: Path) -> None:
+    assert kept(with_hole(song(tmp_path / "song.mp3", seconds=6.0), 0.5, 0.55)) == 1
+    assert kept(cut(song(tmp_path / "song.flac", seconds=6.0), 0.9)) == 1
+
+
+@pytest.mark.parametrize("where", ["before", "after"])
+def test_junk_around_an_mp3_is_no_lost_audio(tmp_path: Path, where: str) -> None:
+    path = song(tmp_path / "song.mp3", seconds=4.0)
+    junk = np.random.default_rng(0).bytes(200_000)
+    data = path.read_bytes()
+    path.write_bytes(junk + data if where == "before" else data + junk)
+    assert kept(path) == 1
+
+
+def test_a_broken_container_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.mp3", seconds=8.0)
+    with av.open(str(path)) as container:
+        packets = list(container.demux(audio=0))
+
+    class Breaking:
+        """A container whose reader gives up on the way."""
+
+        def demux(self, stream: object) -> Iterator[object]:
+            yield from packets[: len(packets) // 3]
+            raise av.InvalidDataError(1, "broken")
+
+    broken = OpenAudio(Breaking(), None, path.stat().st_size)
+    assert len(list(broken.packets())) == len(packets) // 3
+    assert broken.broke_off
+
+
+def test_a_demuxer_that_never_ends_is_stopped(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.mp3", seconds=1.0)
+    with av.open(str(path)) as container:
+        packets = list(container.demux(audio=0))
+
+    class Endless:
+        """A container that starts over and over."""
+
+        def demux(self, stream: object) -> Iterator[object]:
+            return cycle(packets)
+
+    with pytest.raises(AudioError) as caught:
+        for _ in OpenAudio(Endless(), None, path.stat().st_size).packets():
+            pass
+    assert caught.value.code == "endless"
 
 
 def test_a_file_that_changed_since_it_was_identified_is_refused(tmp_path: Path) -> None:

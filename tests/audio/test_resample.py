@@ -63,3 +63,24 @@ def test_a_file_that_fails_leaves_nothing(tmp_path: Path) -> None:
     with pytest.raises(AudioError):
         write_canonical(source, identify(source).track_id, tmp_path / "out" / "a.flac")
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_the_share_that_decoded_stands_in_the_flac(tmp_path: Path) -> None:
+    """It must outlive a kill between publishing the FLAC and recording what it says."""
+    source = song(tmp_path / "a.flac", seconds=8.0)
+    source.write_bytes(source.read_bytes()[: source.stat().st_size * 3 // 4])
+    track = identify(source).track_id
+    found = write_canonical(source, track, tmp_path / "1.flac")
+    assert found.decoded_share == pytest.approx(0.75, abs=0.03)
+    assert canonical_facts(tmp_path / "1.flac") == found
+    samples, _ = soundfile.read(tmp_path / "1.flac")
+    assert len(samples) / 44_100 == found.seconds
+    write_canonical(source, track, tmp_path / "2.flac")
+    assert (tmp_path / "1.flac").read_bytes() == (tmp_path / "2.flac").read_bytes()
+
+
+def test_facts_of_no_flac_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "a.flac").write_bytes(b"fLaC")
+    for name in ("a.flac", "gone.flac"):
+        with pytest.raises(soundfile.LibsndfileError):
+            canonical_facts(tmp_path / name)

@@ -1,0 +1,89 @@
+"""Where the audio of a tagged file ends: tags appended to it are no audio, whatever FFmpeg thinks.
+
+FFmpeg knows a single tag at the end of an MP3. Where mp3gain's APE tag stands before an ID3v1 tag,
+or a FLAC bears either, it hands the tag's bytes to the decoder, and a retag would be a new track.
+"""
+
+import os
+from io import SEEK_END, SEEK_SET
+from typing import BinaryIO, Protocol
+
+# What files begin with that get tags appended. Elsewhere these bytes might be samples.
+TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
+MPEG_SYNC = 0xFFE0
+MOST_TAGS = 8
+APE_FOOTER = 32  # bytes, as its header
+
+
+class Readable(Protocol):
+    """What FFmpeg reads from."""
+
+    def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102
+    def seek(self, offset: int, whence: int = ..., /) -> int: ...  # noqa: D102
+    def tell(self) -> int: ...  # noqa: D102
+
+
+class _Until:
+    """A file that ends at `end`."""
+
+    def __init__(self, file: BinaryIO, end: int) -> None:
+        self._file, self._end = file, end
+        self.tell = file.tell
+        self.name = file.name  # where the first bytes leave it open, FFmpeg goes by the extension
+
+    def read(self, size: int = -1, /) -> bytes:
+        left = max(0, self._end - self._file.tell())
+        return self._file.read(left if size < 0 else min(size, left))
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        if whence == SEEK_END:
+            return self._file.seek(self._end + offset)
+        return self._file.seek(offset, whence)
+
+
+def without_trailing_tags(file: BinaryIO) -> Readable:
+    """The file from its start to where its audio ends; `file` itself if nothing is appended."""
+    size = os.fstat(file.fileno()).st_size
+    end = size
+    if _may_be_tagged(file.read(4)):
+        for _ in range(MOST_TAGS):
+            length = _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
+            end -= length
+            if not length:
+                break
+    file.seek(0)
+    return file if end == size else _Until(file, end)
+
+
+def _may_be_tagged(start: bytes) -> bool:
+    return start.startswith(TAGGED) or int.from_bytes(start[:2]) & MPEG_SYNC == MPEG_SYNC
+
+
+def _before(file: BinaryIO, end: int, length: int) -> bytes:
+    """The `length` bytes that end at `end`; none if there are not so many."""
+    if end < length:
+        return b""
+    file.seek(end - length)
+    return file.read(length)
+
+
+def _id3v1(file: BinaryIO, end: int) -> int:
+    return 128 if _before(file, end, 128).startswith(b"TAG") else 0
+
+
+def _ape(file: BinaryIO, end: int) -> int:
+    footer = _before(file, end, APE_FOOTER)
+    if not footer.startswith(b"APETAGEX"):
+        return 0
+    length = int.from_bytes(footer[12:16], "little")  # with the footer, without the header
+    header = APE_FOOTER if footer[23] & 0x80 else 0
+    return length + header if APE_FOOTER <= length <= end - header else 0
+
+
+def _lyrics3(file: BinaryIO, end: int) -> int:
+    """Version 2, which only ever stands before an ID3v1 tag."""
+    footer = _before(file, end, 15)
+    if not (footer.endswith(b"LYRICS200") and footer[:6].isdigit()):
+        return 0
+    length = int(footer[:6]) + len(footer)
+    return length if _before(file, end, length).startswith(b"LYRICSBEGIN") else 0

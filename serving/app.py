@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
@@ -21,7 +22,7 @@ from serving.publications import Publications
 from serving.routes import failures, health, index, metrics, tracks
 from serving.security import RequireApiKey
 from soundalike.logs import configure_logs
-from soundalike.postgres import connected_database
+from soundalike.postgres import bring_back, connected_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
 
@@ -90,7 +91,8 @@ def _lifespan(
         with connected_database(settings) as url:
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
-            async with Publications(engine, live).following():
+            revive = partial(bring_back, settings)
+            async with Publications(engine, live, bring_back=revive).following():
                 yield State(sessions=sessions, live=live, metrics=measured)
             await engine.dispose()
 

@@ -1,15 +1,17 @@
 """Keeps the live index at what the catalog has published: LISTEN for speed, polling for certainty.
 
 A notice can get lost: the connection breaks, or a transaction-pooling pgbouncer swallows LISTEN. So
-a notice only says "read the row now", and the row is also read every few seconds without one.
+a notice only says "read the row now", and the row is also read every few seconds without one. Who
+follows notices first that the catalog is gone, and has it brought back if that is ours to do.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 import psycopg
 import structlog
+from anyio import to_thread
 from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -29,10 +31,16 @@ class Publications:
     """Follows the catalog's publications while `following` is entered."""
 
     def __init__(
-        self, engine: AsyncEngine, live: LiveIndex, poll_seconds: float = POLL_SECONDS
+        self,
+        engine: AsyncEngine,
+        live: LiveIndex,
+        poll_seconds: float = POLL_SECONDS,
+        bring_back: Callable[[], None] | None = None,
     ) -> None:
+        """`bring_back` is called, in a thread, when the catalog does not answer."""
         self._engine = engine
         self._live = live
+        self._bring_back = bring_back
         self._poll_seconds = poll_seconds
         self._notice = asyncio.Event()
 
@@ -58,8 +66,18 @@ class Publications:
             log.warning(
                 "the published version cannot be read", reason=str(error).partition("\n")[0]
             )
+            await self._revive()
         else:
             await self._live.follow(Published(*row) if row else None)
+
+    async def _revive(self) -> None:
+        """The next attempt finds out whether it helped."""
+        if self._bring_back is None:
+            return
+        try:
+            await to_thread.run_sync(self._bring_back)
+        except Exception as error:  # following must never end
+            log.warning("the catalog cannot be brought back", reason=str(error).partition("\n")[0])
 
     async def _poll(self) -> None:
         while True:
@@ -84,6 +102,7 @@ class Publications:
                     reason=str(error).partition("\n")[0],
                     retry=retry,
                 )
+                self._notice.set()  # if the catalog is gone, do not wait for the poll to see it
             await asyncio.sleep(retry)
             retry = min(2 * retry, LAST_RETRY_SECONDS)
 

@@ -1,7 +1,10 @@
 """Following the catalog: by notice, by polling, and over an outage of Postgres."""
 
+import os
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -10,6 +13,7 @@ from sqlalchemy import create_engine, make_url, text
 from serving.database import open_pool
 from serving.live_index import LiveIndex
 from serving.publications import Publications
+from soundalike.errors import PostgresError
 from soundalike.settings import Settings
 
 from .collection import Collection, numbered
@@ -122,6 +126,46 @@ async def test_outage_of_postgres_is_outlived(
     collection.sessions.kw["bind"].dispose()
     collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
+
+
+async def test_a_private_server_that_was_killed_comes_back_by_itself(open_folder: Path) -> None:
+    settings = Settings(data=open_folder / "data")
+    async with running(settings) as api:
+        pid_file = settings.data / "postgres" / "cluster" / "postmaster.pid"
+        killed = pid_file.read_text().split()[0]
+        os.kill(int(killed), signal.SIGKILL)
+
+        async def back() -> bool:
+            said = problem_of(await api.get("/v1/tracks"), 503)["type"]
+            other = pid_file.exists() and pid_file.read_text().split()[:1] not in ([], [killed])
+            return other and str(said).endswith("catalog-not-upgraded")
+
+        await eventually(back)
+
+
+async def test_a_catalog_that_cannot_be_brought_back_is_followed_on(
+    database_url: str, collection: Collection
+) -> None:
+    attempts = []
+
+    def fail() -> None:
+        attempts.append(1)
+        raise PostgresError("its disk is full")
+
+    live = LiveIndex(collection.store)
+    engine = open_pool(database_url)
+    async with Publications(engine, live, 0.02, fail).following():
+        refuse_connections(database_url, refuse=True)
+
+        async def tried_often() -> bool:
+            return len(attempts) > 2
+
+        await eventually(tried_often)
+        refuse_connections(database_url, refuse=False)
+        collection.sessions.kw["bind"].dispose()
+        collection.add(*numbered(2))
+        await eventually_is(live, collection.publish())
+    await engine.dispose()
 
 
 async def test_postgres_that_is_not_there_at_the_start(

@@ -11,7 +11,7 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
-.PHONY: demo up dev test test-all lint format bench bench-embed lock clean
+.PHONY: demo up dev test test-all lint format bench bench-embed bench-ingest lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
@@ -43,6 +43,9 @@ bench: $(INSTALLED) $(BLISS) ## every benchmark
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed against the plain baseline and a peer, memory
 	$(BIN)/python benchmarks/bench_embed.py
+
+bench-ingest: $(INSTALLED) ## what an album costs in libraries of 1 000, 10 000 and 100 000 tracks
+	$(BIN)/python benchmarks/bench_ingest.py
 
 $(BLISS): # an environment of its own: it is a peer to measure against, not a dependency
 	@$(PYTHON) -m venv --clear $(dir $(BLISS))

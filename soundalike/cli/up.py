@@ -16,12 +16,14 @@ from soundalike.catalog.engine import open_catalog, up_lock
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
-from soundalike.errors import SettingsError, SoundalikeError
+from soundalike.errors import PostgresError, SettingsError, SoundalikeError
 from soundalike.ports import LOOPBACK, busy_port
-from soundalike.postgres import connected_database
+from soundalike.postgres import bring_back, connected_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.terminal import complaint
 
 GRACE_SECONDS = 20
+WATCH_SECONDS = 1.0
 LEFTOVERS = (sys.executable, "-P", "-m", "pipelines.leftovers")
 out = Console(stderr=True)
 
@@ -48,7 +50,7 @@ def up() -> None:
             out.print(f"Dagster UI  http://{LOOPBACK}:{settings.dagster_port}")
             out.print("Ctrl-C stops both")
             try:
-                _watch(children)
+                _watch(children, settings)
             except KeyboardInterrupt:
                 out.print("stopping")
 
@@ -108,15 +110,22 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         child.wait()
 
 
-def _watch(children: dict[str, subprocess.Popen[bytes]]) -> None:
-    """Until one ends by itself, which is an error: the rest is stopped with it."""
+def _watch(children: dict[str, subprocess.Popen[bytes]], settings: Settings) -> None:
+    """Until one ends by itself, which is an error: the rest is stopped with it.
+
+    The private PostgreSQL is started again if it was killed.
+    """
     while True:
         for name, child in children.items():
             if child.poll() is not None:
                 raise SoundalikeError(
                     f"{name} ended by itself (exit code {child.returncode}); see above"
                 )
-        time.sleep(0.5)
+        try:
+            bring_back(settings)
+        except PostgresError as error:
+            out.print(complaint(error))
+        time.sleep(WATCH_SECONDS)
 
 
 def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:

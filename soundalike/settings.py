@@ -18,6 +18,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundalike.errors import SettingsError
 from soundalike.sources.ignore import MUSIC_EXTENSIONS
+from soundalike.vectors.kinds import KindChoice
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 Windows = Literal["balanced", "all"] | int
@@ -50,6 +51,8 @@ class Settings(BaseSettings):
     mert_path: Path | None = None
     windows: Windows = "balanced"
     precision: Literal["auto", "float32"] = "auto"
+
+    index_kind: KindChoice = "auto"
 
     batch_tracks: int = Field(256, ge=1, le=10_000)
     settle_seconds: float = Field(2.0, ge=0)

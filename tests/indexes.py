@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.storage.atomic import sha256_of
-from soundalike.vectors import artifact, flat
+from soundalike.vectors import artifact, codes, flat
 from soundalike.vectors.artifact import IndexManifest
+from soundalike.vectors.kinds import KindChoice, kind_for
 from tests.fakes import FAKE_SPACE
 
 
@@ -19,12 +19,19 @@ def unit_vectors(count: int, dimension: int, seed: int = 0) -> NDArray[np.float3
 
 
 def write_index(
-    folder: Path, matrix: NDArray[np.float32], claimed_dimension: int | None = None
+    folder: Path,
+    matrix: NDArray[np.float32],
+    claimed_dimension: int | None = None,
+    choice: KindChoice = "flat",
 ) -> Path:
     """An artifact of tracks t0000, t0001, ... in row order."""
     folder.mkdir(parents=True)
+    kind = kind_for(len(matrix), choice)
     flat.write(folder / artifact.INDEX, matrix)
-    artifact.write_tracks(folder, [f"t{row:04d}" for row in range(len(matrix))])
+    if kind.has_codes:
+        codes.write(folder / artifact.CODES, matrix, kind)
+    width = max(4, len(str(len(matrix) - 1)))  # so that ids are in row order
+    artifact.write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
     artifact.write_manifest(
         folder,
         IndexManifest(
@@ -33,11 +40,12 @@ def write_index(
             space_fingerprint=FAKE_SPACE.fingerprint,
             model=FAKE_SPACE.model,
             parameters={},
-            kind="flat",
+            kind=kind.name,
+            kind_parameters=kind.parameters,
             dimension=claimed_dimension or matrix.shape[1],
             tracks=len(matrix),
             batches={},
-            files={name: sha256_of(folder / name) for name in (artifact.INDEX, artifact.TRACKS)},
+            files=artifact.hashes_of(folder, kind),
             checks=[],
             dagster_run_id=None,
             created_at=dt.datetime.now(dt.UTC),

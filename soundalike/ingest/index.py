@@ -5,7 +5,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,14 +15,15 @@ from soundalike.catalog.indexes import Contents
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.monitoring import Monitor, Usage
+from soundalike.settings import load_settings
 from soundalike.storage.atomic import atomic_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
 from soundalike.vectors.artifact import Check, IndexManifest
 from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
 from soundalike.vectors.checks import check_index
+from soundalike.vectors.kinds import Kind, KindChoice, kind_for
 
-KIND: Literal["flat"] = "flat"
 SAMPLED_TRACKS = 100
 RECORDED = {
     *("version", "space", "model", "kind", "dimension", "tracks", "dagster_run_id", "created_at")
@@ -40,16 +40,26 @@ class BuildReport:
     usage: Usage
 
 
-def version_of(space: EmbeddingSpace, now: Contents) -> str:
+def kind_of(now: Contents, choice: KindChoice | None = None) -> Kind:
+    """The kind for these contents: by their number, or as chosen here or in the settings."""
+    return kind_for(len(now.tracks), choice or load_settings().index_kind)
+
+
+def version_of(space: EmbeddingSpace, now: Contents, choice: KindChoice | None = None) -> str:
     """The version an index of these contents has."""
-    return artifact.version_of(space, KIND, now.batches, now.tracks)
+    return artifact.version_of(space, kind_of(now, choice), now.batches, now.tracks)
 
 
 def build_index(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, run_id: str | None
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    run_id: str | None,
+    choice: KindChoice | None = None,
 ) -> BuildReport:
     """Build the version that the library calls for now, unless it is there and whole.
 
+    Its kind is what SOUNDALIKE_INDEX_KIND says, unless there is a `choice`.
     Raises ArtifactError if there is nothing to index or a batch's .npy is not what was recorded.
     """
     with Monitor() as monitor:
@@ -57,13 +67,13 @@ def build_index(
             now = indexes.contents(session, space.key)
         if not now.tracks:
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
-        version = version_of(space, now)
+        version = version_of(space, now, choice)
         folder = store.index(version)
         reused = _is_sound(folder)
         if not reused:
             _set_aside(folder)
             with atomic_folder(folder) as temporary:
-                _write(temporary, store, space, now, version, run_id)
+                _write(temporary, store, space, now, kind_of(now, choice), run_id)
         manifest = artifact.read_manifest(folder)
         with sessions.begin() as session:
             indexes.record_version(session, manifest.model_dump(include=RECORDED))
@@ -91,30 +101,29 @@ def _write(
     store: ArtifactStore,
     space: EmbeddingSpace,
     now: Contents,
-    version: str,
+    kind: Kind,
     run_id: str | None,
 ) -> None:
-    """Fill the folder: vectors, track ids, then the manifest with what was checked on them."""
-    from soundalike.vectors import flat
-
+    """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
     for batch, sha256 in now.batches.items():
         path = store.vectors(space.key, batch)
         if not path.exists() or sha256_of(path) != sha256:
             what = "changed on disk" if path.exists() else "is missing"
             raise ArtifactError(f"embeddings[{batch}] {what}: {path}; materialise it again")
-    flat.write(folder / artifact.INDEX, _gather(store, space, now))
+    _write_vectors(folder, _gather(store, space, now), kind)
     artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
     manifest = IndexManifest(
-        version=version,
+        version=artifact.version_of(space, kind, now.batches, now.tracks),
         space=space.key,
         space_fingerprint=space.fingerprint,
         model=space.model,
         parameters=dict(space.parameters),
-        kind=KIND,
+        kind=kind.name,
+        kind_parameters=kind.parameters,
         dimension=space.dimension,
         tracks=len(now.tracks),
         batches=now.batches,
-        files={name: sha256_of(folder / name) for name in (artifact.INDEX, artifact.TRACKS)},
+        files=artifact.hashes_of(folder, kind),
         checks=[],
         dagster_run_id=run_id,
         created_at=dt.datetime.now(dt.UTC),
@@ -122,6 +131,14 @@ def _write(
     artifact.write_manifest(folder, manifest)
     checks = _check(folder, store)
     artifact.write_manifest(folder, manifest.model_copy(update={"checks": checks}))
+
+
+def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
+    from soundalike.vectors import codes, flat
+
+    flat.write(folder / artifact.INDEX, matrix)
+    if kind.has_codes:
+        codes.write(folder / artifact.CODES, matrix, kind)
 
 
 def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:

@@ -1,20 +1,25 @@
-"""The index artifact: index.faiss, tracks.parquet and manifest.json, immutable under a version."""
+"""The index artifact, immutable under a version.
+
+index.faiss has the exact vectors, tracks.parquet which track each row is, codes.faiss (where the
+kind has it) what candidates are found by, and manifest.json what all that is.
+"""
 
 import datetime as dt
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import sha256_of
+from soundalike.vectors.kinds import Kind, KindName
 
-INDEX, TRACKS, MANIFEST = "index.faiss", "tracks.parquet", "manifest.json"
+INDEX, CODES = "index.faiss", "codes.faiss"
+TRACKS, MANIFEST = "tracks.parquet", "manifest.json"
 
 
 class Check(BaseModel):
@@ -35,7 +40,8 @@ class IndexManifest(BaseModel):
     space_fingerprint: str
     model: str
     parameters: dict[str, str | int | float]
-    kind: Literal["flat"]
+    kind: KindName
+    kind_parameters: dict[str, int] = Field(default_factory=dict)  # older manifests have none
     dimension: int
     tracks: int
     batches: dict[str, str]
@@ -45,15 +51,30 @@ class IndexManifest(BaseModel):
     created_at: dt.datetime
 
     @property
+    def built_as(self) -> Kind:
+        """The kind with its parameters."""
+        return Kind(self.kind, self.kind_parameters)
+
+    @property
     def failed_checks(self) -> list[Check]:
         """The checks it did not pass."""
         return [check for check in self.checks if not check.passed]
 
 
-def version_of(space: EmbeddingSpace, kind: str, batches: object, tracks: object) -> str:
+def version_of(space: EmbeddingSpace, kind: Kind, batches: object, tracks: object) -> str:
     """12 hex digits over everything that goes into an index: the same in, the same version."""
-    text = json.dumps([space.fingerprint, kind, batches, tracks], separators=(",", ":"))
+    text = json.dumps([space.fingerprint, kind.text, batches, tracks], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+
+def files_of(kind: Kind) -> tuple[str, ...]:
+    """Names of the files whose hashes a manifest holds."""
+    return (INDEX, CODES, TRACKS) if kind.has_codes else (INDEX, TRACKS)
+
+
+def hashes_of(folder: Path, kind: Kind) -> dict[str, str]:
+    """SHA-256 of each of them."""
+    return {name: sha256_of(folder / name) for name in files_of(kind)}
 
 
 def write_tracks(folder: Path, track_ids: list[str]) -> None:
@@ -88,7 +109,7 @@ def verify_files(folder: Path, manifest: IndexManifest) -> None:
 
     Reading them all also warms the page cache, which a memory-mapped index needs.
     """
-    for name in (INDEX, TRACKS):
+    for name in files_of(manifest.built_as):
         path = folder / name
         if not path.exists():
             raise ArtifactError(f"{path} is missing; materialise faiss_index again")

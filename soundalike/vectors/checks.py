@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors.artifact import Check
+from soundalike.vectors.recall import check_recall
 
 if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.search import OpenIndex
@@ -45,7 +46,8 @@ def check_index(
     spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
 ) -> list[Check]:
-    """Of a candidate: every track in it, one space, and each track of `sample` finds itself first.
+    """Of a candidate: every track in it, one space, each track of `sample` finds itself first, and
+    it finds as much of what is nearest as its kind must.
 
     `spaces` are those of its batches, fingerprint to key. `sample` holds vectors as the batches'
     files have them, None where no batch has the track, so that rows that were mixed up show too.
@@ -65,6 +67,7 @@ def check_index(
             detail=f"{len(sample) - len(lost)} of {len(sample)} sampled tracks find themselves",
         ),
         *check_matrix(index.vectors(), manifest.dimension, manifest.tracks),
+        check_recall(index),
     ]
 
 

@@ -1,4 +1,4 @@
-"""The exact index: every vector, compared by inner product, which is cosine on unit vectors."""
+"""The file of exact vectors. Inner product is cosine on unit vectors."""
 
 from pathlib import Path
 

@@ -1,0 +1,68 @@
+"""Codes of one bit a dimension, to find the few vectors that are worth scoring.
+
+The vectors are turned by a random rotation first. Embeddings are not alike in all directions, and
+the sign of a dimension that is nearly constant says nothing: on vectors of 200 dimensions with a
+common mean and a power-law spectrum, 200 candidates hold 84 % of the ten nearest without the
+rotation and 99.5 % with it (768 dimensions: 93 % and 100 %).
+"""
+
+from pathlib import Path
+from typing import Any, Self
+
+import faiss
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.vectors.kinds import Kind
+
+ROTATION_SEED = 7
+METRIC = faiss.METRIC_INNER_PRODUCT
+
+
+def write(path: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
+    """Write the codes of float32 [n, dim], rows in the same order: dim / 8 + 8 bytes a vector."""
+    dimension = matrix.shape[1]
+    rotation = faiss.RandomRotationMatrix(dimension, dimension)
+    rotation.init(ROTATION_SEED)
+    # faiss' parts do not keep each other alive everywhere: these names do.
+    quantizer = faiss.IndexFlatIP(dimension)
+    inner: Any = faiss.IndexRaBitQFastScan(dimension, METRIC)
+    if kind.name == "ivf":
+        lists = kind.parameters["lists"]
+        inner = faiss.IndexIVFRaBitQFastScan(quantizer, dimension, lists, METRIC)
+    index = faiss.IndexPreTransform(rotation, inner)
+    index.train(matrix)
+    index.add(matrix)
+    faiss.write_index(index, str(path))
+
+
+class Codes:
+    """An opened file of codes. Safe to ask from any thread."""
+
+    def __init__(self, index: Any) -> None:  # noqa: ANN401
+        self._index = index
+
+    @classmethod
+    def open(cls, path: Path, kind: Kind) -> Self:
+        """Read it into memory. Raises RuntimeError if it is no such file."""
+        index = faiss.read_index(str(path))
+        if "probes" in kind.parameters:
+            faiss.extract_index_ivf(index).nprobe = kind.parameters["probes"]
+        return cls(index)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Vectors and dimensions."""
+        return int(self._index.ntotal), int(self._index.d)
+
+    def candidates(
+        self, query: NDArray[np.float32], count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Estimated cosines to a float32 [dim], best first, and the rows they are of.
+
+        One query at a time: scanning is bound by computing, so faiss takes as long for each query
+        of a batch, and alone its answer cannot depend on what else is asked.
+        """
+        estimates, rows = self._index.search(query[None], count)
+        there = rows[0] >= 0  # -1 where the probed lists held fewer
+        return estimates[0][there], rows[0][there]

@@ -1,0 +1,87 @@
+"""Answers must be those of brute force: with ties, filters, exclusions, examples, in any batch."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from soundalike.vectors.kinds import KindChoice
+from soundalike.vectors.query import Query
+from soundalike.vectors.search import OpenIndex
+from tests.indexes import unit_vectors, write_index
+from tests.vectors.brute import assert_is_best
+
+ROWS, DIMENSION = 4000, 32
+
+
+def with_ties(count: int, dimension: int) -> NDArray[np.float32]:
+    """Random unit vectors; a third of the rows is a copy of another, one is there 300 times."""
+    random = np.random.default_rng(3)
+    matrix = unit_vectors(count, dimension)
+    copies = random.choice(count, count // 3, replace=False)
+    matrix[copies] = matrix[random.integers(0, count, len(copies))]
+    matrix[random.choice(count, 300, replace=False)] = matrix[17]
+    return matrix
+
+
+MATRIX = with_ties(ROWS, DIMENSION)
+
+
+@pytest.fixture(scope="module")
+def flat(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
+    return OpenIndex.open(write_index(tmp_path_factory.mktemp("flat") / "v", MATRIX))
+
+
+@st.composite
+def queries(draw: st.DrawFn) -> Query:
+    """Examples that are rows or none, few or many allowed rows, some left out."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    pool = np.concatenate([MATRIX, unit_vectors(50, DIMENSION, seed=9), MATRIX[17:18]])
+    positives = draw(st.integers(0, 3))
+    negatives = draw(st.integers(0 if positives else 1, 2))
+    share = draw(st.sampled_from([None, 1.0, 0.5, 0.1, 0.01, 0.001, 0.0]))
+    chosen = None if share is None else np.flatnonzero(random.random(ROWS) < share)
+    return Query(
+        pool[random.integers(0, len(pool), positives)],
+        draw(st.sampled_from([1, 2, 10, 50, 220, ROWS])),
+        pool[random.integers(0, len(pool), negatives)] if negatives else None,
+        chosen,
+        np.unique(random.integers(0, ROWS, draw(st.integers(0, 20)))),
+    )
+
+
+@given(query=queries())
+def test_any_query_is_answered_as_by_brute_force(flat: OpenIndex, query: Query) -> None:
+    assert_is_best(flat, query, MATRIX)
+
+
+@pytest.mark.parametrize("k", [1, 5, 40, 299, 300, 301])
+def test_a_tie_cut_by_k_is_cut_in_id_order(flat: OpenIndex, k: int) -> None:
+    [hits] = flat.answer([Query(MATRIX[17:18], k)])
+    same = np.flatnonzero((MATRIX[17] == MATRIX).all(axis=1))
+    assert hits.rows[: len(same)].tolist() == same[:k].tolist()
+
+
+@pytest.mark.parametrize("choice", ["flat", "flat+rabitq", "ivf"])
+def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
+    """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""
+    index = OpenIndex.open(write_index(tmp_path / "v", MATRIX, choice=choice))
+    asked = [Query(MATRIX[row : row + 1], 10 + row % 3) for row in range(64)]
+    asked += [Query(vector[None], 10) for vector in unit_vectors(64, DIMENSION, seed=5)]
+    alone = [index.answer([query])[0] for query in asked]
+    for size in (2, 5, 32, 128):
+        for start in range(0, len(asked), size):
+            for one, other in zip(
+                index.answer(asked[start : start + size]), alone[start : start + size], strict=True
+            ):
+                assert one.rows.tolist() == other.rows.tolist()
+                assert one.values.tolist() == other.values.tolist()
+
+
+def test_a_row_that_is_not_there_is_not_read(flat: OpenIndex) -> None:
+    for row in (-1, ROWS, 10**15):
+        with pytest.raises(IndexError, match="beyond"):
+            flat.answer([Query(MATRIX[:1], 1, rows=np.array([row]))])

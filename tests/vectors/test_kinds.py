@@ -1,0 +1,122 @@
+"""Each kind by its size, its files, its floor of recall; and what finds too little is refused."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from soundalike.errors import ArtifactError
+from soundalike.vectors import codes
+from soundalike.vectors.artifact import CODES, MANIFEST, hashes_of, read_manifest, version_of
+from soundalike.vectors.kinds import Kind, KindChoice, kind_for
+from soundalike.vectors.query import Query
+from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10
+from soundalike.vectors.search import OpenIndex
+from tests.fakes import FAKE_SPACE
+from tests.indexes import unit_vectors, write_index
+
+CODED: list[KindChoice] = ["flat+rabitq", "ivf"]
+
+
+def narrow(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
+    """As embeddings are: clusters, a common mean, and some directions far wider than others."""
+    random = np.random.default_rng(seed)
+    scale = np.arange(1, dimension + 1) ** -0.7
+    centres = np.random.default_rng(1).standard_normal((200, dimension)) * scale
+    common = np.random.default_rng(2).standard_normal(dimension) * scale * 2
+    matrix = centres[random.integers(0, 200, count)] + common
+    matrix += 0.5 * random.standard_normal((count, dimension)) * scale
+    return (matrix / np.linalg.norm(matrix, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_kind_follows_size_unless_chosen() -> None:
+    sizes = {1: "flat", 49_999: "flat", 50_000: "flat+rabitq", 1_499_999: "flat+rabitq"}
+    assert {size: kind_for(size).name for size in sizes} == sizes
+    assert kind_for(1_500_000).name == "ivf"
+    assert kind_for(3, "flat+rabitq").name == "flat+rabitq"
+    assert kind_for(5_000_000, "flat").name == "flat"
+
+
+def test_kind_and_parameters_make_another_version() -> None:
+    kinds = [Kind("flat"), Kind("flat+rabitq", {"codes": 1}), Kind("flat+rabitq", {"codes": 2})]
+    kinds += [kind_for(1000, "ivf"), kind_for(100_000, "ivf")]
+    assert len({version_of(FAKE_SPACE, kind, {}, []) for kind in kinds}) == len(kinds)
+
+
+def test_a_flat_manifest_from_before_there_were_kinds_is_read(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "v", unit_vectors(20, 8))
+    manifest = read_manifest(folder)
+    old = manifest.model_dump_json(exclude={"kind_parameters"})
+    (folder / MANIFEST).write_text(old)
+    assert len(OpenIndex.open(folder).neighbours("t0003", 5)) == 5
+
+
+@pytest.mark.parametrize("choice", CODED)
+@pytest.mark.parametrize("count", [1, 2, 40, 3000])
+def test_an_index_of_any_size_can_be_built_and_asked(
+    choice: KindChoice, count: int, tmp_path: Path
+) -> None:
+    matrix = unit_vectors(count, 16)
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
+    index.probe()
+    [hits] = index.answer([Query(matrix[:1], 5)])
+    assert hits.rows[0] == 0
+    assert len(hits.rows) == min(5, count)
+
+
+@pytest.mark.parametrize("choice", CODED)
+def test_codes_find_what_flat_finds_on_vectors_like_embeddings(
+    choice: KindChoice, tmp_path: Path
+) -> None:
+    index = OpenIndex.open(write_index(tmp_path / "v", narrow(12_000, 96), choice=choice))
+    assert check_recall(index).passed, check_recall(index).detail
+    for query in (Query(vector[None], 10) for vector in narrow(30, 96, seed=4)):
+        everything = Query(query.like, 10, rows=np.arange(12_000))
+        by_codes, by_reading = index.answer([query, everything])
+        assert by_codes.values.tolist() == by_reading.values.tolist()
+        assert by_codes.rows.tolist() == by_reading.rows.tolist()
+
+
+@pytest.mark.parametrize("choice", CODED)
+def test_equal_vectors_by_the_hundred_are_cut_in_id_order(
+    choice: KindChoice, tmp_path: Path
+) -> None:
+    """All their codes are equal, so which of them are candidates says nothing."""
+    matrix = unit_vectors(8000, 32)
+    matrix[np.random.default_rng(0).choice(8000, 1000, replace=False)] = matrix[5]
+    same = np.flatnonzero((matrix == matrix[5]).all(axis=1))
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
+    [hits] = index.answer([Query(matrix[5:6], 10)])
+    assert hits.rows.tolist() == same[:10].tolist()
+
+
+@pytest.mark.parametrize("choice", CODED)
+def test_codes_that_hide_half_of_the_vectors_do_not_pass(
+    choice: KindChoice, tmp_path: Path
+) -> None:
+    folder = write_index(tmp_path / "v", matrix := narrow(12_000, 96), choice=choice)
+    manifest = read_manifest(folder)
+    matrix[::2] *= -1  # near what they are far from
+    codes.write(folder / CODES, matrix, manifest.built_as)
+    hashes = hashes_of(folder, manifest.built_as)
+    (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
+    index = OpenIndex.open(folder)
+    assert recall_at_10(index, held_out_queries(index)) < 0.9
+    assert not check_recall(index).passed
+
+
+def test_codes_that_are_missing_damaged_or_of_fewer_vectors_are_refused(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "v", matrix := unit_vectors(50, 16), choice="flat+rabitq")
+    whole, manifest = (folder / CODES).read_bytes(), read_manifest(folder)
+    (folder / CODES).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(ArtifactError, match=r"codes\.faiss is damaged"):
+        OpenIndex.open(folder)
+    (folder / CODES).unlink()
+    with pytest.raises(ArtifactError, match=r"codes\.faiss is missing"):
+        OpenIndex.open(folder)
+    codes.write(folder / CODES, matrix[:49], manifest.built_as)
+    hashes = hashes_of(folder, manifest.built_as)
+    (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
+    with pytest.raises(ArtifactError, match="its manifest says"):
+        OpenIndex.open(folder)

@@ -1,5 +1,6 @@
 """The service: how its parts are put together, and what lives as long as it does."""
 
+import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -19,7 +20,7 @@ from serving.dependencies import State
 from serving.live_index import LiveIndex
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
-from serving.routes import failures, health, index, metrics, tracks
+from serving.routes import failures, health, index, metrics, paths, search, tracks
 from serving.security import RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import bring_back, connected_database
@@ -41,7 +42,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     require_key_beyond_loopback(settings)
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
-    live = LiveIndex(ArtifactStore(settings.data))
+    live = LiveIndex(ArtifactStore(settings.data), search_threads(settings))
     measured = Metrics(live)
     app = FastAPI(
         title="soundalike",
@@ -58,7 +59,15 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
     app.include_router(tracks.router, **key)
+    app.include_router(search.router, **key)
+    app.include_router(paths.router, **key)
     return app
+
+
+def search_threads(settings: Settings) -> int:
+    """Of each worker process: together one a core, as more would only wait for each other."""
+    workers = 1 if settings.environment == "development" else settings.workers
+    return max(1, (os.cpu_count() or 1) // workers)
 
 
 def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
@@ -94,6 +103,7 @@ def _lifespan(
             revive = partial(bring_back, settings)
             async with Publications(engine, live, bring_back=revive).following():
                 yield State(sessions=sessions, live=live, metrics=measured)
+            live.threads.close()
             await engine.dispose()
 
     return lifespan

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,13 +10,15 @@ from typing import TYPE_CHECKING
 import structlog
 from anyio import to_thread
 
+from serving.batching import SearchThreads
 from soundalike.catalog.indexes import Published
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 
 if TYPE_CHECKING:
     from soundalike.vectors.artifact import IndexManifest
-    from soundalike.vectors.search import Neighbour, OpenIndex
+    from soundalike.vectors.query import Hits, Query
+    from soundalike.vectors.search import OpenIndex
 
 log = structlog.get_logger()
 
@@ -32,6 +35,7 @@ class ServedIndex:
 
     index: "OpenIndex"
     published_at: dt.datetime
+    threads: SearchThreads
 
     @property
     def manifest(self) -> "IndexManifest":
@@ -41,19 +45,20 @@ class ServedIndex:
     def __contains__(self, track_id: str) -> bool:
         return track_id in self.index
 
-    async def neighbours(self, track_id: str, k: int) -> list["Neighbour"]:
-        """Up to k tracks nearest to one of the index, itself left out, best first.
+    async def ask(self, queries: Sequence["Query"]) -> list["Hits"]:
+        """The hits of each query, answered together with what else is asked just now.
 
-        In a worker thread: faiss lets go of the interpreter's lock, the event loop goes on.
+        In threads: faiss lets go of the interpreter's lock, the event loop goes on.
         """
-        return await to_thread.run_sync(self.index.neighbours, track_id, k)
+        return await self.threads.ask_all(self.index, queries)
 
 
 class LiveIndex:
     """One reference to what is served, and why it is not what was published, where it is not."""
 
-    def __init__(self, store: ArtifactStore) -> None:
+    def __init__(self, store: ArtifactStore, threads: int = 1) -> None:
         self._store = store
+        self.threads = SearchThreads(threads)
         self.served: ServedIndex | None = None
         self.problem: str | None = UNKNOWN
         self.load_failures = 0
@@ -73,8 +78,9 @@ class LiveIndex:
         except Exception as error:  # whatever it is, the service goes on
             self._refuse(version, error)
         else:
-            # The swap: one assignment. Requests under way keep the version that they took.
-            self.served = ServedIndex(index, published.publication.published_at)
+            # The swap: one assignment. Requests under way keep the version that they took, and the
+            # last of them lets go of its memory.
+            self.served = ServedIndex(index, published.publication.published_at, self.threads)
             self.problem = None
 
     async def _opened(self, version: str) -> "OpenIndex":
@@ -102,4 +108,6 @@ def _open(folder: Path, version: str) -> "OpenIndex":
     index = OpenIndex.open(folder)
     if index.manifest.version != version:
         raise ArtifactError(f"{folder} holds index {index.manifest.version}")
+    index.probe()
+    _ = index.distribution  # made now, not by the first request
     return index

@@ -74,6 +74,14 @@ class _IndexCollector(Collector):
             wrong,
         )
         yield CounterMetricFamily(
+            "soundalike_search_queries", "Queries answered.", self._live.threads.queries
+        )
+        yield CounterMetricFamily(
+            "soundalike_search_batches",
+            "Batches they were answered in: queries a batch say how busy the search is.",
+            self._live.threads.batches,
+        )
+        yield CounterMetricFamily(
             "soundalike_index_load_failures", "Published versions refused.", failures
         )
 

@@ -60,6 +60,10 @@ class SimilarTrack(Answer):
 
     rank: int = Field(description="1 is the most similar.", examples=[1])
     score: float = Field(description="Cosine similarity, -1 to 1.", examples=[0.93])
+    percentile: float | None = Field(
+        description="How many percent of all pairs of tracks of the collection are less alike.",
+        examples=[99.87],
+    )
     track: Track
 
 
@@ -94,6 +98,32 @@ class FailurePage(Answer):
     items: list[Failure]
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
     total: int = Field(description="Failures over all pages.", examples=[3])
+
+
+class SearchResults(Answer):
+    """A page of what sounds like the question, best first; its own tracks are left out."""
+
+    index_version: str = Field(examples=["3fd0c9a7b2e1"])
+    results: list[SimilarTrack]
+    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
+
+
+class PathStep(Answer):
+    """A track of a path."""
+
+    position: int = Field(description="1 is the start.", examples=[2])
+    nearness: float = Field(description="Cosine with its point on the way.", examples=[0.97])
+    from_previous: float | None = Field(
+        description="Cosine with the step before; null for the first.", examples=[0.91]
+    )
+    track: Track
+
+
+class TrackPath(Answer):
+    """From one track to another, both included."""
+
+    index_version: str = Field(examples=["3fd0c9a7b2e1"])
+    steps: list[PathStep]
 
 
 class Index(Answer):

@@ -23,6 +23,7 @@ from soundalike.catalog.engine import describe
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import TrackView
 from soundalike.text import printable
+from soundalike.vectors.ranking import Result
 
 T = TypeVar("T")
 
@@ -107,16 +108,16 @@ def failures_table(failures: Sequence[FailureView], total: int) -> Table:
     return table
 
 
-def similar_table(query: TrackView, results: Sequence[tuple[float, TrackView]]) -> Table:
+def similar_table(query: TrackView, results: Sequence[tuple[Result, TrackView]]) -> Table:
     """What sounds like `query`, nearest first."""
     table = Table(title=f"Sounds like {safe(_named(query))}", title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
     for column in ("track", "heard in it", "path"):
         table.add_column(column, overflow="fold")
-    for rank, (score, track) in enumerate(results, 1):
+    for result, track in results:
         words = ", ".join(tag["word"] for tag in track.tags[:3])
-        row = (rank, f"{score:.3f}", _named(track), words, track.path or "")
+        row = (result.rank, f"{result.score:.3f}", _named(track), words, track.path or "")
         table.add_row(*map(safe, row))
     return table
 

@@ -17,14 +17,16 @@ from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import safe, similar_table
-
-MOST = 200
-SPARE = 20  # for tracks whose files went since the index was built
+from soundalike.vectors.limits import MOST_NEIGHBOURS, NEIGHBOURS
+from soundalike.vectors.question import Question
+from soundalike.vectors.ranking import Ranking, Result
 
 
 def similar(
     track: Annotated[str, typer.Argument(help="A track's id, or words of its title or path.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=MOST, help="How many to show.")] = 10,
+    k: Annotated[
+        int, typer.Option("-k", min=1, max=MOST_NEIGHBOURS, help="How many to show.")
+    ] = NEIGHBOURS,
     as_json: Annotated[bool, typer.Option("--json", help="As the API answers.")] = False,
 ) -> None:
     """Show what sounds like a track."""
@@ -39,8 +41,13 @@ def similar(
         "query": asdict(query),
         "index_version": version,
         "results": [
-            {"rank": rank, "score": score, "track": asdict(found)}
-            for rank, (score, found) in enumerate(results, 1)
+            {
+                "rank": result.rank,
+                "score": result.score,
+                "percentile": result.percentile,
+                "track": asdict(found),
+            }
+            for result, found in results
         ],
     }
     typer.echo(json.dumps(answer, indent=2))
@@ -65,8 +72,8 @@ def _find(session: Session, text: str) -> TrackView:
 
 def nearest(
     session: Session, store: ArtifactStore, query: TrackView, k: int
-) -> tuple[str, list[tuple[float, TrackView]]]:
-    """The served version, and the k tracks nearest to `query` with their cosine.
+) -> tuple[str, list[tuple[Result, TrackView]]]:
+    """The served version, and the k tracks nearest to `query`, as the API finds them.
 
     Raises ArtifactError while nothing is published or the track is not in it.
     """
@@ -81,8 +88,12 @@ def nearest(
             f"{query.title} is not in index {index.manifest.version}; it failed or is newer. "
             "Run `soundalike ingest`, which also lists what failed"
         )
-    found = index.neighbours(query.id, k + SPARE)
-    rows = session.execute(tracks.by_ids([neighbour.track_id for neighbour in found]))
-    views = {row.id: view for row in rows if (view := tracks.view(row)).path is not None}
-    present = [(n.score, views[n.track_id]) for n in found if n.track_id in views]
-    return index.manifest.version, present[:k]
+    ranking = Ranking(index, Question((query.id,)), k)
+    views: dict[str, TrackView] = {}
+    while ranking.query is not None:
+        [hits] = index.answer([ranking.query])
+        rows = session.execute(tracks.by_ids(ranking.unknown(hits)))
+        views |= {row.id: tracks.view(row) for row in rows}
+        ranking.add(hits, views)
+    found = [(result, views[result.track_id]) for result in ranking.results]
+    return index.manifest.version, found

@@ -9,6 +9,7 @@ from serving.live_index import LiveIndex
 from soundalike.catalog import indexes
 from soundalike.catalog.indexes import Published
 from soundalike.vectors.artifact import MANIFEST, TRACKS
+from soundalike.vectors.query import Query
 
 from .collection import Collection, numbered
 
@@ -121,4 +122,5 @@ async def test_swap_leaves_a_request_its_version(live: LiveIndex, collection: Co
     collection.add(*numbered(3))
     collection.publish()
     await live.follow(published(collection))
-    assert len(await taken.neighbours(first, 10)) == 2
+    [hits] = await taken.ask([Query(taken.index.vectors_of([first]), 10)])
+    assert len(hits.rows) == 3

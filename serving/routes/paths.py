@@ -1,0 +1,60 @@
+"""From one track to another in steps that sound like a journey."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from serving import limits
+from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
+from serving.errors import Problem, documented
+from serving.finding import path_between
+from serving.lookup import unknown
+from serving.questions import Cap
+from serving.schemas import TRACK_ID, PathStep, Track, TrackPath
+from soundalike.vectors.limits import MOST_STEPS
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+End = Annotated[str, Query(max_length=limits.LONGEST_ID, examples=[TRACK_ID])]
+Steps = Annotated[
+    int,
+    Query(
+        ge=limits.SHORTEST_PATH, le=MOST_STEPS, description="Tracks of the path, with both ends."
+    ),
+]
+
+
+@router.get("/paths", responses=documented(404, 409, 422, 503))
+async def path(
+    start: Annotated[End, Query(alias="from")],
+    end: Annotated[End, Query(alias="to")],
+    session: SessionDep,
+    live: LiveDep,
+    metrics: MetricsDep,
+    steps: Steps = limits.USUAL_PATH,
+    per_artist: Cap | None = None,
+) -> TrackPath:
+    """A path from one track to another, each step near its place on the way, none twice."""
+    served = served_index(live)
+    if start == end:
+        raise Problem(422, "invalid-request", "query.to: the path must end at another track")
+    made, views = await path_between(session, served, metrics, (start, end), steps, per_artist)
+    if start not in views or end not in views:
+        raise unknown()
+    if not made.steps:
+        detail = f"the collection has no {steps} tracks for this path; ask for fewer steps"
+        raise Problem(
+            409, "too-few-tracks", detail + (", or more per artist" if per_artist else "")
+        )
+    return TrackPath(
+        index_version=served.manifest.version,
+        steps=[
+            PathStep(
+                position=position,
+                nearness=step.nearness,
+                from_previous=step.from_previous,
+                track=Track.model_validate(views[step.track_id]),
+            )
+            for position, step in enumerate(made.steps, 1)
+        ],
+    )

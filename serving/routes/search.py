@@ -1,0 +1,93 @@
+"""What sounds like this: one track, several examples, a vector; filtered, varied, page by page."""
+
+from typing import Annotated
+
+import numpy as np
+from fastapi import APIRouter, Path, Query
+
+from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
+from serving.errors import Problem, documented
+from serving.finding import ranked
+from serving.live_index import ServedIndex
+from serving.lookup import unknown
+from serving.paging import page_of, place_of
+from serving.questions import SearchRequest, SimilarParameters
+from serving.schemas import TRACK_ID, SearchResults, SimilarTrack, SimilarTracks, Track
+from soundalike.catalog.tracks import TrackView
+from soundalike.vectors.limits import MOST_RANKED
+from soundalike.vectors.query import unit
+from soundalike.vectors.question import NO_VECTORS, Question
+from soundalike.vectors.ranking import Result
+
+router = APIRouter(prefix="/v1", tags=["search"])
+
+Id = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
+
+
+@router.get("/tracks/{track_id}/similar", responses=documented(404, 409, 422, 503))
+async def similar(
+    track_id: Id,
+    asked: Annotated[SimilarParameters, Query()],
+    session: SessionDep,
+    live: LiveDep,
+    metrics: MetricsDep,
+) -> SimilarTracks:
+    """What sounds like this track, best first."""
+    served = served_index(live)  # not SearchDep: a wrong k is told before a missing index
+    question = Question((track_id,), rules=asked.rules)
+    results, views = await ranked(session, served, metrics, question, asked, asked.k)
+    if track_id not in views:
+        raise unknown()
+    return SimilarTracks(
+        query=Track.model_validate(views[track_id]),
+        index_version=served.manifest.version,
+        results=_shown(results, views),
+    )
+
+
+@router.post("/search", responses=documented(404, 409, 422, 503))
+async def search(
+    asked: SearchRequest, session: SessionDep, live: LiveDep, metrics: MetricsDep
+) -> SearchResults:
+    """What sounds like some tracks or a vector and unlike others, within a filter.
+
+    Pages go on with `next_cursor` and the same question, on the same version of the index.
+    """
+    served = served_index(live)
+    version = served.manifest.version
+    after = place_of(asked, version)
+    # One more than asked for tells whether there is a next page.
+    wanted = min((after.seen if after else 0) + asked.k + 1, MOST_RANKED)
+    results, views = await ranked(
+        session, served, metrics, _question(asked, served), asked.filter, wanted
+    )
+    page, cursor = page_of(results, asked, version, after)
+    return SearchResults(index_version=version, results=_shown(page, views), next_cursor=cursor)
+
+
+def _question(asked: SearchRequest, served: ServedIndex) -> Question:
+    vectors = NO_VECTORS
+    if asked.vector is not None:
+        dimension = served.manifest.dimension
+        if len(asked.vector) != dimension:
+            detail = (
+                f"vector: {len(asked.vector)} numbers, but the space {served.manifest.space} "
+                f"of the served index has {dimension} dimensions"
+            )
+            raise Problem(422, "wrong-dimension", detail)
+        vectors = unit(np.array(asked.vector))[None]
+    return Question(
+        tuple(asked.positive), tuple(asked.negative), vectors, asked.strategy, asked.rules
+    )
+
+
+def _shown(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+    return [
+        SimilarTrack(
+            rank=result.rank,
+            score=result.score,
+            percentile=result.percentile,
+            track=Track.model_validate(views[result.track_id]),
+        )
+        for result in results
+    ]

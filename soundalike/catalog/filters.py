@@ -1,0 +1,74 @@
+"""Which tracks a filter lets through: one statement, whose ids the caller turns into rows."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, func, literal, select
+from sqlalchemy.orm import InstrumentedAttribute
+
+from soundalike.catalog.tables import File, Track
+
+
+@dataclass(frozen=True)
+class TrackFilter:
+    """What a track must be. Each part that is given must hold; of a list one entry must match,
+    but of `tags` all. Names match whole and whatever their case; bounds are inclusive."""
+
+    artists: tuple[str, ...] = ()
+    albums: tuple[str, ...] = ()
+    genres: tuple[str, ...] = ()
+    year_from: int | None = None
+    year_to: int | None = None
+    seconds_from: float | None = None
+    seconds_to: float | None = None
+    tags: tuple[str, ...] = ()
+    path_prefix: str | None = None
+    include: tuple[str, ...] = ()
+
+    @property
+    def lets_all_through(self) -> bool:
+        """Whether nothing is asked, so that nothing need be looked up."""
+        return all(getattr(self, field.name) == field.default for field in fields(self))
+
+
+def matching(wanted: TrackFilter) -> Select[Sequence[str]]:
+    """The ids of all tracks in the library that pass, in one row with one array."""
+    conditions = [_has_file(wanted.path_prefix), *_names(wanted), *_bounds(wanted)]
+    conditions += [Track.tags.contains([{"word": word}]) for word in wanted.tags]
+    if wanted.include:
+        conditions.append(Track.id == any_(literal(list(wanted.include), ARRAY(Text))))
+    nothing = literal([], ARRAY(Text))
+    return select(func.coalesce(func.array_agg(Track.id), nothing)).where(*conditions)
+
+
+def _has_file(path_prefix: str | None) -> ColumnElement[bool]:
+    """In the library now, below that path where one is given. The only place that says so here."""
+    there = [File.track_id == Track.id, File.gone_at.is_(None)]
+    if path_prefix:
+        there.append(File.shown.startswith(path_prefix, autoescape=True))
+    return select(File.id).where(*there).exists()
+
+
+def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:
+    named: list[tuple[InstrumentedAttribute[str | None], tuple[str, ...]]] = [
+        (Track.artist, wanted.artists),
+        (Track.album, wanted.albums),
+        (Track.genre, wanted.genres),
+    ]
+    # Postgres lowers both sides: it and Python do not agree on every letter.
+    return [
+        func.lower(column).in_([func.lower(name) for name in names])
+        for column, names in named
+        if names
+    ]
+
+
+def _bounds(wanted: TrackFilter) -> list[ColumnElement[bool]]:
+    """A track without a year or a length is within no bounds of it."""
+    bounds = (
+        (wanted.year_from, Track.year.__ge__),
+        (wanted.year_to, Track.year.__le__),
+        (wanted.seconds_from, Track.duration.__ge__),
+        (wanted.seconds_to, Track.duration.__le__),
+    )
+    return [compare(bound) for bound, compare in bounds if bound is not None]

@@ -21,7 +21,7 @@ from serving.live_index import LiveIndex
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
 from serving.routes import failures, health, index, metrics, paths, search, tracks
-from serving.security import RequireApiKey
+from serving.security import BoundBody, RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import bring_back, connected_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
@@ -78,6 +78,7 @@ def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
     ]
     if settings.api_key:
         middleware.append(Middleware(RequireApiKey, key=settings.api_key.get_secret_value()))
+    middleware.append(Middleware(BoundBody))
     return middleware
 
 

@@ -13,6 +13,8 @@ LATEST_YEAR = 9999
 LONGEST_TRACK = 10**6  # seconds; what is longer than a day is not ingested
 SHORTEST_PATH, USUAL_PATH = 2, 10  # tracks, both ends included
 
+LARGEST_BODY = 2**20  # bytes; the longest question that is allowed has about half of that
+
 LONGEST_CURSOR = 8000  # characters; those of this API have at most about 5000
 
 STATEMENT_SECONDS = 10  # a query of the catalog is cut off after that

@@ -1,11 +1,13 @@
-"""Who may ask: everybody, or whoever has the API key where one is set."""
+"""Who may ask (everybody, or whoever has the API key where one is set), and how much at once."""
 
 import secrets
 
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import Problem, respond
+from serving.limits import LARGEST_BODY
 
 # Exact paths: load balancers and orchestrators ask these, and have no key.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
@@ -37,3 +39,27 @@ class RequireApiKey:
         given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
         # In constant time, over bytes: a header may hold any of them.
         return secrets.compare_digest(given.encode("latin-1"), self._key)
+
+
+class BoundBody:
+    """Answers 413 to a body that is too large, having read no more of it than is allowed.
+
+    FastAPI's own limit answers in plain text, and then raises into our error handling.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request, counting what it sends."""
+        received = 0
+
+        async def counting() -> Message:
+            nonlocal received
+            message = await receive()
+            received += len(message.get("body", b""))
+            if received > LARGEST_BODY:  # of the kind that FastAPI passes on while it reads a body
+                raise HTTPException(413, f"the body may have {LARGEST_BODY} bytes at most")
+            return message
+
+        await self.app(scope, counting if scope["type"] == "http" else receive, send)

@@ -45,7 +45,7 @@ async def similar(
     )
 
 
-@router.post("/search", responses=documented(404, 409, 422, 503))
+@router.post("/search", responses=documented(400, 404, 409, 413, 422, 503))
 async def search(
     asked: SearchRequest, session: SessionDep, live: LiveDep, metrics: MetricsDep
 ) -> SearchResults:

@@ -51,7 +51,8 @@ class Collection:
             results.record_tracks(session, rows)
         self._batch_of.update(dict.fromkeys(ids, batch))
         if embedded:
-            self._embed(key, ids)
+            tags = [fact.get("tags", TAGS) for fact in facts]
+            self._embed(key, dict(zip(ids, tags, strict=True)))
         return ids
 
     def _root(self) -> int:
@@ -60,17 +61,19 @@ class Collection:
                 library.add_root(session, b"/music")
             return library.roots(session)[0].id
 
-    def _embed(self, key: str, ids: list[str]) -> None:
+    def _embed(self, key: str, tags_of: Mapping[str, tuple[Tag, ...]]) -> None:
+        ids = list(tags_of)
         made = self._random.standard_normal((len(ids), SPACE.dimension)).astype(np.float32)
         made /= np.linalg.norm(made, axis=1, keepdims=True)
         self.vectors.update(zip(ids, made, strict=True))
-        embeddings = {id_: Embedding(self.vectors[id_], TAGS) for id_ in ids}
+        embeddings = {id_: Embedding(self.vectors[id_], tags_of[id_]) for id_ in ids}
         digest = sha256_of(save_batch(self.store, SPACE, key, embeddings))
-        tags = [{"word": tag.word, "weight": tag.weight} for tag in TAGS]
+        words = {
+            id_: [{"word": tag.word, "weight": tag.weight} for tag in tags]
+            for id_, tags in tags_of.items()
+        }
         with self.sessions.begin() as session:
-            results.record_embeddings(
-                session, batch_number(key), SPACE.key, digest, dict.fromkeys(ids, tags)
-            )
+            results.record_embeddings(session, batch_number(key), SPACE.key, digest, words)
 
     def fail(self, track_id: str, message: str) -> None:
         """Its file did not get through a stage."""
@@ -138,7 +141,7 @@ def _row(track_id: str, batch: int, fact: Facts) -> dict[str, Any]:
         "album": album,
         "genre": fact.get("genre"),
         "year": fact.get("year"),
-        "duration": 30.0,
+        "duration": fact.get("duration", 30.0),
         "codec": "flac",
         "sample_rate": 44_100,
         "channels": 2,

@@ -33,6 +33,8 @@ def assert_is_best(index: OpenIndex, query: Query, matrix: NDArray[np.float32]) 
     best = np.sort(true[rows])[::-1][: query.k]
     np.testing.assert_allclose(hits.values, best, atol=2e-6)
     # A tie that k cuts is cut in row order: no equal row that was left out comes before one taken.
-    for row in set(rows) - set(hits.rows.tolist()):
-        same = [hit for hit in hits.rows if (matrix[hit] == matrix[row]).all()]
-        assert all(hit < row for hit in same)
+    last = matrix[hits.rows[-1]] if len(hits.rows) else matrix[:0]
+    level = np.flatnonzero((matrix == last).all(axis=1)) if len(hits.rows) else hits.rows
+    level = [row for row in level.tolist() if row in set(rows)]
+    taken = [row for row in level if row in set(hits.rows.tolist())]
+    assert taken == level[: len(taken)]

@@ -1,0 +1,119 @@
+"""A filter must let through what a person reading the facts would, whatever is combined."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.filters import TrackFilter, matching
+from soundalike.embedders.base import Tag
+from soundalike.storage.layout import ArtifactStore
+from tests.serving.collection import Collection, Facts
+
+ARTISTS = ("Björk", "BJÖRK", "ÜBER 100%", "a_b", None)
+ALBUMS = ("Für Alina", "Live", None)
+GENRES = ("Jazz", "jazz", None)
+YEARS = (None, 1969, 1970, 1999, 2020)
+SECONDS = (None, 0.5, 30.0, 31.25)
+WORDS = ("piano", "loud", 'a"]')
+FOLDERS = (b"Rock/", b"rock/", b"Rock%/", b"R_ck/", b"x\\y/")
+
+
+def made_up(number: int, random: np.random.Generator) -> dict[str, Any]:
+    def one(options: tuple[Any, ...]) -> Any:
+        return options[random.integers(len(options))]
+
+    return {
+        "artist": one(ARTISTS),
+        "album": one(ALBUMS),
+        "genre": one(GENRES),
+        "year": one(YEARS),
+        "duration": one(SECONDS),
+        "tags": tuple(Tag(word, 0.5) for word in WORDS if random.random() < 0.5),
+        "path": one(FOLDERS) + f"{number}.flac".encode(),
+    }
+
+
+def maybe(options: tuple[Any, ...]) -> st.SearchStrategy[Any]:
+    return st.none() | st.sampled_from([option for option in options if option is not None])
+
+
+def some(options: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
+    named = [option for option in (*options, "nobody", "") if option is not None]
+    return st.lists(st.sampled_from(named), max_size=3).map(tuple)
+
+
+FILTERS = st.builds(
+    TrackFilter,
+    artists=some(ARTISTS),
+    albums=some(ALBUMS),
+    genres=some(GENRES),
+    year_from=maybe(YEARS),
+    year_to=maybe(YEARS),
+    seconds_from=maybe(SECONDS),
+    seconds_to=maybe(SECONDS),
+    tags=some(WORDS),
+    path_prefix=maybe(tuple(folder.decode() for folder in (*FOLDERS, b"R", b"%"))),
+)
+
+
+def passes(wanted: TrackFilter, fact: Facts) -> bool:
+    """As the filter's documentation has it."""
+    named = ((wanted.artists, "artist"), (wanted.albums, "album"), (wanted.genres, "genre"))
+    for names, column in named:
+        if names and (fact[column] or "\0").lower() not in {name.lower() for name in names}:
+            return False
+    bounds = (("year", wanted.year_from, wanted.year_to),)
+    bounds += (("duration", wanted.seconds_from, wanted.seconds_to),)  # type: ignore[assignment]
+    for column, low, high in bounds:
+        value = fact[column]
+        if (low is not None or high is not None) and value is None:
+            return False
+        if (low is not None and value < low) or (high is not None and value > high):
+            return False
+    words = {tag.word for tag in fact["tags"]}
+    there = fact["path"].decode().startswith(wanted.path_prefix or "")
+    return set(wanted.tags) <= words and there
+
+
+@pytest.fixture
+def facts_of(sessions: Sessions, store: ArtifactStore) -> dict[str, Facts]:
+    random = np.random.default_rng(5)
+    facts = [made_up(number, random) for number in range(300)]
+    ids = Collection(sessions, store).add(*facts)
+    return dict(zip(ids, facts, strict=True))
+
+
+def found(sessions: Sessions, wanted: TrackFilter) -> set[str]:
+    with sessions() as session:
+        ids = list(session.scalars(matching(wanted)).one())
+    assert len(ids) == len(set(ids))
+    return set(ids)
+
+
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(wanted=FILTERS)
+def test_any_filter_lets_through_what_it_says(
+    sessions: Sessions, facts_of: dict[str, Facts], wanted: TrackFilter
+) -> None:
+    expected = {track for track, fact in facts_of.items() if passes(wanted, fact)}
+    assert found(sessions, wanted) == expected
+
+
+def test_only_those_included(sessions: Sessions, facts_of: dict[str, Facts]) -> None:
+    first, second, *_ = facts_of
+    wanted = TrackFilter(include=(first, second, "nobody's"))
+    assert found(sessions, wanted) == {first, second}
+    assert not wanted.lets_all_through
+    assert TrackFilter().lets_all_through
+
+
+def test_a_track_that_left_passes_no_filter(sessions: Sessions, store: ArtifactStore) -> None:
+    collection = Collection(sessions, store)
+    gone, there = collection.add({"year": 1970}, {"year": 1970})
+    collection.remove(gone)
+    assert found(sessions, TrackFilter(year_from=1970)) == {there}
+    assert found(sessions, TrackFilter(include=(gone,))) == set()

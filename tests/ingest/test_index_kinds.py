@@ -1,0 +1,59 @@
+"""The kind an index is built as: chosen, recorded, and refused where it finds too little."""
+
+import pytest
+
+from soundalike.catalog.engine import Sessions
+from soundalike.errors import ArtifactError
+from soundalike.ingest.index import build_index, check_candidate
+from soundalike.ingest.publish import next_index, publish
+from soundalike.settings import load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors import kinds
+from soundalike.vectors.artifact import CODES
+from soundalike.vectors.search import OpenIndex
+from tests.serving.collection import SPACE, Collection, numbered
+
+
+@pytest.fixture
+def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
+    made = Collection(sessions, store)
+    made.add(*numbered(60))
+    return made
+
+
+def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collection) -> None:
+    sessions, store = collection.sessions, collection.store
+    flat = build_index(sessions, store, SPACE, None).manifest
+    coded = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest
+    assert (flat.kind, coded.kind) == ("flat", "flat+rabitq")
+    assert flat.version != coded.version
+    assert CODES in coded.files
+    assert "recall_at_10" in {check.name for check in coded.checks}
+    one, other = (OpenIndex.open(store.index(m.version)) for m in (flat, coded))
+    for track in collection.vectors:
+        assert one.neighbours(track, 10) == other.neighbours(track, 10)
+
+
+def test_the_setting_changes_what_the_library_calls_for(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, store = collection.sessions, collection.store
+    version = collection.publish()
+    assert next_index(sessions, store, SPACE).version is None, "up to date"
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+rabitq")
+    load_settings.cache_clear()
+    called_for = next_index(sessions, store, SPACE).version
+    assert called_for not in (None, version)
+    assert collection.build() == called_for
+
+
+def test_an_index_below_its_floor_of_recall_is_not_published(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, store = collection.sessions, collection.store
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+rabitq", 1.01)
+    version = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest.version
+    failed = [check.name for check in check_candidate(sessions, store, SPACE) if not check.passed]
+    assert failed == ["recall_at_10"]
+    with pytest.raises(ArtifactError, match=r"recall_at_10: 1\.0000"):
+        publish(sessions, store, SPACE, version)

@@ -1,0 +1,170 @@
+"""Queries answered together: each gets its own answer, none waits for ever or outlives a swap."""
+
+import asyncio
+import gc
+import threading
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from serving.batching import LARGEST_BATCH, MOST_QUEUED, Overloaded, SearchThreads
+from soundalike.vectors.query import Hits, Query
+
+
+class Gated:
+    """An index whose first search waits until the gate is opened; answers say who asked."""
+
+    def __init__(self) -> None:
+        self.gate, self.begun = threading.Event(), threading.Event()
+        self.batches: list[list[int]] = []
+
+    def answer(self, queries: Sequence[Query]) -> list[Hits]:
+        self.batches.append([query.k for query in queries])
+        self.begun.set()
+        assert self.gate.wait(20)
+        if any(query.k < 0 for query in queries):
+            raise ValueError("negative")
+        return [Hits(np.array([query.k]), np.zeros(1, np.float32), True) for query in queries]
+
+
+def query(number: int) -> Query:
+    return Query(np.zeros((1, 4), np.float32), number)
+
+
+async def ask(threads: SearchThreads, index: Any, number: int) -> int:
+    return int((await threads.ask(index, query(number))).rows[0])
+
+
+async def begun(index: Gated) -> None:
+    assert await asyncio.to_thread(index.begun.wait, 20)
+
+
+async def queue(threads: SearchThreads, index: Any, numbers: Sequence[int]) -> list[Any]:
+    """Tasks whose queries are all in the queue."""
+    tasks = [asyncio.create_task(ask(threads, index, number)) for number in numbers]
+    while not all(task.get_coro().cr_await for task in tasks):  # type: ignore[union-attr]
+        await asyncio.sleep(0)
+    return tasks
+
+
+async def test_what_waits_is_answered_in_one_go_and_everybody_gets_their_own() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first] = await queue(threads, index, [0])
+    await begun(index)
+    others = await queue(threads, index, range(1, 41))
+    index.gate.set()
+    assert await asyncio.gather(first, *others) == list(range(41))
+    assert [len(batch) for batch in index.batches] == [1, LARGEST_BATCH, 40 - LARGEST_BATCH]
+    assert (threads.queries, threads.batches) == (41, 3)
+    threads.close()
+
+
+async def test_a_lone_query_waits_for_nobody() -> None:
+    threads, index = SearchThreads(2), Gated()
+    index.gate.set()
+    assert [await ask(threads, index, number) for number in (7, 8)] == [7, 8]
+    assert index.batches == [[7], [8]]
+    threads.close()
+
+
+async def test_idle_threads_share_what_waits() -> None:
+    threads, index = SearchThreads(2), Gated()
+    index.gate.set()
+    await ask(threads, index, 0)  # both threads have been started
+    index.gate.clear()
+    tasks = [asyncio.create_task(threads.ask_all(index, [query(n) for n in range(10)]))]  # type: ignore[arg-type]
+    while sum(map(len, index.batches)) < 11:
+        await asyncio.sleep(0)
+    index.gate.set()
+    await asyncio.gather(*tasks)
+    assert max(map(len, index.batches)) < 10, "one thread left some for the other"
+    threads.close()
+
+
+async def test_a_query_that_fails_takes_no_other_with_it() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first] = await queue(threads, index, [0])
+    await begun(index)
+    others = await queue(threads, index, [1, -1, 2])
+    index.gate.set()
+    found = await asyncio.gather(first, *others, return_exceptions=True)
+    assert [found[0], found[1], found[3]] == [0, 1, 2]
+    assert isinstance(found[2], ValueError)
+    threads.close()
+
+
+async def test_a_client_that_went_away_is_not_searched_for() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first] = await queue(threads, index, [0])
+    await begun(index)
+    gone, stays = await queue(threads, index, [1, 2])
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    index.gate.set()
+    assert await asyncio.gather(first, stays) == [0, 2]
+    assert index.batches == [[0], [2]]
+    threads.close()
+
+
+async def test_versions_are_not_mixed_in_a_batch() -> None:
+    threads, old, new = SearchThreads(1), Gated(), Gated()
+    [first] = await queue(threads, old, [0])
+    await begun(old)
+    tasks = [
+        *await queue(threads, old, [1, 2]),
+        *await queue(threads, new, [3, 4]),
+        *await queue(threads, old, [5]),
+    ]
+    old.gate.set()
+    new.gate.set()
+    assert await asyncio.gather(first, *tasks) == [0, 1, 2, 3, 4, 5]
+    assert (old.batches, new.batches) == ([[0], [1, 2], [5]], [[3, 4]])
+    threads.close()
+
+
+async def test_too_many_are_told_to_come_back() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first] = await queue(threads, index, [0])
+    await begun(index)
+    many = asyncio.create_task(threads.ask_all(index, [query(n) for n in range(MOST_QUEUED)]))  # type: ignore[arg-type]
+    while len(threads._queue) < MOST_QUEUED:
+        await asyncio.sleep(0)
+    with pytest.raises(Overloaded):
+        await ask(threads, index, 1)
+    index.gate.set()
+    await asyncio.gather(first, many)
+    assert await ask(threads, index, 2) == 2, "and then they are welcome again"
+    threads.close()
+
+
+async def test_an_index_is_let_go_with_its_last_query() -> None:
+    threads, index = SearchThreads(1), Gated()
+    left = weakref.ref(index)
+    [task] = await queue(threads, index, [3])
+    await begun(index)
+    gate = index.gate
+    del index
+    gc.collect()
+    assert left() is not None, "a query is under way"
+    gate.set()
+    assert await task == 3
+    del task
+    other = Gated()
+    other.gate.set()
+    await ask(threads, other, 1)  # the thread has finished with the first batch
+    gc.collect()
+    assert left() is None
+    threads.close()
+
+
+async def test_closing_answers_what_waits_and_refuses_what_comes() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first, second] = await queue(threads, index, [0, 1])
+    index.gate.set()
+    await asyncio.to_thread(threads.close)
+    assert await asyncio.gather(first, second) == [0, 1]
+    with pytest.raises(Overloaded):
+        await ask(threads, index, 2)

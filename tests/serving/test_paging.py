@@ -1,0 +1,92 @@
+"""Pages must hold every result once, in order, whatever their sizes; and refuse foreign cursors."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.errors import Problem
+from serving.paging import Place, page_of, place_of
+from serving.questions import SearchRequest
+from soundalike.vectors.ranking import Result
+
+VERSION = "v1"
+
+
+def asked(k: int, cursor: str | None = None, diversity: float = 0.0) -> SearchRequest:
+    return SearchRequest(positive=["x"], k=k, cursor=cursor, diversity=diversity)
+
+
+# Few different scores, so that pages end within ties.
+LISTS = st.lists(st.sampled_from([0.9, 0.5, 0.5000001, 0.0, -0.25]), max_size=40).map(
+    lambda scores: [
+        Result(rank, f"t{number:03d}", score, None)
+        for rank, (score, number) in enumerate(
+            sorted(((score, n) for n, score in enumerate(scores)), key=lambda s: (-s[0], s[1])), 1
+        )
+    ]
+)
+
+
+@given(
+    results=LISTS,
+    sizes=st.lists(st.integers(1, 9), min_size=1),
+    diversity=st.sampled_from([0, 0.5]),
+)
+def test_pages_put_together_are_the_list(
+    results: list[Result], sizes: list[int], diversity: float
+) -> None:
+    if diversity:
+        results = results[::2] + results[1::2]  # no order by score
+    seen: list[Result] = []
+    cursor = None
+    for number in range(len(results) + 1):
+        request = asked(sizes[number % len(sizes)], cursor, diversity)
+        page, cursor = page_of(results, request, VERSION, place_of(request, VERSION))
+        assert len(page) <= request.k
+        seen += page
+        if cursor is None:
+            break
+    assert seen == results
+    assert cursor is None
+
+
+@given(results=LISTS, gone=st.integers(0, 39), k=st.integers(1, 9))
+def test_a_track_that_leaves_between_pages_hides_no_other(
+    results: list[Result], gone: int, k: int
+) -> None:
+    request = asked(k)
+    first, cursor = page_of(results, request, VERSION, None)
+    if cursor is None:
+        return
+    left = [result for result in results if result.track_id != f"t{gone:03d}"]
+    request = asked(200, cursor)
+    rest, _ = page_of(left, request, VERSION, place_of(request, VERSION))
+    assert rest == [result for result in left if result not in first]
+
+
+@pytest.mark.parametrize(
+    "cursor",
+    ["", "x", "é", "WyJ2MSJd", Place("v1", "q", 0, 0.5, "t").encode(), "W" * 4000, "bnVsbA=="],
+)
+def test_a_cursor_that_is_none_of_ours_is_422(cursor: str) -> None:
+    request = asked(3, cursor)
+    if not cursor:
+        assert place_of(request, VERSION) is None
+        return
+    with pytest.raises(Problem) as caught:
+        place_of(request, VERSION)
+    assert caught.value.status == 422
+
+
+def test_a_cursor_of_another_question_or_version_is_refused() -> None:
+    results = [Result(rank, f"t{rank}", 1 / rank, None) for rank in range(1, 10)]
+    _, cursor = page_of(results, asked(3), VERSION, None)
+    with pytest.raises(Problem) as caught:
+        place_of(asked(3, cursor, diversity=0.1), VERSION)
+    assert caught.value.status == 422
+    with pytest.raises(Problem) as caught:
+        place_of(asked(3, cursor), "v2")
+    assert (caught.value.status, caught.value.kind) == (409, "index-changed")
+    place = place_of(asked(5, cursor), VERSION)
+    assert place is not None, "k may change"
+    assert place.track_id == "t3"

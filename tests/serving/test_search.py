@@ -1,0 +1,267 @@
+"""POST /v1/search: right answers, rules that hold, and a problem for every wrong question."""
+
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+
+from serving import limits
+from soundalike.embedders.base import Tag
+from soundalike.vectors.limits import MOST_EXAMPLES
+
+from .collection import Collection, numbered
+from .service import eventually_serves, problem_of
+
+
+async def search(api: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
+    answer = await api.post("/v1/search", json=body)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def ids(body: dict[str, Any]) -> list[str]:
+    return [result["track"]["id"] for result in body["results"]]
+
+
+def best(collection: Collection, query: Any, among: list[str]) -> list[str]:
+    return sorted(among, key=lambda track: (-float(collection.vectors[track] @ query), track))
+
+
+async def test_examples_are_averaged_as_qdrant_does(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    one, two, unlike, *others = collection.add(*numbered(40))
+    await eventually_serves(api, version := collection.publish())
+    found = await search(api, positive=[one, two], negative=[unlike], k=12)
+    vectors = collection.vectors
+    query = vectors[one] + vectors[two] - vectors[unlike]  # 2 * mean of two - mean of one
+    assert ids(found) == best(collection, query, others)[:12]
+    assert found["index_version"] == version
+    cosine = float(query @ vectors[ids(found)[0]] / np.linalg.norm(query))
+    assert found["results"][0]["score"] == pytest.approx(cosine, abs=1e-6)
+    percentiles = [result["percentile"] for result in found["results"]]
+    assert percentiles == sorted(percentiles, reverse=True)
+    assert all(0 <= percentile <= 100 for percentile in percentiles)
+
+
+async def test_best_score_is_that_of_qdrant(api: httpx.AsyncClient, collection: Collection) -> None:
+    one, two, unlike, *others = collection.add(*numbered(40))
+    await eventually_serves(api, collection.publish())
+    found = await search(api, positive=[one, two], negative=[unlike], strategy="best_score", k=200)
+    vectors = collection.vectors
+
+    def score(track: str) -> float:
+        like = max(float(vectors[one] @ vectors[track]), float(vectors[two] @ vectors[track]))
+        far = float(vectors[unlike] @ vectors[track])
+        return like if like > far else -far * far
+
+    assert ids(found) == sorted(others, key=lambda track: -score(track))
+    assert [result["score"] for result in found["results"]] == pytest.approx(
+        [score(track) for track in ids(found)], abs=1e-6
+    )
+
+
+async def test_a_vector_is_an_example_of_any_length(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    tracks = collection.add(*numbered(20))
+    await eventually_serves(api, collection.publish())
+    vector = [float(number) * 1e-30 for number in collection.vectors[tracks[3]]]
+    found = await search(api, vector=vector, k=5)
+    assert ids(found) == best(collection, collection.vectors[tracks[3]], tracks)[:5]
+    assert ids(found)[0] == tracks[3], "a vector excludes nobody"
+
+
+async def test_filters_hold_and_the_best_within_them_are_found(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    facts = [
+        {
+            "artist": f"Artist {number % 3}",
+            "year": 1990 + number % 20,
+            "genre": ["Jazz", "Rock"][number % 2],
+            "tags": (Tag("piano" if number % 4 else "drums", 0.5),),
+            "path": f"{'abc'[number % 3]}/{number}.flac".encode(),
+        }
+        for number in range(120)
+    ]
+    seed, *others = collection.add({"title": "Seed"}, *facts)
+    of = dict(zip(others, facts, strict=True))
+    await eventually_serves(api, collection.publish())
+    order = best(collection, collection.vectors[seed], others)
+
+    def expect(passes: Any) -> list[str]:
+        return [track for track in order if passes(of[track])][:7]
+
+    for given, passes in (
+        ({"artists": ["ARTIST 1"]}, lambda f: f["artist"] == "Artist 1"),
+        ({"year_from": 1995, "year_to": 1996}, lambda f: f["year"] in (1995, 1996)),
+        ({"genres": ["jazz"], "tags": ["drums"]}, lambda f: f["tags"][0].word == "drums"),
+        ({"path_prefix": "b/"}, lambda f: f["path"][:2] == b"b/"),
+        ({"include": others[:9], "exclude": others[:2]}, lambda f: f in facts[2:9]),
+        ({"artists": ["nobody"]}, lambda _: False),
+    ):
+        found = await search(api, positive=[seed], filter=given, k=7)
+        assert ids(found) == expect(passes), given
+    flat = {"artists": ["artist 2"], "year_from": 1999, "k": 4}
+    answer = await api.get(f"/v1/tracks/{seed}/similar", params=flat)
+    assert (
+        ids(answer.json())
+        == [
+            track
+            for track in order
+            if of[track]["artist"] == "Artist 2" and of[track]["year"] >= 1999
+        ][:4]
+    )
+
+
+async def test_no_list_is_full_of_one_artist_or_album(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    facts = [
+        {"artist": f"Artist {number // 60}", "album": f"Album {number % 2}"}
+        for number in range(180)
+    ]
+    seed, *others = collection.add({"title": "Seed"}, *facts)
+    of = dict(zip(others, facts, strict=True))
+    await eventually_serves(api, collection.publish())
+    for caps in ({"per_artist": 2}, {"per_album": 1}, {"per_artist": 3, "per_album": 2}):
+        found = ids(await search(api, positive=[seed], k=50, **caps))
+        expected: list[str] = []
+        for track in best(collection, collection.vectors[seed], others):
+            artists = sum(of[t]["artist"] == of[track]["artist"] for t in expected)
+            albums = sum(of[t] == of[track] for t in expected)
+            if artists < caps.get("per_artist", 99) and albums < caps.get("per_album", 99):
+                expected.append(track)
+        assert found == expected
+
+
+async def test_pages_with_rules_and_departures_hold_everything_once(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    facts = [{"artist": f"Artist {number % 30}"} for number in range(150)]
+    seed, *others = collection.add({"title": "Seed"}, *facts)
+    await eventually_serves(api, collection.publish())
+    for gone in others[:40]:
+        collection.remove(gone)
+    for rules in ({}, {"per_artist": 2}, {"diversity": 0.5}, {"duplicate": 0.9}):
+        whole = await search(api, positive=[seed], k=200, **rules)
+        paged: list[str] = []
+        ranks: list[int] = []
+        cursor = None
+        while True:
+            page = await search(api, positive=[seed], k=9, cursor=cursor, **rules)
+            paged += ids(page)
+            ranks += [result["rank"] for result in page["results"]]
+            cursor = page["next_cursor"]
+            if cursor is None:
+                break
+        assert paged == ids(whole)
+        assert ranks == list(range(1, len(paged) + 1))
+        assert not set(paged) & {seed, *others[:40]}
+
+
+async def test_a_cursor_ends_with_its_version(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(30))
+    await eventually_serves(api, collection.publish())
+    cursor = (await search(api, positive=[seed], k=5))["next_cursor"]
+    collection.add(*numbered(1))
+    await eventually_serves(api, collection.publish())
+    answer = await api.post("/v1/search", json={"positive": [seed], "k": 5, "cursor": cursor})
+    assert problem_of(answer, 409)["type"] == "urn:soundalike:problem:index-changed"
+
+
+WRONG: list[dict[str, Any]] = [
+    {},
+    {"positive": []},
+    {"negative": ["x"]},
+    {"positive": ["x"], "k": 0},
+    {"positive": ["x"], "k": 201},
+    {"positive": ["x"], "k": "many"},
+    {"positive": ["x"] * (MOST_EXAMPLES + 1)},
+    {"positive": ["x" * (limits.LONGEST_ID + 1)]},
+    {"positive": ["a\0b"]},
+    {"positive": ["x"], "strategy": "guess"},
+    {"positive": ["x"], "colour": "blue"},
+    {"positive": ["x"], "filter": {"colour": "blue"}},
+    {"positive": ["x"], "filter": {"year_from": -1}},
+    {"positive": ["x"], "filter": {"year_from": 10**30}},
+    {"positive": ["x"], "filter": {"artists": ["a\0"]}},
+    {"positive": ["x"], "filter": {"tags": ["a"] * (limits.MOST_NAMES + 1)}},
+    {"positive": ["x"], "filter": {"include": ["a"] * (limits.MOST_IDS + 1)}},
+    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.LONGEST_PATH + 1)}},
+    {"positive": ["x"], "per_artist": 0},
+    {"positive": ["x"], "duplicate": 1.5},
+    {"positive": ["x"], "diversity": -0.1},
+    {"positive": ["x"], "cursor": "not one"},
+    {"vector": []},
+    {"vector": [0.0] * 8},
+    {"vector": ["a"]},
+    {"vector": [0.1] * (limits.LONGEST_VECTOR + 1)},
+]
+
+
+@pytest.mark.parametrize("body", WRONG, ids=lambda body: repr(body)[:60])
+async def test_a_wrong_question_is_422(
+    body: dict[str, Any], api: httpx.AsyncClient, collection: Collection
+) -> None:
+    collection.add(*numbered(2))
+    await eventually_serves(api, collection.publish())
+    problem_of(await api.post("/v1/search", json=body), 422)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *('{"vector": [NaN]}', '{"vector": [Infinity]}', '{"vector": [1e400]}'),
+        *('{"positive": ["\\ud800"]}', '{"positive": ["x"], "diversity": NaN}', "[1]", "{", ""),
+        '{"positive": ["x"], "filter": {"artists": ["\\udfff"]}}',
+    ],
+    ids=lambda body: body[:40],
+)
+async def test_what_is_no_json_of_ours_is_422(body: str, offline_api: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/json"}
+    problem_of(await offline_api.post("/v1/search", content=body, headers=headers), 422)
+
+
+async def test_a_body_that_is_too_deep_or_too_large_is_refused(
+    offline_api: httpx.AsyncClient,
+) -> None:
+    headers = {"content-type": "application/json"}
+    for body, status in (("[" * 100_000, 400), (" " * (limits.LARGEST_BODY + 1), 413)):
+        answer = await offline_api.post("/v1/search", content=body, headers=headers)
+        problem_of(answer, status)
+
+
+async def test_a_vector_of_another_space_is_422(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    collection.add(*numbered(2))
+    await eventually_serves(api, collection.publish())
+    problem = problem_of(await api.post("/v1/search", json={"vector": [1.0] * 9}), 422)
+    assert "8 dimensions" in problem["detail"]
+
+
+async def test_examples_that_cancel_out_are_422(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    track, _ = collection.add(*numbered(2))
+    await eventually_serves(api, collection.publish())
+    opposite = [-float(number) for number in collection.vectors[track]]
+    answer = await api.post("/v1/search", json={"positive": [track], "vector": opposite})
+    assert problem_of(answer, 422)["type"] == "urn:soundalike:problem:no-direction"
+
+
+async def test_an_example_that_nobody_knows_is_404_and_a_late_one_409(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    track, _ = collection.add(*numbered(2))
+    await eventually_serves(api, collection.publish())
+    problem_of(await api.post("/v1/search", json={"positive": [track, "unknown"]}), 404)
+    [late] = collection.add(*numbered(1))
+    body = {"positive": [track], "negative": [late]}
+    problem_of(await api.post("/v1/search", json=body), 409)

@@ -1,0 +1,183 @@
+"""A list must keep its rules exactly, and be the same list however it is reached."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from soundalike.vectors import limits
+from soundalike.vectors.question import Question, Rules, Strategy
+from soundalike.vectors.ranking import Ranking, Result
+from soundalike.vectors.search import OpenIndex
+from tests.indexes import unit_vectors, write_index
+from tests.vectors.brute import values
+
+ROWS = 1500
+
+
+@dataclass(frozen=True)
+class Made:
+    """Facts of a made-up track."""
+
+    artist: str | None
+    album: str | None
+    path: str | None
+
+
+def _matrix() -> NDArray[np.float32]:
+    """With near-duplicates and copies."""
+    matrix = unit_vectors(ROWS, 12)
+    matrix[200:400] = matrix[:200]
+    matrix[400:600] = matrix[:200] + np.float32(0.02) * unit_vectors(200, 12, seed=8)
+    return matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
+
+
+MATRIX = _matrix()
+RANDOM = np.random.default_rng(4)
+FACTS = [
+    Made(
+        [None, "A", "a", "B", "C"][RANDOM.integers(5)],
+        [None, "One", "Two"][RANDOM.integers(3)],
+        None if RANDOM.random() < 0.2 else "x.flac",
+    )
+    for _ in range(ROWS)
+]
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
+    return OpenIndex.open(write_index(tmp_path_factory.mktemp("ranking") / "v", MATRIX))
+
+
+def ranked(index: OpenIndex, question: Question, wanted: int, **more: object) -> list[Result]:
+    """Driven as the service does, with the facts of the made-up tracks."""
+    ranking = Ranking(index, question, wanted, **more)  # type: ignore[arg-type]
+    asked: set[str] = set()
+    while (query := ranking.query) is not None:
+        [hits] = index.answer([query])
+        unknown = ranking.unknown(hits)
+        assert not asked & set(unknown), "no facts are fetched twice"
+        asked |= set(unknown)
+        ranking.add(hits, {track: FACTS[int(track[1:])] for track in unknown})
+    return ranking.results
+
+
+def by_hand(question: Question, wanted: int) -> list[int]:
+    """The definition: go through all rows in order, and take what the rules allow."""
+    rules = question.rules
+    rows = [int(track[1:]) for track in question.tracks]
+    query = question.query(MATRIX[rows], 1, None, np.array(rows))
+    worth = values(query, MATRIX)
+    exact = MATRIX.astype(np.float64)
+    near = [exact[row] for row in rows] if rules.duplicate is not None else []
+    taken: list[int] = []
+    for row in sorted(set(range(ROWS)) - set(rows), key=lambda row: (-round(worth[row], 6), row)):
+        facts = FACTS[row]
+        if facts.path is None or any(exact[row] @ v >= (rules.duplicate or 9) for v in near):
+            continue
+        artist = (facts.artist or "").casefold()
+        same = [FACTS[other] for other in taken]
+        artists = sum((f.artist or "").casefold() == artist for f in same)
+        albums = sum(((f.artist or "").casefold(), f.album) == (artist, facts.album) for f in same)
+        if artist and rules.per_artist and artists >= rules.per_artist:
+            continue
+        if facts.album and rules.per_album and albums >= rules.per_album:
+            continue
+        taken.append(row)
+        if rules.duplicate is not None:
+            near.append(exact[row])
+        if len(taken) == wanted:
+            break
+    return taken
+
+
+RULES = st.builds(
+    Rules,
+    per_artist=st.none() | st.integers(1, 5),
+    per_album=st.none() | st.integers(1, 3),
+    duplicate=st.none() | st.sampled_from([0.5, 0.9, 0.999]),
+)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    rules=RULES,
+    examples=st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=4, unique=True),
+    split=st.integers(1, 4),
+    strategy=st.sampled_from(["average_vector", "best_score"]),
+    wanted=st.sampled_from([1, 10, 200]),
+)
+def test_any_list_is_that_of_the_definition(
+    index: OpenIndex,
+    rules: Rules,
+    examples: list[int],
+    split: int,
+    strategy: Strategy,
+    wanted: int,
+) -> None:
+    named = [f"t{row:04d}" for row in examples]
+    question = Question(tuple(named[:split]), tuple(named[split:]), strategy=strategy, rules=rules)
+    found = ranked(index, question, wanted)
+    expected = by_hand(question, wanted)
+    assert [result.rank for result in found] == list(range(1, len(expected) + 1))
+    # Copies have equal scores up to the sixth digit, by which the definition is computed.
+    assert [result.track_id for result in found] == [f"t{row:04d}" for row in expected]
+
+
+def test_a_longer_list_begins_with_the_shorter(index: OpenIndex) -> None:
+    for rules in (Rules(), Rules(2, 1, 0.9), Rules(duplicate=0.9), Rules(3, None, 0.9, 0.6)):
+        question = Question(("t0003",), rules=rules)
+        lists = [ranked(index, question, wanted) for wanted in (3, 20, 100)]
+        assert lists[0] == lists[1][:3]
+        assert lists[1] == lists[2][:20]
+
+
+def test_diversity_is_maximal_marginal_relevance(index: OpenIndex) -> None:
+    question = Question(("t0700",), rules=Rules(diversity=0.4))
+    found = [int(result.track_id[1:]) for result in ranked(index, question, 15)]
+    pool = [int(r.track_id[1:]) for r in ranked(index, Question(("t0700",)), limits.DIVERSE_POOL)]
+    pool = [row for row in pool if row in set(_first_five_hundred(index))]
+    chosen: list[int] = []
+    while len(chosen) < 15:
+        left = [row for row in pool if row not in chosen]
+        near = (MATRIX[left] @ MATRIX[chosen].T).max(axis=1, initial=-1) if chosen else -1.0
+        worth = 0.6 * (MATRIX[left] @ MATRIX[700]) - 0.4 * np.asarray(near)
+        best = int(np.argmax(worth))
+        chosen.append(left[best])
+    assert found == chosen
+    assert found != [int(r.track_id[1:]) for r in ranked(index, Question(("t0700",)), 15)]
+
+
+def _first_five_hundred(index: OpenIndex) -> list[int]:
+    return [int(n.track_id[1:]) for n in index.neighbours("t0700", limits.DIVERSE_POOL)]
+
+
+def test_only_allowed_rows_and_none_of_the_excluded(index: OpenIndex) -> None:
+    rows = np.arange(0, ROWS, 3)
+    found = ranked(index, Question(("t0003",)), 50, rows=rows, without=("t0006", "t0009", "none"))
+    expected = [row for row in by_hand(Question(("t0003",)), ROWS) if row % 3 == 0]
+    expected = [row for row in expected if row not in (6, 9)][:50]
+    assert [int(result.track_id[1:]) for result in found] == expected
+
+
+def test_a_percentile_is_the_share_of_pairs_that_are_less_alike(tmp_path: Path) -> None:
+    matrix = unit_vectors(60, 12)
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix))
+    pairs = (matrix @ matrix.T)[np.triu_indices(60, k=1)]
+    for cosine in (-1.0, 0.0, 0.3, 0.9, 1.0):
+        expected = 100 * (pairs < cosine).mean()
+        assert index.distribution.percentile(cosine) == pytest.approx(expected, abs=0.06)
+    alone = OpenIndex.open(write_index(tmp_path / "one", matrix[:1]))
+    assert alone.distribution.percentile(0.5) is None
+
+
+def test_examples_that_cancel_out_are_said_to(index: OpenIndex) -> None:
+    opposite = Question(vectors=np.stack([MATRIX[0], -MATRIX[0]]))
+    with pytest.raises(ValueError, match="cancel"):
+        Ranking(index, opposite, 5)
+    with pytest.raises(ValueError, match="positive"):
+        Ranking(index, replace(opposite, vectors=MATRIX[:0], negative=("t0001",)), 5)

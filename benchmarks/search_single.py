@@ -1,4 +1,4 @@
-"""One query at a time in one thread: each kind against IndexFlatIP and the memory's bandwidth; filters.
+"""One query at a time in one thread: kinds against IndexFlatIP and the memory's bandwidth; filters.
 
 python benchmarks/bench_search.py runs this with OMP_NUM_THREADS=1
 """
@@ -107,7 +107,8 @@ def filters(
             for query in queries[:32]
         ]
         print(
-            f"    {share:6.1%} {took:8.2f} ms {took / base:6.2f} of flat, right {np.mean(right):.3f}"
+            f"    {share:6.1%} {took:8.2f} ms {took / base:6.2f} of flat,"
+            f" right {np.mean(right):.3f}"
         )
         figures |= {
             f"filter_{share}_of_flat_{count}": took / base,

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
+from search_data import TRACKS_A_CLUSTER, Matrix, vectors
 
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
@@ -75,9 +75,10 @@ class SimulatedLibrary:
                 (album / f"{track:02d} track.flac").touch()
         register_roots(self.sessions, [str(self.music)])
         report = scan(self.sessions, RULES)
-        random = np.random.default_rng(5)
-        for batch in report.batches:
-            self._hear(batch, random)
+        made = vectors(self.size, seed=5, clusters=max(10, self.size // TRACKS_A_CLUSTER))
+        for start, batch in enumerate(report.batches):
+            first = start * RULES.batch_tracks
+            self._hear(batch, made[first : first + RULES.batch_tracks])
         return report
 
     def scan(self) -> ScanReport:
@@ -101,13 +102,13 @@ class SimulatedLibrary:
         heard = embed_batch(self.sessions, self.store, SPACE, lambda: ear, batch, quiet)
         return decoded.usage.wall_seconds + float(heard.notes["model_seconds"])
 
-    def _hear(self, batch: str, random: np.random.Generator) -> None:
+    def _hear(self, batch: str, heard: Matrix) -> None:
         with self.sessions.begin() as session:
             files = batches.files_of(session, batch_number(batch))
             rows = {file.id: row for file, row in zip(files, _rows(batch, files), strict=True)}
             results.record_tracks(session, rows)
         ids = sorted(row["id"] for row in rows.values())
-        embeddings = dict(zip(ids, map(Embedding, _vectors(random, len(ids))), strict=True))
+        embeddings = dict(zip(ids, map(Embedding, heard), strict=True))
         digest = sha256_of(save_batch(self.store, SPACE, batch, embeddings))
         with self.sessions.begin() as session:
             nothing: dict[str, list[dict[str, Any]]] = {track: [] for track in ids}
@@ -131,9 +132,3 @@ def _rows(batch: str, files: list[batches.BatchFile]) -> Iterator[dict[str, Any]
             "channels": 2,
             "sort_key": sort_key(title, artist, album),
         }
-
-
-def _vectors(random: np.random.Generator, count: int) -> NDArray[np.float32]:
-    """float32 [count, 768], unit length."""
-    vectors = random.standard_normal((count, SPACE.dimension), np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, func, literal, select
 from sqlalchemy.orm import InstrumentedAttribute
 
+from soundalike.catalog.presence import is_there
 from soundalike.catalog.tables import File, Track
 
 
@@ -42,8 +43,8 @@ def matching(wanted: TrackFilter) -> Select[Sequence[str]]:
 
 
 def _has_file(path_prefix: str | None) -> ColumnElement[bool]:
-    """In the library now, below that path where one is given. The only place that says so here."""
-    there = [File.track_id == Track.id, File.gone_at.is_(None)]
+    """In the library now, below that path where one is given."""
+    there = [File.track_id == Track.id, is_there()]
     if path_prefix:
         there.append(File.shown.startswith(path_prefix, autoescape=True))
     return select(File.id).where(*there).exists()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from soundalike.catalog import indexes
@@ -23,6 +24,9 @@ from soundalike.vectors.artifact import Check, IndexManifest
 from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.kinds import Kind, KindChoice, kind_for
+from soundalike.vectors.recall import RECALL
+
+log = structlog.get_logger()
 
 SAMPLED_TRACKS = 100
 RECORDED = {
@@ -40,14 +44,10 @@ class BuildReport:
     usage: Usage
 
 
-def kind_of(now: Contents, choice: KindChoice | None = None) -> Kind:
-    """The kind for these contents: by their number, or as chosen here or in the settings."""
-    return kind_for(len(now.tracks), choice or load_settings().index_kind)
-
-
 def version_of(space: EmbeddingSpace, now: Contents, choice: KindChoice | None = None) -> str:
-    """The version an index of these contents has."""
-    return artifact.version_of(space, kind_of(now, choice), now.batches, now.tracks)
+    """The version an index of these contents has, of a kind as chosen here or in the settings."""
+    kind = kind_for(len(now.tracks), choice or load_settings().index_kind)
+    return artifact.version_of(space, kind, now.batches, now.tracks)
 
 
 def build_index(
@@ -59,9 +59,11 @@ def build_index(
 ) -> BuildReport:
     """Build the version that the library calls for now, unless it is there and whole.
 
-    Its kind is what SOUNDALIKE_INDEX_KIND says, unless there is a `choice`.
+    Its kind is what SOUNDALIKE_INDEX_KIND says, unless there is a `choice`. Chosen by size, a kind
+    that does not find enough of this library's neighbours gives way to a flat index.
     Raises ArtifactError if there is nothing to index or a batch's .npy is not what was recorded.
     """
+    choice = choice or load_settings().index_kind
     with Monitor() as monitor:
         with sessions() as session:
             now = indexes.contents(session, space.key)
@@ -73,7 +75,7 @@ def build_index(
         if not reused:
             _set_aside(folder)
             with atomic_folder(folder) as temporary:
-                _write(temporary, store, space, now, kind_of(now, choice), run_id)
+                _write(temporary, store, space, now, choice, run_id)
         manifest = artifact.read_manifest(folder)
         with sessions.begin() as session:
             indexes.record_version(session, manifest.model_dump(include=RECORDED))
@@ -101,7 +103,7 @@ def _write(
     store: ArtifactStore,
     space: EmbeddingSpace,
     now: Contents,
-    kind: Kind,
+    choice: KindChoice,
     run_id: str | None,
 ) -> None:
     """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
@@ -110,6 +112,7 @@ def _write(
         if not path.exists() or sha256_of(path) != sha256:
             what = "changed on disk" if path.exists() else "is missing"
             raise ArtifactError(f"embeddings[{batch}] {what}: {path}; materialise it again")
+    kind = kind_for(len(now.tracks), choice)
     _write_vectors(folder, _gather(store, space, now), kind)
     artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
     manifest = IndexManifest(
@@ -128,9 +131,28 @@ def _write(
         dagster_run_id=run_id,
         created_at=dt.datetime.now(dt.UTC),
     )
-    artifact.write_manifest(folder, manifest)
-    checks = _check(folder, store)
-    artifact.write_manifest(folder, manifest.model_copy(update={"checks": checks}))
+    manifest = _checked(folder, store, manifest)
+    if choice == "auto" and any(check.name == RECALL for check in manifest.failed_checks):
+        _checked(folder, store, _as_flat(folder, manifest))
+
+
+def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
+    """The manifest with what was checked of the folder, written into it."""
+    artifact.write_manifest(folder, manifest.model_copy(update={"checks": []}))
+    checked = manifest.model_copy(update={"checks": _check(folder, store)})
+    artifact.write_manifest(folder, checked)
+    return checked
+
+
+def _as_flat(folder: Path, manifest: IndexManifest) -> IndexManifest:
+    """Without its codes, which do not find enough here."""
+    log.warning("index.flat_instead", kind=manifest.kind, tracks=manifest.tracks)
+    (folder / artifact.CODES).unlink()
+    flat = kind_for(manifest.tracks, "flat")
+    files = artifact.hashes_of(folder, flat)
+    return manifest.model_copy(
+        update={"kind": flat.name, "kind_parameters": flat.parameters, "files": files}
+    )
 
 
 def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
@@ -144,11 +166,12 @@ def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> Non
 def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:
     """float32 [n_tracks, dim] in track order, out of every batch's memory-mapped .npy."""
     matrix = np.empty((len(now.tracks), space.dimension), np.float32)
-    places = np.array([row for _, _, row in now.tracks])
-    owners = np.array([batch for _, batch, _ in now.tracks])
-    for batch in now.batches:
-        mine = owners == batch
-        matrix[mine] = load_vectors(store, space.key, batch)[places[mine]]
+    rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in now.batches}
+    for place, (_, batch, row) in enumerate(now.tracks):
+        rows[batch].append((place, row))
+    for batch, pairs in rows.items():
+        here, there = np.array(pairs).T
+        matrix[here] = load_vectors(store, space.key, batch)[there]
     return matrix
 
 

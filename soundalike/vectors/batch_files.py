@@ -64,14 +64,19 @@ def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.flo
     return matrix
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Sidecar:
     """What stands beside a .npy: its space's key, and for each row the track and its tags."""
 
     space: str
     fingerprint: str
     track_ids: list[str]
-    tags: list[tuple[Tag, ...]]
+    tag_rows: pa.ListArray
+
+    @property
+    def tags(self) -> list[tuple[Tag, ...]]:
+        """Made when asked for: 100 000 tracks have millions of them, and few want any."""
+        return [tuple(Tag(**tag) for tag in tags) for tags in self.tag_rows.to_pylist()]
 
 
 def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
@@ -88,7 +93,7 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
         space=named.get(SPACE, b"unknown").decode(),
         fingerprint=named.get(FINGERPRINT, b"none").decode(),
         track_ids=table.column("track_id").to_pylist(),
-        tags=[tuple(Tag(**tag) for tag in tags) for tags in table.column("tags").to_pylist()],
+        tag_rows=table.column("tags"),
     )
 
 

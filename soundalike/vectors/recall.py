@@ -12,6 +12,7 @@ from soundalike.vectors.query import Query, average_vector
 if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.search import OpenIndex
 
+RECALL = "recall_at_10"
 QUERIES, AT = 200, 10
 AT_A_TIME = 50
 SEED = 11
@@ -63,7 +64,7 @@ def check_recall(index: "OpenIndex") -> Check:
     floor = RECALL_FLOOR[index.manifest.kind]
     recall = recall_at_10(index, held_out_queries(index))
     return Check(
-        name="recall_at_10",
+        name=RECALL,
         passed=recall >= floor,
         detail=f"{recall:.4f} on {QUERIES} held-out queries, at least {floor} is needed",
     )

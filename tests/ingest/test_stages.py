@@ -19,7 +19,9 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest import embed
 from soundalike.ingest.index import build_index, check_candidate
 from soundalike.ingest.publish import next_index, publish
+from soundalike.vectors import artifact, kinds, recall
 from soundalike.vectors.batch_files import load_vectors, read_sidecar, save_batch
+from soundalike.vectors.kinds import KindChoice
 from soundalike.vectors.search import OpenIndex
 from tests.fakes import FakeModel
 from tests.ingest.conftest import Library
@@ -195,6 +197,27 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
     (library.music / "x.flac").unlink()
     library.ingest()
     assert library.publish().files == one.files
+
+
+@pytest.mark.parametrize("choice", ["auto", "flat+rabitq"])
+def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
+    library: Library, monkeypatch: pytest.MonkeyPatch, choice: KindChoice
+) -> None:
+    monkeypatch.setattr(kinds, "FLAT_BELOW", 2)
+    monkeypatch.setitem(recall.RECALL_FLOOR, "flat+rabitq", 1.1)
+    fill(library)
+    library.ingest()
+    space = library.model.space
+    built = build_index(library.sessions, library.store, space, None, choice)
+    codes = built.folder / artifact.CODES
+    if choice == "auto":
+        assert (built.manifest.kind, codes.exists()) == ("flat", False)
+        assert publish(library.sessions, library.store, space, None).failed_checks == []
+        assert build_index(library.sessions, library.store, space, None, choice).reused
+    else:
+        assert codes.exists()
+        with pytest.raises(ArtifactError, match="recall_at_10"):
+            publish(library.sessions, library.store, space, None)
 
 
 def test_nothing_to_index_says_so(library: Library) -> None:

@@ -25,6 +25,7 @@ from soundalike.audio.stream import (
 from soundalike.errors import AudioError
 
 MISSING_SECONDS = 1.0  # what lost less than this counts as whole: durations are rounded
+DTYPES = {**format_dtypes, "s64": "i8", "s64p": "i8"}  # PyAV forgets these
 LONGEST_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
 
 
@@ -58,10 +59,10 @@ class Decoded:
         """See `decode`."""
         with open_audio(self._path) as audio:
             hasher = StreamHasher(audio.stream)
+            _refuse_longer(_exact_seconds(audio) or 0)
             for chunk in _joined(self._frames(audio, hasher)):
                 self.seconds += len(chunk.samples) / chunk.sample_rate
-                if self.seconds > LONGEST_SECONDS:
-                    raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
+                _refuse_longer(self.seconds)
                 yield chunk
             if hasher.track_id() != self._track_id:
                 raise AudioError(
@@ -84,13 +85,12 @@ class Decoded:
 
     def _settle(self, audio: OpenAudio) -> None:
         """Say what was lost, and refuse what lost more than it kept."""
-        facts = facts_of(audio.container, audio.stream)
         if not self.seconds:
-            raise AudioError("no_audio", f"nothing in the file's {facts.codec} stream decodes")
-        broken = self._losses.seconds(framed=facts.container not in UNFRAMED)
-        missing = 0.0
-        if facts.duration and (facts.container in EXACT_LENGTH or audio.broke_off):
-            missing = facts.duration - self.seconds  # what is broken in the middle is part of it
+            codec = audio.stream.codec_context.name
+            raise AudioError("no_audio", f"nothing in the file's {codec} stream decodes")
+        broken = self._losses.seconds(framed=audio.container.format.name not in UNFRAMED)
+        # what is broken in the middle is part of what is missing
+        missing = (_exact_seconds(audio) or 0) - self.seconds
         lost = max(missing, broken)
         if lost < MISSING_SECONDS:
             return
@@ -109,6 +109,18 @@ def decode(path: Path, track_id: str, beat: Beat = idle) -> Decoded:
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
     return Decoded(path, track_id, beat)
+
+
+def _exact_seconds(audio: OpenAudio) -> float | None:
+    """The length that the container states, if it is to be believed."""
+    facts = facts_of(audio.container, audio.stream)
+    believed = facts.container in EXACT_LENGTH or audio.broke_off
+    return facts.duration if believed else None
+
+
+def _refuse_longer(seconds: float) -> None:
+    if seconds > LONGEST_SECONDS:
+        raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
@@ -138,7 +150,7 @@ def _planes(frame: AudioFrame, kind: str, channels: int) -> list[NDArray[Any]]:
     # PyAV lists one plane too many of 8 channels, and it is nowhere: reading it ends the process.
     planes = frame.planes[: channels if frame.format.is_planar else 1]
     count = frame.samples * channels // len(planes)  # a plane may be longer than its samples
-    return [np.frombuffer(memoryview(plane), format_dtypes[kind], count) for plane in planes]
+    return [np.frombuffer(memoryview(plane), DTYPES[kind], count) for plane in planes]
 
 
 def _channels_first(frames: list[list[NDArray[Any]]], channels: int) -> list[NDArray[Any]]:

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from soundalike.audio.trailing import without_trailing_tags
+from soundalike.audio.trailing import MediaFile, without_trailing_tags
 from soundalike.errors import AudioError
 
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
@@ -60,6 +60,7 @@ class OpenAudio:
 
     container: InputContainer
     stream: AudioStream
+    file: MediaFile
     size: int
     broke_off: bool = False
 
@@ -80,6 +81,7 @@ class OpenAudio:
             if packet.size:
                 beat()
             yield packet
+        self.file.check()
 
     def _next(
         self, packets: "Iterator[Packet[AudioStream]]", begun: bool
@@ -97,16 +99,18 @@ class OpenAudio:
 def open_audio(path: Path) -> Iterator[OpenAudio]:
     """The file's container and best audio stream.
 
-    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio, odd_rate or odd_layout.
+    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio, no_decoder,
+    odd_rate or odd_layout.
     """
     try:
         with _regular(path) as file:
             size = os.fstat(file.fileno()).st_size
             if not size:
                 raise AudioError("empty", "the file is empty (0 bytes)")
-            audio = without_trailing_tags(file)
-            with av.open(audio, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
-                yield OpenAudio(container, _best_audio(container), size)
+            media = without_trailing_tags(file)
+            with av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
+                media.check()
+                yield OpenAudio(container, _best_audio(container), media, size)
     except MemoryError:  # one of FFmpeg's kinds is one of these
         raise
     except av.FFmpegError as error:  # first: some of its kinds are OSErrors too
@@ -129,6 +133,8 @@ def _regular(path: Path) -> BinaryIO:
 
 def _best_audio(container: InputContainer) -> AudioStream:
     stream = container.streams.best("audio")
+    if isinstance(stream, AudioStream) and stream.codec_context is None:
+        raise AudioError("no_decoder", "FFmpeg has no decoder for the file's audio")
     if not isinstance(stream, AudioStream) or not stream.sample_rate or not stream.channels:
         raise AudioError("no_audio", "the file holds no audio stream")
     if not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:

@@ -5,54 +5,61 @@ or a FLAC bears either, it hands the tag's bytes to the decoder, and a retag wou
 """
 
 import os
+from errno import EINVAL
 from io import SEEK_END, SEEK_SET
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 # What files begin with that get tags appended. Elsewhere these bytes might be samples.
 TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
 MPEG_SYNC = 0xFFE0
 MOST_TAGS = 8
+FARTHEST = 2**42  # bytes; beyond 2**44, file systems refuse to seek
 APE_FOOTER = 32  # bytes, as its header
 
 
-class Readable(Protocol):
-    """What FFmpeg reads from."""
+class MediaFile:
+    """What FFmpeg reads from: an open file, from its start to `end`.
 
-    def read(self, size: int = ..., /) -> bytes: ...  # noqa: D102
-    def seek(self, offset: int, whence: int = ..., /) -> int: ...  # noqa: D102
-    def tell(self) -> int: ...  # noqa: D102
-
-
-class _Until:
-    """A file that ends at `end`."""
+    FFmpeg may take a disk's error for the file's end, so `check` raises it again.
+    """
 
     def __init__(self, file: BinaryIO, end: int) -> None:
         self._file, self._end = file, end
+        self._error: OSError | None = None
         self.tell = file.tell
         self.name = file.name  # where the first bytes leave it open, FFmpeg goes by the extension
 
     def read(self, size: int = -1, /) -> bytes:
+        """As a file's."""
         left = max(0, self._end - self._file.tell())
-        return self._file.read(left if size < 0 else min(size, left))
+        try:
+            return self._file.read(left if size < 0 else min(size, left))
+        except OSError as error:
+            self._error = error
+            raise
+
+    def check(self) -> None:
+        """Raises the OSError that reading it met, if any."""
+        if self._error:
+            raise self._error
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        """As a file's, but a place that no file has is FFmpeg's error, not the system's."""
         if whence == SEEK_END:
-            return self._file.seek(self._end + offset)
+            offset, whence = self._end + offset, SEEK_SET
+        if whence == SEEK_SET and not 0 <= offset <= FARTHEST:
+            return -EINVAL
         return self._file.seek(offset, whence)
 
 
-def without_trailing_tags(file: BinaryIO) -> Readable:
-    """The file from its start to where its audio ends; `file` itself if nothing is appended."""
-    size = os.fstat(file.fileno()).st_size
-    end = size
+def without_trailing_tags(file: BinaryIO) -> MediaFile:
+    """The file from its start to where its audio ends."""
+    end = os.fstat(file.fileno()).st_size
     if _may_be_tagged(file.read(4)):
         for _ in range(MOST_TAGS):
-            length = _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
-            end -= length
-            if not length:
-                break
+            end -= _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
     file.seek(0)
-    return file if end == size else _Until(file, end)
+    return MediaFile(file, end)
 
 
 def _may_be_tagged(start: bytes) -> bool:

@@ -1,9 +1,12 @@
 """Decoding: right samples, bounded memory, and an honest word on what is broken."""
 
+import errno
+import io
 import tracemalloc
 from collections.abc import Iterator
-from itertools import cycle
+from itertools import count, cycle
 from pathlib import Path
+from unittest.mock import Mock
 
 import av
 import numpy as np
@@ -11,6 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
+from soundalike.audio import stream
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
 from soundalike.audio.stream import OpenAudio
@@ -36,6 +40,18 @@ def test_every_sample_type_has_the_same_full_scale(tmp_path: Path, subtype: str)
     expected = np.linspace(-0.9, 0.9, 5000, dtype=np.float32)
     soundfile.write(tmp_path / "ramp.wav", expected, 22_050, subtype=subtype)
     np.testing.assert_allclose(mono(tmp_path / "ramp.wav"), expected, atol=1 / 120)
+
+
+def test_sixty_four_bits_are_decoded(tmp_path: Path) -> None:
+    """PyAV 18 has no name for these samples."""
+    expected = np.linspace(-0.9, 0.9, 5000)
+    soundfile.write(tmp_path / "a.wav", expected, 22_050, subtype="DOUBLE")
+    data = bytearray((tmp_path / "a.wav").read_bytes())
+    samples = (expected * 2.0**63).astype("<i8").tobytes()
+    data[20:22] = b"\1\0"  # whole numbers instead of floating point
+    data[-len(samples) :] = samples
+    (tmp_path / "a.wav").write_bytes(data)
+    np.testing.assert_allclose(mono(tmp_path / "a.wav"), expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("channels", [1, 2, 6])
@@ -150,9 +166,30 @@ def test_a_broken_container_is_read_as_far_as_it_goes(tmp_path: Path) -> None:
             yield from packets[: len(packets) // 3]
             raise av.InvalidDataError(1, "broken")
 
-    broken = OpenAudio(Breaking(), None, path.stat().st_size)
+    broken = OpenAudio(Breaking(), None, Mock(), path.stat().st_size)
     assert len(list(broken.packets())) == len(packets) // 3
     assert broken.broke_off
+
+
+@pytest.mark.parametrize("reads", [0, 1, 5])
+def test_a_disk_that_fails_is_not_the_files_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: int
+) -> None:
+    path = song(tmp_path / "song.mp3", seconds=12.0)
+    left = count(reads, -1)
+
+    class Failing(io.FileIO):
+        """A file on a disk that soon breaks."""
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if next(left) <= 0:
+                raise OSError(errno.EIO, "Input/output error")
+            return super().read(size)
+
+    monkeypatch.setattr(stream, "_regular", Failing)
+    with pytest.raises(AudioError, match="Input/output error") as caught:
+        identify(path)
+    assert caught.value.code == "unreadable"
 
 
 def test_a_demuxer_that_never_ends_is_stopped(tmp_path: Path) -> None:
@@ -167,7 +204,7 @@ def test_a_demuxer_that_never_ends_is_stopped(tmp_path: Path) -> None:
             return cycle(packets)
 
     with pytest.raises(AudioError) as caught:
-        for _ in OpenAudio(Endless(), None, path.stat().st_size).packets():
+        for _ in OpenAudio(Endless(), None, Mock(), path.stat().st_size).packets():
             pass
     assert caught.value.code == "endless"
 

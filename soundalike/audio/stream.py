@@ -73,7 +73,7 @@ class OpenAudio:
         left = MOST_PACKET_BYTES_A_BYTE * self.size + SPARE_PACKET_BYTES
         packets = self.container.demux(self.stream)
         begun = False
-        while packet := self._next(packets, begun):
+        while (packet := self._next(packets, begun)) is not None:
             begun = True
             left -= packet.size + 1
             if left < 0:

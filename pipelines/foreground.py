@@ -1,6 +1,7 @@
 """`soundalike ingest`: everything new, now, as real Dagster runs in this one process."""
 
 import argparse
+import logging
 import os
 import sys
 import time
@@ -8,7 +9,7 @@ from typing import Any
 
 import dagster as dg
 from rich.console import Console
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from pipelines.definitions import build_defs
 from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
@@ -21,13 +22,14 @@ from soundalike.catalog.failures import failures_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
-from soundalike.errors import SoundalikeError
+from soundalike.errors import PostgresError, SoundalikeError, StorageError
 from soundalike.ingest.publish import next_index
 from soundalike.ingest.roots import register_roots
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.storage.room import disk_blamed, require_room
 from soundalike.terminal import Bars, complaint, counted, failures_table, safe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -132,7 +134,7 @@ class Foreground:
             raise_on_error=False,
         )
         if not result.success:
-            raise RunFailed(f"run {result.run_id} of {job} failed: {_reason(result)}")
+            raise _failure(result, job)
         return {
             event.asset_key.to_user_string(): {
                 name: entry.value for name, entry in event.materialization.metadata.items()
@@ -142,15 +144,39 @@ class Foreground:
         }
 
 
-def _reason(result: dg.ExecuteInProcessResult) -> str:
-    """The innermost error of the first step that failed, or of the run."""
+def _failure(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
+    """RunFailed with the innermost error of the first step that failed, or of the run.
+
+    Or the StorageError that it was: all other batches would fail with it.
+    """
+    reason = ""
     for event in result.all_events:
         error = event.step_failure_data.error if event.is_step_failure else None
-        while error and error.cause:
+        while error:
+            reason = error.message.strip()
+            if error.cls_name == StorageError.__name__:
+                return StorageError(reason.partition(": ")[2])
             error = error.cause
-        if error:
-            return error.message.strip()
-    return "see it in the Dagster UI"
+        if reason:
+            break
+    return RunFailed(f"run {result.run_id} of {job} failed: {reason or 'see it in the Dagster UI'}")
+
+
+def _in_words(error: Exception, settings: Settings) -> Exception:
+    """What to tell people: a private server that went away is started again by the next ingest."""
+    if isinstance(error, OperationalError) and not settings.database_url:
+        first = str(error.orig).partition("\n")[0]
+        return PostgresError(
+            f"the private PostgreSQL of the data root {settings.data} went away: {first}\n"
+            "Run `soundalike ingest` again: it starts it, and goes on from where this one was."
+        )
+    return error
+
+
+def _quiet_retries() -> None:
+    """Dagster warns of each attempt to reach a PostgreSQL that went away; we say it once."""
+    told = "Retrying failed database connection"
+    logging.getLogger().addFilter(lambda record: told not in record.getMessage())
 
 
 def main() -> int:
@@ -161,9 +187,11 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=True)
     configure_logs("WARNING", json=False)
+    _quiet_retries()
+    settings = load_settings()
     try:
-        settings = load_settings()
-        with connected_database(settings) as url:
+        require_room(settings.data)
+        with disk_blamed(settings.data), connected_database(settings) as url:
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
@@ -175,7 +203,7 @@ def main() -> int:
         console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError) as error:
-        console.print(complaint(error))
+        console.print(complaint(_in_words(error, settings)))
         return 1
     return 0
 

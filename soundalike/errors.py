@@ -33,5 +33,9 @@ class ArtifactError(SoundalikeError):
     """A stored artifact is missing, damaged or not what its manifest says."""
 
 
+class StorageError(SoundalikeError):
+    """The data root cannot be written: its disk is full, or read-only."""
+
+
 class LibraryError(SoundalikeError):
     """A music root cannot be listed, or holds nothing to ingest."""

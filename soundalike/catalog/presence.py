@@ -3,6 +3,7 @@
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
+from soundalike.catalog.failures import WAITS
 from soundalike.catalog.tables import Failure, File, LengthRule, Track
 
 _Unread = aliased(File)
@@ -23,8 +24,12 @@ def is_there() -> ColumnElement[bool]:
 
 
 def failed() -> ColumnElement[bool]:
-    """Of a File: it did not get through, and is not to be tried again yet."""
-    waiting = or_(Failure.retry_at.is_(None), Failure.retry_at > func.now())
+    """Of a File: it did not get through, and is not to be tried again yet.
+
+    A time further ahead than anything waits was told by a clock that was wrong: it is due.
+    """
+    not_yet = Failure.retry_at > func.now(), Failure.retry_at <= func.now() + WAITS[-1]
+    waiting = or_(Failure.retry_at.is_(None), and_(*not_yet))
     return exists().where(Failure.file_id == File.id, waiting)
 
 

@@ -69,6 +69,15 @@ def test_what_may_pass_is_tried_again_after_its_wait_and_only_that(
     assert library.publish().tracks == 2
 
 
+def test_a_time_that_only_a_wrong_clock_could_tell_is_not_waited_for(library: Library) -> None:
+    (library.music / "words.mp3").write_text("words")
+    library.ingest()
+    for wrong, pending in ((WAITS[-1], []), (WAITS[-1] + dt.timedelta(days=1), ["b000001"])):
+        with library.sessions.begin() as session:
+            session.execute(update(Failure).values(retry_at=func.now() + wrong))
+        assert library.pending() == pending
+
+
 def test_what_is_the_files_own_fault_is_never_tried_again_by_itself(library: Library) -> None:
     write_audio(library.music / "silence.wav", 0 * music(3.0))
     (library.music / "words.mp3").write_text("words")

@@ -1,5 +1,7 @@
 """The jobs as Dagster runs them: lineage, metadata, checks that block, reruns."""
 
+import errno
+
 import dagster as dg
 import numpy as np
 import pytest
@@ -130,3 +132,20 @@ def test_no_music_folder_fails_loudly_and_says_what_to_do(orchestra: Orchestra) 
     error = failure.step_failure_data.error
     assert error is not None
     assert "soundalike ingest FOLDER" in str(error.cause or error)
+
+
+def test_a_disk_that_refuses_fails_the_run_at_once_and_is_named(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(orchestra, 1)
+    assert orchestra.run("scan").success
+    orchestra.instance.add_dynamic_partitions("batch", ["b000001"])
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(embed, "save_batch", refuse)
+    result = orchestra.run("ingest_batch", partition_key="b000001")
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    assert failure.step_failure_data.error.cause.cls_name == "StorageError"
+    assert "no space left on device" in failure.step_failure_data.error.cause.message

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 import soxr
+from mutagen import MutagenError
 from mutagen.flac import FLAC
 from numpy.typing import NDArray
 
@@ -53,10 +54,20 @@ def write_flac(source: Path, track_id: str, target: Path, beat: Beat = idle) -> 
             raise AudioError("too_short", "less than one sample long")
         seconds = flac.frames / CANONICAL_RATE
     if audio.share < 1:  # known only now, and libsndfile writes comments only at the start
-        comments = FLAC(target)  # type: ignore[no-untyped-call]
-        comments["comment"] = f"{SHARE}{audio.share!r}"
-        comments.save()
+        _note_share(target, audio.share)
     return Canonical(seconds, audio.share)
+
+
+def _note_share(flac: Path, share: float) -> None:
+    """Into the FLAC's comment. Raises OSError if the disk is full, which mutagen wraps."""
+    try:
+        comments = FLAC(flac)  # type: ignore[no-untyped-call]
+        comments["comment"] = f"{SHARE}{share!r}"
+        comments.save()
+    except MutagenError as error:
+        if error.args and isinstance(error.args[0], OSError):
+            raise error.args[0] from error
+        raise
 
 
 def canonical_facts(flac: Path) -> Canonical:

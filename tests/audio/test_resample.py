@@ -1,11 +1,16 @@
 """The canonical FLAC: right rate and pitch, the same bytes each time, whole or not there."""
 
+import errno
+from collections.abc import Iterator
 from pathlib import Path
 
+import mutagen.flac
 import numpy as np
 import pytest
 import soundfile
+from mutagen.flac import FLAC
 
+from soundalike.audio import resample
 from soundalike.audio.decode import Chunk
 from soundalike.audio.identity import identify
 from soundalike.audio.resample import canonical_facts, resampled, write_canonical
@@ -84,3 +89,27 @@ def test_facts_of_no_flac_are_an_error(tmp_path: Path) -> None:
     for name in ("a.flac", "gone.flac"):
         with pytest.raises(soundfile.LibsndfileError):
             canonical_facts(tmp_path / name)
+
+
+class Partly:
+    """Audio of which a part was broken."""
+
+    share = 0.75
+
+    def __iter__(self) -> Iterator[Chunk]:
+        yield Chunk(sine(44_100), 44_100)
+
+
+def test_a_disk_that_is_full_at_the_last_word_is_not_the_files_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(_: FLAC) -> None:
+        raise mutagen.flac.error(OSError(errno.ENOSPC, "No space left on device"))
+
+    monkeypatch.setattr(resample, "decode", lambda *_: Partly())
+    found = resample.write_flac(tmp_path / "a.mp3", "track", tmp_path / "a.flac")
+    assert found == canonical_facts(tmp_path / "a.flac")
+    assert found.decoded_share == 0.75
+    monkeypatch.setattr(FLAC, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        resample.write_flac(tmp_path / "a.mp3", "track", tmp_path / "b.flac")

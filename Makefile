@@ -11,7 +11,7 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
-.PHONY: demo up dev test test-all lint format bench bench-embed bench-ingest lock clean
+.PHONY: demo up dev test test-all torture lint format bench bench-embed bench-ingest lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
@@ -27,6 +27,9 @@ test: $(INSTALLED) ## the default suite, with coverage
 
 test-all: $(INSTALLED) ## the long tests too
 	$(BIN)/pytest
+
+torture: $(INSTALLED) ## kill -9 at every stage, sixty times, while the API serves; minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
 
 lint: $(INSTALLED) ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

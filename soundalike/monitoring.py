@@ -1,8 +1,13 @@
-"""What a piece of work cost: wall time, CPU, peak memory, GPU. Sampled in the background."""
+"""What a piece of work cost: wall time, CPU, peak memory, GPU. Sampled in the background.
+
+The processes that this one started, such as those that decode, count as its own.
+"""
 
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -32,7 +37,7 @@ class Monitor:
         self._process = psutil.Process()
         self._started = time.monotonic()
         self._cpu = self._cpu_seconds()
-        self._peak = self._process.memory_info().rss
+        self._peak = self._memory()
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
@@ -53,18 +58,36 @@ class Monitor:
         cores = psutil.cpu_count() or 1
         return Usage(
             wall_seconds=wall,
-            cpu_percent=100 * (self._cpu_seconds() - self._cpu) / wall / cores,
+            # What a process used is lost when it ends, so the sum may even shrink.
+            cpu_percent=100 * max(0.0, self._cpu_seconds() - self._cpu) / wall / cores,
             peak_rss_bytes=self._peak,
             gpu_bytes=_gpu_bytes(),
         )
 
+    def _family(self) -> Iterator[psutil.Process]:
+        yield self._process
+        with suppress(psutil.Error):
+            yield from self._process.children(recursive=True)
+
     def _cpu_seconds(self) -> float:
-        times = self._process.cpu_times()
-        return float(times.user + times.system)
+        seconds = 0.0
+        for process in self._family():
+            with suppress(psutil.Error):  # it ended meanwhile
+                times = process.cpu_times()
+                seconds += times.user + times.system
+        return seconds
+
+    def _memory(self) -> int:
+        """Bytes; what processes share is counted for each of them."""
+        resident = 0
+        for process in self._family():
+            with suppress(psutil.Error):
+                resident += process.memory_info().rss
+        return resident
 
     def _sample(self) -> None:
         while not self._done.wait(INTERVAL_SECONDS):
-            self._peak = max(self._peak, self._process.memory_info().rss)
+            self._peak = max(self._peak, self._memory())
 
 
 def _gpu_bytes() -> int | None:

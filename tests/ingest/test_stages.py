@@ -142,6 +142,30 @@ def test_running_every_stage_again_gives_the_same_bytes(library: Library) -> Non
     assert {path: path.read_bytes() for path in files} == before
 
 
+def test_one_more_album_rewrites_nothing_but_the_index(library: Library) -> None:
+    fill(library, 5)
+    library.scan(batch_tracks=2)
+    for batch in library.pending():
+        library.process(batch)
+    library.publish()
+
+    def files() -> dict[Path, tuple[int, int]]:
+        found = (path for path in library.store.root.rglob("*") if path.is_file())
+        return {path: (path.stat().st_ino, path.stat().st_mtime_ns) for path in found}
+
+    before = files()
+    song(library.music / "album" / "x.flac", seconds=2.0, seed=60)
+    library.ingest()
+    manifest = library.publish()
+    after = files()
+    assert before.items() <= after.items(), "not one file of before was touched"
+    assert manifest.tracks == 6
+    folders = sorted({path.parent.name for path in after.keys() - before.keys()})
+    key = library.model.space.key
+    track = next(path.stem for path in after.keys() - before.keys() if path.suffix == ".flac")
+    assert folders == sorted({"batches", key, manifest.version, track[:2]})
+
+
 def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Library) -> None:
     fill(library)
     library.ingest()

@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 
-from serving.limits import SPARE_NEIGHBOURS
+from soundalike.vectors.limits import SPARE_NEIGHBOURS
 from soundalike.vectors.search import OpenIndex
 
 GRACE = 5.0  # seconds for the API to notice that PostgreSQL is back

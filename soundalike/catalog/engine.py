@@ -1,7 +1,7 @@
 """Connections to the catalog: engines, sessions, advisory locks, and Dagster's place beside it."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
@@ -67,6 +67,12 @@ def _autocommit(sessions: Sessions) -> Connection:
     return engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
+def _unlock(connection: Connection, call: str, key: dict[str, int]) -> None:
+    """If the connection broke, the lock went with it: what was done in between is done."""
+    with suppress(OperationalError):
+        connection.execute(text(f"select {call}"), key)
+
+
 @contextmanager
 def _alone(sessions: Sessions, lock: int, command: str) -> Iterator[None]:
     with _autocommit(sessions) as connection:
@@ -76,7 +82,7 @@ def _alone(sessions: Sessions, lock: int, command: str) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text("select pg_advisory_unlock(:key)"), {"key": lock})
+            _unlock(connection, "pg_advisory_unlock(:key)", {"key": lock})
 
 
 def ingest_lock(sessions: Sessions) -> AbstractContextManager[None]:
@@ -109,4 +115,4 @@ def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
         try:
             yield
         finally:
-            connection.execute(text("select pg_advisory_unlock(:space, :batch)"), key)
+            _unlock(connection, "pg_advisory_unlock(:space, :batch)", key)

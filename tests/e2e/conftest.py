@@ -63,6 +63,15 @@ class Installation:
             engine.dispose()
         return value
 
+    def do(self, *statements: str) -> None:
+        """Change the catalog, in one transaction."""
+        with connected_database(Settings(data=self.data)) as url:
+            engine = create_engine(url)
+            with engine.begin() as connection:
+                for statement in statements:
+                    connection.execute(text(statement))
+            engine.dispose()
+
     def published_files(self) -> dict[str, bytes]:
         """The served index, but for its manifest, which says when it was built."""
         version = self.ask("select version from publications order by id desc limit 1")

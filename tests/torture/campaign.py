@@ -160,6 +160,7 @@ def run(campaign: Campaign, kills: int) -> Difference:
             if campaign.witness is None and campaign.kills >= SERVED_AFTER:
                 campaign.witness = serve(campaign, stack)
             campaign.strike()
+            print(f"\r{campaign.kills} of {kills} kills", end="", file=sys.stderr, flush=True)
         campaign.finish()
         published = campaign.catalog.published()
         if campaign.witness:

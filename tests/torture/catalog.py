@@ -62,6 +62,8 @@ class Catalog:
     def stage(self, since: int) -> str:
         """Where the ingest that began after event `since` was when it ended."""
         rows = self.ask(LAST_EVENT, since)
+        if rows is None and not self.answers():
+            return "unknown, PostgreSQL died too"
         if not rows:
             return "starting"
         _, step, event = rows[0]

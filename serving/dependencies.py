@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
@@ -39,8 +40,14 @@ def get_metrics(state: StateDep) -> Metrics:
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
     """A read-only session; it takes a connection from the pool with its first statement."""
-    async with state["sessions"]() as session:
+    session = state["sessions"]()
+    try:
         yield session
+    finally:
+        try:
+            await session.close()
+        except DBAPIError:  # the connection died after the answer was made, which is none of its
+            await session.invalidate()
 
 
 LiveDep = Annotated[LiveIndex, Depends(get_live)]

@@ -1,18 +1,23 @@
 """The API's connections to the catalog: they cannot write, and nothing takes for ever."""
 
 import asyncio
+from typing import cast
 
 import httpx
 import pytest
-from sqlalchemy import delete, text
+from sqlalchemy import QueuePool, create_engine, delete, make_url, text
 from sqlalchemy.exc import InternalError
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving import database
-from serving.database import open_pool
+from serving.database import POOL_OVERFLOW, POOL_SIZE, open_pool
+from serving.dependencies import State, open_session
+from serving.live_index import LiveIndex
+from serving.observability import Metrics
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import Track
 from soundalike.settings import Settings
+from soundalike.storage.layout import ArtifactStore
 
 from .service import problem_of, running
 
@@ -41,3 +46,22 @@ async def test_more_requests_than_connections_all_get_an_answer(api: httpx.Async
     many = 4 * (database.POOL_SIZE + database.POOL_OVERFLOW)
     answers = await asyncio.gather(*(api.get("/v1/tracks") for _ in range(many)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_connection_that_dies_after_the_answer_harms_neither_it_nor_the_pool(
+    database_url: str, store: ArtifactStore, server_url: str
+) -> None:
+    engine = open_pool(database_url)
+    live = LiveIndex(store)
+    state = State(sessions=async_sessionmaker(engine), live=live, metrics=Metrics(live))
+    ended = text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name")
+    other = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    for _ in range(POOL_SIZE + POOL_OVERFLOW + 1):
+        opened = open_session(state)
+        await (await anext(opened)).execute(text("select 1"))
+        with other.connect() as connection:
+            connection.execute(ended, {"name": make_url(database_url).database})
+        assert await anext(opened, "the end") == "the end"
+    assert cast("QueuePool", engine.pool).checkedout() == 0
+    other.dispose()
+    await engine.dispose()

@@ -4,6 +4,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BLISS := .cache/bench-bliss/.installed
+PEERS := .cache/bench-search/.installed
+TRACKS ?= 10000,100000,500000
 
 PORT ?= 8000
 DAGSTER_PORT ?= 3000
@@ -11,7 +13,7 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
-.PHONY: demo up dev test test-all torture lint format bench bench-embed bench-ingest lock clean
+.PHONY: demo up dev test test-all torture lint format bench bench-embed bench-ingest bench-search lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
@@ -41,7 +43,7 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) $(BLISS) ## every benchmark
+bench: $(INSTALLED) $(BLISS) $(PEERS) ## every benchmark
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed against the plain baseline and a peer, memory
@@ -50,9 +52,17 @@ bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed against the plain baselin
 bench-ingest: $(INSTALLED) ## what an album costs in libraries of 1 000, 10 000 and 100 000 tracks
 	$(BIN)/python benchmarks/bench_ingest.py
 
+bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, HTTP, peers: make bench-search [TRACKS=10000,100000]
+	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
+
 $(BLISS): # an environment of its own: it is a peer to measure against, not a dependency
 	@$(PYTHON) -m venv --clear $(dir $(BLISS))
 	@$(dir $(BLISS))bin/python -m pip install --quiet bliss-audio==0.2.0
+	@touch $@
+
+$(PEERS): # likewise: what a user might take instead of our search
+	@$(PYTHON) -m venv --clear $(dir $(PEERS))
+	@$(dir $(PEERS))bin/python -m pip install --quiet usearch==2.26.6 hnswlib==0.8.0 voyager==2.2.3 lancedb==0.40.0
 	@touch $@
 
 lock: $(INSTALLED) ## write what is installed as requirements.lock

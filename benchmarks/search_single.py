@@ -1,7 +1,4 @@
-"""One query at a time in one thread: kinds against IndexFlatIP and the memory's bandwidth; filters.
-
-python benchmarks/bench_search.py runs this with OMP_NUM_THREADS=1
-"""
+"""One query at a time in one thread: kinds against IndexFlatIP and the memory; filters."""
 
 import json
 import sys

@@ -3,7 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import TypeVar
 
+import numpy as np
 from anyio import to_thread
+from numpy.typing import NDArray
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
@@ -11,7 +13,7 @@ from serving.live_index import ServedIndex
 from serving.lookup import require_indexed, views_of
 from serving.observability import Metrics
 from serving.questions import Filters
-from soundalike.catalog.filters import matching
+from soundalike.catalog.filters import TrackFilter, ids_of, matching
 from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.paths import Path
 from soundalike.vectors.question import Question
@@ -30,11 +32,7 @@ async def ranked(
 ) -> tuple[list[Result], dict[str, TrackView]]:
     """The first `wanted` results, and the tracks they are, with those of the question."""
     await require_indexed(session, served, question.tracks)
-    wanted_tracks = filters.of_catalog()
-    rows = None
-    if not wanted_tracks.lets_all_through:
-        ids = await session.scalar(matching(wanted_tracks))
-        rows = served.index.rows_of(ids or ())
+    rows = await _rows_that_pass(session, served, filters.of_catalog())
     ranking = _with_a_direction(
         lambda: Ranking(served.index, question, wanted, rows, tuple(filters.exclude))
     )
@@ -71,6 +69,20 @@ async def path_between(
         views |= await views_of(session, path.unknown(found))
         path.add(found, views)
     return path, views
+
+
+async def _rows_that_pass(
+    session: AsyncSession, served: ServedIndex, wanted: TrackFilter
+) -> NDArray[np.int64] | None:
+    """Of the served version; None where nothing is filtered."""
+    if wanted.lets_all_through:
+        return None
+
+    async def look_up() -> NDArray[np.int64]:
+        joined = await session.scalar(matching(wanted))
+        return served.index.rows_of(ids_of(joined or ""))
+
+    return await served.filters.rows(wanted, look_up)
 
 
 def _with_a_direction(make: Callable[[], Made]) -> Made:

@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import structlog
 from anyio import to_thread
 
 from serving.batching import SearchThreads
+from serving.filter_cache import FilterCache
 from soundalike.catalog.indexes import Published
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
@@ -36,6 +37,7 @@ class ServedIndex:
     index: "OpenIndex"
     published_at: dt.datetime
     threads: SearchThreads
+    filters: FilterCache = field(default_factory=FilterCache)
 
     @property
     def manifest(self) -> "IndexManifest":

@@ -1,6 +1,5 @@
 """Which tracks a filter lets through: one statement, whose ids the caller turns into rows."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, func, literal, select
@@ -8,6 +7,8 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from soundalike.catalog.presence import is_there
 from soundalike.catalog.tables import File, Track
+
+SEPARATOR = ","  # ids are hex digits
 
 
 @dataclass(frozen=True)
@@ -32,22 +33,32 @@ class TrackFilter:
         return all(getattr(self, field.name) == field.default for field in fields(self))
 
 
-def matching(wanted: TrackFilter) -> Select[Sequence[str]]:
-    """The ids of all tracks in the library that pass, in one row with one array."""
-    conditions = [_has_file(wanted.path_prefix), *_names(wanted), *_bounds(wanted)]
+def matching(wanted: TrackFilter) -> Select[str]:
+    """One text: the ids of all tracks that pass, joined by commas; split it with `ids_of`.
+
+    Half of 100 000 ids as an array take four times as long. Tracks that have no file any more pass
+    too, unless there is a path to look at: whoever shows tracks passes over them anyway, and to
+    look for the file of each takes longer than all the rest.
+    """
+    conditions = [*_names(wanted), *_bounds(wanted)]
     conditions += [Track.tags.contains([{"word": word}]) for word in wanted.tags]
+    if wanted.path_prefix:
+        conditions.append(_has_file_below(wanted.path_prefix))
     if wanted.include:
         conditions.append(Track.id == any_(literal(list(wanted.include), ARRAY(Text))))
-    nothing = literal([], ARRAY(Text))
-    return select(func.coalesce(func.array_agg(Track.id), nothing)).where(*conditions)
+    return select(func.coalesce(func.string_agg(Track.id, SEPARATOR), "")).where(*conditions)
 
 
-def _has_file(path_prefix: str | None) -> ColumnElement[bool]:
-    """In the library now, below that path where one is given."""
-    there = [File.track_id == Track.id, is_there()]
-    if path_prefix:
-        there.append(File.shown.startswith(path_prefix, autoescape=True))
-    return select(File.id).where(*there).exists()
+def ids_of(joined: str) -> list[str]:
+    """What `matching` found, in no order."""
+    return joined.split(SEPARATOR) if joined else []
+
+
+def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
+    """In the library now, below that path."""
+    there = File.track_id == Track.id, is_there()
+    below = File.shown.startswith(path_prefix, autoescape=True)
+    return select(File.id).where(*there, below).exists()
 
 
 def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:

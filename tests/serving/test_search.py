@@ -117,6 +117,17 @@ async def test_filters_hold_and_the_best_within_them_are_found(
     )
 
 
+async def test_a_filter_shows_no_track_that_left(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *others = collection.add(*numbered(30, year=1970))
+    await eventually_serves(api, collection.publish())
+    for gone in others[:25]:
+        collection.remove(gone)
+    found = await search(api, positive=[seed], filter={"year_from": 1970}, k=5)
+    assert set(ids(found)) == set(others[25:])
+
+
 async def test_no_list_is_full_of_one_artist_or_album(
     api: httpx.AsyncClient, collection: Collection
 ) -> None:

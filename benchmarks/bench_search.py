@@ -1,0 +1,85 @@
+"""Search: kinds, filters, concurrent clients, HTTP, peers, and the life of an index.
+
+    make bench-search                          10 000, 100 000 and 500 000 x 768; an hour or so
+    make bench-search TRACKS=10000             smaller
+
+Each part is a process of its own with one OpenMP thread, as the service runs. Prints tables and ends
+with one JSON line. Ratios are within a part, so within one run of one process.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).parent
+PEERS = FOLDER.parent / ".cache" / "bench-search" / "bin" / "python"
+SIZES = "10000,100000,500000"
+# Peers take minutes a 100 000 to build; what a user has is the middle size.
+PARTS = {
+    "search_single": lambda sizes: sizes,
+    "search_live": lambda sizes: sizes,
+    "search_http": lambda sizes: [middle(sizes)],
+    "search_peers": lambda sizes: [middle(sizes)],
+    "search_lifecycle": lambda sizes: [max(sizes)],
+}
+Figures = dict[str, float]
+
+
+def middle(sizes: list[int]) -> int:
+    """100 000 where it is asked for."""
+    return sorted(sizes)[len(sizes) // 2]
+
+
+def run(part: str, folder: Path, tracks: int) -> Figures:
+    """A part's tables pass through; its last line is its figures."""
+    command = [sys.executable, str(FOLDER / f"{part}.py"), str(folder), str(tracks), str(PEERS)]
+    paths = f"{FOLDER.parent}{os.pathsep}{FOLDER}"
+    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+    figures = "{}"
+    with subprocess.Popen(
+        command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True
+    ) as child:
+        for line in child.stdout or ():
+            if line.startswith("{"):
+                figures = line
+            elif "[info" not in line:
+                print(line, end="", flush=True)
+    if child.returncode:
+        sys.exit(f"{part} failed at {tracks} tracks")
+    found: Figures = json.loads(figures)
+    return found
+
+
+def closing(figures: Figures, size: int) -> Figures:
+    """The figures that the issue asks for, first; all others after them."""
+    named = {
+        f"rabitq_speedup_{size // 1000}k": figures[f"rabitq_speedup_{size}"],
+        f"rabitq_recall_at_10_{size // 1000}k": figures[f"rabitq_recall_at_10_{size}"],
+        f"bandwidth_floor_share_{size // 1000}k": figures[f"bandwidth_floor_share_{size}"],
+        # Of the flat kind, where a batch is one multiplication; codes gain only by cores.
+        "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_flat_{size}"],
+    }
+    peers = {
+        name.removesuffix(f"_{size}"): value
+        for name, value in figures.items()
+        if name.startswith("peer_")
+    }
+    return named | peers | figures
+
+
+def main() -> None:
+    sizes = [int(size) for size in (sys.argv[1] if sys.argv[1:] else SIZES).split(",")]
+    figures: Figures = {}
+    for part, chosen in PARTS.items():
+        for size in chosen(sizes):
+            with tempfile.TemporaryDirectory(prefix="bench-search-") as name:
+                figures |= run(part, Path(name), size)
+    figures = closing(figures, middle(sizes))
+    print(json.dumps({name: round(value, 5) for name, value in figures.items()}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""The service over made-up tracks: a private Postgres with rows for them, and uvicorn on a port."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import text
+
+from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.upgrade import upgrade
+
+READY_SECONDS = 120
+ROWS = """
+with root as (insert into roots (location) values ('/music') returning id),
+     batch as (insert into batches default values returning id),
+     made as (
+        insert into tracks (id, batch_id, title, artist, album, genre, year, duration, codec,
+                            sample_rate, channels, tags, sort_key)
+        select lpad(to_hex(row), 32, '0'), batch.id, 'Title ' || row, 'Artist ' || row % 5000,
+               'Album ' || row % 20000, 'Genre ' || row % 10, 1000 + row % 1000, 200, 'flac',
+               44100, 2, '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
+        from batch, generate_series(0, :count - 1) as row returning id, batch_id)
+insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id)
+select root.id, convert_to(made.id, 'UTF8'), made.id || '.flac', 1, 1, made.batch_id, made.id
+from root, made
+"""
+PUBLISH = """
+with built as (insert into index_versions (version, space, model, kind, dimension, tracks)
+               values (:version, 'bench', 'bench', 'flat', 768, :count)
+               on conflict (version) do update set tracks = excluded.tracks returning version)
+insert into publications (version, by_hand) select version, true from built
+"""
+
+
+def fill(url: str, count: int) -> None:
+    """Tables, and a row for each track: years are even shares of 1000, artists have 20 tracks."""
+    upgrade(url)
+    with open_catalog(url).begin() as session:
+        session.execute(text(ROWS), {"count": count})
+        session.execute(text("analyze tracks, files"))
+
+
+def publish(url: str, version: str, count: int) -> None:
+    """Make it the served one, and say so."""
+    with open_catalog(url).begin() as session:
+        session.execute(text(PUBLISH), {"version": version, "count": count})
+        session.execute(text("select pg_notify('soundalike_published', :v)"), {"v": version})
+
+
+@contextmanager
+def served(url: str, data: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
+    """The service's port and process id, once it answers."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "uvicorn", "--factory", "serving.app:create_app"]
+    command += ["--port", str(port), "--workers", str(workers), "--log-level", "warning"]
+    settings = {
+        "DATABASE_URL": url,
+        "SOUNDALIKE_DATA": str(data),
+        "SOUNDALIKE_WORKERS": str(workers),
+        "LOG_LEVEL": "WARNING",
+    }
+    child = subprocess.Popen(command, env={**os.environ, **settings})
+    try:
+        wait_until_served(port)
+        yield port, child.pid
+    finally:
+        child.terminate()
+        child.wait()
+
+
+def version_at(port: int) -> str | None:
+    """What is served there now; None if it does not answer yet."""
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/index", timeout=5) as answer:
+            return str(json.load(answer)["version"])
+    except OSError:
+        return None
+
+
+def wait_until_served(port: int, version: str | None = None) -> None:
+    """Until it answers, from that version where one is named."""
+    end = time.monotonic() + READY_SECONDS
+    while time.monotonic() < end:
+        found = version_at(port)
+        if found and version in (None, found):
+            return
+        time.sleep(0.01)
+    raise TimeoutError(f"nothing is served on port {port}")

@@ -3,8 +3,8 @@
     make bench-search                          10 000, 100 000 and 500 000 x 768; an hour or so
     make bench-search TRACKS=10000             smaller
 
-Each part is a process of its own with one OpenMP thread, as the service runs. Prints tables and ends
-with one JSON line. Ratios are within a part, so within one run of one process.
+Each part is a process of its own with one OpenMP thread, as the service runs. Prints tables and
+ends with one JSON line. Ratios are within a part, so within one run of one process.
 """
 
 import json

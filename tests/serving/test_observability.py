@@ -72,6 +72,8 @@ async def test_metrics_count_by_route_and_clients_cannot_add_labels(
     assert 'soundalike_requests_total{route="other",status="404"} 3.0' in numbers
     assert "/made/up" not in numbers
     assert "soundalike_search_seconds_count 1.0" in numbers
+    assert "soundalike_search_queries_total 1.0" in numbers
+    assert "soundalike_search_batches_total 1.0" in numbers
     assert "soundalike_index_tracks 2.0" in numbers
     assert f'version="{version}"' in numbers
     assert "soundalike_index_load_failures_total 0.0" in numbers

@@ -79,6 +79,13 @@ def test_codes_find_what_flat_finds_on_vectors_like_embeddings(
 
 
 @pytest.mark.parametrize("choice", CODED)
+def test_the_same_vectors_make_the_same_bytes(choice: KindChoice, tmp_path: Path) -> None:
+    matrix = narrow(5000, 96)
+    files = [write_index(tmp_path / name, matrix, choice=choice) / CODES for name in "ab"]
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+@pytest.mark.parametrize("choice", CODED)
 def test_equal_vectors_by_the_hundred_are_cut_in_id_order(
     choice: KindChoice, tmp_path: Path
 ) -> None:

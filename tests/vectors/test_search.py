@@ -7,7 +7,15 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError, SpaceMismatch
-from soundalike.vectors.artifact import MANIFEST
+from soundalike.vectors.artifact import (
+    CODES,
+    INDEX,
+    MANIFEST,
+    hashes_of,
+    read_manifest,
+    write_manifest,
+    write_tracks,
+)
 from soundalike.vectors.search import OpenIndex
 from tests.indexes import unit_vectors, write_index
 
@@ -63,6 +71,38 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name} is missing"):
         OpenIndex.open(folder)
+
+
+def test_rows_out_of_the_order_of_ids_are_refused(tmp_path: Path) -> None:
+    """Ties are broken by row, and must be broken by id."""
+    folder = write_index(tmp_path / "v", unit_vectors(3, 8))
+    for ids in (["t1", "t0", "t2"], ["t0", "t0", "t1"]):
+        write_tracks(folder, ids)
+        manifest = read_manifest(folder)
+        files = hashes_of(folder, manifest.built_as)
+        write_manifest(folder, manifest.model_copy(update={"files": files}))
+        with pytest.raises(ArtifactError, match="not in the order of their ids"):
+            OpenIndex.open(folder)
+
+
+def test_a_file_that_is_another_kind_of_index_is_refused(tmp_path: Path) -> None:
+    """Whole, and hashed by whoever put it there."""
+    folder = write_index(tmp_path / "v", unit_vectors(50, 16), choice="flat+rabitq")
+    for name in (INDEX, CODES):
+        kept = (folder / name).read_bytes()
+        (folder / name).write_bytes(b"IxFI" + b"nothing of the sort" * 9)
+        manifest = read_manifest(folder)
+        files = hashes_of(folder, manifest.built_as)
+        write_manifest(folder, manifest.model_copy(update={"files": files}))
+        with pytest.raises(ArtifactError, match="holds no index"):
+            OpenIndex.open(folder)
+        (folder / name).write_bytes(kept)
+
+
+def test_an_index_that_lost_its_own_tracks_is_not_used(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "v", 0.5 * unit_vectors(10, 8))
+    with pytest.raises(ArtifactError, match="does not find its own track t0000"):
+        OpenIndex.open(folder).probe()
 
 
 def test_a_manifest_that_is_none_is_refused(folder: Path) -> None:

@@ -21,7 +21,8 @@ class Query:
     `unlike`, float32 [n, dim], is as near or nearer, it is minus the square of that cosine: this is
     how Qdrant defines `best_score`. With one vector and nothing unlike it is plain cosine search.
 
-    `rows` are the only ones allowed, ascending; None allows all. `without` is left out.
+    `rows` are the only ones allowed, ascending; None allows all. `without` is left out. Both name a
+    row once at most.
     """
 
     like: NDArray[np.float32]

@@ -95,12 +95,19 @@ class SearchThreads:
             return self._taken(min(share, LARGEST_BATCH))
 
     def _taken(self, most: int) -> list[Waiting]:
-        """From the queue's head, as long as they ask the same version."""
+        """From the queue's head, as long as they ask the same version and gain by company.
+
+        What gains nothing goes alone: its answer need not wait for those of others.
+        """
         batch: list[Waiting] = []
         while self._queue and len(batch) < most:
-            if batch and self._queue[0].index is not batch[0].index:
+            following = self._queue[0]
+            gains = following.index.gains_by_company(following.query)
+            if batch and not (gains and following.index is batch[0].index):
                 break
             batch.append(self._queue.popleft())
+            if not gains:
+                break
         return batch
 
     def _answer(self, batch: list[Waiting]) -> None:

@@ -141,6 +141,10 @@ class OpenIndex:
                     )
         return nearest.answer(queries, self.exact, self._codes)
 
+    def gains_by_company(self, query: Query) -> bool:
+        """Whether it is answered sooner together with others: only where all vectors are read."""
+        return self._codes is None and query.rows is None
+
     def named(self, hits: Hits) -> list[Neighbour]:
         """Hits with their tracks' ids."""
         return [

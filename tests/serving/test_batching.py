@@ -21,6 +21,9 @@ class Gated:
         self.gate, self.begun = threading.Event(), threading.Event()
         self.batches: list[list[int]] = []
 
+    def gains_by_company(self, query: Query) -> bool:
+        return query.rows is None
+
     def answer(self, queries: Sequence[Query]) -> list[Hits]:
         self.batches.append([query.k for query in queries])
         self.begun.set()
@@ -59,6 +62,22 @@ async def test_what_waits_is_answered_in_one_go_and_everybody_gets_their_own() -
     assert await asyncio.gather(first, *others) == list(range(41))
     assert [len(batch) for batch in index.batches] == [1, LARGEST_BATCH, 40 - LARGEST_BATCH]
     assert (threads.queries, threads.batches) == (41, 3)
+    threads.close()
+
+
+async def test_what_gains_nothing_by_company_goes_alone() -> None:
+    threads, index = SearchThreads(1), Gated()
+    [first] = await queue(threads, index, [0])
+    await begun(index)
+    alone = Query(np.zeros((1, 4), np.float32), 3, rows=np.array([1]))
+    early = await queue(threads, index, [1, 2])
+    filtered = asyncio.create_task(threads.ask_all(index, [alone, alone]))  # type: ignore[arg-type]
+    while len(threads._queue) < 4:
+        await asyncio.sleep(0)
+    late = await queue(threads, index, [4, 5])
+    index.gate.set()
+    await asyncio.gather(first, filtered, *early, *late)
+    assert index.batches == [[0], [1, 2], [3], [3], [4, 5]]
     threads.close()
 
 

@@ -60,6 +60,7 @@ def test_an_index_of_any_size_can_be_built_and_asked(
     matrix = unit_vectors(count, 16)
     index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
     index.probe()
+    assert not index.gains_by_company(Query(matrix[:1], 5))
     [hits] = index.answer([Query(matrix[:1], 5)])
     assert hits.rows[0] == 0
     assert len(hits.rows) == min(5, count)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
@@ -17,10 +17,11 @@ import soundalike
 from serving import errors
 from serving.database import open_pool
 from serving.dependencies import State
+from serving.listener import Listener
 from serving.live_index import LiveIndex
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
-from serving.routes import failures, health, index, metrics, paths, search, tracks
+from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
 from serving.security import BoundBody, RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import bring_back, connected_database
@@ -61,6 +62,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(tracks.router, **key)
     app.include_router(search.router, **key)
     app.include_router(paths.router, **key)
+    app.include_router(uploads.router, **key)
     return app
 
 
@@ -103,7 +105,8 @@ def _lifespan(
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             revive = partial(bring_back, settings)
             async with Publications(engine, live, bring_back=revive).following():
-                yield State(sessions=sessions, live=live, metrics=measured)
+                with closing(Listener(settings)) as listener:
+                    yield State(sessions=sessions, live=live, metrics=measured, listener=listener)
             live.threads.close()
             await engine.dispose()
 

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
+from serving.listener import Listener
 from serving.live_index import LiveIndex, ServedIndex
 from serving.observability import Metrics
 
@@ -18,6 +19,7 @@ class State(TypedDict):
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
     metrics: Metrics
+    listener: Listener
 
 
 def state_of(request: Request) -> State:
@@ -36,6 +38,11 @@ def get_live(state: StateDep) -> LiveIndex:
 def get_metrics(state: StateDep) -> Metrics:
     """The process's metrics."""
     return state["metrics"]
+
+
+def get_listener(state: StateDep) -> Listener:
+    """What hears uploads."""
+    return state["listener"]
 
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
@@ -60,6 +67,7 @@ def served_index(live: LiveDep) -> ServedIndex:
     return live.served
 
 
+ListenerDep = Annotated[Listener, Depends(get_listener)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 SearchDep = Annotated[ServedIndex, Depends(served_index)]

@@ -13,6 +13,10 @@ LATEST_YEAR = 9999
 LONGEST_TRACK = 10**6  # seconds; what is longer than a day is not ingested
 SHORTEST_PATH, USUAL_PATH = 2, 10  # tracks, both ends included
 
+LARGEST_UPLOAD = 64 * 2**20  # bytes of an audio file
+LONGEST_UPLOAD = 3600.0  # seconds of it
+MOST_UPLOADS = 8  # heard or waiting in one process
+
 LARGEST_BODY = 2**20  # bytes; the longest question that is allowed has about half of that
 
 LONGEST_CURSOR = 8000  # characters; those of this API have at most about 5000

@@ -108,6 +108,15 @@ class SearchResults(Answer):
     next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
 
 
+class UploadResults(Answer):
+    """What sounds like the file that was sent, best first."""
+
+    index_version: str = Field(examples=["3fd0c9a7b2e1"])
+    track_id: TrackId
+    in_index: bool = Field(description="Whether the collection has the same audio.")
+    results: list[SimilarTrack]
+
+
 class PathStep(Answer):
     """A track of a path."""
 

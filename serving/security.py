@@ -7,10 +7,11 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import Problem, respond
-from serving.limits import LARGEST_BODY
+from serving.limits import LARGEST_BODY, LARGEST_UPLOAD
 
 # Exact paths: load balancers and orchestrators ask these, and have no key.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
+UPLOAD_PATHS = frozenset({"/v1/search/audio"})
 
 
 class RequireApiKey:
@@ -53,13 +54,14 @@ class BoundBody:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, counting what it sends."""
         received = 0
+        most = LARGEST_UPLOAD if scope.get("path") in UPLOAD_PATHS else LARGEST_BODY
 
         async def counting() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > LARGEST_BODY:  # of the kind that FastAPI passes on while it reads a body
-                raise HTTPException(413, f"the body may have {LARGEST_BODY} bytes at most")
+            if received > most:  # of the kind that FastAPI passes on while it reads a body
+                raise HTTPException(413, f"the body may have {most} bytes at most")
             return message
 
         await self.app(scope, counting if scope["type"] == "http" else receive, send)

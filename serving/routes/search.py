@@ -41,7 +41,7 @@ async def similar(
     return SimilarTracks(
         query=Track.model_validate(views[track_id]),
         index_version=served.manifest.version,
-        results=_shown(results, views),
+        results=shown(results, views),
     )
 
 
@@ -62,7 +62,7 @@ async def search(
         session, served, metrics, _question(asked, served), asked.filter, wanted
     )
     page, cursor = page_of(results, asked, version, after)
-    return SearchResults(index_version=version, results=_shown(page, views), next_cursor=cursor)
+    return SearchResults(index_version=version, results=shown(page, views), next_cursor=cursor)
 
 
 def _question(asked: SearchRequest, served: ServedIndex) -> Question:
@@ -81,7 +81,8 @@ def _question(asked: SearchRequest, served: ServedIndex) -> Question:
     )
 
 
-def _shown(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+def shown(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+    """Results as they are answered."""
     return [
         SimilarTrack(
             rank=result.rank,

@@ -42,7 +42,9 @@ def _read(job: dict[str, str], beat: Beat) -> Reply:
 
 def _canonical(job: dict[str, str], beat: Beat) -> Reply:
     source, target = path_of(job["source"]), path_of(job["target"])
-    return {"kind": "canonical", **asdict(write_flac(source, job["track_id"], target, beat))}
+    longest = float(job["longest"]) if "longest" in job else None
+    written = write_flac(source, job["track_id"], target, beat, longest)
+    return {"kind": "canonical", **asdict(written)}
 
 
 JOBS: Mapping[str, Job] = {"read": _read, "canonical": _canonical}

@@ -44,8 +44,11 @@ class Decoded:
     `seconds` decoded, and `share` of what there should have been.
     """
 
-    def __init__(self, path: Path, track_id: str, beat: Beat = idle) -> None:
+    def __init__(
+        self, path: Path, track_id: str, beat: Beat = idle, longest: float | None = None
+    ) -> None:
         self.seconds = 0.0
+        self._longest = longest or LONGEST_SECONDS
         self._losses = Losses()
         self._lost = 0.0
         self._path, self._track_id, self._beat = path, track_id, beat
@@ -59,16 +62,21 @@ class Decoded:
         """See `decode`."""
         with open_audio(self._path) as audio:
             hasher = StreamHasher(audio.stream)
-            _refuse_longer(_exact_seconds(audio) or 0)
+            self._refuse_longer(_exact_seconds(audio) or 0)
             for chunk in _joined(self._frames(audio, hasher)):
                 self.seconds += len(chunk.samples) / chunk.sample_rate
-                _refuse_longer(self.seconds)
+                self._refuse_longer(self.seconds)
                 yield chunk
             if hasher.track_id() != self._track_id:
                 raise AudioError(
                     "changed", "the file changed meanwhile; the next scan takes it again"
                 )
             self._settle(audio)
+
+    def _refuse_longer(self, seconds: float) -> None:
+        if seconds > self._longest:
+            hours = self._longest / 3600
+            raise AudioError("too_long", f"more than {hours:g} hours long")
 
     def _frames(self, audio: OpenAudio, hasher: StreamHasher) -> Iterator[AudioFrame]:
         for packet in audio.packets(self._beat):
@@ -101,14 +109,16 @@ class Decoded:
             raise AudioError(code, f"only {self.seconds:.1f} s of its {whole:.1f} s decode")
 
 
-def decode(path: Path, track_id: str, beat: Beat = idle) -> Decoded:
+def decode(path: Path, track_id: str, beat: Beat = idle, longest: float | None = None) -> Decoded:
     """The file's audio, read as it is iterated over; `beat` is called as it goes.
+
+    `longest`: seconds that it may have, LONGEST_SECONDS if none are given.
 
     Iterating raises AudioError: as `open_audio` does; `endless`; `too_long`; and at the end
     `changed` if the file's audio is not that of `track_id` any more; `no_audio` if nothing decodes;
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
-    return Decoded(path, track_id, beat)
+    return Decoded(path, track_id, beat, longest)
 
 
 def _exact_seconds(audio: OpenAudio) -> float | None:
@@ -116,11 +126,6 @@ def _exact_seconds(audio: OpenAudio) -> float | None:
     facts = facts_of(audio.container, audio.stream)
     believed = facts.container in EXACT_LENGTH or audio.broke_off
     return facts.duration if believed else None
-
-
-def _refuse_longer(seconds: float) -> None:
-    if seconds > LONGEST_SECONDS:
-        raise AudioError("too_long", f"more than {LONGEST_SECONDS // 3600} hours long")
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:

@@ -41,12 +41,14 @@ def write_canonical(source: Path, track_id: str, target: Path) -> Canonical:
         return write_flac(source, track_id, temporary)
 
 
-def write_flac(source: Path, track_id: str, target: Path, beat: Beat = idle) -> Canonical:
+def write_flac(
+    source: Path, track_id: str, target: Path, beat: Beat = idle, longest: float | None = None
+) -> Canonical:
     """Decode `source` and resample it into `target`. Memory is bounded whatever its length.
 
     Raises AudioError as `decode` does, and OSError if `target` cannot be written.
     """
-    audio = decode(source, track_id, beat)
+    audio = decode(source, track_id, beat, longest)
     with flac_writer(target, CANONICAL_RATE) as flac:
         for samples in resampled(audio):
             flac.write(samples)

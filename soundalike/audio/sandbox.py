@@ -64,8 +64,10 @@ class Decoders:
             log.warning("tags.unreadable", path=str(path), error=tags.damage)
         return identified, tags
 
-    def write_canonical(self, source: Path, track_id: str, target: Path) -> Canonical:
-        """Decode `source` and publish `target`, whole or not at all.
+    def write_canonical(
+        self, source: Path, track_id: str, target: Path, longest: float | None = None
+    ) -> Canonical:
+        """Decode `source`, of at most `longest` seconds, and publish `target`, whole or not at all.
 
         Raises AudioError as `write_flac` does, and see `_ask`; OSError if `target` cannot be
         written.
@@ -77,6 +79,8 @@ class Decoders:
                 "track_id": track_id,
                 "target": os.fsencode(temporary).hex(),
             }
+            if longest is not None:
+                job["longest"] = str(longest)
             return self._ask(source, job, Written).values()
 
     def _ask(self, path: Path, job: dict[str, str], kind: type[Answer]) -> Answer:

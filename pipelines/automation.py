@@ -5,9 +5,11 @@ A sensor here is a pure function of what the catalog says, and thin glue around 
 
 import datetime as dt
 from collections.abc import Collection, Sequence
+from typing import Any
 
 import dagster as dg
 
+from pipelines.leftovers import end_dead_runs
 from pipelines.partitions import batches
 from pipelines.resources import Model
 from soundalike.catalog.batches import PendingBatch, pending_batches
@@ -20,8 +22,10 @@ from soundalike.storage.layout import ArtifactStore
 PARTITION = "dagster/partition"
 MOST_REQUESTS = 500  # a tick has 60 s, and Dagster adds partitions in chunks of at most 1000
 
+FIRST = {"dagster/priority": "1"}  # a scan or a new index does not wait behind a backlog of batches
+
 scan_job = dg.define_asset_job(
-    "scan", selection=["library"], description="Look for new and changed music."
+    "scan", selection=["library"], tags=FIRST, description="Look for new and changed music."
 )
 batch_job = dg.define_asset_job(
     "ingest_batch",
@@ -32,6 +36,7 @@ batch_job = dg.define_asset_job(
 index_job = dg.define_asset_job(
     "publish_index",
     selection=["faiss_index", "published_index"],
+    tags=FIRST,
     description="Build, check and publish the index.",
 )
 
@@ -41,8 +46,10 @@ index_job = dg.define_asset_job(
     cron_schedule=f"*/{load_settings().scan_minutes} * * * *",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
-def scan_schedule() -> dg.RunRequest:
+def scan_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
     """Looks for new music every SOUNDALIKE_SCAN_MINUTES."""
+    if runs_under_way(context.instance, scan_job.name):
+        return dg.SkipReason("the scan before is not done yet")
     return dg.RunRequest()
 
 
@@ -90,6 +97,7 @@ def sealed_batches(
     """Requests a run for each sealed batch that the configured model has not heard."""
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
+    end_dead_runs(context.instance, foreground=True)  # of one that was killed
     with sessions() as session:
         pending = pending_batches(session, model.space.key)
     runs = runs_under_way(context.instance, batch_job.name)
@@ -105,6 +113,11 @@ def sealed_batches(
     return dg.SensorResult(
         run_requests=requests, dynamic_partitions_requests=[batches.build_add_request(keys)]
     )
+
+
+def following(publication: int) -> dict[str, Any]:
+    """Run config of an automatic build: it gives way to what a person publishes meanwhile."""
+    return {"ops": {"published_index": {"config": {"seen": publication}}}}
 
 
 @dg.sensor(
@@ -131,9 +144,8 @@ def changed_library(
         return dg.SkipReason(wanted.reason)
     with sessions() as session:
         served = published(session)  # a version that comes back needs a request of its own
-    return dg.RunRequest(
-        run_key=f"{served.publication.id if served else 0}:{wanted.version}:{hour()}"
-    )
+    seen = served.publication.id if served else 0
+    return dg.RunRequest(run_key=f"{seen}:{wanted.version}:{hour()}", run_config=following(seen))
 
 
 JOBS = [scan_job, batch_job, index_job]

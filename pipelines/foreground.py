@@ -11,14 +11,16 @@ import dagster as dg
 from rich.console import Console
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from pipelines.automation import following
 from pipelines.definitions import build_defs
 from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from pipelines.partitions import batches
 from pipelines.resources import configured_model
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
-from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog
+from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
 from soundalike.catalog.failures import failures_of
+from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
@@ -64,7 +66,8 @@ class Foreground:
         Raises RunFailed at the end if a batch's run did not work.
         """
         started = time.monotonic()
-        end_dead_runs(self._instance, foreground=True)  # the ingest lock is ours alone
+        # The ingest lock is ours alone, so nobody executes the foreground's runs.
+        end_dead_runs(self._instance, foreground=True, background=not up_running(self._sessions))
         self._scan(confirm_removals)
         embedded = self._embed_pending()
         version = self._publish()
@@ -115,7 +118,10 @@ class Foreground:
         wanted = next_index(self._sessions, self._store, self._space)
         if wanted.version is None:
             return wanted.reason
-        done = self._run("publish_index")["published_index"]
+        with self._sessions() as session:
+            served = published(session)
+        seen = following(served.publication.id if served else 0)
+        done = self._run("publish_index", run_config=seen)["published_index"]
         held = counted(done["dagster/row_count"], "track")
         return f"index {done['version']} with {held} is published"
 

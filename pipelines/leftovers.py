@@ -2,21 +2,25 @@
 
 import dagster as dg
 
+from soundalike.catalog.engine import ingest_running, open_catalog
+from soundalike.settings import load_settings
+
 FOREGROUND_TAG = "soundalike/foreground"
 UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def end_dead_runs(instance: dg.DagsterInstance, *, foreground: bool) -> int:
-    """Mark the foreground's runs, or all others, as failed if they are still under way.
+def end_dead_runs(
+    instance: dg.DagsterInstance, *, foreground: bool = False, background: bool = False
+) -> int:
+    """Mark `soundalike ingest`'s runs, or `soundalike up`'s, as failed if they are still under way.
 
-    Their places in the pools are free again.
-
-    Only for a caller who knows that nobody is executing them. Returns how many there were.
+    Their places in the pools are free again; else they would block the other's runs, too. Only for
+    a caller who knows that nobody is executing them. Returns how many there were.
     """
     dead = [
         run
         for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))
-        if (FOREGROUND_TAG in run.tags) == foreground
+        if (foreground if FOREGROUND_TAG in run.tags else background)
     ]
     for run in dead:
         instance.report_run_failed(run, "its process was killed; what it had to do is done again")
@@ -26,4 +30,5 @@ def end_dead_runs(instance: dg.DagsterInstance, *, foreground: bool) -> int:
 
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster
     with dg.DagsterInstance.get() as found:
-        end_dead_runs(found, foreground=False)
+        catalog = open_catalog(str(load_settings().database_url))
+        end_dead_runs(found, background=True, foreground=not ingest_running(catalog))

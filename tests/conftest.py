@@ -63,13 +63,19 @@ def server_url() -> Iterator[str]:
             yield url
 
 
-@pytest.fixture
-def database_url(server_url: str) -> Iterator[str]:
+@contextmanager
+def new_database(server_url: str) -> Iterator[str]:
     """An empty catalog of its own."""
     name = f"test_{uuid.uuid4().hex[:12]}"
     _sql(server_url, f"create database {name} template template")
     yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     _sql(server_url, f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def database_url(server_url: str) -> Iterator[str]:
+    with new_database(server_url) as url:
+        yield url
 
 
 def _sql(url: str, statement: str) -> None:

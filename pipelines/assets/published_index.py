@@ -18,6 +18,10 @@ class PublishConfig(dg.Config):
         default="",
         description="An older version to go back to; empty for the one that was built last.",
     )
+    seen: int | None = Field(
+        default=None,
+        description="For automation: nothing is published if a person did so after this one.",
+    )
 
 
 @dg.asset(deps=[faiss_index], group_name="index", kinds={"postgres"}, pool="index")
@@ -29,7 +33,7 @@ def published_index(
 ) -> dg.MaterializeResult[None]:
     """Makes a checked version the served one, in one transaction; the API swaps by itself."""
     with passing_errors_retried():
-        manifest = publish(sessions, store, model.space, config.version or None)
+        manifest = publish(sessions, store, model.space, config.version or None, config.seen)
     return dg.MaterializeResult(
         metadata={
             "dagster/row_count": manifest.tracks,

@@ -16,6 +16,8 @@ from soundalike.errors import SoundalikeError
 START_SECONDS = 120  # it takes a third of one; this is for machines that stand still
 GONE_SECONDS = 5
 LAST_WORDS = 2000  # bytes kept of what it wrote to stderr
+PASSED_ON = frozenset(("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH"))
+PREFIXES = ("LC_", "PYTHON", "DYLD_", "COVERAGE_")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # more only reserve memory
 
 
@@ -53,7 +55,7 @@ class DecodingProcess:
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 bufsize=0,
-                env={**os.environ, **ONE_THREAD},
+                env=_environment(),
                 start_new_session=True,  # Ctrl-C at the terminal is for the parent to act upon
             )
         except OSError as error:
@@ -138,6 +140,12 @@ class DecodingProcess:
             return signal.Signals(-code).name
         except ValueError:
             return f"signal {-code}"
+
+
+def _environment() -> dict[str, str]:
+    """What Python needs to start, and no secret: a hostile file may take the process over."""
+    kept = {n: v for n, v in os.environ.items() if n in PASSED_ON or n.startswith(PREFIXES)}
+    return {**kept, **ONE_THREAD}
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:

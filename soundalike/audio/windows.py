@@ -51,7 +51,7 @@ def read_windows(flac: Path | BinaryIO, plan: WindowPlan) -> Iterator[NDArray[np
                     yield window
     except soundfile.LibsndfileError as error:
         raise AudioError(
-            "damaged", f"its 44.1 kHz audio is damaged, run resampled_audio again ({error})"
+            "damaged", f"its 44.1 kHz audio was damaged; it is made again ({error})"
         ) from error
     if not audible:
         raise AudioError("silent", "no audible music: every part of it is digital silence")

@@ -88,7 +88,7 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
             .distinct(File.track_id)
             .join(Root)
             .join(Track, Track.id == File.track_id)
-            .where(Track.batch_id == batch_id, File.gone_at.is_(None), fits())
+            .where(Track.batch_id == batch_id, File.gone_at.is_(None), ~File.unread, fits())
             .order_by(File.track_id, failed(), File.id)
         )
     )
@@ -104,7 +104,7 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
     left = exists().where(Track.batch_id == Batch.id, can_be_heard(), ~vector)
     there = File.batch_id == Batch.id, File.gone_at.is_(None)
-    to_read = exists().where(*there, File.track_id.is_(None), ~failed())
+    to_read = exists().where(*there, or_(File.unread, File.track_id.is_(None)), ~failed())
     rows = session.execute(
         select(Batch.id, EmbeddedBatch.embedded_at)
         .outerjoin(EmbeddedBatch, embedded)

@@ -97,13 +97,22 @@ def up_lock(sessions: Sessions) -> AbstractContextManager[None]:
 
 def ingest_running(sessions: Sessions) -> bool:
     """Whether some process holds `ingest_lock`, without disturbing it."""
+    return _is_held(sessions, INGEST_LOCK)
+
+
+def up_running(sessions: Sessions) -> bool:
+    """Whether some process holds `up_lock`, without disturbing it."""
+    return _is_held(sessions, UP_LOCK)
+
+
+def _is_held(sessions: Sessions, lock: int) -> bool:
     held = text(
         "select exists (select from pg_locks where locktype = 'advisory' and granted "
         "and database = (select oid from pg_database where datname = current_database()) "
         "and (classid::bigint << 32) + objid::bigint = :key and objsubid = 1)"
     )
     with sessions() as session:
-        return bool(session.execute(held, {"key": INGEST_LOCK}).scalar_one())
+        return bool(session.execute(held, {"key": lock}).scalar_one())
 
 
 @contextmanager

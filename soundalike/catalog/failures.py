@@ -5,13 +5,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, exists, func, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    Select,
+    all_,
+    exists,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.tables import Failure, File, Root
 
 # What may pass by itself. Anything else is the file's own, and the same the next time.
-PASSING = frozenset(("vanished", "changed", "unreadable", "stalled", "decoder_died"))
+PASSING = frozenset(
+    ("vanished", "changed", "unreadable", "no_room", "damaged", "stalled", "decoder_died")
+)
 # More and more patience; after the last of them a person has to ask.
 WAITS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_080))
 
@@ -72,13 +86,18 @@ def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]
     return [FailureView(*row) for row in session.execute(statement.order_by(File.shown))]
 
 
-def retry_found(session: Session, root_id: int) -> None:
-    """A scan has found what had vanished: that is tried without waiting, as long as at all."""
-    waiting = Failure.code == "vanished", Failure.retry_at > func.now()
+def retry_found(session: Session, root_id: int, unseen: Sequence[int]) -> None:
+    """A scan has found what had vanished: that is tried now, however often it was before.
+
+    `unseen` are files that it could not look for.
+    """
+    waiting = or_(Failure.retry_at.is_(None), Failure.retry_at > func.now())
     found = exists().where(
-        File.id == Failure.file_id, File.root_id == root_id, File.gone_at.is_(None)
+        *(File.id == Failure.file_id, File.root_id == root_id, File.gone_at.is_(None)),
+        File.id != all_(literal(list(unseen), ARRAY(BigInteger))),
     )
-    session.execute(update(Failure).where(*waiting, found).values(retry_at=func.now()))
+    vanished = update(Failure).where(Failure.code == "vanished", waiting, found)
+    session.execute(vanished.values(retry_at=func.now()))
 
 
 def retry(session: Session, *, everything: bool) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -43,21 +43,19 @@ class Published:
 
 def contents(session: Session, space: str) -> Contents:
     """Every embedded track that fits and has a file in the library, once."""
+    # One statement: hashes and rows must be of one moment, as a batch may be embedded again.
+    recorded = and_(EmbeddedBatch.space == Vector.space, EmbeddedBatch.batch_id == Vector.batch_id)
     rows = session.execute(
-        select(Track.id, Vector.batch_id, Vector.row)
+        select(Track.id, Vector.batch_id, Vector.row, EmbeddedBatch.sha256)
         .join(Vector, Vector.track_id == Track.id)
+        .join(EmbeddedBatch, recorded)
         .where(Vector.space == space, fits(), has_file())
         .order_by(Track.id.collate("C"))
     )
-    tracks = tuple((track, batch_key(batch), row) for track, batch, row in rows)
-    used = {batch for _, batch, _ in tracks}
-    hashes = session.execute(
-        select(EmbeddedBatch.batch_id, EmbeddedBatch.sha256)
-        .where(EmbeddedBatch.space == space)
-        .order_by(EmbeddedBatch.batch_id)
-    )
-    batches = {batch_key(batch): sha256 for batch, sha256 in hashes}
-    return Contents(space, {key: value for key, value in batches.items() if key in used}, tracks)
+    found = [(track, batch_key(batch), row, sha256) for track, batch, row, sha256 in rows]
+    hashes = {batch: sha256 for _, batch, _, sha256 in found}
+    tracks = tuple((track, batch, row) for track, batch, row, _ in found)
+    return Contents(space, dict(sorted(hashes.items())), tracks)
 
 
 def record_version(session: Session, built: Mapping[str, Any]) -> None:
@@ -89,12 +87,17 @@ def hold_publishing(session: Session) -> None:
     session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
 
 
-def publish(session: Session, version: str, by_hand: bool) -> None:
+def publish(session: Session, version: str, by_hand: bool, seen: int | None = None) -> str | None:
     """Make `version` the served one and tell every listener, with the transaction's commit.
 
+    Returns None; or the version that stays, because a person published it after the publication
+    that was `seen`.
     Raises ArtifactError if no such version was built, or `soundalike gc` removed it.
     """
     hold_publishing(session)
+    served = published(session)
+    if seen is not None and served and served.publication.by_hand and served.publication.id > seen:
+        return served.index.version
     built = session.get(IndexVersion, version)
     if built is None:
         raise ArtifactError(f"no index version {version!r} was ever built")
@@ -102,6 +105,7 @@ def publish(session: Session, version: str, by_hand: bool) -> None:
         raise ArtifactError(f"index {version} was removed by `soundalike gc`")
     session.add(Publication(version=version, by_hand=by_hand))
     session.execute(select(func.pg_notify(PUBLISHED_CHANNEL, version)))
+    return None
 
 
 def published_statement() -> Select[IndexVersion, Publication]:

@@ -7,9 +7,10 @@ from soundalike.catalog.failures import WAITS
 from soundalike.catalog.tables import Failure, File, LengthRule, Track
 
 _Unread = aliased(File)
+_GIVEN_UP = exists().where(Failure.file_id == _Unread.id, Failure.retry_at.is_(None))
 _OLDEST_UNREAD = (
     select(func.min(_Unread.batch_id))
-    .where(_Unread.unread, _Unread.gone_at.is_(None))
+    .where(_Unread.unread, _Unread.gone_at.is_(None), ~_GIVEN_UP)
     .scalar_subquery()
 )
 
@@ -47,6 +48,6 @@ def fits() -> ColumnElement[bool]:
 
 
 def can_be_heard() -> ColumnElement[bool]:
-    """Of a Track: it fits, and has a file that is there now and did not fail."""
-    usable = File.track_id == Track.id, File.gone_at.is_(None), ~failed()
+    """Of a Track: it fits, and has a file that is there now, was read, and did not fail."""
+    usable = File.track_id == Track.id, File.gone_at.is_(None), ~File.unread, ~failed()
     return and_(fits(), exists().where(*usable))

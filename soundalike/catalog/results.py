@@ -7,7 +7,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.batches import StageFailure
+from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import wait
 from soundalike.catalog.tables import EmbeddedBatch, Failure, File, Track, Vector
 
@@ -116,6 +116,10 @@ def record_embeddings(
     ]
     if rows:
         session.execute(insert(Vector), rows)
+    # A file's failures after it was read are its track's, and another file got that through.
+    of_track = select(File.id).where(File.track_id.in_(list(tags)))
+    past = Failure.file_id.in_(of_track), Failure.stage != READING
+    session.execute(delete(Failure).where(*past))
     named = [{"id": track, "tags": words} for track, words in tags.items() if words]
     if named:
         session.execute(update(Track), named)

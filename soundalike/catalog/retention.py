@@ -49,6 +49,11 @@ def kept_audio(session: Session, keep_days: int) -> set[str]:
     return set(session.scalars(select(Track.id).where(or_(wanted, Track.added_at > since))))
 
 
+def known_tracks(session: Session) -> set[str]:
+    """Ids of all tracks, whether or not they have a file."""
+    return set(session.scalars(select(Track.id)))
+
+
 def known_batches(session: Session) -> set[str]:
     """Keys of all batches."""
     return set(map(batch_key, session.scalars(select(Batch.id))))

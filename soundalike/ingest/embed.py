@@ -63,6 +63,9 @@ def embed_batch(
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
+        for failure in failures:
+            if failure.code == "damaged":  # the next try makes its audio anew
+                store.audio(str(failure.file.track_id)).unlink(missing_ok=True)
         _refuse_unsound(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}

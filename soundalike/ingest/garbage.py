@@ -12,6 +12,7 @@ from pathlib import Path
 
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
+from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import is_temporary
 from soundalike.storage.layout import ArtifactStore
 
@@ -39,13 +40,18 @@ class Retention:
 def find_garbage(
     sessions: Sessions, store: ArtifactStore, space: str, keep: Retention
 ) -> list[Garbage]:
-    """Everything that may go; `space` is the configured model's. Removes nothing."""
+    """Everything that may go; `space` is the configured model's. Removes nothing.
+
+    Raises ArtifactError if the data root looks like another catalog's.
+    """
     with sessions() as session:
         old = retention.superseded(session, keep.indexes)
         versions = retention.kept_versions(session)
         audio = retention.kept_audio(session, keep.days)
+        known = retention.known_tracks(session)
         batches = retention.known_batches(session)
         embedded = retention.embedded_batches(session)
+    _refuse_foreign(store, known, batches)
     kept = versions.keys() - set(old)
     spaces = {space, *(versions[version] for version in kept)}
     found = [
@@ -55,7 +61,8 @@ def find_garbage(
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
     ]
-    return sorted(found, key=lambda item: (item.reason, item.path))
+    # Indexes that are given up go first: a build may call for one of them again at any time.
+    return sorted(found, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
 
 
 def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retention) -> list[Garbage]:
@@ -81,6 +88,19 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
 
 
 SUPERSEDED = "index older than the published one"
+
+
+def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -> None:
+    """What a catalog does not know is garbage only if it is the catalog of this data root."""
+    audio = [path.stem for folder in _visible(store.canonical) for path in _visible(folder)]
+    manifests = [path.stem for path in _visible(store.manifests)]
+    strange = sum(name not in tracks for name in audio)
+    strange += sum(name not in batches for name in manifests)
+    if strange * 2 > len(audio) + len(manifests):
+        raise ArtifactError(
+            f"the catalog does not know most of what is in {store.root}; is it another one's? "
+            "Nothing was removed. Look at DATABASE_URL and SOUNDALIKE_DATA"
+        )
 
 
 def _left_behind(store: ArtifactStore) -> Iterator[Garbage]:
@@ -122,7 +142,7 @@ def _manifests(store: ArtifactStore, known: set[str]) -> Iterator[Garbage]:
 def _embeddings(
     store: ArtifactStore, spaces: set[str], recorded: set[tuple[str, str]], keep: Retention
 ) -> Iterator[Garbage]:
-    for folder in _visible(store.embeddings):
+    for folder in filter(Path.is_dir, _visible(store.embeddings)):
         if folder.name not in spaces:
             if min(map(_age, [folder, *folder.iterdir()])) > keep.days * DAY:
                 yield _garbage(folder, "embeddings of a model that no index uses")

@@ -14,6 +14,7 @@ from soundalike.catalog import batches, results
 from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.failures import PASSING
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.ingest.stage import Outcome, StageReport, attempt_all
@@ -62,7 +63,9 @@ def identify_batch(
             failures = [outcome.failure for outcome in outcomes if outcome.failure]
             tracks = {o.file.id: _track(batch_id, o.file, *o.result) for o in outcomes if o.result}
             results.record_tracks(session, tracks)
-            results.forget_tracks(session, [failure.file.id for failure in failures])
+            # What may pass says nothing of the file: it keeps its track, and is read again.
+            lost = [failure.file.id for failure in failures if failure.code not in PASSING]
+            results.forget_tracks(session, lost)
             tried = [outcome.file.id for outcome in outcomes]
             results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(

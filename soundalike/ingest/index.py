@@ -1,6 +1,7 @@
 """Stage `faiss_index`: gather every track's vector into a candidate, and check it."""
 
 import datetime as dt
+import os
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,11 +18,11 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.monitoring import Monitor, Usage
 from soundalike.settings import load_settings
-from soundalike.storage.atomic import atomic_folder, sha256_of
+from soundalike.storage.atomic import atomic_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
 from soundalike.vectors.artifact import Check, IndexManifest
-from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.batch_files import Sidecar, load_recorded, load_vectors, read_sidecar
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.kinds import Kind, KindChoice, kind_for
 from soundalike.vectors.recall import RECALL
@@ -95,6 +96,7 @@ def _is_sound(folder: Path) -> bool:
 def _set_aside(folder: Path) -> None:
     """Out of the way of a new one, and kept for whoever wants to know what happened to it."""
     if folder.exists():
+        os.utime(folder)  # from now on counts how long it is kept
         folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
 
 
@@ -107,11 +109,6 @@ def _write(
     run_id: str | None,
 ) -> None:
     """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
-    for batch, sha256 in now.batches.items():
-        path = store.vectors(space.key, batch)
-        if not path.exists() or sha256_of(path) != sha256:
-            what = "changed on disk" if path.exists() else "is missing"
-            raise ArtifactError(f"embeddings[{batch}] {what}: {path}; materialise it again")
     kind = kind_for(len(now.tracks), choice)
     _write_vectors(folder, _gather(store, space, now), kind)
     artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
@@ -164,14 +161,14 @@ def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> Non
 
 
 def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:
-    """float32 [n_tracks, dim] in track order, out of every batch's memory-mapped .npy."""
+    """float32 [n_tracks, dim] in track order, out of every batch's .npy as it was recorded."""
     matrix = np.empty((len(now.tracks), space.dimension), np.float32)
     rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in now.batches}
     for place, (_, batch, row) in enumerate(now.tracks):
         rows[batch].append((place, row))
     for batch, pairs in rows.items():
         here, there = np.array(pairs).T
-        matrix[here] = load_vectors(store, space.key, batch)[there]
+        matrix[here] = load_recorded(store, space.key, batch, now.batches[batch])[there]
     return matrix
 
 

@@ -49,11 +49,17 @@ def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) 
 
 
 def publish(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, version: str | None
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    version: str | None,
+    seen: int | None = None,
 ) -> IndexManifest:
     """Make `version` the served one, or else the one of `space` that was built last.
 
-    A version that a person names stays until a person says otherwise: that is the rollback.
+    A version that a person names stays until a person says otherwise: that is the rollback. So
+    automation says which publication it has `seen`: if a person published another one since, that
+    stays, and its manifest is returned.
     Raises ArtifactError if it was never built, is damaged, or did not pass its checks.
     """
     with sessions() as session:
@@ -66,5 +72,5 @@ def publish(
         named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(f"index {chosen} is not published, it failed its checks ({named})")
     with sessions.begin() as session:
-        indexes.publish(session, chosen, by_hand=version is not None)
-    return manifest
+        kept = indexes.publish(session, chosen, by_hand=version is not None, seen=seen)
+    return artifact.read_manifest(store.index(kept)) if kept else manifest

@@ -93,7 +93,7 @@ def _scan_root(
         lost = len(found.missing) - library.count_moved(session, found.missing, newest)
         believed = confirm_removals or lost * 2 <= present
         if believed:
-            failures.retry_found(session, root_id)
+            failures.retry_found(session, root_id, found.unseen)
         else:
             savepoint.rollback()
     report.entries += found.entries
@@ -116,13 +116,13 @@ class _Findings:
         self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
         self._work: list[tuple[int | None, Entry]] = []
         self._returned: list[int] = []
-        self._unseen: list[int] = []
+        self.unseen: list[int] = []
         self.missing: list[int] = []
         self.gone: list[int] = []
         self._lists = {
             Change.RETURNED: self._returned,
             Change.MISSING: self.missing,
-            Change.UNSEEN: self._unseen,
+            Change.UNSEEN: self.unseen,
             Change.LEFT_OUT: self.gone,
         }
         self.entries: Counter[Kind] = Counter()
@@ -148,7 +148,7 @@ class _Findings:
         """Seal the rest, and record what went and what came back."""
         if self._work:
             self._seal()
-        self.gone += self.missing + (self._unseen if confirm_removals else [])
+        self.gone += self.missing + (self.unseen if confirm_removals else [])
         library.mark_gone(self._session, self.gone)
         library.mark_returned(self._session, self._returned)
 

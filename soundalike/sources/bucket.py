@@ -4,6 +4,7 @@ Credentials, region and endpoint come from where AWS's own tools take them (AWS_
 AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...).
 """
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import Any
 
 from soundalike.errors import AudioError, LibraryError
 from soundalike.sources.walk import Item
+from soundalike.storage.room import ROOM
 
 CHUNK = 2**20
 SCHEMES = ("s3://",)
@@ -44,11 +46,21 @@ class BucketTree:
         """
         scratch.mkdir(parents=True, exist_ok=True)
         name = path.decode()
+        self._require_room(name, scratch)
         with tempfile.NamedTemporaryFile(dir=scratch, suffix=PurePosixPath(name).suffix) as copy:
             for chunk in self._chunks(name):
                 copy.write(chunk)
             copy.flush()
             yield Path(copy.name)
+
+    def _require_room(self, name: str, scratch: Path) -> None:
+        with suppress(OSError):  # what is wrong with the object is told when it is read
+            with _as_oserror():
+                size = self._files.info(self._prefix + name)["size"]
+            if size + ROOM > shutil.disk_usage(scratch).free:
+                raise AudioError(
+                    "no_room", f"{size / 2**30:.1f} GiB, more than the data root has room for"
+                )
 
     def _chunks(self, name: str) -> Iterator[bytes]:
         try:
@@ -78,6 +90,8 @@ class BucketTree:
             found = self._files.find(self._prefix, detail=True)
         folders: dict[bytes, dict[bytes, Item]] = {b"": {}}
         for key, facts in found.items():
+            if not key.startswith(self._prefix):  # an object that has the prefix's own name
+                continue
             *parents, name = key.removeprefix(self._prefix).encode().split(b"/")
             folder = b""
             for parent in parents:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from soundalike.sources.walk import Item
 
+LATEST_NS = 2**63 - 1  # the year 2262
+
 
 @dataclass
 class FolderTree:
@@ -24,7 +26,9 @@ class FolderTree:
     def items(self, folder: bytes) -> Sequence[Item]:
         """As the file system has them now."""
         with os.scandir(os.path.join(self.root, folder)) as found:  # noqa: PTH118 - bytes
-            return [item for item in map(self._item, found) if item]
+            # By name, so that of two links to one folder it is always the same that is followed.
+            named = sorted(found, key=lambda entry: entry.name)
+        return [item for entry in named for item in self._items(entry)]
 
     def read(self, path: bytes) -> bytes:
         """The file's bytes."""
@@ -38,28 +42,31 @@ class FolderTree:
     def _local(self, path: bytes) -> Path:
         return Path(os.fsdecode(self.root), os.fsdecode(path))
 
-    def _item(self, found: os.DirEntry[bytes]) -> Item | None:
+    def _items(self, found: os.DirEntry[bytes]) -> list[Item]:
         try:
             if found.is_dir():
-                return self._linked(found) if found.is_symlink() else Item(found.name, True)
+                return self._linked(found) if found.is_symlink() else [Item(found.name, True)]
             state = found.stat()
-        except FileNotFoundError:  # a link to nowhere, or gone since it was listed
-            return None
         except OSError as error:
-            return Item(found.name, problem=error.strerror or str(error))
+            if isinstance(error, FileNotFoundError) and not found.is_symlink():
+                return []  # it went since it was listed
+            # What a link would lead to is not known, so it speaks for a file and for a folder.
+            why = error.strerror or str(error)
+            return [Item(found.name, folder, problem=why) for folder in (False, True)]
         if not stat.S_ISREG(state.st_mode):
-            return None
-        return Item(found.name, False, state.st_size, state.st_mtime_ns)
+            return []
+        # Disks hold dates that no clock will reach, and that the catalog cannot.
+        return [Item(found.name, False, state.st_size, min(state.st_mtime_ns, LATEST_NS))]
 
-    def _linked(self, found: os.DirEntry[bytes]) -> Item | None:
+    def _linked(self, found: os.DirEntry[bytes]) -> list[Item]:
         target = os.path.realpath(found.path)
         around = os.path.realpath(os.path.dirname(found.path))  # noqa: PTH120 - bytes
         if _inside(around, target):
-            return Item(found.name, True, problem="a link to a folder it lies in; not followed")
+            return [Item(found.name, True, problem="a link to a folder it lies in; not followed")]
         if _inside(target, os.path.realpath(self.root)) or target in self._followed:
-            return None
+            return []
         self._followed.add(target)
-        return Item(found.name, True)
+        return [Item(found.name, True)]
 
 
 def _inside(path: bytes, folder: bytes) -> bool:

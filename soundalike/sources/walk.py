@@ -64,11 +64,12 @@ def _folder(tree: Tree, rules: Rules, folder: bytes, settled: int) -> Iterator[E
     except OSError as error:
         yield Entry(folder, Kind.UNSEEN, reason=_why(error))
         return
-    for problem in problems:
-        yield Entry(folder + IGNORE_FILE, Kind.UNSEEN, reason=problem)
     paths = {folder + item.name + b"/" * item.is_folder: item for item in items}
     for path in sorted(paths):
         item = paths[path]
+        if item.name == IGNORE_FILE:  # here, not before all others: entries come in order
+            for problem in problems:
+                yield Entry(path, Kind.UNSEEN, reason=problem)
         if item.name.startswith(b"."):
             continue
         if item.problem:

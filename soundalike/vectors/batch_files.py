@@ -1,5 +1,7 @@
 """A batch's embeddings on disk: float32 [n, dim] as .npy, and a sidecar with a row for each."""
 
+import hashlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +63,22 @@ def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.flo
         raise ArtifactError(f"{path} is damaged: {error}") from error
     if matrix.ndim != MATRIX or matrix.dtype != np.float32:
         raise ArtifactError(f"{path} holds {matrix.dtype} {matrix.shape}, not float32 [n, dim]")
+    return matrix
+
+
+def load_recorded(store: ArtifactStore, space: str, batch: str, sha256: str) -> NDArray[np.float32]:
+    """The batch's float32 [n, dim], in memory, of the very bytes that have this SHA-256.
+
+    Raises ArtifactError if the file is missing, or is another one by now.
+    """
+    path = store.vectors(space, batch)
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise ArtifactError(f"embeddings[{batch}] is missing: {path}; materialise it") from error
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactError(f"embeddings[{batch}] changed on disk: {path}; materialise it again")
+    matrix: NDArray[np.float32] = np.load(io.BytesIO(content), allow_pickle=False)
     return matrix
 
 

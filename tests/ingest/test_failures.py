@@ -12,6 +12,9 @@ from soundalike.catalog import library as catalog
 from soundalike.catalog.failures import WAITS, FailureView, wait
 from soundalike.catalog.tables import Failure, Track
 from soundalike.errors import AudioError
+from soundalike.ingest.canonical import resample_batch
+from soundalike.ingest.identify import identify_batch
+from soundalike.progress import Quiet
 from tests.ingest.conftest import Library
 from tests.sounds import music, song, write_audio
 
@@ -167,3 +170,51 @@ def test_one_transaction_decides_what_is_unread(library: Library) -> None:
     with library.sessions() as session:
         [known] = catalog.known_files(session, 1)
     assert known.read
+
+
+def test_failures_of_audio_that_is_there_no_more_are_forgotten(library: Library) -> None:
+    write_audio(library.music / "bad.wav", 0 * music(3.0))
+    song(library.music / "good.flac", seconds=2.0, seed=3)
+    library.ingest()
+    assert set(listed(library)) == {"bad.wav"}
+    (library.music / "bad.wav").write_bytes((library.music / "good.flac").read_bytes())
+    library.ingest()
+    assert (listed(library), library.pending()) == ({}, [])
+    assert library.publish().tracks == 1
+
+
+def test_a_copy_that_gets_through_clears_the_failure_of_the_other(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song(library.music / "a.flac", seconds=2.0, seed=1)
+    (library.music / "b.flac").write_bytes((library.music / "a.flac").read_bytes())
+    write = library.decoders.write_canonical
+
+    def failing(path: Path, *rest: Any) -> Any:
+        if path.name == "a.flac":
+            raise AudioError("undecodable", "its own")
+        return write(path, *rest)
+
+    monkeypatch.setattr(library.decoders, "write_canonical", failing)
+    library.ingest()
+    library.ingest()
+    assert library.publish().tracks == 1
+    assert listed(library) == {}
+
+
+def test_canonical_audio_damaged_in_the_middle_is_made_again(library: Library) -> None:
+    song(library.music / "a.flac", seconds=20.0, seed=3)
+    library.scan()
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
+    resample_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
+    [flac] = library.store.canonical.rglob("*.flac")
+    data = bytearray(flac.read_bytes())
+    third = len(data) // 3
+    data[third : 2 * third] = bytes(third)
+    flac.write_bytes(data)
+    library.process("b000001")
+    assert {view.code for view in listed(library).values()} == {"damaged"}
+    time_passes(library)
+    library.ingest()
+    assert listed(library) == {}
+    assert library.publish().tracks == 1

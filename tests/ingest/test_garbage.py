@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import func, update
 
+from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.tables import File
 from soundalike.errors import ArtifactError
 from soundalike.ingest.garbage import DAY, Garbage, Retention, collect, find_garbage
 from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import publish
+from tests.conftest import new_database
 from tests.fakes import FakeModel
 from tests.ingest.conftest import Library
 from tests.sounds import song
@@ -180,10 +182,32 @@ def test_embeddings_of_a_model_no_longer_used_go_and_come_again(library: Library
     assert library.publish().space == old.space.key
 
 
+def test_another_catalogs_data_root_is_left_alone(library: Library, server_url: str) -> None:
+    add(library, 1)
+    add(library, 2)
+    for path in library.store.root.rglob("*"):
+        aged(path, 2)
+    everything = sorted(library.store.root.rglob("*"))
+    with new_database(server_url) as url:
+        sessions = open_catalog(url)
+        with pytest.raises(ArtifactError, match="does not know most of what is in"):
+            collect(sessions, library.store, library.model.space.key, KEEP)
+        sessions.kw["bind"].dispose()
+    assert sorted(library.store.root.rglob("*")) == everything
+
+
+def test_what_a_person_left_there_is_no_error(library: Library) -> None:
+    add(library, 1)
+    (library.store.embeddings / "README.txt").write_text("mine")
+    assert found(library) == []
+
+
 def test_damaged_indexes_are_kept_to_be_looked_at_and_then_go(library: Library) -> None:
     version = add(library, 1)
     (library.store.index(version) / "index.faiss").write_bytes(b"x")
+    aged(library.store.index(version), 40)
     library.publish()
+    assert found(library) == [], "it is as old as the day it was set aside"
     [damaged] = library.store.indexes.glob("*.damaged-*")
     aged(damaged, 29)
     assert found(library) == []

@@ -3,8 +3,13 @@
 import shutil
 
 import pytest
+from mutagen.flac import FLAC
 
 from soundalike.catalog import indexes, tracks
+from soundalike.catalog.failures import WAITS
+from soundalike.ingest.embed import embed_batch
+from soundalike.ingest.scan import ScanRules, scan
+from soundalike.progress import Quiet
 from tests.ingest.conftest import Library
 from tests.sounds import song
 
@@ -106,3 +111,80 @@ def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Librar
     library.ingest()
     assert shown_paths(library) == ["second/copy.flac"]
     assert library.model.embedder.heard == 1
+
+
+@pytest.mark.parametrize("what", ["retagged", "moved"])
+def test_a_disk_unplugged_before_its_changes_are_read_costs_no_track(
+    library: Library, what: str
+) -> None:
+    fill(library)
+    library.ingest()
+    before = held(library)
+    if what == "moved":
+        (library.music / "a").rename(library.music / "b")
+    else:
+        for path in (library.music / "a").iterdir():
+            tags = FLAC(path)
+            tags["title"] = "Another"
+            tags.save()
+    library.scan()
+    away = library.music.rename(library.music.parent / "unplugged")
+    for batch in library.pending():
+        library.process(batch)
+    assert held(library) == before
+    for _ in range(len(WAITS) + 2):  # the schedule goes on scanning
+        scan(library.sessions, ScanRules(0, 100))
+        for batch in library.pending():
+            library.process(batch)
+    assert held(library) == before
+    away.rename(library.music)
+    library.ingest()
+    library.ingest()
+    assert held(library) == before
+    assert library.pending() == []
+    assert library.model.embedder.heard == 3
+    expected = {"retagged": "a/1.flac", "moved": "b/1.flac"}[what]
+    assert expected in shown_paths(library)
+
+
+def test_a_disk_unplugged_at_first_is_read_however_long_it_was_away(library: Library) -> None:
+    fill(library)
+    library.scan()
+    away = library.music.rename(library.music.parent / "unplugged")
+    library.process("b000001")
+    for _ in range(len(WAITS) + 2):
+        scan(library.sessions, ScanRules(0, 100))
+        for batch in library.pending():
+            library.process(batch)
+    away.rename(library.music)
+    library.ingest()
+    assert len(held(library)) == 3
+
+
+def test_a_link_to_a_disk_that_is_not_there_removes_nothing(library: Library) -> None:
+    disk = library.music.parent / "disk"
+    fill(library, 2)
+    song(disk / "x.flac", seconds=2.0, seed=70)
+    (library.music / "link").symlink_to(disk)
+    library.ingest()
+    before = held(library)
+    disk.rename(library.music.parent / "unplugged")
+    report = library.scan()
+    assert (report.gone, held(library)) == (0, before)
+    assert any("link" in problem for problem in report.problems)
+
+
+def test_a_changed_file_is_read_even_if_its_batch_was_embedded_before(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    song(library.music / "a" / "0.flac", seconds=2.5, seed=77)
+    (library.music / "a" / "1.flac").unlink()
+    library.scan()
+    embed_batch(
+        *(library.sessions, library.store, library.model.space, library.model.load),
+        *("b000002", Quiet()),
+    )
+    assert library.pending() == ["b000002"]
+    library.ingest()
+    assert len(held(library)) == 2
+    assert library.model.embedder.heard == 4

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -17,6 +18,7 @@ from soundalike.catalog.tables import File, Track, Vector
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.ingest import embed
+from soundalike.ingest import index as index_module
 from soundalike.ingest.index import build_index, check_candidate
 from soundalike.ingest.publish import next_index, publish
 from soundalike.vectors import artifact, kinds, recall
@@ -340,3 +342,23 @@ def test_a_disk_that_fails_under_the_readers_ends_the_batch_and_every_reader(
     with pytest.raises(OSError, match="Input/output error"):
         library.process("b000001")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("audio")]
+
+
+def test_a_batch_embedded_again_during_a_build_does_not_mix_its_rows(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library)
+    library.ingest()
+    gather = index_module._gather
+
+    def late(*arguments: Any) -> Any:
+        library.store.vectors(library.model.space.key, "b000001").unlink()
+        space = library.model.space
+        kept = {t: Embedding(v) for t, v in zip("ab", np.eye(2, 16, dtype=np.float32), strict=True)}
+        save_batch(library.store, space, "b000001", kept)
+        return gather(*arguments)
+
+    monkeypatch.setattr(index_module, "_gather", late)
+    with pytest.raises(ArtifactError, match="changed on disk"):
+        build_index(library.sessions, library.store, library.model.space, None)
+    assert not any(library.store.indexes.iterdir())

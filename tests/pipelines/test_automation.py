@@ -61,7 +61,7 @@ def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) ->
     job = build_defs(orchestra.resources).resolve_job_def("scan")
     for tags in ({}, {FOREGROUND_TAG: "ingest"}):
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
-    assert end_dead_runs(instance, foreground=False) == 1
+    assert end_dead_runs(instance, background=True) == 1
     left = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     assert [FOREGROUND_TAG in run.tags for run in left] == [True]
     assert end_dead_runs(instance, foreground=True) == 1
@@ -126,3 +126,15 @@ def test_the_scan_is_scheduled_by_itself() -> None:
     assert scan_schedule.default_status == dg.DefaultScheduleStatus.RUNNING
     assert sealed_batches.default_status == dg.DefaultSensorStatus.RUNNING
     assert changed_library.default_status == dg.DefaultSensorStatus.RUNNING
+
+
+def test_an_ingest_that_was_killed_does_not_block_the_background(orchestra: Orchestra) -> None:
+    job = build_defs(orchestra.resources).resolve_job_def("ingest_batch")
+    dead = orchestra.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags={FOREGROUND_TAG: "ingest"}
+    )
+    with ingest_lock(orchestra.resources["sessions"]):
+        batch_tick(orchestra)
+    assert not orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
+    batch_tick(orchestra)
+    assert orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]

@@ -1,10 +1,14 @@
 """Many batches, another model, builds and landings that cross: the served index is always whole."""
 
+import sys
 from dataclasses import replace
+from typing import Any
 
 import dagster as dg
+import pytest
 
 from soundalike.catalog.indexes import published
+from soundalike.ingest.publish import publish
 from tests.fakes import FakeModel
 from tests.pipelines.conftest import Orchestra
 from tests.pipelines.test_automation import batch_tick, index_tick
@@ -90,3 +94,30 @@ def test_a_backfill_of_everything_again_changes_nothing(orchestra: Orchestra) ->
     assert orchestra.run("ingest_batch", partition_key="b000001").success
     assert orchestra.resources["model"].embedder.heard == heard
     assert follow(orchestra) == 0
+
+
+def test_a_rollback_during_an_automatic_build_stays(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(orchestra, 1)
+    orchestra.ingest("b000001")
+    follow(orchestra)
+    sessions, store = orchestra.resources["sessions"], orchestra.resources["store"]
+    with sessions() as session:
+        old = str(published(session).index.version)  # type: ignore[union-attr]
+    fill(orchestra, 2)
+    orchestra.ingest("b000002")
+    request = index_tick(orchestra)
+    assert isinstance(request, dg.RunRequest)
+    asset = sys.modules["pipelines.assets.faiss_index"]
+    build = asset.build_index
+
+    def building(*arguments: Any) -> Any:
+        report = build(*arguments)
+        publish(sessions, store, orchestra.resources["model"].space, old)
+        return report
+
+    monkeypatch.setattr(asset, "build_index", building)
+    assert orchestra.run("publish_index", run_config=request.run_config).success
+    assert served(orchestra)[1] == 1
+    assert "published by hand" in str(index_tick(orchestra))

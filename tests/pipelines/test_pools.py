@@ -10,9 +10,11 @@ from sqlalchemy.exc import OperationalError
 
 from pipelines import retries
 from pipelines.assets import ASSETS
+from pipelines.automation import scan_schedule
 from pipelines.definitions import build_defs
-from pipelines.leftovers import end_dead_runs
+from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from pipelines.retries import passing_errors_retried
+from soundalike.errors import StorageError
 from soundalike.ingest.scan import scan as ingest_scan
 from tests.e2e.conftest import until
 from tests.pipelines.conftest import Orchestra
@@ -73,14 +75,28 @@ def test_a_batch_waits_for_the_model_while_another_has_it(pooled: Orchestra) -> 
     assert ended == [True]
 
 
-def test_the_place_of_a_run_that_died_is_free_again(pooled: Orchestra) -> None:
+@pytest.mark.parametrize("tags", [{}, {FOREGROUND_TAG: "ingest"}])
+def test_the_place_of_a_run_that_died_is_free_again(
+    pooled: Orchestra, tags: dict[str, str]
+) -> None:
     definition = build_defs(pooled.resources).resolve_job_def("scan")
-    dead = pooled.instance.create_run_for_job(definition, status=dg.DagsterRunStatus.STARTED)
+    dead = pooled.instance.create_run_for_job(
+        definition, status=dg.DagsterRunStatus.STARTED, tags=tags
+    )
     slots = pooled.instance.event_log_storage
     slots.initialize_concurrency_limit_to_default("scan")
     assert slots.claim_concurrency_slot("scan", dead.run_id, "library").is_claimed
-    assert end_dead_runs(pooled.instance, foreground=False) == 1
+    assert end_dead_runs(pooled.instance) == 0
+    assert end_dead_runs(pooled.instance, foreground=True, background=True) == 1
     assert slots.get_concurrency_info("scan").active_slot_count == 0
+
+
+def test_scans_do_not_pile_up(pooled: Orchestra) -> None:
+    context = dg.build_schedule_context(instance=pooled.instance)
+    assert isinstance(scan_schedule(context), dg.RunRequest)
+    job = build_defs(pooled.resources).resolve_job_def("scan")
+    pooled.instance.create_run_for_job(job, status=dg.DagsterRunStatus.QUEUED)
+    assert "not done yet" in str(scan_schedule(context))
 
 
 def gone() -> OperationalError:
@@ -93,9 +109,12 @@ def test_what_passes_is_asked_for_again(error: Exception) -> None:
         raise error
 
 
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), MemoryError()])
-def test_what_does_not_pass_fails_at_once(error: Exception) -> None:
-    with pytest.raises(type(error)), passing_errors_retried():
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [(OSError(28, "No space left on device"), StorageError), (MemoryError(), MemoryError)],
+)
+def test_what_does_not_pass_fails_at_once(error: Exception, told: type[Exception]) -> None:
+    with pytest.raises(told), passing_errors_retried():
         raise error
 
 

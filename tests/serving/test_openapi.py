@@ -13,7 +13,7 @@ async def test_schema_builds_and_documents_problems(offline_api: httpx.AsyncClie
     assert set(schema["paths"]) == {
         *("/health/live", "/health/ready", "/v1/index", "/v1/failures"),
         *("/v1/tracks", "/v1/tracks/{track_id}", "/v1/tracks/{track_id}/similar"),
-        *("/v1/search", "/v1/paths"),
+        *("/v1/search", "/v1/search/audio", "/v1/paths"),
     }
     responses = schema["paths"]["/v1/tracks/{track_id}/similar"]["get"]["responses"]
     assert set(responses) == {"200", "404", "409", "422", "503"}

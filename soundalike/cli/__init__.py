@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from soundalike.cli import demo, doctor, failures, gc, ingest, maintain, similar, up
+from soundalike.cli import demo, doctor, evaluate, failures, gc, ingest, maintain, similar, up
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
 from soundalike.terminal import complaint
@@ -22,6 +22,7 @@ app.command()(ingest.ingest)
 app.command()(similar.similar)
 app.command()(doctor.doctor)
 app.command()(demo.demo)
+app.command()(evaluate.evaluate)
 app.command()(gc.gc)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(maintain.db, name="db")

@@ -1,0 +1,85 @@
+"""What musicnn computes of each track at several depths, for choosing the one to compare by."""
+
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from soundalike.audio.windows import read_windows
+from soundalike.embedders.base import Embedding, FloatArray
+from soundalike.embedders.musicnn import MusicnnEmbedder
+from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.musicnn_network import Musicnn
+from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.spaces import musicnn_windows
+from soundalike.settings import Windows
+
+PENULTIMATE, TAGS, CHANNELS = 200, 50, 753
+
+# A track's features: name -> [tracks, size].
+Features = dict[str, FloatArray]
+
+
+class Depths(nn.Module):
+    """[n, samples] -> [n, 200 + 50 + 1506]: penultimate layer, tags, and what was pooled."""
+
+    def __init__(self, network: Musicnn) -> None:
+        super().__init__()
+        self._frontend, self._network = LogMel(), network
+        self._seen = threading.local()  # windows are heard in threads
+        network.pool_norm.register_forward_pre_hook(self._see)
+
+    def _see(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._seen.pooled = inputs[0]
+
+    def forward(self, windows: Tensor) -> Tensor:
+        hidden, tags = self._network(self._frontend(windows))
+        return torch.cat([hidden, tags, self._seen.pooled], dim=1)
+
+
+class DeepEmbedder(MusicnnEmbedder):
+    """Its "vector" is not of unit length: means and deviations over the windows of all depths."""
+
+    def _network(self, precision: torch.dtype) -> nn.Module:
+        return Depths(super()._network(precision)._network)
+
+    def embedding(self, heard: FloatArray) -> Embedding:
+        return Embedding(np.concatenate([heard.mean(axis=0), heard.std(axis=0)]))
+
+
+def features(
+    weights: Path, flacs: dict[str, Path], windows: Windows, cache: Path
+) -> dict[str, FloatArray]:
+    """Each track's [2 * 1756], cached as one file a track."""
+    folder = cache / f"musicnn-depths-{windows}"
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {track: folder / f"{track}.npy" for track in flacs}
+    embedder = DeepEmbedder(weights, musicnn_windows(windows), torch.device("cpu"))
+    missing = [track for track, file in files.items() if not file.exists()]
+
+    def read(track: str) -> Iterator[FloatArray]:
+        return read_windows(flacs[track], embedder.windows)
+
+    for heard in Scheduler[str](embedder).run(missing, read):
+        if isinstance(heard.result, Exception):
+            raise heard.result
+        np.save(files[heard.item], heard.result.vector)
+    return {track: np.load(file) for track, file in files.items()}
+
+
+def split(stacked: FloatArray) -> Features:
+    """[tracks, 2 * 1756] by name. Maximum and mean over time lie side by side in what is pooled."""
+    mean, deviation = np.split(stacked, 2, axis=1)
+    pooled, spread = mean[:, PENULTIMATE + TAGS :], deviation[:, PENULTIMATE + TAGS :]
+    return {
+        "penultimate": mean[:, :PENULTIMATE],
+        "penultimate deviation": deviation[:, :PENULTIMATE],
+        "tags": mean[:, PENULTIMATE : PENULTIMATE + TAGS],
+        "mid mean": pooled[:, 1::2],
+        "mid max": pooled[:, 0::2],
+        "mid mean deviation": spread[:, 1::2],
+        "pooled": pooled,
+    }

@@ -1,0 +1,68 @@
+"""`soundalike evaluate`: how good the neighbours are, on music whose labels are known."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from soundalike.audio.sandbox import Decoders
+from soundalike.embedders import load_embedder
+from soundalike.embedders.base import Embedder
+from soundalike.embedders.spaces import musicnn_windows
+from soundalike.evaluation import plots
+from soundalike.evaluation.hearing import decoded
+from soundalike.evaluation.labels import label_files
+from soundalike.evaluation.run import evaluate as run
+from soundalike.evaluation.run import hear
+from soundalike.settings import Settings, load_settings
+from soundalike.storage.layout import ArtifactStore
+
+MOST_TRACKS = 5000  # all pairs are compared, several times over
+
+
+def evaluate(
+    folder: Annotated[Path, typer.Argument(help="Music whose labels are known.")],
+    labels: Annotated[
+        str, typer.Option(help="`folder`, `tag:genre` (artist, album, year), or a CSV's path.")
+    ] = "folder",
+    out: Annotated[Path, typer.Option(help="Folder to write the report into.")] = Path("quality"),
+    copies: Annotated[
+        int, typer.Option(min=0, help="How many tracks to make altered copies of.")
+    ] = 200,
+) -> None:
+    """Measure the model on labelled music, beside MFCCs and chance, and write a report."""
+    settings, root = load_settings(), folder.expanduser().absolute()
+    store = ArtifactStore(settings.data / "evaluation")
+    with Decoders() as decoders:
+        recordings = decoded(_files(root, settings), store, decoders)
+    facts = label_files(labels, root, {each.path: each.tags for each in recordings})
+    models = {settings.model: load_embedder(settings), "mfcc": _mfcc(settings)}
+    collection = hear(recordings, [facts[each.path] for each in recordings], models, store)
+    report = run(collection, models, copies)
+    out.mkdir(parents=True, exist_ok=True)
+    if plots.can_plot():
+        report = replace(report, plots=plots.plot(out, report.every, report.spaces))
+    (out / "report.md").write_text(report.markdown(), encoding="utf-8")
+    typer.echo(report.markdown())
+    console = Console(stderr=True)
+    console.print(f"[dim]written to {out / 'report.md'}[/dim]")
+    if not report.plots:
+        console.print("[dim]no plots: pip install 'soundalike\\[evaluate]'[/dim]")
+
+
+def _files(root: Path, settings: Settings) -> list[Path]:
+    """The music below a folder; evenly chosen if there is too much."""
+    files = sorted(
+        path
+        for path in root.rglob("*")
+        if path.suffix.lower().removeprefix(".") in settings.extensions and path.is_file()
+    )
+    return files[:: max(1, -(-len(files) // MOST_TRACKS))]
+
+
+def _mfcc(settings: Settings) -> Embedder:
+    from soundalike.evaluation.mfcc import MfccEmbedder
+
+    return MfccEmbedder(musicnn_windows(settings.windows))

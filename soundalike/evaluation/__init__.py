@@ -1,0 +1,1 @@
+"""How good an embedding is: labelled retrieval, hubness, robustness, baselines, a report."""

@@ -1,0 +1,90 @@
+"""Where a collection's labels come from: its folders, its files' tags, or a CSV."""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from soundalike.audio.tags import FileTags, clean
+from soundalike.errors import SoundalikeError
+from soundalike.evaluation.ranking import Labels
+
+TAGS = ("genre", "artist", "album", "year")
+COLUMNS = ("path", "label", "artist", "album")
+
+
+class LabelError(SoundalikeError):
+    """The labels cannot be had as asked."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What is known of one file; "" for what is not."""
+
+    label: str = ""
+    artist: str = ""
+    album: str = ""
+
+
+def collected(facts: Iterable[Facts]) -> Labels:
+    """One row a file, in order."""
+    rows = [(fact.label, fact.artist, fact.album) for fact in facts]
+    return Labels(*np.array(rows, np.str_).reshape(-1, 3).T)
+
+
+def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Path, Facts]:
+    """Facts of each file below `root`, whose tags are given.
+
+    `how`: `folder`, the first folder below the root; `tag:genre` (or artist, album, year), as the
+    file says; else a CSV with the columns path (below the root), label, and maybe artist and album,
+    which win over the tags. Files that a CSV leaves out have no label. Raises LabelError.
+    """
+    if how == "folder":
+        return {path: _facts(_folder(path, root), tag) for path, tag in tags.items()}
+    if how.startswith("tag:"):
+        name = how.removeprefix("tag:")
+        if name not in TAGS:
+            raise LabelError(f"labels {how!r}: the tags there are {', '.join(TAGS)}")
+        return {path: _facts(_first(getattr(tag, name)), tag) for path, tag in tags.items()}
+    told = _read(Path(how))
+    return {
+        path: _joined(told.get(path.relative_to(root).as_posix(), Facts()), tag)
+        for path, tag in tags.items()
+    }
+
+
+def _facts(label: str, tag: FileTags) -> Facts:
+    return Facts(label, tag.artist or "", tag.album or "")
+
+
+def _joined(told: Facts, tag: FileTags) -> Facts:
+    return Facts(told.label, told.artist or tag.artist or "", told.album or tag.album or "")
+
+
+def _folder(path: Path, root: Path) -> str:
+    parts = path.relative_to(root).parts
+    return clean(parts[0]) if len(parts) > 1 else ""
+
+
+def _first(value: object) -> str:
+    """Of `Rock; Pop` the first, whatever its case."""
+    return "" if value is None else str(value).split(";")[0].strip().casefold()
+
+
+def _read(path: Path) -> dict[str, Facts]:
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file)
+            unknown = set(reader.fieldnames or ()) - set(COLUMNS)
+            if unknown or not {"path", "label"} <= set(reader.fieldnames or ()):
+                raise LabelError(f"{path}: its first line must name {', '.join(COLUMNS)}")
+            return {
+                row["path"]: Facts(*(clean(row.get(name) or "") for name in COLUMNS[1:]))
+                for row in reader
+            }
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LabelError(
+            f"labels {str(path)!r}: not `folder`, not `tag:genre`, and no CSV ({error})"
+        ) from error

@@ -1,0 +1,93 @@
+"""The evaluation as a markdown report."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from soundalike.evaluation.ranking import METRICS, Interval
+from soundalike.evaluation.study import Retrieval, Space
+
+FEWEST_QUERIES = 10
+
+NOTES = """
+Means, with 95 % bootstrap intervals over artists (else albums, else labels). Precision@k is the
+share of the k nearest with the query's label; R-precision and average precision look at as many as
+have it, and at all of them. Only queries count for which there is something to find.
+"""
+HUBNESS_NOTES = """
+Skewness of how often each track stands among others' 10 nearest (0: evenly); orphans stand in no
+list; the largest hub stands in that share of all lists. Cosines: of random pairs.
+"""
+COPY_NOTES = """
+Share of altered copies whose nearest track is their original, among all tracks. Each copy goes
+through the whole pipeline.
+"""
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that was measured: for each model by name, and for altered copies by alteration."""
+
+    facts: Sequence[str]
+    every: Mapping[str, Retrieval]
+    filtered: Mapping[str, Retrieval]
+    spaces: Mapping[str, Space]
+    copies: Mapping[str, Mapping[str, Interval]]
+    plots: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """The whole text."""
+        parts = [
+            "# How good the neighbours are",
+            "\n".join(f"- {fact}" for fact in self.facts),
+            "## Neighbours of the same label",
+            NOTES.strip(),
+            *_retrieval("All tracks may answer", self.every),
+            *_retrieval("Only other artists and other albums may answer", self.filtered),
+            "## The space",
+            HUBNESS_NOTES.strip(),
+            _spaces(self.spaces),
+        ]
+        if self.copies:
+            parts += ["## Altered copies and excerpts", COPY_NOTES.strip(), _copies(self.copies)]
+        parts += [f"![{name}]({name})" for name in self.plots]
+        return "\n\n".join(parts) + "\n"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A markdown table."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _retrieval(name: str, found: Mapping[str, Retrieval]) -> list[str]:
+    queries = next(iter(found.values())).queries
+    head = f"### {name}"
+    if queries < FEWEST_QUERIES:
+        return [head, f"Too few queries have anything to find then ({queries})."]
+    rows = [
+        [model, *(str(result.means[metric]) for metric in METRICS)]
+        for model, result in found.items()
+    ]
+    return [f"{head}: {queries} queries", table(["", *METRICS], rows)]
+
+
+def _spaces(spaces: Mapping[str, Space]) -> str:
+    rows = [
+        [
+            model,
+            str(space.dimension),
+            f"{space.hubness.skewness:.2f}",
+            f"{space.hubness.orphans:.1%}",
+            f"{space.hubness.largest_hub:.1%}",
+            " / ".join(f"{cosine:.2f}" for cosine in space.cosines),
+        ]
+        for model, space in spaces.items()
+    ]
+    head = ["", "dimensions", "skewness", "orphans", "largest hub", "cosine 1/25/50/75/99 %"]
+    return table(head, rows)
+
+
+def _copies(copies: Mapping[str, Mapping[str, Interval]]) -> str:
+    models = list(next(iter(copies.values())))
+    rows = [[name, *(str(found[model]) for model in models)] for name, found in copies.items()]
+    return table(["recall@1", *models], rows)

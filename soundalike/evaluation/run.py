@@ -1,0 +1,104 @@
+"""The evaluation from recordings to a report: every model on the same tracks."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.embedders.base import Embedder, FloatArray
+from soundalike.errors import LibraryError
+from soundalike.evaluation.alterations import COPIES, EXCERPTS, Alteration
+from soundalike.evaluation.hearing import Recording, altered_copies, vectors
+from soundalike.evaluation.labels import Facts, collected
+from soundalike.evaluation.ranking import Interval, Labels, bootstrap
+from soundalike.evaluation.report import Report
+from soundalike.evaluation.study import groups, random_vectors, recall, retrieval, space
+from soundalike.storage.layout import ArtifactStore
+
+FEWEST_TRACKS = 12
+
+
+@dataclass(frozen=True)
+class Collection:
+    """Tracks that every model can hear: recordings, labels, and each model's float32 [n, dim]."""
+
+    recordings: Sequence[Recording]
+    labels: Labels
+    matrices: Mapping[str, FloatArray]
+
+
+def hear(
+    recordings: Sequence[Recording],
+    facts: Sequence[Facts],
+    models: Mapping[str, Embedder],
+    store: ArtifactStore,
+) -> Collection:
+    """Embed recordings, of each of which something is known. Vectors are cached in the store.
+
+    Raises LibraryError if fewer than 12 tracks can be heard.
+    """
+    flacs = {recording.track_id: recording.flac for recording in recordings}
+    heard = {name: vectors(model, flacs, store.embeddings) for name, model in models.items()}
+    audible = [
+        (recording, fact)
+        for recording, fact in zip(recordings, facts, strict=True)
+        if all(recording.track_id in found for found in heard.values())
+    ]
+    if len(audible) < FEWEST_TRACKS:
+        raise LibraryError(f"{len(audible)} usable tracks; an evaluation needs {FEWEST_TRACKS}")
+    kept = [recording for recording, _ in audible]
+    return Collection(
+        kept,
+        collected(fact for _, fact in audible),
+        {name: np.stack([found[r.track_id] for r in kept]) for name, found in heard.items()},
+    )
+
+
+def evaluate(collection: Collection, models: Mapping[str, Embedder], most_copies: int) -> Report:
+    """Measure each model, and chance, on the collection.
+
+    Altered copies are made of at most `most_copies` of its tracks, evenly chosen.
+    """
+    labels, count = collection.labels, len(collection.recordings)
+    dimension = max(matrix.shape[1] for matrix in collection.matrices.values())
+    matrices: dict[str, NDArray[np.floating]] = {
+        **collection.matrices,
+        "random": random_vectors(count, dimension),
+    }
+    similar = {name: matrix @ matrix.T for name, matrix in matrices.items()}
+    step = -(-count // most_copies) if most_copies else count + 1
+    sample = np.arange(step // 2, count, step)
+    alterations = {**COPIES, **EXCERPTS} if len(sample) else {}
+    return Report(
+        facts=[
+            f"{count} tracks, {len(set(labels.label) - {''})} labels, "
+            f"{len(set(groups(labels)))} artists",
+            *(f"{name}: `{model.space.key}`" for name, model in models.items()),
+            f"altered copies of {len(sample)} tracks",
+        ],
+        every={name: retrieval(s, labels, filtered=False) for name, s in similar.items()},
+        filtered={name: retrieval(s, labels, filtered=True) for name, s in similar.items()},
+        spaces={name: space(matrix) for name, matrix in matrices.items()},
+        copies={n: _known_again(collection, models, sample, a) for n, a in alterations.items()},
+    )
+
+
+def _known_again(
+    collection: Collection,
+    models: Mapping[str, Embedder],
+    sample: NDArray[np.intp],
+    alteration: Alteration,
+) -> dict[str, Interval]:
+    """Each model's recall@1 of altered copies of the tracks in the rows `sample`."""
+    rows = {collection.recordings[row].track_id: int(row) for row in sample}
+    drawn = groups(collection.labels)
+    recalls: dict[str, Interval] = {}
+    flacs = {track: collection.recordings[row].flac for track, row in rows.items()}
+    with altered_copies(flacs, alteration) as copies:
+        for name, model in models.items():
+            heard = vectors(model, copies)
+            own = np.array([rows[track] for track in heard], np.intp)
+            hits = recall(np.stack(list(heard.values())), collection.matrices[name], own)
+            recalls[name] = bootstrap(hits, drawn[own])
+    return recalls

@@ -99,8 +99,8 @@ def write_labels() -> None:
         with (MUSIC / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file)
             rows.writerow(["path", "label", "artist", "album"])
-            for path in sorted(TRACKS.rglob("*.*")):
-                package = path.parent.name
+            for path in sorted(filter(Path.is_file, TRACKS.rglob("*"))):
+                package = path.relative_to(TRACKS).parts[0]
                 label = package if name == "soundtracks" else STYLES.get(package, "")
                 artist = read_tags(path).artist or package
                 rows.writerow([path.relative_to(TRACKS).as_posix(), label, artist, package])

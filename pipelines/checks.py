@@ -1,14 +1,15 @@
-"""Blocking asset checks: nothing is built on what fails them."""
+"""Asset checks. Nothing is built on what fails a blocking one; the other is for people to watch."""
 
 import dagster as dg
 
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
-from pipelines.metadata import check_result
+from pipelines.metadata import check_result, quality_result
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import check_batch
 from soundalike.ingest.index import check_candidate
+from soundalike.ingest.quality import index_quality
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -33,4 +34,14 @@ def sound_index(
     return check_result(check_candidate(sessions, store, model.space))
 
 
-CHECKS = [sound_vectors, sound_index]
+@dg.asset_check(asset=faiss_index)
+def neighbour_quality(
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+) -> dg.AssetCheckResult:
+    """Hubness, spread of cosines, and genre precision where files are tagged; plotted by the UI."""
+    return quality_result(index_quality(sessions, store, model.space))
+
+
+CHECKS = [sound_vectors, sound_index, neighbour_quality]

@@ -9,6 +9,7 @@ import dagster as dg
 from soundalike.catalog.batches import StageFailure
 from soundalike.ingest.compare import Change
 from soundalike.ingest.index import BuildReport
+from soundalike.ingest.quality import Quality
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.monitoring import Usage
@@ -78,6 +79,16 @@ def check_result(checks: list[Check]) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         passed=all(check.passed for check in checks),
         metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "found"), rows))},
+    )
+
+
+def quality_result(quality: Quality) -> dg.AssetCheckResult:
+    """Numbers, which the UI plots over versions; a warning if the vectors are degenerate."""
+    return dg.AssetCheckResult(
+        passed=not quality.degenerate,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=quality.degenerate or None,
+        metadata=quality.numbers,
     )
 
 

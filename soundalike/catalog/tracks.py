@@ -114,6 +114,12 @@ def by_ids(track_ids: list[str]) -> Select[Any]:
     return select(*_VIEW).where(Track.id == any_(asked))
 
 
+def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
+    """Id, genre, artist and album of these tracks, in no order."""
+    columns = (Track.id, Track.genre, Track.artist, Track.album)
+    return select(*columns).where(Track.id.in_(track_ids))
+
+
 def fits(track_id: str) -> Select[bool]:
     """Whether the track's length is not left out by the rule."""
     return select(presence.fits()).where(Track.id == track_id)

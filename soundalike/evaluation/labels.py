@@ -47,7 +47,7 @@ def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Pat
         name = how.removeprefix("tag:")
         if name not in TAGS:
             raise LabelError(f"labels {how!r}: the tags there are {', '.join(TAGS)}")
-        return {path: _facts(_first(getattr(tag, name)), tag) for path, tag in tags.items()}
+        return {path: _facts(first_of(getattr(tag, name)), tag) for path, tag in tags.items()}
     told = _read(Path(how))
     return {
         path: _joined(told.get(path.relative_to(root).as_posix(), Facts()), tag)
@@ -68,7 +68,7 @@ def _folder(path: Path, root: Path) -> str:
     return clean(parts[0]) if len(parts) > 1 else ""
 
 
-def _first(value: object) -> str:
+def first_of(value: object) -> str:
     """Of `Rock; Pop` the first, whatever its case."""
     return "" if value is None else str(value).split(";")[0].strip().casefold()
 

@@ -50,6 +50,27 @@ def test_everything_from_files_to_the_published_index_is_materialised(
     assert served.index.version == index["version"]
 
 
+def test_the_quality_of_an_index_is_recorded_with_it_and_blocks_nothing(
+    orchestra: Orchestra,
+) -> None:
+    fill(orchestra, 13)
+    orchestra.ingest("b000001")
+    result = orchestra.run("publish_index")
+    assert result.success
+    [quality] = [
+        check
+        for check in result.get_asset_check_evaluations()
+        if check.check_name == "neighbour_quality"
+    ]
+    numbers = {name: entry.value for name, entry in quality.metadata.items()}
+    assert numbers["sampled_tracks"] == 13
+    assert {"hubness_skewness", "orphans_share", "largest_hub_share"} <= set(numbers)
+    assert all(isinstance(value, int | float) for value in numbers.values()), (
+        "plotted over versions"
+    )
+    assert (quality.blocking, quality.severity) == (False, dg.AssetCheckSeverity.WARN)
+
+
 def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> None:
     fill(orchestra)
     orchestra.ingest("b000001")

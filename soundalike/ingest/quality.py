@@ -1,0 +1,116 @@
+"""How good the candidate index looks, in numbers to follow over versions. Nothing is refused by it.
+
+Computed on at most 5000 tracks, evenly chosen: hubness and cosines from the vectors alone, and
+where the files' own tags name genres, how many of the 10 nearest of other artists share one.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soundalike.catalog import indexes, tracks
+from soundalike.catalog.engine import Sessions
+from soundalike.embedders.base import EmbeddingSpace, FloatArray
+from soundalike.errors import ArtifactError
+from soundalike.evaluation.labels import Facts, collected, first_of
+from soundalike.evaluation.ranking import Labels
+from soundalike.evaluation.study import Space, retrieval, space
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors import artifact
+from soundalike.vectors.batch_files import load_vectors, read_track_ids
+
+MOST_TRACKS = 5000  # hubness depends on how many there are: one number for any larger library
+FEWEST_TRACKS = 12  # of fewer, 10 neighbours are all the others
+FEWEST_QUERIES = 10
+# A space is degenerate if, of so many tracks at least, pairs differ less, or one is a larger hub.
+# musicnn's spread is 0.9 and its largest hub 6 % of the lists on the music of docs/quality.md.
+ENOUGH_TRACKS = 100
+EQUALLY_NEAR = 0.01
+HUB_OF_ALL = 0.5
+
+
+@dataclass(frozen=True)
+class Quality:
+    """`numbers` by name. `degenerate` says why the vectors tell tracks hardly apart; "" if not."""
+
+    numbers: dict[str, float]
+    degenerate: str
+
+
+def index_quality(
+    sessions: Sessions, store: ArtifactStore, embedding_space: EmbeddingSpace
+) -> Quality:
+    """Of the index built last. Raises ArtifactError if there is none or its batches are damaged."""
+    with sessions() as session:
+        version = indexes.latest_built(session, embedding_space.key)
+    if version is None:
+        raise ArtifactError("no index was built yet; materialise faiss_index")
+    sample, matrix = _sample(store, version)
+    numbers: dict[str, float] = {"sampled_tracks": len(sample)}
+    if len(sample) < FEWEST_TRACKS:
+        return Quality(numbers, "")
+    found = space(matrix)
+    numbers |= {
+        "hubness_skewness": round(found.hubness.skewness, 3),
+        "orphans_share": round(found.hubness.orphans, 4),
+        "largest_hub_share": round(found.hubness.largest_hub, 4),
+        "cosine_median": round(float(found.cosines[2]), 4),
+        "cosine_99_percent": round(float(found.cosines[4]), 4),
+    }
+    return Quality(
+        numbers | _by_genre(matrix, _labels(sessions, sample)), _degenerate(found, sample)
+    )
+
+
+def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
+    """Track ids, evenly chosen from the version's, and their vectors out of the batches' files."""
+    folder = store.index(version)
+    manifest, track_ids = artifact.read_manifest(folder), artifact.read_tracks(folder)
+    chosen = {
+        track: row for row, track in enumerate(track_ids[:: -(-len(track_ids) // MOST_TRACKS)])
+    }
+    matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
+    for batch in manifest.batches:
+        ids = read_track_ids(store, manifest.space, batch)
+        places = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
+        if places:
+            mine, theirs = np.array(places).T
+            matrix[mine] = load_vectors(store, manifest.space, batch)[theirs]
+    return list(chosen), matrix
+
+
+def _labels(sessions: Sessions, sample: list[str]) -> Labels:
+    with sessions() as session:
+        known = {
+            track: Facts(first_of(genre), artist or "", album or "")
+            for track, genre, artist, album in session.execute(tracks.labels_of(sample))
+        }
+    return collected(known.get(track, Facts()) for track in sample)
+
+
+def _by_genre(matrix: FloatArray, labels: Labels) -> dict[str, float]:
+    """Only tracks with a genre answer or ask; those of the same artist or album do not answer."""
+    tagged = labels.label != ""
+    labels, matrix = labels.take(tagged), matrix[tagged]
+    if len(labels) < FEWEST_TRACKS:
+        return {}
+    found = retrieval(matrix @ matrix.T, labels, filtered=True)
+    if found.queries < FEWEST_QUERIES:
+        return {}
+    relevant = labels.relevant() & labels.candidates(other_artist=True, other_album=True)
+    asked = relevant.any(axis=1)
+    return {
+        "genre_precision_at_10": round(found.means["precision@10"].mean, 4),
+        "genre_precision_by_chance": round(float(relevant[asked].mean()), 4),
+        "genre_queries": found.queries,
+    }
+
+
+def _degenerate(found: Space, sample: list[str]) -> str:
+    if len(sample) < ENOUGH_TRACKS:
+        return ""
+    if found.cosines[4] - found.cosines[0] < EQUALLY_NEAR:
+        return f"almost all pairs of tracks are equally near, within {EQUALLY_NEAR} of cosine"
+    if found.hubness.largest_hub > HUB_OF_ALL:
+        return f"one track is among the 10 nearest of more than {HUB_OF_ALL:.0%} of all"
+    return ""

@@ -67,8 +67,7 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], most_copies
         "random": random_vectors(count, dimension),
     }
     similar = {name: matrix @ matrix.T for name, matrix in matrices.items()}
-    step = -(-count // most_copies) if most_copies else count + 1
-    sample = np.arange(step // 2, count, step)
+    sample = np.linspace(0, count - 1, min(most_copies, count)).astype(np.intp)
     alterations = {**COPIES, **EXCERPTS} if len(sample) else {}
     return Report(
         facts=[

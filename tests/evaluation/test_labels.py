@@ -1,0 +1,67 @@
+"""Labels are those of the file they stand beside, whatever the source; what is unknown stays so."""
+
+from pathlib import Path
+
+import pytest
+
+from soundalike.audio.tags import FileTags
+from soundalike.evaluation.labels import Facts, LabelError, collected, label_files
+
+ROOT = Path("/music")
+TAGS = {
+    ROOT / "Jazz" / "Monk" / "a.mp3": FileTags(artist="Monk", album="Solo", genre="Jazz; Bop"),
+    ROOT / "Rock" / "b.mp3": FileTags(genre=" rock", year=1999),
+    ROOT / "loose.mp3": FileTags(),
+}
+A, B, LOOSE = TAGS
+
+
+def test_a_folder_below_the_first_is_no_label_of_its_own() -> None:
+    found = label_files("folder", ROOT, TAGS)
+    assert found[A] == Facts("Jazz", "Monk", "Solo")
+    assert found[B].label == "Rock"
+    assert found[LOOSE].label == ""
+
+
+def test_genres_that_differ_only_in_case_or_in_what_follows_are_one() -> None:
+    found = label_files("tag:genre", ROOT, TAGS)
+    assert [found[path].label for path in TAGS] == ["jazz", "rock", ""]
+    assert label_files("tag:year", ROOT, TAGS)[B].label == "1999"
+
+
+def test_a_csv_wins_over_the_tags_and_leaves_others_unlabelled(tmp_path: Path) -> None:
+    table = tmp_path / "labels.csv"
+    table.write_text('label,path,artist\nblue,Jazz/Monk/a.mp3,\n"red, dark",Rock/b.mp3,Someone\n')
+    found = label_files(str(table), ROOT, TAGS)
+    assert found[A] == Facts("blue", "Monk", "Solo")
+    assert found[B] == Facts("red, dark", "Someone", "")
+    assert found[LOOSE] == Facts()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("path,genre\na,b\n", "first line must name path, label"),
+        ("path,label,extra\n", "first line must name path, label"),
+        ("", "first line must name path, label"),
+        (b"path,label\na,\xff\n", "no CSV"),
+        (None, "not `folder`, not `tag:genre`"),
+    ],
+)
+def test_a_csv_that_is_none_is_said(tmp_path: Path, content: str | bytes, message: str) -> None:
+    table = tmp_path / "labels.csv"
+    if content is not None:
+        table.write_bytes(content.encode() if isinstance(content, str) else content)
+    with pytest.raises(LabelError, match=message):
+        label_files(str(table), ROOT, TAGS)
+
+
+def test_a_tag_that_no_file_has_is_said() -> None:
+    with pytest.raises(LabelError, match="genre, artist, album, year"):
+        label_files("tag:mood", ROOT, TAGS)
+
+
+def test_rows_stay_in_order() -> None:
+    known = collected([Facts("x", "a", "1"), Facts("y", "b", "2")])
+    assert (known.label.tolist(), known.artist.tolist()) == (["x", "y"], ["a", "b"])
+    assert len(collected([])) == 0

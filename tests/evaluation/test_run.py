@@ -1,0 +1,124 @@
+"""From files to a report: the same tracks for all models, nothing invented for what is missing."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from soundalike.audio.sandbox import Decoders
+from soundalike.errors import LibraryError
+from soundalike.evaluation import plots
+from soundalike.evaluation.hearing import Recording, decoded, vectors
+from soundalike.evaluation.labels import Facts
+from soundalike.evaluation.run import evaluate, hear
+from soundalike.evaluation.study import random_vectors, recall
+from soundalike.storage.layout import ArtifactStore
+from tests.fakes import FakeEmbedder
+from tests.sounds import music, song, write_audio
+
+
+def fill(folder: Path, count: int) -> list[Path]:
+    return [song(folder / f"{n:02d}.flac", seconds=2.0, seed=n) for n in range(count)]
+
+
+@pytest.fixture(scope="module")
+def recordings(
+    tmp_path_factory: pytest.TempPathFactory, decoders: Decoders
+) -> tuple[list[Recording], ArtifactStore]:
+    folder = tmp_path_factory.mktemp("evaluation")
+    store = ArtifactStore(folder / "data")
+    return decoded(fill(folder / "music", 14), store, decoders), store
+
+
+def test_a_bad_file_or_a_copy_spoils_the_collection(
+    tmp_path: Path, store: ArtifactStore, decoders: Decoders
+) -> None:
+    [good] = fill(tmp_path, 1)
+    (tmp_path / "copy.flac").write_bytes(good.read_bytes())
+    (tmp_path / "words.mp3").write_text("words")
+    found = decoded(sorted(tmp_path.glob("*.*")), store, decoders)
+    assert [recording.path.name for recording in found] == ["00.flac"]
+    assert found[0].flac.exists()
+
+
+def test_vectors_are_computed_twice_or_are_another_track_s(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
+) -> None:
+    flacs = {recording.track_id: recording.flac for recording in recordings[0]}
+    embedder = FakeEmbedder()
+    first = vectors(embedder, flacs, tmp_path)
+    again = vectors(embedder, flacs, tmp_path)
+    assert embedder.heard == len(flacs)
+    for track, flac in flacs.items():
+        np.testing.assert_array_equal(first[track], again[track])
+        np.testing.assert_array_equal(first[track], vectors(FakeEmbedder(), {track: flac})[track])
+
+
+def test_a_silent_track_is_left_out_of_all_models(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path, decoders: Decoders
+) -> None:
+    made, store = recordings
+    silence = decoded([write_audio(tmp_path / "s.flac", 0 * music(2.0))], store, decoders)
+    facts = [Facts(str(n)) for n in range(len(made) + 1)]
+    collection = hear([*silence, *made], facts, {"fake": FakeEmbedder()}, store)
+    assert collection.recordings == made
+    assert collection.labels.label.tolist() == [str(n) for n in range(1, len(made) + 1)]
+    assert collection.matrices["fake"].shape == (len(made), 16)
+
+
+def test_too_few_tracks_are_no_evaluation(
+    recordings: tuple[list[Recording], ArtifactStore],
+) -> None:
+    made, store = recordings
+    with pytest.raises(LibraryError, match="3 usable tracks"):
+        hear(made[:3], [Facts()] * 3, {"fake": FakeEmbedder()}, store)
+
+
+def test_the_report_says_what_was_measured(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
+) -> None:
+    made, store = recordings
+    facts = [Facts("ab"[n % 2], artist=f"artist {n}") for n in range(len(made))]
+    models = {"fake": FakeEmbedder()}
+    report = evaluate(hear(made, facts, models, store), models, most_copies=5)
+    assert list(report.every) == list(report.spaces) == ["fake", "random"]
+    assert report.every["fake"].queries == len(made)
+    assert report.copies["MP3, 64 kbit/s"]["fake"].mean == 1
+    text = report.markdown()
+    assert "14 tracks, 2 labels, 14 artists" in text
+    assert "altered copies of 5 tracks" in text
+    assert str(report.every["fake"].means["precision@5"]) in text
+
+
+def test_too_few_queries_are_reported_as_a_figure(
+    recordings: tuple[list[Recording], ArtifactStore],
+) -> None:
+    made, store = recordings
+    facts = [Facts("same", artist="one")] * len(made)
+    models = {"fake": FakeEmbedder()}
+    report = evaluate(hear(made, facts, models, store), models, most_copies=0)
+    assert report.copies == {}
+    assert "Too few queries have anything to find then (0)" in report.markdown()
+
+
+@pytest.mark.skipif(not plots.can_plot(), reason="matplotlib is an extra")
+def test_plots_are_empty_or_not_pictures(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
+) -> None:
+    made, store = recordings
+    facts = [Facts("ab"[n % 2]) for n in range(len(made))]
+    models = {"fake": FakeEmbedder()}
+    report = evaluate(hear(made, facts, models, store), models, most_copies=0)
+    [name] = plots.plot(tmp_path, report.every, report.spaces)
+    assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_recall_counts_the_wrong_track() -> None:
+    tracks = np.eye(3)
+    queries = np.array([[0.9, 0.1, 0], [0.4, 0.6, 0]])
+    assert recall(queries, tracks, np.array([0, 0])).tolist() == [1, 0]
+
+
+def test_chance_is_another_one_each_time() -> None:
+    assert random_vectors(20, 8).tolist() == random_vectors(20, 8).tolist()
+    assert np.linalg.norm(random_vectors(20, 8), axis=1) == pytest.approx(1)

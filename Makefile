@@ -13,7 +13,8 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
-.PHONY: demo up dev test test-all torture lint format bench bench-embed bench-ingest bench-search lock clean
+.PHONY: demo up dev test test-all torture lint format
+.PHONY: bench bench-embed bench-ingest bench-search evaluate lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
@@ -55,6 +56,18 @@ bench-ingest: $(INSTALLED) ## what an album costs in libraries of 1 000, 10 000 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, HTTP, peers: make bench-search [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
 
+ifdef MUSIC
+evaluate: EVALUATED = "$(call expanded,$(MUSIC))" --labels "$(call expanded,$(or $(LABELS),folder))"
+else
+evaluate: EVALUATED = .cache/music/first --labels .cache/music/first.csv
+endif
+evaluate: $(INSTALLED) ## how good the neighbours are: make evaluate [MUSIC=~/Music LABELS=folder|tag:genre|FILE.csv] [OUT=]
+	$(if $(MUSIC),,$(BIN)/python benchmarks/game_music.py)
+	@SOUNDALIKE_DATA="$${SOUNDALIKE_DATA:-$(CURDIR)/.cache/evaluate}" \
+	 SOUNDALIKE_MODELS="$${SOUNDALIKE_MODELS:-$(CURDIR)/.cache/models}" \
+	 SOUNDALIKE_MODEL="$${SOUNDALIKE_MODEL:-musicnn-msd}" \
+	 $(BIN)/soundalike evaluate $(EVALUATED) --out "$(or $(OUT),.cache/quality)"
+
 $(BLISS): # an environment of its own: it is a peer to measure against, not a dependency
 	@$(PYTHON) -m venv --clear $(dir $(BLISS))
 	@$(dir $(BLISS))bin/python -m pip install --quiet bliss-audio==0.2.0
@@ -74,5 +87,5 @@ clean: ## remove what can be made again; your data root stays
 $(INSTALLED): pyproject.toml requirements.lock
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint requirements.lock 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[demo,dev,s3]'
+	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[demo,dev,evaluate,s3]'
 	@touch $@

@@ -1,10 +1,11 @@
 """Real, free music to evaluate on: the soundtracks of games that Debian packages.
 
-    python benchmarks/game_music.py
+    python benchmarks/game_music.py [second]
 
 `apt-get download` fetches each package (2.3 GB in all; nothing is installed), its music is unpacked
-into .cache/music/tracks/<package>/, and two CSVs of labels are written beside it. What is there is
-not fetched again. Licences: docs/quality.md; none of it is ours to pass on.
+into .cache/music/first/<package>/, and CSVs of labels are written beside it. What is there is not
+fetched again. With `second`, another set (2.2 GB) on which a decision is confirmed. Licences:
+docs/quality.md; none of it is ours to pass on.
 """
 
 import csv
@@ -21,12 +22,11 @@ import mutagen
 from soundalike.audio.tags import read_tags
 
 MUSIC = Path(__file__).parents[1] / ".cache" / "music"
-TRACKS = MUSIC / "tracks"
 SHORTEST = 30.0  # seconds; what is shorter is a jingle
 FORMATS = {".ogg", ".opus", ".mp3"}
 
-# Package (Debian 12's version is in docs/quality.md) and the folder of its music.
-PACKAGES = {
+# Package and the folder of its music.
+FIRST = {
     "ardentryst": "ardentryst/Music",
     "btanks-data": "btanks/data/tunes",
     "colobot-common-sounds": "colobot/music",
@@ -49,6 +49,19 @@ PACKAGES = {
     "wesnoth-1.16-music": "core/music",
     "widelands-data": "widelands/data/music",
 }
+SECOND = {
+    "asc-music": "asc/music",
+    "extremetuxracer-data": "etr/music",
+    "flare-game": "fantasycore/music",
+    "frozen-bubble-data": "frozen-bubble/snd",
+    "lincity-ng-data": "music/default",
+    "openarena-088-data": "music",
+    "redeclipse-data": "sounds/music",
+    "scorched3d-data": "data/music",
+    "supertuxkart-data": "data/music",
+    "zaz-data": "games/zaz",
+}
+SETS = {"first": FIRST, "second": SECOND}
 
 # What the packages' own tags and credits call their music, where that is one thing. The others'
 # tracks have no style, and stand among the candidates all the same.
@@ -62,9 +75,8 @@ STYLES = {
 }
 
 
-def fetch(package: str, folder: str) -> None:
-    """Its music of at least `SHORTEST` seconds, into `TRACKS`."""
-    target = TRACKS / package
+def fetch(package: str, folder: str, target: Path) -> None:
+    """Its music of at least `SHORTEST` seconds, into the folder `target`."""
     if target.is_dir():
         return
     with tempfile.TemporaryDirectory(dir=MUSIC) as name:
@@ -72,7 +84,7 @@ def fetch(package: str, folder: str) -> None:
         subprocess.run(["apt-get", "-qq", "download", package], cwd=work, check=True)
         [deb] = work.glob("*.deb")
         subprocess.run(["dpkg-deb", "--extract", deb.name, "."], cwd=work, check=True)
-        for archive in work.rglob("*.pk3"):  # a zip
+        for archive in list(work.rglob("*.pk3")):  # a zip
             with zipfile.ZipFile(archive) as zipped:
                 zipped.extractall(archive.with_suffix(""))
         keep(work, folder, work / "kept")
@@ -80,41 +92,41 @@ def fetch(package: str, folder: str) -> None:
 
 
 def keep(work: Path, folder: str, kept: Path) -> None:
+    """Move the music out, under names without folders."""
     kept.mkdir()
     for path in sorted(work.rglob("*")):
-        if path.suffix.lower() not in FORMATS or f"/{folder}/" not in path.as_posix():
+        place = f"/{path.relative_to(work).as_posix()}"
+        if path.suffix.lower() not in FORMATS or f"/{folder}/" not in place or path.is_symlink():
             continue
         file = mutagen.File(path)
         if file is not None and file.info.length >= SHORTEST:
-            inner = path.as_posix().split(f"/{folder}/", 1)[1]
+            inner = place.split(f"/{folder}/", 1)[1]
             shutil.move(path, kept / re.sub(r"[^\w.-]+", "_", inner))
 
 
-def write_labels() -> None:
-    """soundtracks.csv: label and album are the package. styles.csv: label is its style.
-
-    The artist is the composer whom the tags name, else the package.
-    """
-    for name in ("soundtracks", "styles"):
-        with (MUSIC / f"{name}.csv").open("w", newline="", encoding="utf-8") as file:
-            rows = csv.writer(file)
-            rows.writerow(["path", "label", "artist", "album"])
-            for path in sorted(filter(Path.is_file, TRACKS.rglob("*"))):
-                package = path.relative_to(TRACKS).parts[0]
-                label = package if name == "soundtracks" else STYLES.get(package, "")
-                artist = read_tags(path).artist or package
-                rows.writerow([path.relative_to(TRACKS).as_posix(), label, artist, package])
+def write_labels(table: Path, tracks: Path, labels: dict[str, str]) -> None:
+    """A CSV: a package's label, the composer whom the tags name (else the package), the package."""
+    with table.open("w", newline="", encoding="utf-8") as file:
+        rows = csv.writer(file)
+        rows.writerow(["path", "label", "artist", "album"])
+        for path in sorted(filter(Path.is_file, tracks.rglob("*"))):
+            package = path.relative_to(tracks).parts[0]
+            artist = read_tags(path).artist or package
+            place = path.relative_to(tracks).as_posix()
+            rows.writerow([place, labels.get(package, ""), artist, package])
 
 
-def main() -> None:
+def main(name: str = "first") -> None:
     if shutil.which("apt-get") is None:
         sys.exit("game_music.py needs Debian's apt-get; evaluate music of your own: MUSIC=folder")
-    TRACKS.mkdir(parents=True, exist_ok=True)
-    for package, folder in PACKAGES.items():
-        fetch(package, folder)
-        print(f"{package}: {len(list((TRACKS / package).iterdir()))} tracks")
-    write_labels()
+    tracks, packages = MUSIC / name, SETS[name]
+    tracks.mkdir(parents=True, exist_ok=True)
+    for package, folder in packages.items():
+        fetch(package, folder, tracks / package)
+        print(f"{package}: {len(list((tracks / package).iterdir()))} tracks")
+    write_labels(MUSIC / f"{name}.csv", tracks, {package: package for package in packages})
+    write_labels(MUSIC / f"{name}-styles.csv", tracks, STYLES)
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])

@@ -17,7 +17,7 @@ from soundalike.embedders.scheduler import Scheduler
 from soundalike.embedders.spaces import musicnn_windows
 from soundalike.settings import Windows
 
-PENULTIMATE, TAGS, CHANNELS = 200, 50, 753
+PENULTIMATE, TAGS = 200, 50
 
 # A track's features: name -> [tracks, size].
 Features = dict[str, FloatArray]
@@ -36,7 +36,7 @@ class Depths(nn.Module):
         self._seen.pooled = inputs[0]
 
     def forward(self, windows: Tensor) -> Tensor:
-        hidden, tags = self._network(self._frontend(windows))
+        _, hidden, tags = self._network(self._frontend(windows))
         return torch.cat([hidden, tags, self._seen.pooled], dim=1)
 
 
@@ -70,8 +70,10 @@ def features(
     return {track: np.load(file) for track, file in files.items()}
 
 
-def split(stacked: FloatArray) -> Features:
+def split(stacked: FloatArray, network: Musicnn) -> Features:
     """[tracks, 2 * 1756] by name. Maximum and mean over time lie side by side in what is pooled."""
+    scale, shift = network.pool_norm.scale.numpy(), network.pool_norm.shift.numpy()
+    varying = np.repeat(network.alive.numpy(), 2)
     mean, deviation = np.split(stacked, 2, axis=1)
     pooled, spread = mean[:, PENULTIMATE + TAGS :], deviation[:, PENULTIMATE + TAGS :]
     return {
@@ -82,4 +84,5 @@ def split(stacked: FloatArray) -> Features:
         "mid max": pooled[:, 0::2],
         "mid mean deviation": spread[:, 1::2],
         "pooled": pooled,
+        "normalised": (pooled * scale + shift)[:, varying],
     }

@@ -141,7 +141,7 @@ class Index(Answer):
     version: str = Field(examples=["3fd0c9a7b2e1"])
     space: str = Field(description="The embedding space.", examples=["musicnn-msd-1f0c33aa"])
     model: str = Field(examples=["musicnn-msd"])
-    dimension: int = Field(examples=[200])
+    dimension: int = Field(examples=[512])
     kind: str = Field(examples=["flat"])
     tracks: int = Field(examples=[28])
     dagster_run_id: str | None = Field(description="The run that built it.")

@@ -1,4 +1,7 @@
-"""musicnn-msd as an embedder: its penultimate layer, and its 50 tags, averaged over windows."""
+"""musicnn-msd as an embedder: what it pools over time, and its 50 tags, averaged over windows.
+
+Why the pooled layer and not the penultimate one: docs/quality.md.
+"""
 
 from pathlib import Path
 
@@ -50,7 +53,7 @@ class MusicnnEmbedder(TorchEmbedder):
         )
 
     def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`. Features are the penultimate layer and the tags' probabilities.
+        """See `Embedder.embedding`. Features are the pooled layer and the tags' probabilities.
 
         Tags: all 50, strongest first, to 4 decimals.
         """
@@ -68,8 +71,9 @@ class _Features(nn.Module):
         self._network = network
 
     def forward(self, windows: Tensor) -> Tensor:
-        """[n, samples] at 16 kHz -> [n, 250]."""
-        return torch.cat(self._network(self._frontend(windows)), dim=1)
+        """[n, samples] at 16 kHz -> [n, 512 + 50]."""
+        pooled, _, tags = self._network(self._frontend(windows))
+        return torch.cat([pooled, tags], dim=1)
 
 
 def _ranked(weights: FloatArray) -> tuple[Tag, ...]:

@@ -36,7 +36,7 @@ class Dense(nn.Module):
 
 
 class Musicnn(nn.Module):
-    """Log-mel frames to the penultimate layer and the tags."""
+    """Log-mel frames to what is pooled of them, the penultimate layer and the tags."""
 
     alive: Tensor
     constant: Tensor
@@ -63,8 +63,12 @@ class Musicnn(nn.Module):
         self.hidden_norm = Affine(weights, norms[10])
         self.output = Dense(weights, "dense_1")
 
-    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor]:
-        """[n, frames, bands] -> penultimate [n, 200] and tag probabilities [n, 50]."""
+    def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """[n, frames, bands] -> pooled [n, 512], penultimate [n, 200], tag probabilities [n, 50].
+
+        Pooled: maximum and mean over time of the 256 channels that are alive, normalised by the
+        network's own batch norm, as the dense layers get them.
+        """
         mel = self.normalise(mel)
         front = torch.cat([block(mel) for block in self.front], dim=2)
         first = self.mid[0](front)
@@ -74,6 +78,7 @@ class Musicnn(nn.Module):
         # The original flattens [753, 2]: maximum and mean of a channel lie side by side.
         pooled = self.constant[:, None].repeat(len(mel), 1, 2)
         pooled[:, self.alive] = torch.stack([features.amax(dim=1), features.mean(dim=1)], dim=2)
-        hidden = self.hidden(self.pool_norm(pooled.flatten(1)))
-        hidden = self.hidden_norm(functional.relu(hidden))
-        return hidden, torch.sigmoid(self.output(hidden))
+        normalised = self.pool_norm(pooled.flatten(1))
+        hidden = self.hidden_norm(functional.relu(self.hidden(normalised)))
+        alive = normalised.unflatten(1, (-1, 2))[:, self.alive].flatten(1)
+        return alive, hidden, torch.sigmoid(self.output(hidden))

@@ -8,7 +8,7 @@ from soundalike.settings import Windows
 MERT_RATE, MERT_WINDOW = 24_000, 10 * 24_000
 # 187 frames, the length musicnn was trained on: 186 hops of 256 samples and one FFT of 512.
 MUSICNN_RATE, MUSICNN_WINDOW = 16_000, 186 * 256 + 512
-MUSICNN_DIMENSION = 200
+MUSICNN_DIMENSION = 512  # maximum and mean over time of the 256 channels that are alive
 
 # `balanced`: a minute of each track, in excerpts from all over it.
 BALANCED_SECONDS = 60
@@ -50,13 +50,13 @@ def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpac
 
 
 def musicnn_space(windows: WindowPlan) -> EmbeddingSpace:
-    """The space of musicnn-msd's penultimate layer; there is only one set of weights."""
+    """The space of musicnn-msd's pooled layer; there is only one set of weights."""
     return EmbeddingSpace(
-        id=f"musicnn-msd.penultimate.{_named(windows)}.mean",
+        id=f"musicnn-msd.pooled.{_named(windows)}.mean",
         model="musicnn-msd",
         dimension=MUSICNN_DIMENSION,
         parameters={
-            "layer": "penultimate",
+            "layer": "pooled",
             "revision": FILE_SHA256[:16],
             **_parameters(windows),
         },

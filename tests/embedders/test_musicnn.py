@@ -11,6 +11,7 @@ from soundalike.embedders.base import FloatArray
 from soundalike.embedders.musicnn_frontend import LogMel
 from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.embedders.musicnn_weights import FILE
+from soundalike.embedders.spaces import MUSICNN_DIMENSION
 from soundalike.errors import AudioError
 
 from .audio import first_windows, synthetic
@@ -37,9 +38,23 @@ def test_the_network_answers_as_the_original_in_tensorflow(
     0.11's melspectrogram (center=False) of `WINDOWS`; short: on the first 61 frames."""
     network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE))
     with np.load(Path(__file__).parent / "musicnn_reference.npz") as reference:
-        hidden, tags = network(LogMel()(torch.from_numpy(WINDOWS))[:, :frames])
+        _, hidden, tags = network(LogMel()(torch.from_numpy(WINDOWS))[:, :frames])
         np.testing.assert_allclose(hidden, reference[f"{case}_penultimate"], atol=1e-4)
         np.testing.assert_allclose(tags, reference[f"{case}_tags"], atol=1e-5)
+
+
+def test_what_is_pooled_is_what_the_dense_layers_get(models_dir: Path) -> None:
+    """The layer's dead channels are constants, so that the alive ones explain the penultimate."""
+    network = Musicnn(load_file(models_dir / "musicnn-msd" / FILE))
+    seen: list[torch.Tensor] = []
+    network.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    with torch.inference_mode():
+        pooled, _, _ = network(LogMel()(torch.from_numpy(WINDOWS)))
+    assert pooled.shape == (2, MUSICNN_DIMENSION)
+    [whole] = seen
+    varies = (whole[0] != whole[1]).nonzero().flatten()
+    assert torch.equal(whole[:, varies], pooled[:, pooled[0] != pooled[1]])
+    assert len(varies) > MUSICNN_DIMENSION // 2
 
 
 def test_the_same_audio_gives_the_same_bits(musicnn: Embedder) -> None:

@@ -1,29 +1,31 @@
 """What to compare of musicnn, and whether to transform it: the experiments behind docs/quality.md.
 
-    python benchmarks/game_music.py && python benchmarks/musicnn_variants.py
+    python benchmarks/game_music.py && python benchmarks/musicnn_variants.py first
 
 Labels: which game's soundtrack a track is from; and its style, where only tracks of other games may
 answer. Differences are paired, their intervals over soundtracks. Transforms are fitted on half of
-the soundtracks and tested on the other half, among themselves, for several random halves. With the
-argument `second`, on the second set of games, which has no styles.
+the soundtracks and tested on the other half, among themselves, for several random halves. `second`
+is another set of games, without styles, to confirm on what was chosen on the first.
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from game_music import MUSIC
+from immich_memories_music import tracks_dir
 from musicnn_features import Features, features, split
+from safetensors.torch import load_file
+from variant_scores import Make, crossed, shown, whole
 
 from soundalike.audio.sandbox import Decoders
 from soundalike.embedders import fetch_weights
+from soundalike.embedders.musicnn_network import Musicnn
 from soundalike.evaluation.hearing import Recording, decoded
-from soundalike.evaluation.hubness import hubness, nearest_by
-from soundalike.evaluation.labels import collected, label_files
-from soundalike.evaluation.ranking import Interval, Labels, bootstrap
-from soundalike.evaluation.report import table
+from soundalike.evaluation.labels import Facts, collected, label_files
+from soundalike.evaluation.ranking import Labels
 from soundalike.evaluation.study import random_vectors, retrieval
 from soundalike.evaluation.transforms import (
     Matrix,
@@ -38,11 +40,6 @@ from soundalike.settings import Settings, Windows
 from soundalike.storage.layout import ArtifactStore
 
 CACHE = Path(__file__).parents[1] / ".cache"
-SPLITS = 10
-METRICS = ("precision@5", "r_precision", "average_precision")
-
-Values = Mapping[str, np.ndarray]  # a column of the tables -> a value a track
-Make = Callable[[Matrix, Matrix], Matrix]  # (reference, tracks) -> similarity of the tracks
 
 
 def joined(*parts: Matrix) -> Matrix:
@@ -51,10 +48,10 @@ def joined(*parts: Matrix) -> Matrix:
 
 
 def variants(found: Features) -> dict[str, Matrix]:
-    """Candidates for the vector, by name; the first is today's."""
+    """Candidates for the vector, by name; all others are compared with the first."""
     last, mid = found["penultimate"], found["mid mean"]
     return {
-        "penultimate (today)": unit(last),
+        "penultimate": unit(last),
         "penultimate, mean and deviation": joined(last, found["penultimate deviation"]),
         "50 tags": unit(found["tags"]),
         "mid mean": unit(mid),
@@ -62,40 +59,10 @@ def variants(found: Features) -> dict[str, Matrix]:
         "mid max and mean": unit(found["pooled"]),
         "penultimate + mid mean": joined(last, mid),
         "penultimate + mid max and mean": joined(last, found["pooled"]),
+        "normalised max and mean (now)": unit(found["normalised"]),
+        "penultimate + normalised max and mean": joined(last, found["normalised"]),
         "random": random_vectors(len(last), last.shape[1]),
     }
-
-
-def measured(similarity: Matrix, soundtracks: Labels, styles: Labels) -> Values:
-    """Every query's value of each column."""
-    own = retrieval(similarity, soundtracks, filtered=False).values
-    other = retrieval(similarity, styles, filtered=True).values
-    return {
-        **{f"soundtrack {name}": own[name] for name in METRICS},
-        "style precision@5": other["precision@5"],
-        "style average_precision": other["average_precision"],
-    }
-
-
-def crossed(vectors: Matrix, make: Make, soundtracks: Labels, styles: Labels) -> Values:
-    """Mean over random halves: each track among its half, the other half being the reference."""
-    total: dict[str, np.ndarray] = {}
-    names = np.unique(soundtracks.album)
-    for seed in range(SPLITS):
-        half = np.random.default_rng(seed).permutation(names)[: len(names) // 2]
-        first = np.isin(soundtracks.album, half)
-        for test in (first, ~first):
-            similarity = make(vectors[~test], vectors[test])
-            found = measured(similarity, soundtracks.take(test), styles.take(test))
-            skew = hubness(nearest_by(similarity, 10)).skewness
-            for name, values in {**found, "skewness": np.full(test.sum(), skew)}.items():
-                total.setdefault(name, np.full((SPLITS, len(vectors)), np.nan))[seed, test] = values
-    with np.errstate(invalid="ignore"):
-        counts = {name: np.isfinite(values).sum(axis=0) for name, values in total.items()}
-        return {
-            name: np.nansum(values, axis=0) / np.where(counts[name] > 0, counts[name], np.nan)
-            for name, values in total.items()
-        }
 
 
 def transforms() -> dict[str, Make]:
@@ -136,31 +103,22 @@ def transforms() -> dict[str, Make]:
     }
 
 
-def shown(results: Mapping[str, Values], drawn: np.ndarray) -> str:
-    """Means, and below each the paired difference to the first row's, with its interval."""
-    first = next(iter(results.values()))
-    rows = []
-    for name, values in results.items():
-        cells = []
-        for column, value in values.items():
-            mean = float(np.nanmean(value))
-            change = bootstrap(value - first[column], drawn)
-            cells.append(f"{mean:.3f}" + ("" if values is first else f" {_signed(change)}"))
-        rows.append([name, *cells])
-    return table(["", *first], rows)
+def canonical(root: Path) -> list[Recording]:
+    """All music below a folder."""
+    store = ArtifactStore(CACHE / "evaluate" / "evaluation")
+    files = sorted(path for path in root.rglob("*") if path.suffix in {".ogg", ".opus", ".mp3"})
+    with Decoders() as decoders:
+        return decoded(files, store, decoders)
 
 
-def _signed(change: Interval) -> str:
-    clear = "**" if change.low > 0 or change.high < 0 else ""
-    return f"{clear}{change.mean:+.3f}{clear} ({change.low:+.3f} to {change.high:+.3f})"
+def load_demo() -> list[Recording]:
+    return canonical(Path(tracks_dir()))
 
 
 def load(name: str) -> tuple[list[Recording], Labels, Labels]:
     """A set of game music, its soundtracks and its styles."""
     root = MUSIC / name
-    store = ArtifactStore(CACHE / "evaluate" / "evaluation")
-    with Decoders() as decoders:
-        made = decoded(sorted(filter(Path.is_file, root.rglob("*"))), store, decoders)
+    made = canonical(root)
     tags = {each.path: each.tags for each in made}
     known = [
         label_files(str(MUSIC / table), root, tags)
@@ -170,38 +128,69 @@ def load(name: str) -> tuple[list[Recording], Labels, Labels]:
     return made, soundtracks, styles
 
 
-def main(name: str = "first") -> None:
+def demo_labels(made: Sequence[Recording]) -> dict[str, Labels]:
+    """Of the demo's file names, calm_acoustic_1: mood and instrumentation."""
+    parts = [recording.path.stem.split("_") for recording in made]
+    return {
+        what: collected(Facts(part[place]) for part in parts)
+        for place, what in enumerate(("mood", "instrumentation"))
+    }
+
+
+class Listener:
+    """Hears collections with musicnn, once each."""
+
+    def __init__(self) -> None:
+        self.weights = fetch_weights(Settings(models=CACHE / "models"), "musicnn-msd")
+        self.network = Musicnn(load_file(self.weights))
+
+    def __call__(self, made: Sequence[Recording], windows: Windows) -> Features:
+        """Features of each, in order."""
+        flacs = {recording.track_id: recording.flac for recording in made}
+        found = features(self.weights, flacs, windows, CACHE / "evaluate")
+        stacked = np.stack([found[track] for track in flacs]).astype(np.float64)
+        return split(stacked, self.network)
+
+
+def on_games(name: str, listen: Listener) -> None:
+    """Layers, transforms and windows on a set of games."""
     made, soundtracks, styles = load(name)
-    flacs = {recording.track_id: recording.flac for recording in made}
-    weights = fetch_weights(Settings(models=CACHE / "models"), "musicnn-msd")
     drawn = soundtracks.album
-    print(f"{len(made)} tracks of {len(set(drawn))} soundtracks\n")
-
-    def heard(windows: Windows) -> Features:
-        found = features(weights, flacs, windows, CACHE / "evaluate")
-        return split(np.stack([found[track] for track in flacs]).astype(np.float64))
-
-    balanced = variants(heard("balanced"))
-
-    def whole(vectors: Matrix) -> Values:
-        skew = hubness(nearest_by(vectors @ vectors.T, 10)).skewness
-        found = measured(vectors @ vectors.T, soundtracks, styles)
-        return {**found, "skewness": np.full(len(vectors), skew)}
-
-    print("### Which layer\n")
-    print(shown({name: whole(vectors) for name, vectors in balanced.items()}, drawn))
-    for vector in ("penultimate (today)", "mid max and mean", "penultimate + mid mean"):
-        print(f"\n### Transforms of: {vector}\n")
+    print(f"## {name}: {len(made)} tracks of {len(set(drawn))} soundtracks\n\n### Which layer\n")
+    candidates = variants(listen(made, "balanced"))
+    print(shown({n: whole(v, soundtracks, styles) for n, v in candidates.items()}, drawn))
+    if name != "first":
+        return
+    for vector in ("penultimate", "normalised max and mean (now)"):
         results = {
-            how: crossed(balanced[vector], make, soundtracks, styles)
+            how: crossed(candidates[vector], make, soundtracks, styles)
             for how, make in transforms().items()
         }
-        print(shown(results, drawn))
-    print("\n### How many windows\n")
+        print(f"\n### Transforms of: {vector}\n\n{shown(results, drawn)}")
     plans: tuple[Windows, ...] = ("balanced", "all", 12, 5)
-    vectors = {f"{plan}": unit(heard(plan)["penultimate"]) for plan in plans}
-    print(shown({name: whole(matrix) for name, matrix in vectors.items()}, drawn))
+    heard = {str(plan): unit(listen(made, plan)["normalised"]) for plan in plans}
+    print("\n### How many windows\n")
+    print(shown({n: whole(v, soundtracks, styles) for n, v in heard.items()}, drawn))
+
+
+def on_demo(listen: Listener) -> None:
+    """Layers on the 28 demo tracks; intervals over tracks."""
+    made = load_demo()
+    labels = demo_labels(made)
+    alone = np.array([recording.track_id for recording in made])
+    results = {
+        name: {
+            f"{what} {metric}": retrieval(vectors @ vectors.T, known, filtered=False).values[metric]
+            for what, known in labels.items()
+            for metric in ("r_precision", "average_precision")
+        }
+        for name, vectors in variants(listen(made, "balanced")).items()
+    }
+    print(f"\n## The demo's {len(made)} tracks\n\n{shown(results, alone)}")
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    listener = Listener()
+    for chosen in sys.argv[1:] or ["first"]:
+        on_games(chosen, listener)
+    on_demo(listener)

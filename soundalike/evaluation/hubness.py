@@ -69,7 +69,7 @@ def hubness(neighbours: Rows) -> Hubness:
     )
 
 
-def cosine_quantiles(vectors: Matrix, pairs: int = 200_000, seed: int = 0) -> NDArray[np.float64]:
+def cosine_quantiles(vectors: Matrix, pairs: int = 50_000, seed: int = 0) -> NDArray[np.float64]:
     """`QUANTILES` of the cosine of random pairs of different rows of [n, dim], n >= 2.
 
     Where all cosines are alike, a score tells nobody much.
@@ -80,7 +80,7 @@ def cosine_quantiles(vectors: Matrix, pairs: int = 200_000, seed: int = 0) -> ND
     cosines = np.concatenate(
         [
             np.einsum("id,id->i", vectors[first[at]], vectors[other[at]])
-            for at in (slice(start, start + 20_000) for start in range(0, pairs, 20_000))
+            for at in (slice(start, start + 10_000) for start in range(0, pairs, 10_000))
         ]
     )
     return np.quantile(cosines.astype(np.float64), QUANTILES)

@@ -1,6 +1,6 @@
 """How good the candidate index looks, in numbers to follow over versions. Nothing is refused by it.
 
-Computed on at most 5000 tracks, evenly chosen: hubness and cosines from the vectors alone, and
+Computed on at most 2000 tracks, evenly chosen: hubness and cosines from the vectors alone, and
 where the files' own tags name genres, how many of the 10 nearest of other artists share one.
 """
 
@@ -19,7 +19,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
 from soundalike.vectors.batch_files import load_vectors, read_track_ids
 
-MOST_TRACKS = 5000  # hubness depends on how many there are: one number for any larger library
+MOST_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
 FEWEST_TRACKS = 12  # of fewer, 10 neighbours are all the others
 FEWEST_QUERIES = 10
 # A space is degenerate if, of so many tracks at least, pairs differ less, or one is a larger hub.

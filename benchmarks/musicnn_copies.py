@@ -1,0 +1,62 @@
+"""Do altered copies and excerpts find their track, by each candidate for musicnn's vector?
+
+python benchmarks/game_music.py && python benchmarks/musicnn_copies.py
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import torch
+from musicnn_features import DeepEmbedder, split
+from musicnn_variants import Listener, load, variants
+
+from soundalike.audio.windows import read_windows
+from soundalike.embedders.base import FloatArray
+from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.spaces import musicnn_windows
+from soundalike.evaluation.alterations import COPIES, EXCERPTS
+from soundalike.evaluation.hearing import altered_copies
+from soundalike.evaluation.ranking import bootstrap
+from soundalike.evaluation.report import table
+from soundalike.evaluation.study import recall
+
+TRACKS = 100
+SHOWN = ("penultimate", "penultimate + mid mean", "normalised max and mean (now)")
+
+
+def heard(embedder: DeepEmbedder, flacs: dict[str, Path]) -> dict[str, FloatArray]:
+    """Each file's features; those that are silent are left out."""
+
+    def read(track: str) -> Iterator[FloatArray]:
+        return read_windows(flacs[track], embedder.windows)
+
+    every = Scheduler[str](embedder).run(list(flacs), read)
+    return {h.item: h.result.vector for h in every if not isinstance(h.result, Exception)}
+
+
+def main() -> None:
+    listener, (made, soundtracks, _) = Listener(), load("first")
+    flacs = {recording.track_id: recording.flac for recording in made}
+    rows = {track: row for row, track in enumerate(flacs)}
+    originals = variants(listener(made, "balanced"))
+    windows = musicnn_windows("balanced")
+    embedder = DeepEmbedder(listener.weights, windows, torch.device("cpu"))
+    some = list(flacs)[:: -(-len(flacs) // TRACKS)]
+    print(f"Copies of {len(some)} tracks among {len(flacs)}\n")
+    cells = []
+    for name, alteration in {**COPIES, **EXCERPTS}.items():
+        with altered_copies({track: flacs[track] for track in some}, alteration) as copies:
+            found = heard(embedder, copies)
+        own = np.array([rows[track] for track in found])
+        stacked = np.stack(list(found.values())).astype(np.float64)
+        altered = variants(split(stacked, listener.network))
+        hits = {way: recall(altered[way], originals[way], own) for way in SHOWN}
+        intervals = (str(bootstrap(hits[way], soundtracks.album[own])) for way in SHOWN)
+        cells.append([name, *intervals])
+        print(cells[-1], flush=True)
+    print(table(["recall@1", *SHOWN], cells))
+
+
+if __name__ == "__main__":
+    main()

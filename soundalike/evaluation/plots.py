@@ -30,7 +30,10 @@ def plot(folder: Path, every: Mapping[str, Retrieval], spaces: Mapping[str, Spac
             np.arange(len(METRICS)) + (number - (len(every) - 1) / 2) * width,
             [each.mean for each in means],
             width,
-            yerr=[[e.mean - e.low for e in means], [e.high - e.mean for e in means]],
+            yerr=[  # rounding may put a mean beside an interval of no length
+                [max(0.0, each.mean - each.low) for each in means],
+                [max(0.0, each.high - each.mean) for each in means],
+            ],
             capsize=2,
             color=COLOURS[number % len(COLOURS)],
             label=model,

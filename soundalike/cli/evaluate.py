@@ -30,7 +30,7 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="Folder to write the report into.")] = Path("quality"),
     copies: Annotated[
         int, typer.Option(min=0, help="How many tracks to make altered copies of.")
-    ] = 200,
+    ] = 50,
 ) -> None:
     """Measure the model on labelled music, beside MFCCs and chance, and write a report."""
     settings, root = load_settings(), folder.expanduser().absolute()

@@ -1,7 +1,7 @@
 """Hubness: a few tracks in everyone's neighbour list, others in nobody's; and how cosines spread.
 
 In many dimensions some points come near to all others whatever they sound like (Radovanovic et
-al., 2010); Schnitzer et al. (2012) found up to a third of a music collection never recommended.
+al., 2010); in music collections up to a third of the songs was in no list (Flexer et al., 2010).
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 class Hubness:
     """Of n tracks' k-occurrence, in how many lists of k neighbours each stands (its mean is k).
 
-    `skewness`: 0 if even, above about 1.5 a few hubs rule. `orphans`: share that stand in none.
+    `skewness`: 0 if evenly spread, the larger the fewer take most places. `orphans`: share that stand in none.
     `largest_hub`: share of the lists that the commonest track stands in.
     """
 

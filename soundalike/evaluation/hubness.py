@@ -21,8 +21,8 @@ QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 class Hubness:
     """Of n tracks' k-occurrence, in how many lists of k neighbours each stands (its mean is k).
 
-    `skewness`: 0 if evenly spread, the larger the fewer take most places. `orphans`: share that stand in none.
-    `largest_hub`: share of the lists that the commonest track stands in.
+    `skewness`: 0 if evenly spread, the larger the fewer take most places. `orphans`: share that
+    stand in none. `largest_hub`: share of the lists that the commonest track stands in.
     """
 
     skewness: float

@@ -17,7 +17,7 @@ from soundalike.evaluation.ranking import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
-from soundalike.vectors.batch_files import load_vectors, read_track_ids
+from soundalike.vectors.batch_files import load_vectors, read_sidecar
 
 MOST_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
 FEWEST_TRACKS = 12  # of fewer, 10 neighbours are all the others
@@ -71,7 +71,7 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
     }
     matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
     for batch in manifest.batches:
-        ids = read_track_ids(store, manifest.space, batch)
+        ids = read_sidecar(store, manifest.space, batch).track_ids
         places = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
         if places:
             mine, theirs = np.array(places).T

@@ -115,21 +115,6 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
     )
 
 
-def read_track_ids(store: ArtifactStore, space: str, batch: str) -> list[str]:
-    """Which track each row is, without the tags, which are most of the sidecar.
-
-    Raises ArtifactError if it is missing or damaged.
-    """
-    path = store.sidecar(space, batch)
-    try:
-        ids: list[str] = pq.read_table(path, columns=["track_id"]).column(0).to_pylist()
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
-    except (pa.ArrowInvalid, OSError) as error:
-        raise ArtifactError(f"{path} is damaged: {error}") from error
-    return ids
-
-
 def load_batch(
     store: ArtifactStore, space: EmbeddingSpace, batch: str, sha256: str | None
 ) -> dict[str, Embedding]:

@@ -1,7 +1,8 @@
 """Hearing audio that a client sends: decoded in a bounded process, by the model the index is of.
 
 The model is loaded by the first upload. If it cannot be, that question is answered with 503 and
-everything else goes on. One file at a time: each takes all the cores it can get.
+everything else goes on. One file at a time: each takes all the cores it can get. A service that hears
+nothing loads neither FFmpeg nor the model.
 """
 
 from collections.abc import AsyncIterator
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
@@ -19,12 +21,13 @@ from numpy.typing import NDArray
 from serving.errors import RETRY_LATER, Problem
 from serving.limits import LONGEST_UPLOAD, MOST_UPLOADS
 from serving.live_index import ServedIndex
-from soundalike.audio.sandbox import Decoders
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder
 from soundalike.errors import AudioError
-from soundalike.ingest.listen import identified, listen
 from soundalike.settings import Settings
+
+if TYPE_CHECKING:
+    from soundalike.audio.sandbox import Decoders
 
 log = structlog.get_logger()
 
@@ -42,13 +45,13 @@ class Listener:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._decoders = Decoders(count=1)
         self._turns = CapacityLimiter(1)
         self._waiting = 0
 
     def close(self) -> None:
         """End its processes."""
-        self._decoders.close()
+        if "_decoders" in vars(self):
+            self._decoders.close()
 
     async def hear(self, body: AsyncIterator[bytes], served: ServedIndex) -> Heard:
         """What the body sounds like, in the space of the served index.
@@ -68,6 +71,8 @@ class Listener:
             self._waiting -= 1
 
     def _heard(self, file: Path, served: ServedIndex) -> Heard:
+        from soundalike.ingest.listen import identified, listen  # noqa: PLC0415
+
         track_id = identified(self._decoders, file, LONGEST_UPLOAD).track_id
         if track_id in served:  # the same audio has the same vector
             return Heard(track_id, served.index.vector(track_id))
@@ -88,6 +93,12 @@ class Listener:
             detail = f"the served index is of {theirs}, and the model that is set is {ours}"
             raise Problem(409, "other-space", f"{detail}; wait for its index, or set the other")
         return self._embedder
+
+    @cached_property
+    def _decoders(self) -> "Decoders":
+        from soundalike.audio.sandbox import Decoders  # noqa: PLC0415 - see the module
+
+        return Decoders(count=1)
 
     @cached_property
     def _embedder(self) -> Embedder:

@@ -1,8 +1,8 @@
 """Hearing audio that a client sends: decoded in a bounded process, by the model the index is of.
 
 The model is loaded by the first upload. If it cannot be, that question is answered with 503 and
-everything else goes on. One file at a time: each takes all the cores it can get. A service that hears
-nothing loads neither FFmpeg nor the model.
+everything else goes on. One file at a time: each takes all the cores it can get. A service that
+hears nothing loads neither FFmpeg nor the model.
 """
 
 from collections.abc import AsyncIterator

@@ -1,6 +1,5 @@
 """The service: how its parts are put together, and what lives as long as it does."""
 
-import os
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
@@ -18,7 +17,7 @@ from serving import errors
 from serving.database import open_pool
 from serving.dependencies import State
 from serving.listener import Listener
-from serving.live_index import LiveIndex
+from serving.live_index import LiveIndex, search_threads
 from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
 from serving.publications import Publications
 from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
@@ -64,12 +63,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(paths.router, **key)
     app.include_router(uploads.router, **key)
     return app
-
-
-def search_threads(settings: Settings) -> int:
-    """Of each worker process: together one a core, as more would only wait for each other."""
-    workers = 1 if settings.environment == "development" else settings.workers
-    return max(1, (os.cpu_count() or 1) // workers)
 
 
 def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:

@@ -16,6 +16,7 @@ from psycopg.errors import QueryCanceled, UndefinedTable
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
 from serving.limits import STATEMENT_SECONDS
@@ -59,13 +60,15 @@ def as_problem(error: Exception) -> Problem:
             return _http(error)
         case OperationalError() | InterfaceError() | ProgrammingError() | PoolTimeout():
             return _database(error)
-        case SoundalikeError():  # nothing of the request's: somebody has to see to the service
-            return Problem(503, "unavailable", str(error), RETRY_LATER)
         case _:
-            return _unforeseen()
+            return _other(error)
 
 
-def _unforeseen() -> Problem:
+def _other(error: Exception) -> Problem:
+    if isinstance(error, ClientDisconnect):  # nobody will read it; for the log and the metrics
+        return Problem(400, "client-gone", "the client went away before its answer was made")
+    if isinstance(error, SoundalikeError):  # not the request's: somebody has to see to the service
+        return Problem(503, "unavailable", str(error), RETRY_LATER)
     return Problem(
         500, None, "an error in soundalike itself; its log has the cause under this correlation id"
     )
@@ -101,7 +104,7 @@ def _database(
             detail = "the catalog has no tables yet: run `soundalike db upgrade`"
             return Problem(503, "catalog-not-upgraded", detail, RETRY_LATER)
         case ProgrammingError():
-            return _unforeseen()
+            return _other(error)
         case PoolTimeout():
             detail = "every connection to the catalog is in use; try again in a moment"
             return Problem(503, "overloaded", detail, RETRY_LATER)

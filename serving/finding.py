@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.live_index import ServedIndex
-from serving.lookup import require_indexed, views_of
+from serving.lookup import facts_of, require_indexed, views_of
 from serving.observability import Metrics
 from serving.questions import Filters
 from soundalike.catalog.filters import TrackFilter, ids_of, matching
@@ -36,16 +36,14 @@ async def ranked(
     ranking = _with_a_direction(
         lambda: Ranking(served.index, question, wanted, rows, tuple(filters.exclude))
     )
-    views: dict[str, TrackView] = {}
-    missing = list(question.tracks)
     while (query := ranking.query) is not None:
         await session.rollback()  # no connection is held while searching
         with metrics.search_seconds.time():
             [hits] = await served.ask([query])
-        found = await views_of(session, [*missing, *ranking.unknown(hits)])
-        missing, views = [], views | found
+        found = await facts_of(session, ranking.unknown(hits))
         await _aside(question.rules.compares, lambda: ranking.add(hits, found))  # noqa: B023 - awaited
-    return ranking.results, views
+    shown = [*question.tracks, *(result.track_id for result in ranking.results)]
+    return ranking.results, await views_of(session, shown)
 
 
 async def path_between(
@@ -59,16 +57,16 @@ async def path_between(
     """The path, and the tracks it may go through. Its steps are none where tracks are too few."""
     await require_indexed(session, served, ends)
     path = _with_a_direction(lambda: Path(served.index, ends, steps, per_artist))
-    views = await views_of(session, ends)
+    facts = await facts_of(session, ends)
     if not path.queries:
-        path.add([], views)
+        path.add([], facts)
     while path.queries:
         await session.rollback()
         with metrics.search_seconds.time():
             found = await served.ask(path.queries)
-        views |= await views_of(session, path.unknown(found))
-        path.add(found, views)
-    return path, views
+        facts |= await facts_of(session, path.unknown(found))
+        await to_thread.run_sync(path.add, found, facts)
+    return path, await views_of(session, [step.track_id for step in path.steps] or ends)
 
 
 async def _rows_that_pass(
@@ -80,7 +78,7 @@ async def _rows_that_pass(
 
     async def look_up() -> NDArray[np.int64]:
         joined = await session.scalar(matching(wanted))
-        return served.index.rows_of(ids_of(joined or ""))
+        return await to_thread.run_sync(lambda: served.index.rows_of(ids_of(joined or "")))
 
     return await served.filters.rows(wanted, look_up)
 

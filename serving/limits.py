@@ -15,6 +15,7 @@ SHORTEST_PATH, USUAL_PATH = 2, 10  # tracks, both ends included
 
 LARGEST_UPLOAD = 64 * 2**20  # bytes of an audio file
 LONGEST_UPLOAD = 3600.0  # seconds of it
+UPLOAD_SECONDS = 120.0  # for the body to arrive
 MOST_UPLOADS = 8  # heard or waiting in one process
 
 LARGEST_BODY = 2**20  # bytes; the longest question that is allowed has about half of that

@@ -1,10 +1,11 @@
 """Hearing audio that a client sends: decoded in a bounded process, by the model the index is of.
 
 The model is loaded by the first upload. If it cannot be, that question is answered with 503 and
-everything else goes on. One file at a time: each takes all the cores it can get. A service that
-hears nothing loads neither FFmpeg nor the model.
+everything else goes on. One file at a time: each takes the process's share of the cores. A service
+that hears nothing loads neither FFmpeg nor the model.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
-from anyio import CapacityLimiter, open_file, to_thread
+from anyio import Lock, open_file, to_thread
+from fastapi import Request
 from numpy.typing import NDArray
+from starlette.requests import ClientDisconnect
 
 from serving.errors import RETRY_LATER, Problem
-from serving.limits import LONGEST_UPLOAD, MOST_UPLOADS
-from serving.live_index import ServedIndex
+from serving.limits import LONGEST_UPLOAD, MOST_UPLOADS, UPLOAD_SECONDS
+from serving.live_index import ServedIndex, search_threads
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder
 from soundalike.errors import AudioError
@@ -45,7 +48,8 @@ class Listener:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._turns = CapacityLimiter(1)
+        self._threads = search_threads(settings)
+        self._turn = Lock()
         self._waiting = 0
 
     def close(self) -> None:
@@ -53,22 +57,26 @@ class Listener:
         if "_decoders" in vars(self):
             self._decoders.close()
 
-    async def hear(self, body: AsyncIterator[bytes], served: ServedIndex) -> Heard:
-        """What the body sounds like, in the space of the served index.
+    async def hear(self, request: Request, served: ServedIndex) -> Heard:
+        """What the request's body sounds like, in the space of the served index.
 
         A Problem for what is no audio that can be heard, for too many at once, and if the model
-        cannot be had.
+        cannot be had. Raises ClientDisconnect if nobody waits for the answer any more.
         """
-        if self._waiting >= MOST_UPLOADS:
-            raise Problem(503, "busy", "other uploads are being heard; try again soon", RETRY_LATER)
-        self._waiting += 1
-        try:
-            async with _kept(body) as file:
-                return await to_thread.run_sync(self._heard, file, served, limiter=self._turns)
-        except AudioError as error:
-            raise Problem(422, "unusable-audio", f"{error.code}: {error}") from error
-        finally:
-            self._waiting -= 1
+        async with _kept(request.stream()) as file:
+            if self._waiting >= MOST_UPLOADS:
+                detail = "other uploads are being heard; try again soon"
+                raise Problem(503, "busy", detail, RETRY_LATER)
+            self._waiting += 1
+            try:
+                async with self._turn:
+                    if await request.is_disconnected():
+                        raise ClientDisconnect
+                    return await to_thread.run_sync(self._heard, file, served)
+            except AudioError as error:
+                raise Problem(422, "unusable-audio", f"{error.code}: {error}") from error
+            finally:
+                self._waiting -= 1
 
     def _heard(self, file: Path, served: ServedIndex) -> Heard:
         from soundalike.ingest.listen import identified, listen  # noqa: PLC0415
@@ -102,6 +110,10 @@ class Listener:
 
     @cached_property
     def _embedder(self) -> Embedder:
+        import torch
+
+        # The search threads have one core each; this one may have all of the process's.
+        torch.set_num_threads(self._threads)
         return load_embedder(self._settings)
 
 
@@ -110,7 +122,11 @@ async def _kept(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
     """The body as a file, for as long as it is needed. Its size is bounded by `BoundBody`."""
     with TemporaryDirectory(prefix="soundalike-upload-") as folder:
         path = Path(folder) / "upload"
-        async with await open_file(path, "wb") as file:
-            async for chunk in body:
-                await file.write(chunk)
+        try:
+            async with await open_file(path, "wb") as file, asyncio.timeout(UPLOAD_SECONDS):
+                async for chunk in body:
+                    await file.write(chunk)
+        except TimeoutError as error:
+            detail = f"the file did not arrive within {UPLOAD_SECONDS:.0f} s"
+            raise Problem(408, None, detail) from error
         yield path

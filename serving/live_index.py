@@ -3,7 +3,7 @@
 import datetime as dt
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from serving.batching import SearchThreads
 from serving.filter_cache import FilterCache
 from soundalike.catalog.indexes import Published
 from soundalike.errors import ArtifactError
+from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
 if TYPE_CHECKING:
@@ -55,6 +56,12 @@ class ServedIndex:
         return await self.threads.ask_all(self.index, queries)
 
 
+def search_threads(settings: Settings) -> int:
+    """Of each worker process: together one a core, as more would only wait for each other."""
+    workers = 1 if settings.environment == "development" else settings.workers
+    return max(1, (os.cpu_count() or 1) // workers)
+
+
 class LiveIndex:
     """One reference to what is served, and why it is not what was published, where it is not."""
 
@@ -82,7 +89,10 @@ class LiveIndex:
         else:
             # The swap: one assignment. Requests under way keep the version that they took, and the
             # last of them lets go of its memory.
-            self.served = ServedIndex(index, published.publication.published_at, self.threads)
+            if self.served is None or self.served.index is not index:
+                self.served = ServedIndex(index, published.publication.published_at, self.threads)
+            elif self.served.published_at != published.publication.published_at:
+                self.served = replace(self.served, published_at=published.publication.published_at)
             self.problem = None
 
     async def _opened(self, version: str) -> "OpenIndex":

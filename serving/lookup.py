@@ -16,6 +16,12 @@ async def views_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str,
     return {row.id: tracks.view(row) for row in rows}
 
 
+async def facts_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:
+    """As `views_of`, without tags: of thousands of candidates those take longer than all else."""
+    rows = await session.execute(tracks.by_ids(list(track_ids), with_tags=False))
+    return {row.id: tracks.view(row) for row in rows}
+
+
 async def known(session: AsyncSession, track_id: str) -> TrackView:
     """The track; 404 where there is none."""
     views = await views_of(session, [track_id])

@@ -4,7 +4,7 @@ import base64
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from itertools import dropwhile
 from typing import Self
 
@@ -73,16 +73,29 @@ def place_of(request: SearchRequest, version: str) -> Place | None:
 
 
 def page_of(
-    results: Sequence[Result], request: SearchRequest, version: str, after: Place | None
+    results: Sequence[Result],
+    request: SearchRequest,
+    version: str,
+    after: Place | None,
+    wanted: int,
 ) -> tuple[list[Result], str | None]:
-    """Up to k results after the place, and the next cursor where there are more."""
+    """Up to k results after the place, and the next cursor where there are more.
+
+    `results` were cut at `wanted`. If tracks came back meanwhile, what is behind them is cut off,
+    so a page may hold fewer than k and still not be the last.
+    """
     rest = results if after is None else _rest(results, after, by_score=not request.diversity)
     page = list(rest[: request.k])
-    if len(rest) <= request.k:
+    if len(rest) <= request.k and (len(results) < wanted or wanted == MOST_RANKED):
         return page, None
-    seen = (after.seen if after else 0) + len(page)
-    last = page[-1]
-    return page, Place(version, fingerprint(request), seen, last.score, last.track_id).encode()
+    if page:
+        seen, last = results.index(page[-1]) + 1, page[-1]
+        place = Place(version, fingerprint(request), seen, last.score, last.track_id)
+    elif after:
+        place = replace(after, seen=len(results))
+    else:
+        return page, None
+    return page, place.encode()
 
 
 def _rest(results: Sequence[Result], after: Place, *, by_score: bool) -> list[Result]:

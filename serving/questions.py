@@ -40,7 +40,7 @@ class Filters(BaseModel):
     artists: Names = Field([], description="Any of these, whole names in any case.")
     albums: Names = Field([], description="Any of these.")
     genres: Names = Field([], description="Any of these, as the files' own tags have them.")
-    tags: Names = Field([], description="All of these words, as the model hears them.")
+    tags: Names = Field([], description="All of these among the five words the model hears most.")
     year_from: Year | None = None
     year_to: Year | None = None
     seconds_from: Seconds | None = Field(None, description="The shortest track.")
@@ -87,7 +87,9 @@ class Shape(BaseModel):
 
 
 class SimilarParameters(Filters, Shape):
-    """Of `GET /v1/tracks/{track_id}/similar`."""
+    """Of `GET /v1/tracks/{track_id}/similar`. A word that is none of ours is an error."""
+
+    model_config = ConfigDict(extra="forbid")
 
 
 class SearchFilter(Filters):

@@ -61,7 +61,7 @@ async def search(
     results, views = await ranked(
         session, served, metrics, _question(asked, served), asked.filter, wanted
     )
-    page, cursor = page_of(results, asked, version, after)
+    page, cursor = page_of(results, asked, version, after, wanted)
     return SearchResults(index_version=version, results=shown(page, views), next_cursor=cursor)
 
 

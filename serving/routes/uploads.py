@@ -37,7 +37,7 @@ async def search_audio(
     track is left out of the results.
     """
     served = served_index(live)
-    heard = await listener.hear(request.stream(), served)
+    heard = await listener.hear(request, served)
     known = heard.track_id in served
     question = (
         Question((heard.track_id,), rules=asked.rules)

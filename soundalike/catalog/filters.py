@@ -2,19 +2,22 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, select
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import InstrumentedAttribute
 
 from soundalike.catalog.presence import is_there
 from soundalike.catalog.tables import File, Track
 
+HEARD_WORDS = 5  # of a track's, strongest first, as tags are stored
 SEPARATOR = ","  # ids are hex digits
 
 
 @dataclass(frozen=True)
 class TrackFilter:
     """What a track must be. Each part that is given must hold; of a list one entry must match,
-    but of `tags` all. Names match whole and whatever their case; bounds are inclusive."""
+    but of `tags` all, among the five words that the model hears most. Names and words match
+    whole and whatever their case; bounds are inclusive."""
 
     artists: tuple[str, ...] = ()
     albums: tuple[str, ...] = ()
@@ -41,12 +44,21 @@ def matching(wanted: TrackFilter) -> Select[str]:
     with a look for the file of each (measured together, on a busy machine).
     """
     conditions = [*_names(wanted), *_bounds(wanted)]
-    conditions += [Track.tags.contains([{"word": word}]) for word in wanted.tags]
+    conditions += [_is_heard(word) for word in wanted.tags]
     if wanted.path_prefix:
         conditions.append(_has_file_below(wanted.path_prefix))
     if wanted.include:
         conditions.append(Track.id == any_(literal(list(wanted.include), ARRAY(Text))))
     return select(func.coalesce(func.string_agg(Track.id, SEPARATOR), "")).where(*conditions)
+
+
+def _is_heard(word: str) -> ColumnElement[bool]:
+    """Among the words that the model hears most; it has a weight for each word it knows."""
+    path = cast(f"$[0 to {HEARD_WORDS - 1}].word", JSONPATH)
+    strongest = func.jsonb_path_query_array(Track.tags, path)
+    return cast(func.lower(cast(strongest, Text)), JSONB).contains(
+        func.jsonb_build_array(func.lower(word))
+    )
 
 
 def ids_of(joined: str) -> list[str]:

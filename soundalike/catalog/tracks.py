@@ -18,6 +18,7 @@ from sqlalchemy import (
     select,
     tuple_,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
@@ -88,7 +89,7 @@ _PATH = (
     .correlate(Track)
     .scalar_subquery()
 )
-_VIEW = (
+_VIEW: tuple[Any, ...] = (
     Track.id,
     Track.title,
     Track.artist,
@@ -100,6 +101,7 @@ _VIEW = (
     _PATH.label("path"),
     Track.tags,
 )
+_NO_TAGS = literal([], JSONB).label("tags")
 
 
 def view(row: Row[Any]) -> TrackView:
@@ -107,11 +109,12 @@ def view(row: Row[Any]) -> TrackView:
     return TrackView(*row[: len(_VIEW)])
 
 
-def by_ids(track_ids: list[str]) -> Select[Any]:
+def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     """The tracks with these ids, in no order. An id may be anything a client sent."""
     # One array parameter: a statement takes at most 65 535, and is cached whatever their number.
     asked = literal(list(filter(storable, track_ids)), ARRAY(Text))
-    return select(*_VIEW).where(Track.id == any_(asked))
+    columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
+    return select(*columns).where(Track.id == any_(asked))
 
 
 def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:

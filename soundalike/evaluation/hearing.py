@@ -20,6 +20,7 @@ from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.errors import AudioError
 from soundalike.evaluation.alterations import Alteration
+from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
 log = structlog.get_logger()
@@ -79,7 +80,9 @@ def vectors(
             if isinstance(heard.result, Embedding):
                 known[heard.item] = heard.result.vector
                 if folder:
-                    np.save(folder / f"{heard.item}.npy", heard.result.vector)
+                    path = folder / f"{heard.item}.npy"
+                    with atomic_file(path) as temporary, temporary.open("wb") as file:
+                        np.save(file, heard.result.vector)
             elif isinstance(heard.result, AudioError):
                 log.warning("evaluation.left_out", track=heard.item, reason=str(heard.result))
             else:

@@ -29,8 +29,8 @@ class Facts:
 
 
 def collected(facts: Iterable[Facts]) -> Labels:
-    """One row a file, in order."""
-    rows = [(fact.label, fact.artist, fact.album) for fact in facts]
+    """One row a file, in order. However an artist is spelt, it is one artist."""
+    rows = [(fact.label, _plain(fact.artist), _plain(fact.album)) for fact in facts]
     return Labels(*np.array(rows, np.str_).reshape(-1, 3).T)
 
 
@@ -66,6 +66,10 @@ def _joined(told: Facts, tag: FileTags) -> Facts:
 def _folder(path: Path, root: Path) -> str:
     parts = path.relative_to(root).parts
     return clean(parts[0]) if len(parts) > 1 else ""
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.casefold().split())
 
 
 def first_of(value: object) -> str:

@@ -3,6 +3,7 @@
 import datetime as dt
 import os
 import secrets
+import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,7 @@ from soundalike.vectors import artifact
 from soundalike.vectors.artifact import Check, IndexManifest
 from soundalike.vectors.batch_files import Sidecar, load_recorded, load_vectors, read_sidecar
 from soundalike.vectors.checks import check_index
-from soundalike.vectors.kinds import Kind, KindChoice, kind_for
+from soundalike.vectors.kinds import SURER, Kind, KindChoice, kind_for
 from soundalike.vectors.recall import RECALL
 
 log = structlog.get_logger()
@@ -85,17 +86,25 @@ def build_index(
 
 def _is_sound(folder: Path) -> bool:
     """Whether the version is there, undamaged, and passed its checks."""
+    return _is_whole(folder) and not artifact.read_manifest(folder).failed_checks
+
+
+def _is_whole(folder: Path) -> bool:
     try:
-        manifest = artifact.read_manifest(folder)
-        artifact.verify_files(folder, manifest)
+        artifact.verify_files(folder, artifact.read_manifest(folder))
     except ArtifactError:
         return False
-    return not manifest.failed_checks
+    return True
 
 
 def _set_aside(folder: Path) -> None:
-    """Out of the way of a new one, and kept for whoever wants to know what happened to it."""
-    if folder.exists():
+    """Out of the way of a new one, and kept for whoever wants to know what damaged it.
+
+    One that is whole and did not pass its checks is made anew from the same vectors: it goes.
+    """
+    if _is_whole(folder):
+        shutil.rmtree(folder)
+    elif folder.exists():
         os.utime(folder)  # from now on counts how long it is kept
         folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
 
@@ -110,7 +119,8 @@ def _write(
 ) -> None:
     """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
     kind = kind_for(len(now.tracks), choice)
-    _write_vectors(folder, _gather(store, space, now), kind)
+    matrix = _gather(store, space, now)
+    _write_vectors(folder, matrix, kind)
     artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
     manifest = IndexManifest(
         version=artifact.version_of(space, kind, now.batches, now.tracks),
@@ -129,8 +139,8 @@ def _write(
         created_at=dt.datetime.now(dt.UTC),
     )
     manifest = _checked(folder, store, manifest)
-    if choice == "auto" and any(check.name == RECALL for check in manifest.failed_checks):
-        _checked(folder, store, _as_flat(folder, manifest))
+    while choice == "auto" and any(check.name == RECALL for check in manifest.failed_checks):
+        manifest = _checked(folder, store, _as_surer(folder, manifest, matrix))
 
 
 def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
@@ -141,14 +151,15 @@ def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> Ind
     return checked
 
 
-def _as_flat(folder: Path, manifest: IndexManifest) -> IndexManifest:
-    """Without its codes, which do not find enough here."""
-    log.warning("index.flat_instead", kind=manifest.kind, tracks=manifest.tracks)
+def _as_surer(folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]) -> IndexManifest:
+    """Of the next kind that finds more, as this one does not find enough here; at last flat."""
+    surer = kind_for(manifest.tracks, SURER[manifest.kind])
+    log.warning("index.another_kind", failed=manifest.kind, now=surer.name, tracks=manifest.tracks)
     (folder / artifact.CODES).unlink()
-    flat = kind_for(manifest.tracks, "flat")
-    files = artifact.hashes_of(folder, flat)
+    _write_vectors(folder, matrix, surer)
+    files = artifact.hashes_of(folder, surer)
     return manifest.model_copy(
-        update={"kind": flat.name, "kind_parameters": flat.parameters, "files": files}
+        update={"kind": surer.name, "kind_parameters": surer.parameters, "files": files}
     )
 
 

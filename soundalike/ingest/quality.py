@@ -97,11 +97,13 @@ def _by_genre(matrix: FloatArray, labels: Labels) -> dict[str, float]:
     found = retrieval(matrix @ matrix.T, labels, filtered=True)
     if found.queries < FEWEST_QUERIES:
         return {}
-    relevant = labels.relevant() & labels.candidates(other_artist=True, other_album=True)
+    candidates = labels.candidates(other_artist=True, other_album=True)
+    relevant = labels.relevant() & candidates
     asked = relevant.any(axis=1)
+    by_chance = relevant[asked].sum(axis=1) / candidates[asked].sum(axis=1)
     return {
         "genre_precision_at_10": round(found.means["precision@10"].mean, 4),
-        "genre_precision_by_chance": round(float(relevant[asked].mean()), 4),
+        "genre_precision_by_chance": round(float(by_chance.mean()), 4),
         "genre_queries": found.queries,
     }
 

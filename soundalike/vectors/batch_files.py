@@ -89,19 +89,20 @@ class Sidecar:
     space: str
     fingerprint: str
     track_ids: list[str]
-    tag_rows: pa.ListArray
+    path: Path
 
     @property
     def tags(self) -> list[tuple[Tag, ...]]:
-        """Made when asked for: 100 000 tracks have millions of them, and few want any."""
-        return [tuple(Tag(**tag) for tag in tags) for tags in self.tag_rows.to_pylist()]
+        """Read when asked for: 100 000 tracks have millions of them, and few want any."""
+        rows = pq.read_table(self.path, columns=["tags"]).column(0).to_pylist()
+        return [tuple(Tag(**tag) for tag in tags) for tags in rows]
 
 
 def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
     """Raises ArtifactError if it is missing or damaged."""
     path = store.sidecar(space, batch)
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(path, columns=["track_id"])
     except FileNotFoundError as error:
         raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
     except (pa.ArrowInvalid, OSError) as error:
@@ -111,7 +112,7 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
         space=named.get(SPACE, b"unknown").decode(),
         fingerprint=named.get(FINGERPRINT, b"none").decode(),
         track_ids=table.column("track_id").to_pylist(),
-        tag_rows=table.column("tags"),
+        path=path,
     )
 
 

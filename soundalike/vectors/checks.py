@@ -14,14 +14,24 @@ if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.search import OpenIndex
 
 UNIT_TOLERANCE = 1e-4
+ROWS_AT_ONCE = 20_000
 
 
 def check_matrix(matrix: NDArray[np.float32], dimension: int, expected_rows: int) -> list[Check]:
     """Of float32 [n, dim]: a row for each track, the space's dimension, finite, unit norm."""
-    rows = len(matrix)
-    # In float32 a norm is right to 1e-6, and not finite if a number of its row is not.
-    norms = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
-    finite = int(np.isfinite(norms).sum())
+    return _check_norms(_norms(matrix), matrix.shape[1], dimension, expected_rows)
+
+
+def _norms(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
+    """In float32 a norm is right to 1e-6, and not finite if a number of its row is not."""
+    norms: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
+    return norms
+
+
+def _check_norms(
+    norms: NDArray[np.float32], found: int, dimension: int, expected_rows: int
+) -> list[Check]:
+    rows, finite = len(norms), int(np.isfinite(norms).sum())
     worst = float(np.abs(norms - 1).max(initial=0))
     return [
         Check(
@@ -31,8 +41,8 @@ def check_matrix(matrix: NDArray[np.float32], dimension: int, expected_rows: int
         ),
         Check(
             name="dimension",
-            passed=matrix.shape[1] == dimension,
-            detail=f"{matrix.shape[1]} dimensions, the space has {dimension}",
+            passed=found == dimension,
+            detail=f"{found} dimensions, the space has {dimension}",
         ),
         Check(name="finite", passed=finite == rows, detail=f"{finite} of {rows} rows are finite"),
         Check(
@@ -68,9 +78,16 @@ def check_index(
             passed=not lost,
             detail=f"{len(sample) - len(lost)} of {len(sample)} sampled tracks find themselves",
         ),
-        *check_matrix(index.vectors(), manifest.dimension, manifest.tracks),
+        *_check_norms(_norms_of(index), index.exact.dimension, manifest.dimension, manifest.tracks),
         check_recall(index),
     ]
+
+
+def _norms_of(index: "OpenIndex") -> NDArray[np.float32]:
+    """Block by block, as a copy of all vectors may be gigabytes."""
+    starts = range(0, len(index), ROWS_AT_ONCE)
+    blocks = (np.arange(start, min(start + ROWS_AT_ONCE, len(index))) for start in starts)
+    return np.concatenate([_norms(index.exact.vectors(rows)) for rows in blocks])
 
 
 def _lost(index: "OpenIndex", sample: Mapping[str, NDArray[np.float32] | None]) -> list[str]:

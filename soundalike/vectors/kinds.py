@@ -18,6 +18,7 @@ KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 
 FLAT_BELOW = 50_000  # tracks: up to here reading everything takes under 20 ms
 SCANNED_BELOW = 1_500_000  # tracks: up to here scanning all codes takes under 50 ms
+SURER: dict[KindName, KindName] = {"ivf": "flat+rabitq", "flat+rabitq": "flat"}
 RECALL_FLOOR: dict[KindName, float] = {"flat": 1.0, "flat+rabitq": 0.999, "ivf": 0.98}
 
 TRACKS_A_LIST = 39  # the least that faiss' k-means wants for each list

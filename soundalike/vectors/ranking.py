@@ -104,5 +104,8 @@ class Ranking:
 
     def _result(self, rank: int, pool: Pool, place: int) -> Result:
         score = float(pool.values[place])
-        percentile = self._index.distribution.percentile(score)
+        # With unlike examples `best_score` is no cosine any more, and pairs tell nothing of it.
+        asked = self._question
+        is_cosine = asked.strategy == "average_vector" or not asked.negative
+        percentile = self._index.distribution.percentile(score) if is_cosine else None
         return Result(rank, self._index.track_ids[pool.rows[place]], score, percentile)

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.filters import TrackFilter, ids_of, matching
+from soundalike.catalog.filters import HEARD_WORDS, TrackFilter, ids_of, matching
 from soundalike.embedders.base import Tag
 from soundalike.storage.layout import ArtifactStore
 from tests.serving.collection import Collection, Facts
@@ -18,7 +18,8 @@ ALBUMS = ("Für Alina", "Live", None)
 GENRES = ("Jazz", "jazz", None)
 YEARS = (None, 1969, 1970, 1999, 2020)
 SECONDS = (None, 0.5, 30.0, 31.25)
-WORDS = ("piano", "loud", 'a"]')
+WORDS = ("piano", "loud", 'a"]', "House")
+ALL_WORDS = (*WORDS, "slow", "fast", "old", "new")  # a model has a weight for each it knows
 FOLDERS = (b"Rock/", b"rock/", b"Rock%/", b"R_ck/", b"x\\y/")
 
 
@@ -32,7 +33,7 @@ def made_up(number: int, random: np.random.Generator) -> dict[str, Any]:
         "genre": one(GENRES),
         "year": one(YEARS),
         "duration": one(SECONDS),
-        "tags": tuple(Tag(word, 0.5) for word in WORDS if random.random() < 0.5),
+        "tags": tuple(Tag(word, 0.5) for word in random.permutation(ALL_WORDS).tolist()),
         "path": one(FOLDERS) + f"{number}.flac".encode(),
     }
 
@@ -55,7 +56,7 @@ FILTERS = st.builds(
     year_to=maybe(YEARS),
     seconds_from=maybe(SECONDS),
     seconds_to=maybe(SECONDS),
-    tags=some(WORDS),
+    tags=some((*WORDS, "PIANO", "house", "never said")),
     path_prefix=maybe(tuple(folder.decode() for folder in (*FOLDERS, b"R", b"%"))),
 )
 
@@ -74,9 +75,9 @@ def passes(wanted: TrackFilter, fact: Facts) -> bool:
             return False
         if (low is not None and value < low) or (high is not None and value > high):
             return False
-    words = {tag.word for tag in fact["tags"]}
+    words = {tag.word.lower() for tag in fact["tags"][:HEARD_WORDS]}
     there = fact["path"].decode().startswith(wanted.path_prefix or "")
-    return set(wanted.tags) <= words and there
+    return {word.lower() for word in wanted.tags} <= words and there
 
 
 @pytest.fixture

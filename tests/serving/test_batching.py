@@ -93,6 +93,8 @@ async def test_idle_threads_share_what_waits() -> None:
     threads, index = SearchThreads(2), Gated()
     index.gate.set()
     await ask(threads, index, 0)  # both threads have been started
+    while threads._idle < 2:
+        await asyncio.sleep(0)
     index.gate.clear()
     tasks = [asyncio.create_task(threads.ask_all(index, [query(n) for n in range(10)]))]  # type: ignore[arg-type]
     while sum(map(len, index.batches)) < 11:

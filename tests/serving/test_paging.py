@@ -27,6 +27,13 @@ LISTS = st.lists(st.sampled_from([0.9, 0.5, 0.5000001, 0.0, -0.25]), max_size=40
 )
 
 
+def page_for(results: list[Result], request: SearchRequest) -> tuple[list[Result], str | None]:
+    """As the route does it: ranked as far as the page needs, and one more."""
+    place = place_of(request, VERSION)
+    wanted = (place.seen if place else 0) + request.k + 1
+    return page_of(results[:wanted], request, VERSION, place, wanted)
+
+
 @given(
     results=LISTS,
     sizes=st.lists(st.integers(1, 9), min_size=1),
@@ -41,7 +48,7 @@ def test_pages_put_together_are_the_list(
     cursor = None
     for number in range(len(results) + 1):
         request = asked(sizes[number % len(sizes)], cursor, diversity)
-        page, cursor = page_of(results, request, VERSION, place_of(request, VERSION))
+        page, cursor = page_for(results, request)
         assert len(page) <= request.k
         seen += page
         if cursor is None:
@@ -50,17 +57,36 @@ def test_pages_put_together_are_the_list(
     assert cursor is None
 
 
+@given(results=LISTS, away=st.sets(st.integers(0, 39)), k=st.integers(1, 9))
+def test_tracks_that_come_back_between_pages_hide_no_other(
+    results: list[Result], away: set[int], k: int
+) -> None:
+    there = [result for result in results if int(result.track_id[1:]) not in away]
+    first, cursor = page_for(there, asked(k))
+    seen = list(first)
+    for _ in range(len(results) + 1):
+        if cursor is None:
+            break
+        page, cursor = page_for(results, asked(k, cursor))
+        seen += page
+    assert cursor is None
+    if len(there) > k:
+        last = (-first[-1].score, first[-1].track_id)
+        behind = [r for r in results if (-r.score, r.track_id) > last]
+        assert seen == first + behind
+
+
 @given(results=LISTS, gone=st.integers(0, 39), k=st.integers(1, 9))
 def test_a_track_that_leaves_between_pages_hides_no_other(
     results: list[Result], gone: int, k: int
 ) -> None:
     request = asked(k)
-    first, cursor = page_of(results, request, VERSION, None)
+    first, cursor = page_for(results, request)
     if cursor is None:
         return
     left = [result for result in results if result.track_id != f"t{gone:03d}"]
     request = asked(200, cursor)
-    rest, _ = page_of(left, request, VERSION, place_of(request, VERSION))
+    rest, _ = page_for(left, request)
     assert rest == [result for result in left if result not in first]
 
 
@@ -80,7 +106,7 @@ def test_a_cursor_that_is_none_of_ours_is_422(cursor: str) -> None:
 
 def test_a_cursor_of_another_question_or_version_is_refused() -> None:
     results = [Result(rank, f"t{rank}", 1 / rank, None) for rank in range(1, 10)]
-    _, cursor = page_of(results, asked(3), VERSION, None)
+    _, cursor = page_for(results, asked(3))
     with pytest.raises(Problem) as caught:
         place_of(asked(3, cursor, diversity=0.1), VERSION)
     assert caught.value.status == 422

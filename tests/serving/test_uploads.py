@@ -1,12 +1,15 @@
 """Audio that a client sends: heard as an ingest hears it, bounded, and nobody else's trouble."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
+from starlette.requests import ClientDisconnect
 
 from serving import listener, security
+from serving.errors import as_problem
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
 from tests.fakes import FakeModel
@@ -133,6 +136,33 @@ async def test_too_many_at_once_are_told_to_come_back(
     monkeypatch.setattr(listener, "MOST_UPLOADS", 0)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("busy")
+
+
+async def test_a_body_that_does_not_arrive_takes_nobodys_place(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listener, "MOST_UPLOADS", 1)
+    monkeypatch.setattr(listener, "UPLOAD_SECONDS", 5.0)
+    never = asyncio.Event()
+
+    async def stalling() -> AsyncIterator[bytes]:
+        yield b"ID3"
+        await never.wait()
+
+    stalled = asyncio.create_task(served.post("/v1/search/audio", content=stalling()))
+    answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
+    assert answer.is_success
+    monkeypatch.setattr(listener, "UPLOAD_SECONDS", 0.0)
+    stalled.cancel()
+    late = await served.post("/v1/search/audio", content=stalling())
+    problem_of(late, 408)
+
+
+async def test_a_client_that_hangs_up_is_no_error_of_ours(
+    served: httpx.AsyncClient, model: FakeModel
+) -> None:
+    problem = as_problem(ClientDisconnect())
+    assert (problem.status, problem.kind) == (400, "client-gone")
 
 
 async def test_nothing_of_an_upload_is_kept(

@@ -86,3 +86,19 @@ def test_a_row_that_is_not_there_is_not_read(flat: OpenIndex) -> None:
     for row in (-1, ROWS, 10**15):
         with pytest.raises(IndexError, match="beyond"):
             flat.answer([Query(MATRIX[:1], 1, rows=np.array([row]))])
+
+
+@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@pytest.mark.parametrize("seed", range(8))
+def test_examples_that_point_away_from_everything_find_the_best_all_the_same(
+    choice: KindChoice, seed: int, tmp_path: Path
+) -> None:
+    """In a narrow space all cosines with them are below 0, also those outside of a pool."""
+    random = np.random.default_rng(seed)
+    narrow = random.standard_normal((3000, 64)) + 2 * random.standard_normal(64)
+    matrix = (narrow / np.linalg.norm(narrow, axis=1, keepdims=True)).astype(np.float32)
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
+    away = -matrix[:1]
+    unlike = unit_vectors(1, 64, seed=seed)
+    assert_is_best(index, Query(away, 10, unlike=unlike), matrix)
+    assert_is_best(index, Query(np.concatenate([away, matrix[5:7]]), 10, unlike=unlike), matrix)

@@ -22,7 +22,12 @@ from soundalike.evaluation.report import table
 from soundalike.evaluation.study import recall
 
 TRACKS = 100
-SHOWN = ("penultimate", "penultimate + mid mean", "normalised max and mean (now)")
+SHOWN = (
+    "penultimate",
+    "penultimate + mid mean",
+    "normalised max and mean (now)",
+    "penultimate + normalised max and mean",
+)
 
 
 def heard(embedder: DeepEmbedder, flacs: dict[str, Path]) -> dict[str, FloatArray]:
@@ -45,7 +50,7 @@ def main() -> None:
     some = list(flacs)[:: -(-len(flacs) // TRACKS)]
     print(f"Copies of {len(some)} tracks among {len(flacs)}\n")
     cells = []
-    for name, alteration in {**COPIES, **EXCERPTS}.items():
+    for name, alteration in {**EXCERPTS, **COPIES}.items():
         with altered_copies({track: flacs[track] for track in some}, alteration) as copies:
             found = heard(embedder, copies)
         own = np.array([rows[track] for track in found])

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 import soundfile
 from search_data import TRACKS_A_CLUSTER, Matrix, vectors
+from sqlalchemy import text
 
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
-from soundalike.catalog.engine import Sessions
+from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
@@ -79,6 +80,10 @@ class SimulatedLibrary:
         for start, batch in enumerate(report.batches):
             first = start * RULES.batch_tracks
             self._hear(batch, made[first : first + RULES.batch_tracks])
+        # Within a minute the server would do this by itself; a library is not filled in one.
+        with engine_of(self.sessions).connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
+            connection.execute(text("vacuum analyze"))
         return report
 
     def scan(self) -> ScanReport:

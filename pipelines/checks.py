@@ -4,6 +4,7 @@ import dagster as dg
 
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
+from pipelines.assets.published_index import published_index
 from pipelines.metadata import check_result, quality_result
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
@@ -34,14 +35,12 @@ def sound_index(
     return check_result(check_candidate(sessions, store, model.space))
 
 
-@dg.asset_check(asset=faiss_index)
+@dg.asset_check(asset=published_index)
 def neighbour_quality(
-    sessions: dg.ResourceParam[Sessions],
-    store: dg.ResourceParam[ArtifactStore],
-    model: dg.ResourceParam[Model],
+    sessions: dg.ResourceParam[Sessions], store: dg.ResourceParam[ArtifactStore]
 ) -> dg.AssetCheckResult:
     """Hubness, spread of cosines, and genre precision where files are tagged; plotted by the UI."""
-    return quality_result(index_quality(sessions, store, model.space))
+    return quality_result(index_quality(sessions, store))
 
 
 CHECKS = [sound_vectors, sound_index, neighbour_quality]

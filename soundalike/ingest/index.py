@@ -5,6 +5,7 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -166,9 +167,12 @@ def _as_surer(folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]
 def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
     from soundalike.vectors import codes, flat
 
-    flat.write(folder / artifact.INDEX, matrix)
-    if kind.has_codes:
-        codes.write(folder / artifact.CODES, matrix, kind)
+    with ThreadPoolExecutor(2) as pool:  # one waits for the disk, the other computes
+        writing = [pool.submit(flat.write, folder / artifact.INDEX, matrix)]
+        if kind.has_codes:
+            writing.append(pool.submit(codes.write, folder / artifact.CODES, matrix, kind))
+        for part in writing:
+            part.result()
 
 
 def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:

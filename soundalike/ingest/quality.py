@@ -1,4 +1,4 @@
-"""How good the candidate index looks, in numbers to follow over versions. Nothing is refused by it.
+"""How good the published index looks, in numbers to follow over versions. Nothing is refused by it.
 
 Computed on at most 2000 tracks, evenly chosen: hubness and cosines from the vectors alone, and
 where the files' own tags name genres, how many of the 10 nearest of other artists share one.
@@ -10,7 +10,7 @@ import numpy as np
 
 from soundalike.catalog import indexes, tracks
 from soundalike.catalog.engine import Sessions
-from soundalike.embedders.base import EmbeddingSpace, FloatArray
+from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.evaluation.labels import Facts, collected, first_of
 from soundalike.evaluation.ranking import Labels
@@ -37,15 +37,13 @@ class Quality:
     degenerate: str
 
 
-def index_quality(
-    sessions: Sessions, store: ArtifactStore, embedding_space: EmbeddingSpace
-) -> Quality:
-    """Of the index built last. Raises ArtifactError if there is none or its batches are damaged."""
+def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
+    """Of the published index. Raises ArtifactError if none is or its batches are damaged."""
     with sessions() as session:
-        version = indexes.latest_built(session, embedding_space.key)
-    if version is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
-    sample, matrix = _sample(store, version)
+        served = indexes.published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; materialise published_index")
+    sample, matrix = _sample(store, served.index.version)
     numbers: dict[str, float] = {"sampled_tracks": len(sample)}
     if len(sample) < FEWEST_TRACKS:
         return Quality(numbers, "")

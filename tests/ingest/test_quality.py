@@ -8,7 +8,6 @@ from soundalike.catalog.indexes import latest_built
 from soundalike.catalog.tables import Track
 from soundalike.errors import ArtifactError
 from soundalike.ingest import quality
-from soundalike.ingest.index import build_index
 from soundalike.ingest.quality import Quality, index_quality
 from soundalike.vectors.search import OpenIndex
 from tests.ingest.conftest import Library
@@ -24,7 +23,7 @@ def build(library: Library, count: int, *, tagged: bool = True) -> OpenIndex:
     library.scan(batch_tracks=count // 2 + 1)
     for batch in library.pending():
         library.process(batch)
-    build_index(library.sessions, library.store, library.model.space, None)
+    library.publish()
     return opened(library)
 
 
@@ -36,7 +35,7 @@ def opened(library: Library) -> OpenIndex:
 
 
 def measured(library: Library) -> Quality:
-    return index_quality(library.sessions, library.store, library.model.space)
+    return index_quality(library.sessions, library.store)
 
 
 def test_the_numbers_are_of_other_tracks_than_the_index_s(library: Library) -> None:
@@ -88,7 +87,7 @@ def test_a_large_library_is_sampled(library: Library, monkeypatch: pytest.Monkey
 
 
 def test_no_index_yet_says_so(library: Library) -> None:
-    with pytest.raises(ArtifactError, match="no index was built yet"):
+    with pytest.raises(ArtifactError, match="no index is published yet"):
         measured(library)
 
 

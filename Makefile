@@ -31,7 +31,7 @@ test: $(INSTALLED) ## the default suite, with coverage
 test-all: $(INSTALLED) ## the long tests too
 	$(BIN)/pytest
 
-torture: $(INSTALLED) ## kill -9 at every stage, sixty times, while the API serves; minutes
+torture: $(INSTALLED) ## kill -9 at every stage, fifty times, while the API serves; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
 
 lint: $(INSTALLED) ## formatting, lint, types, layers

@@ -199,7 +199,7 @@ def serve(campaign: Campaign, stack: ExitStack) -> Witness:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=60)
+    parser.add_argument("--kills", type=int, default=50)
     parser.add_argument("--seed", type=int, default=1)
     arguments = parser.parse_args()
     fetch_weights(Settings(models=MODELS), "musicnn-msd")

@@ -8,6 +8,7 @@ import time
 from typing import Any
 
 import dagster as dg
+from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
@@ -170,13 +171,17 @@ def _failure(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
 
 def _in_words(error: Exception, settings: Settings) -> Exception:
     """What to tell people: a private server that went away is started again by the next ingest."""
-    if isinstance(error, OperationalError) and not settings.database_url:
-        first = str(error.orig).partition("\n")[0]
-        return PostgresError(
-            f"the private PostgreSQL of the data root {settings.data} went away: {first}\n"
-            "Run `soundalike ingest` again: it starts it, and goes on from where this one was."
-        )
-    return error
+    if isinstance(error, DagsterPostgresException):  # it has asked again and again
+        error = error.__cause__ if isinstance(error.__cause__, OperationalError) else error
+    if not isinstance(error, OperationalError | DagsterPostgresException):
+        return error
+    if settings.database_url:
+        return error if isinstance(error, OperationalError) else PostgresError(str(error))
+    first = str(getattr(error, "orig", error)).partition("\n")[0]
+    return PostgresError(
+        f"the private PostgreSQL of the data root {settings.data} went away: {first}\n"
+        "Run `soundalike ingest` again: it starts it, and goes on from where this one was."
+    )
 
 
 def _quiet_retries() -> None:
@@ -208,7 +213,7 @@ def main() -> int:
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
         return INTERRUPTED
-    except (SoundalikeError, SQLAlchemyError) as error:
+    except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
         console.print(complaint(_in_words(error, settings)))
         return 1
     return 0

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from dagster_graphql import DagsterGraphQLClient
+from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from soundalike.ports import LOOPBACK, busy_port
 from tests.e2e.conftest import Installation, until
@@ -46,8 +46,15 @@ class Up:
         return found
 
     def scan(self) -> None:
-        """Now, not in a quarter of an hour."""
-        self.dagster.submit_job_execution("scan")
+        """Now, not in a quarter of an hour; again, if Dagster's connection had to be made anew."""
+
+        def submitted() -> bool:
+            try:
+                return bool(self.dagster.submit_job_execution("scan"))
+            except DagsterGraphQLClientError:
+                return False
+
+        until(submitted)
 
     def serves(self, tracks: int) -> None:
         """Waits for it."""

@@ -19,7 +19,7 @@ from soundalike.catalog.upgrade import upgrade
 READY_SECONDS = 120
 ROWS = """
 with root as (insert into roots (location) values ('/music') returning id),
-     batch as (insert into batches default values returning id),
+     batch as (insert into batches (id) values (1) returning id),
      made as (
         insert into tracks (id, batch_id, title, artist, album, genre, year, duration, codec,
                             sample_rate, channels, tags, sort_key)
@@ -27,8 +27,8 @@ with root as (insert into roots (location) values ('/music') returning id),
                'Album ' || row % 20000, 'Genre ' || row % 10, 1000 + row % 1000, 200, 'flac',
                44100, 2, '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
         from batch, generate_series(0, :count - 1) as row returning id, batch_id)
-insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id)
-select root.id, convert_to(made.id, 'UTF8'), made.id || '.flac', 1, 1, made.batch_id, made.id
+insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)
+select root.id, convert_to(made.id, 'UTF8'), made.id || '.flac', 1, 1, made.batch_id, made.id, false
 from root, made
 """
 PUBLISH = """

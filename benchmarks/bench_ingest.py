@@ -24,7 +24,8 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import upgrade
-from soundalike.ingest.index import build_index, check_candidate
+from soundalike.ingest.candidate import check_candidate
+from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import next_index, publish
 from soundalike.monitoring import Monitor
 from soundalike.postgres import connected_database

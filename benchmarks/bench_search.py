@@ -37,7 +37,12 @@ def run(part: str, folder: Path, tracks: int) -> Figures:
     """A part's tables pass through; its last line is its figures."""
     command = [sys.executable, str(FOLDER / f"{part}.py"), str(folder), str(tracks), str(PEERS)]
     paths = f"{FOLDER.parent}{os.pathsep}{FOLDER}"
-    settings = {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", "LANCE_LOG": "error"}
+    settings = {
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": paths,
+        "PYTHONUNBUFFERED": "1",
+        "LANCE_LOG": "error",
+    }
     figures = "{}"
     with subprocess.Popen(
         command, env={**os.environ, **settings}, stdout=subprocess.PIPE, text=True

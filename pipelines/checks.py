@@ -8,8 +8,8 @@ from pipelines.assets.published_index import published_index
 from pipelines.metadata import check_result, quality_result
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.candidate import check_candidate
 from soundalike.ingest.embed import check_batch
-from soundalike.ingest.index import check_candidate
 from soundalike.ingest.quality import index_quality
 from soundalike.storage.layout import ArtifactStore
 

@@ -1,7 +1,6 @@
 """`soundalike ingest`: everything new, now, as real Dagster runs in this one process."""
 
 import argparse
-import logging
 import os
 import sys
 import time
@@ -10,9 +9,10 @@ from typing import Any
 import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.automation import following
+from pipelines.complaints import RunFailed, failure_of, in_words, quiet_retries
 from pipelines.definitions import build_defs
 from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from pipelines.partitions import batches
@@ -25,7 +25,7 @@ from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
-from soundalike.errors import PostgresError, SoundalikeError, StorageError
+from soundalike.errors import SoundalikeError
 from soundalike.ingest.publish import next_index
 from soundalike.ingest.roots import register_roots
 from soundalike.logs import configure_logs
@@ -39,10 +39,6 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
 SCANS = 3  # how often files that are still being written are waited for
-
-
-class RunFailed(SoundalikeError):
-    """A Dagster run ended without success, for a reason that is not one file's."""
 
 
 class Foreground:
@@ -141,7 +137,7 @@ class Foreground:
             raise_on_error=False,
         )
         if not result.success:
-            raise _failure(result, job)
+            raise failure_of(result, job)
         return {
             event.asset_key.to_user_string(): {
                 name: entry.value for name, entry in event.materialization.metadata.items()
@@ -149,45 +145,6 @@ class Foreground:
             for event in result.get_asset_materialization_events()
             if event.asset_key
         }
-
-
-def _failure(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
-    """RunFailed with the innermost error of the first step that failed, or of the run.
-
-    Or the StorageError that it was: all other batches would fail with it.
-    """
-    reason = ""
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.is_step_failure else None
-        while error:
-            reason = error.message.strip()
-            if error.cls_name == StorageError.__name__:
-                return StorageError(reason.partition(": ")[2])
-            error = error.cause
-        if reason:
-            break
-    return RunFailed(f"run {result.run_id} of {job} failed: {reason or 'see it in the Dagster UI'}")
-
-
-def _in_words(error: Exception, settings: Settings) -> Exception:
-    """What to tell people: a private server that went away is started again by the next ingest."""
-    if isinstance(error, DagsterPostgresException):  # it has asked again and again
-        error = error.__cause__ if isinstance(error.__cause__, OperationalError) else error
-    if not isinstance(error, OperationalError | DagsterPostgresException):
-        return error
-    if settings.database_url:
-        return error if isinstance(error, OperationalError) else PostgresError(str(error))
-    first = str(getattr(error, "orig", error)).partition("\n")[0]
-    return PostgresError(
-        f"the private PostgreSQL of the data root {settings.data} went away: {first}\n"
-        "Run `soundalike ingest` again: it starts it, and goes on from where this one was."
-    )
-
-
-def _quiet_retries() -> None:
-    """Dagster warns of each attempt to reach a PostgreSQL that went away; we say it once."""
-    told = "Retrying failed database connection"
-    logging.getLogger().addFilter(lambda record: told not in record.getMessage())
 
 
 def main() -> int:
@@ -198,7 +155,7 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=True)
     configure_logs("WARNING", json=False)
-    _quiet_retries()
+    quiet_retries()
     settings = load_settings()
     try:
         require_room(settings.data)
@@ -214,7 +171,7 @@ def main() -> int:
         console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
-        console.print(complaint(_in_words(error, settings)))
+        console.print(complaint(in_words(error, settings)))
         return 1
     return 0
 

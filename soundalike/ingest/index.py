@@ -4,7 +4,6 @@ import datetime as dt
 import os
 import secrets
 import shutil
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,20 +17,19 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import Contents
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.candidate import check_folder
 from soundalike.monitoring import Monitor, Usage
 from soundalike.settings import load_settings
 from soundalike.storage.atomic import atomic_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact
-from soundalike.vectors.artifact import Check, IndexManifest
-from soundalike.vectors.batch_files import Sidecar, load_recorded, load_vectors, read_sidecar
-from soundalike.vectors.checks import check_index
+from soundalike.vectors.artifact import IndexManifest
+from soundalike.vectors.batch_files import load_recorded
 from soundalike.vectors.kinds import SURER, Kind, KindChoice, kind_for
 from soundalike.vectors.recall import RECALL
 
 log = structlog.get_logger()
 
-SAMPLED_TRACKS = 100
 RECORDED = {
     *("version", "space", "model", "kind", "dimension", "tracks", "dagster_run_id", "created_at")
 }
@@ -147,7 +145,7 @@ def _write(
 def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
     """The manifest with what was checked of the folder, written into it."""
     artifact.write_manifest(folder, manifest.model_copy(update={"checks": []}))
-    checked = manifest.model_copy(update={"checks": _check(folder, store)})
+    checked = manifest.model_copy(update={"checks": check_folder(folder, store)})
     artifact.write_manifest(folder, checked)
     return checked
 
@@ -185,42 +183,3 @@ def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArr
         here, there = np.array(pairs).T
         matrix[here] = load_recorded(store, space.key, batch, now.batches[batch])[there]
     return matrix
-
-
-def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
-    """Check the index built last as it stands on disk."""
-    with sessions() as session:
-        version = indexes.latest_built(session, space.key)
-    if version is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
-    return _check(store.index(version), store)
-
-
-def _check(folder: Path, store: ArtifactStore) -> list[Check]:
-    """Hold the artifact against the batches its manifest names, whatever landed since."""
-    from soundalike.vectors.search import OpenIndex
-
-    index = OpenIndex.open(folder)
-    space = index.manifest.space
-    sidecars = {batch: read_sidecar(store, space, batch) for batch in index.manifest.batches}
-    return check_index(
-        index,
-        spaces={sidecar.fingerprint: sidecar.space for sidecar in sidecars.values()},
-        sample=_sample(index.track_ids, store, space, sidecars),
-    )
-
-
-def _sample(
-    track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
-) -> dict[str, NDArray[np.float32] | None]:
-    """Evenly chosen tracks and their vectors as the batches have them; None where none has it."""
-    places = {
-        track: (batch, row)
-        for batch, sidecar in sidecars.items()
-        for row, track in enumerate(sidecar.track_ids)
-    }
-    sample: dict[str, NDArray[np.float32] | None] = {}
-    for track in track_ids[:: max(1, len(track_ids) // SAMPLED_TRACKS)]:
-        place = places.get(track)
-        sample[track] = np.array(load_vectors(store, space, place[0])[place[1]]) if place else None
-    return sample

@@ -19,7 +19,8 @@ from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.ingest import embed
 from soundalike.ingest import index as index_module
-from soundalike.ingest.index import build_index, check_candidate
+from soundalike.ingest.candidate import check_candidate
+from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import next_index, publish
 from soundalike.vectors import artifact, kinds, recall
 from soundalike.vectors.batch_files import load_vectors, read_sidecar, save_batch

@@ -1,0 +1,57 @@
+"""What is checked of a candidate index: held against its batches, as it stands on disk."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.catalog import indexes
+from soundalike.catalog.engine import Sessions
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.errors import ArtifactError
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact import Check
+from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.checks import check_index
+
+SAMPLED_TRACKS = 100
+
+
+def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
+    """Check the index built last as it stands on disk."""
+    with sessions() as session:
+        version = indexes.latest_built(session, space.key)
+    if version is None:
+        raise ArtifactError("no index was built yet; materialise faiss_index")
+    return check_folder(store.index(version), store)
+
+
+def check_folder(folder: Path, store: ArtifactStore) -> list[Check]:
+    """Hold the artifact against the batches its manifest names, whatever landed since."""
+    from soundalike.vectors.search import OpenIndex
+
+    index = OpenIndex.open(folder)
+    space = index.manifest.space
+    sidecars = {batch: read_sidecar(store, space, batch) for batch in index.manifest.batches}
+    return check_index(
+        index,
+        spaces={sidecar.fingerprint: sidecar.space for sidecar in sidecars.values()},
+        sample=_sample(index.track_ids, store, space, sidecars),
+    )
+
+
+def _sample(
+    track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
+) -> dict[str, NDArray[np.float32] | None]:
+    """Evenly chosen tracks and their vectors as the batches have them; None where none has it."""
+    places = {
+        track: (batch, row)
+        for batch, sidecar in sidecars.items()
+        for row, track in enumerate(sidecar.track_ids)
+    }
+    sample: dict[str, NDArray[np.float32] | None] = {}
+    for track in track_ids[:: max(1, len(track_ids) // SAMPLED_TRACKS)]:
+        place = places.get(track)
+        sample[track] = np.array(load_vectors(store, space, place[0])[place[1]]) if place else None
+    return sample

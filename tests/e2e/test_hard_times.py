@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -68,10 +68,11 @@ def small_disk(folder: Path, megabytes: int) -> Iterator[Path]:
 
 
 def fill_up(disk: Path) -> Path:
-    """Leave no byte on it; returns the ballast."""
+    """Leave no room on it, whoever else writes there meanwhile; returns the ballast."""
     ballast = disk / "ballast"
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, shutil.disk_usage(disk).free)
+    with suppress(OSError), ballast.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(2**20))
     return ballast
 
 

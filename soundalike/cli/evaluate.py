@@ -17,6 +17,7 @@ from soundalike.evaluation.labels import label_files
 from soundalike.evaluation.run import evaluate as run
 from soundalike.evaluation.run import hear
 from soundalike.settings import Settings, load_settings
+from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
 
 MOST_TRACKS = 5000  # all pairs are compared, several times over
@@ -34,6 +35,7 @@ def evaluate(
 ) -> None:
     """Measure the model on labelled music, beside MFCCs and chance, and write a report."""
     settings, root = load_settings(), folder.expanduser().absolute()
+    MusicRoot.named(str(root)).require()
     store = ArtifactStore(settings.data / "evaluation")
     with Decoders() as decoders:
         recordings = decoded(_files(root, settings), store, decoders)

@@ -1,6 +1,6 @@
 """Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import asdict
 from functools import partial
@@ -9,7 +9,7 @@ import numpy as np
 
 from soundalike.audio.windows import read_windows
 from soundalike.catalog import batches, results
-from soundalike.catalog.batches import BatchFile
+from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, FloatArray
@@ -26,6 +26,7 @@ from soundalike.vectors.checks import check_matrix
 
 STAGE = "embeddings"
 
+Notes = dict[str, str | int | float]
 Hearing = tuple[Embedding, float]  # and how many seconds of the track the model heard
 
 
@@ -51,21 +52,14 @@ def embed_batch(
         known = load_batch(store, space, batch, recorded)
         missing = [file for file in files if file.track_id not in known]
         outcomes: list[Outcome[Hearing]] = []
-        notes: dict[str, str | int | float] = {"device": "none needed"}
+        notes: Notes = {"device": "none needed"}
         if missing:
-            embedder = load_embedder()
-            scheduler: Scheduler[BatchFile] = Scheduler(embedder)
-            # Closed even if an outcome is raised: its readers would wait for ever otherwise.
-            with closing(scheduler.run(missing, partial(_windows, store, embedder))) as heard:
-                outcomes = list(progress.track(map(_outcome, heard), STAGE, len(missing)))
-            notes = {"device": embedder.device, "model_seconds": round(scheduler.model_seconds, 2)}
+            outcomes, notes = _hear(store, load_embedder(), missing, progress)
         new = {str(o.file.track_id): o.result for o in outcomes if o.result}
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
-        for failure in failures:
-            if failure.code == "damaged":  # the next try makes its audio anew
-                store.audio(str(failure.file.track_id)).unlink(missing_ok=True)
+        _remove_damaged(store, failures)
         _refuse_unsound(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
@@ -82,6 +76,24 @@ def embed_batch(
         usage=monitor.usage(),
         notes={"space": space.key, "dimension": space.dimension, **notes},
     )
+
+
+def _hear(
+    store: ArtifactStore, embedder: Embedder, files: list[BatchFile], progress: Progress
+) -> tuple[list[Outcome[Hearing]], Notes]:
+    scheduler: Scheduler[BatchFile] = Scheduler(embedder)
+    # Closed even if an outcome is raised: its readers would wait for ever otherwise.
+    with closing(scheduler.run(files, partial(_windows, store, embedder))) as heard:
+        outcomes = list(progress.track(map(_outcome, heard), STAGE, len(files)))
+    seconds = round(scheduler.model_seconds, 2)
+    return outcomes, {"device": embedder.device, "model_seconds": seconds}
+
+
+def _remove_damaged(store: ArtifactStore, failures: Sequence[StageFailure]) -> None:
+    """Canonical audio that cannot be read; the next try makes it anew."""
+    for failure in failures:
+        if failure.code == "damaged":
+            store.audio(str(failure.file.track_id)).unlink(missing_ok=True)
 
 
 def _refuse_unsound(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -> None:

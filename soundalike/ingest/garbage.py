@@ -18,6 +18,7 @@ from soundalike.storage.layout import ArtifactStore
 
 DAY = 24 * 3600
 DAMAGED = ".damaged-"
+SUPERSEDED = "index older than the published one"
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,6 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
             item.path.unlink(missing_ok=True)
         removed.append(item)
     return removed
-
-
-SUPERSEDED = "index older than the published one"
 
 
 def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -> None:

@@ -50,3 +50,9 @@ def test_a_huge_folder_is_thinned_out_evenly(
     monkeypatch.setattr(evaluate, "MOST_TRACKS", 3)
     found = evaluate._files(tmp_path, evaluate.load_settings())
     assert [path.name for path in found] == ["0.mp3", "3.mp3", "6.mp3"]
+
+
+def test_a_folder_that_is_not_there_is_named(run: CliRunner, tmp_path: Path) -> None:
+    ended = run.invoke(app, arguments(tmp_path))
+    assert isinstance(ended.exception, LibraryError)
+    assert str(tmp_path / "music") in str(ended.exception)

@@ -18,8 +18,8 @@ from machine import TERA, gemm_peak
 from mert_95m import write_checkpoint
 
 from soundalike.embedders import fetch_weights, load_embedder
-from soundalike.embedders.devices import choose_device, half_precisions
-from soundalike.embedders.mert import MertEmbedder
+from soundalike.embedders.inference.devices import choose_device, half_precisions
+from soundalike.embedders.mert.model.embedder import MertEmbedder
 from soundalike.settings import Settings
 
 CACHE = Path(__file__).parents[1] / ".cache"

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 from transformers import HubertConfig, HubertModel
 
 from soundalike.embedders.base import Embedding, FloatArray
-from soundalike.embedders.mert import MertEmbedder
-from soundalike.embedders.mert_checkpoint import MertCheckpoint
+from soundalike.embedders.mert.checkpoint import MertCheckpoint
+from soundalike.embedders.mert.model.embedder import MertEmbedder
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.embedders.spaces import mert_windows
 

@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 from transformers import HubertConfig, HubertModel
 
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
-from soundalike.embedders.mert_config import MertConfig
+from soundalike.embedders.mert.checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert.config import MertConfig
 
 TINY = Path(__file__).parents[1] / "tests" / "fixtures" / "mert-v1-tiny" / "config.json"
 SIZES = {

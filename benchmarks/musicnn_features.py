@@ -10,9 +10,9 @@ from torch import Tensor, nn
 
 from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import Embedding, FloatArray
-from soundalike.embedders.musicnn import MusicnnEmbedder
-from soundalike.embedders.musicnn_frontend import LogMel
-from soundalike.embedders.musicnn_network import Musicnn
+from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
+from soundalike.embedders.musicnn.model.frontend import LogMel
+from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.embedders.spaces import musicnn_windows
 from soundalike.settings import Windows

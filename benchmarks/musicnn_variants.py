@@ -22,7 +22,7 @@ from variant_scores import Make, crossed, shown, whole
 
 from soundalike.audio.sandbox import Decoders
 from soundalike.embedders import fetch_weights
-from soundalike.embedders.musicnn_network import Musicnn
+from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.evaluation.hearing import Recording, decoded
 from soundalike.evaluation.labels import Facts, collected, label_files
 from soundalike.evaluation.ranking import Labels

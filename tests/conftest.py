@@ -19,7 +19,7 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import fetch_weights
-from soundalike.embedders.mert_published import PUBLISHED
+from soundalike.embedders.mert.published import PUBLISHED
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore

@@ -8,7 +8,7 @@ from pathlib import Path
 from threading import Event, Thread
 from typing import ClassVar
 
-from soundalike.embedders.mert_published import Published
+from soundalike.embedders.mert.published import Published
 from soundalike.settings import ModelName
 
 TINY = Path(__file__).with_name("fixtures") / "mert-v1-tiny"

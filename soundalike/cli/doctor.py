@@ -70,7 +70,7 @@ def _software(_settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Iterator[Finding]:
-    from soundalike.embedders.devices import choose_device
+    from soundalike.embedders.inference.devices import choose_device
 
     yield Finding(
         "device", f"{choose_device(settings.device)} (SOUNDALIKE_DEVICE={settings.device})"

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.mert_checkpoint import (
+from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
     open_cached,
     open_checkpoint,
 )
-from soundalike.embedders.musicnn_weights import FILE as MUSICNN_FILE
-from soundalike.embedders.musicnn_weights import fetch_musicnn
+from soundalike.embedders.musicnn.download import FILE as MUSICNN_FILE
+from soundalike.embedders.musicnn.download import fetch_musicnn
 from soundalike.embedders.spaces import mert_space, mert_windows, musicnn_space, musicnn_windows
 from soundalike.settings import ModelName, Settings
 
@@ -40,17 +40,17 @@ def load_embedder(settings: Settings) -> Embedder:
     """
     # Before torch is loaded: what Apple's GPUs cannot do runs on the CPU, and torch warns of it.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
-    from soundalike.embedders.devices import choose_device
+    from soundalike.embedders.inference.devices import choose_device
 
     device = choose_device(settings.device)
     may_fall_back = settings.device == "auto"
     if settings.model == "musicnn-msd":
-        from soundalike.embedders.musicnn import MusicnnEmbedder
+        from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
 
         weights = fetch_weights(settings, settings.model)
         windows = musicnn_windows(settings.windows)
         return MusicnnEmbedder(weights, windows, device, may_fall_back=may_fall_back)
-    from soundalike.embedders.mert import MertEmbedder
+    from soundalike.embedders.mert.model.embedder import MertEmbedder
 
     fetch_weights(settings, settings.model)
     checkpoint, windows = _checkpoint(settings, settings.model), mert_windows(settings.windows)
@@ -73,7 +73,7 @@ def fetch_weights(
         return fetch_musicnn(settings.models_dir / model)
     if settings.mert_path is not None:
         return _checkpoint(settings, model).weights
-    from soundalike.embedders.mert_weights import fetch_mert
+    from soundalike.embedders.mert.download import fetch_mert
 
     return fetch_mert(settings.models_dir / model, model, report)
 

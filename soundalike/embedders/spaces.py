@@ -1,8 +1,8 @@
 """The embedding spaces there are: what each model hears, and what enters its identity. No torch."""
 
 from soundalike.embedders.base import EmbeddingSpace, WindowPlan
-from soundalike.embedders.mert_checkpoint import MertCheckpoint
-from soundalike.embedders.musicnn_weights import FILE_SHA256
+from soundalike.embedders.mert.checkpoint import MertCheckpoint
+from soundalike.embedders.musicnn.download import FILE_SHA256
 from soundalike.settings import Windows
 
 MERT_RATE, MERT_WINDOW = 24_000, 10 * 24_000

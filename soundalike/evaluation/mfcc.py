@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
-from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.pooling import unit_mean
 
 COEFFICIENTS = 20

@@ -12,7 +12,7 @@ from soundalike.audio.resample import write_canonical
 from soundalike.audio.windows import read_windows
 from soundalike.embedders import Embedder, load_embedder
 from soundalike.embedders.base import Embedding, FloatArray
-from soundalike.embedders.devices import half_precisions
+from soundalike.embedders.inference.devices import half_precisions
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.settings import Settings
 from tests.conftest import REPOSITORY

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from soundalike.embedders.devices import choose_device, is_lost, is_out_of_memory
+from soundalike.embedders.inference.devices import choose_device, is_lost, is_out_of_memory
 from soundalike.errors import SettingsError
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from soundalike.embedders import hub as hub_module
-from soundalike.embedders.mert_checkpoint import open_cached
-from soundalike.embedders.mert_published import PUBLISHED
-from soundalike.embedders.mert_weights import FILE, PART, fetch_mert
+from soundalike.embedders.mert.checkpoint import open_cached
+from soundalike.embedders.mert.download import FILE, PART, fetch_mert
+from soundalike.embedders.mert.published import PUBLISHED
 from soundalike.errors import WeightsError
 from tests.conftest import REPOSITORY
 from tests.e2e.conftest import until
@@ -52,9 +52,9 @@ def test_a_download_killed_halfway_goes_on_where_it_was(hub: Hub, folder: Path) 
     code = (
         "import sys; from pathlib import Path\n"
         "from tests.hub import MODEL, PUBLISHED_TINY\n"
-        "from soundalike.embedders import mert_weights\n"
-        "mert_weights.PUBLISHED[MODEL] = PUBLISHED_TINY\n"
-        "mert_weights.fetch_mert(Path(sys.argv[1]), MODEL)\n"
+        "from soundalike.embedders.mert import download\n"
+        "download.PUBLISHED[MODEL] = PUBLISHED_TINY\n"
+        "download.fetch_mert(Path(sys.argv[1]), MODEL)\n"
     )
     part = folder / PART
     with subprocess.Popen([sys.executable, "-c", code, str(folder)], cwd=REPOSITORY) as process:

@@ -13,11 +13,11 @@ from transformers import HubertConfig, HubertModel
 
 from soundalike.embedders import mert
 from soundalike.embedders.base import Embedding, FloatArray
-from soundalike.embedders.mert import MertEmbedder
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
-from soundalike.embedders.mert_frontend import CPU_TILE
-from soundalike.embedders.mert_network import MertNetwork
-from soundalike.embedders.mert_tensors import read_tensors, verify_loaded
+from soundalike.embedders.mert.checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert.model.embedder import MertEmbedder
+from soundalike.embedders.mert.model.frontend import CPU_TILE
+from soundalike.embedders.mert.model.network import MertNetwork
+from soundalike.embedders.mert.model.tensors import read_tensors, verify_loaded
 from soundalike.embedders.spaces import mert_windows
 from soundalike.errors import AudioError, WeightsError
 

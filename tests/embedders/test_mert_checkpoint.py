@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.embedders.mert_checkpoint import open_checkpoint
+from soundalike.embedders.mert.checkpoint import open_checkpoint
 from soundalike.errors import WeightsError
 
 from .checkpoints import changed_mert

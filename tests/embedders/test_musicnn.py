@@ -8,9 +8,9 @@ from safetensors.torch import load_file
 
 from soundalike.embedders import Embedder, Embedding
 from soundalike.embedders.base import FloatArray
-from soundalike.embedders.musicnn_frontend import LogMel
-from soundalike.embedders.musicnn_network import Musicnn
-from soundalike.embedders.musicnn_weights import FILE
+from soundalike.embedders.musicnn.download import FILE
+from soundalike.embedders.musicnn.model.frontend import LogMel
+from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.embedders.spaces import MUSICNN_DIMENSION
 from soundalike.errors import AudioError
 

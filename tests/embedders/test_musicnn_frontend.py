@@ -2,7 +2,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.musicnn.model.frontend import LogMel
 
 from .audio import synthetic
 

@@ -5,13 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.embedders import (
-    Embedder,
-    fetch_weights,
-    load_embedder,
-    space_for,
-    weights_path,
-)
+from soundalike.embedders import Embedder, fetch_weights, load_embedder, space_for, weights_path
 from soundalike.errors import WeightsError
 from soundalike.settings import ModelName, Settings
 from tests.hub import MODEL, TINY, Hub
@@ -82,14 +76,14 @@ def test_only_auto_may_fall_back(
     models_dir: Path, device: str, allowed: bool, model: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     told = []
-    runner = importlib.import_module("soundalike.embedders.runner")
+    runner = importlib.import_module("soundalike.embedders.inference.runner")
 
     class Noting(runner.Runner):  # type: ignore[name-defined, misc]
         def __init__(self, *given: object, may_fall_back: bool, **more: object) -> None:
             told.append(may_fall_back)
             super().__init__(*given, may_fall_back=may_fall_back, **more)
 
-    shared = importlib.import_module("soundalike.embedders.torch_embedder")
+    shared = importlib.import_module("soundalike.embedders.inference.torch_embedder")
     monkeypatch.setattr(shared, "Runner", Noting)
     load_embedder(Settings(model=model, models=models_dir, mert_path=TINY, device=device))
     assert told == [allowed]

@@ -8,10 +8,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from soundalike.embedders import runner
 from soundalike.embedders.base import WindowPlan
-from soundalike.embedders.probe import probe_windows
-from soundalike.embedders.runner import Runner
+from soundalike.embedders.inference import runner
+from soundalike.embedders.inference.probe import probe_windows
+from soundalike.embedders.inference.runner import Runner
 
 PLAN = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
 WINDOWS = probe_windows(PLAN).repeat(5, axis=0)  # 20

@@ -8,7 +8,7 @@ import torch
 
 from soundalike.embedders import spaces
 from soundalike.embedders.base import EmbeddingSpace, WindowPlan
-from soundalike.embedders.mert_checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert.checkpoint import MertCheckpoint, open_checkpoint
 from soundalike.embedders.spaces import mert_windows, musicnn_space, musicnn_windows
 from soundalike.settings import Windows
 

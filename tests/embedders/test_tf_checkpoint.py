@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundalike.embedders.tf_checkpoint import read_tensors
+from soundalike.embedders.musicnn.tf_checkpoint import read_tensors
 from soundalike.errors import WeightsError
 
 from .checkpoints import entry, table, tensorflow_checkpoint

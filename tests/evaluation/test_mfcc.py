@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from soundalike.embedders.musicnn_frontend import LogMel
+from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.spaces import musicnn_windows
 from soundalike.evaluation.mfcc import (
     COEFFICIENTS,

@@ -6,7 +6,6 @@ from numpy.typing import NDArray
 from soundalike.vectors.query import Query
 from soundalike.vectors.search import OpenIndex
 
-
 TOLERANCE = 2e-6  # float32 sums against float64 ones
 
 

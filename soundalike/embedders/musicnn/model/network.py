@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundalike.embedders.musicnn_blocks import (
+from soundalike.embedders.musicnn.model.blocks import (
     Affine,
     FrontBlock,
     MidBlock,

@@ -8,9 +8,9 @@ import torch
 from safetensors import safe_open
 from torch import nn
 
-from soundalike.embedders.mert_checkpoint import MertCheckpoint
-from soundalike.embedders.mert_config import MertConfig
-from soundalike.embedders.mert_parts import CONVOLUTIONS, Loaded, Tensors
+from soundalike.embedders.mert.checkpoint import MertCheckpoint
+from soundalike.embedders.mert.config import MertConfig
+from soundalike.embedders.mert.model.modules import CONVOLUTIONS, Loaded, Tensors
 from soundalike.errors import WeightsError
 
 Shape = tuple[int, ...]

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor, nn
 
-from soundalike.embedders.mert_config import MertConfig
-from soundalike.embedders.mert_encoder import Dense, Layer, Norm, Position
-from soundalike.embedders.mert_frontend import FrontEnd
-from soundalike.embedders.mert_parts import Tensors
+from soundalike.embedders.mert.config import MertConfig
+from soundalike.embedders.mert.model.encoder import Dense, Layer, Norm, Position
+from soundalike.embedders.mert.model.frontend import FrontEnd
+from soundalike.embedders.mert.model.modules import Tensors
 
 VARIANCE_FLOOR = 1e-7  # as in transformers' Wav2Vec2FeatureExtractor
 

@@ -11,13 +11,13 @@ from pydantic import BaseModel
 
 from soundalike.embedders import hub
 from soundalike.embedders.hub import HubError, Report
-from soundalike.embedders.mert_checkpoint import (
+from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
     open_cached,
     refuse_other_size,
 )
-from soundalike.embedders.mert_config import (
+from soundalike.embedders.mert.config import (
     CONFIG,
     PREPROCESSOR,
     MertConfig,
@@ -25,7 +25,7 @@ from soundalike.embedders.mert_config import (
     described,
     parsed,
 )
-from soundalike.embedders.mert_published import PUBLISHED, Published
+from soundalike.embedders.mert.published import PUBLISHED, Published
 from soundalike.errors import WeightsError
 from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.locks import exclusive
@@ -76,7 +76,7 @@ def _remove_source(folder: Path, published: Published) -> None:
 
 
 def _make(folder: Path, model: str, report: Report) -> None:
-    from soundalike.embedders.mert_conversion import convert  # noqa: PLC0415 - it loads torch
+    from soundalike.embedders.mert.model.conversion import convert
 
     for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
         leftover.unlink()

@@ -3,7 +3,7 @@
 import torch
 
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
-from soundalike.embedders.runner import Build, Runner
+from soundalike.embedders.inference.runner import Build, Runner
 
 
 class TorchEmbedder:

@@ -8,8 +8,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from soundalike.embedders.mert_checkpoint import open_cached, open_checkpoint
-from soundalike.embedders.mert_weights import FILE, PART, fetch_mert
+from soundalike.embedders.mert.checkpoint import open_cached, open_checkpoint
+from soundalike.embedders.mert.download import FILE, PART, fetch_mert
 from soundalike.errors import WeightsError
 from tests.hub import BINARY, DESCRIPTIONS, MODEL, PUBLISHED_TINY, TINY, Hub
 

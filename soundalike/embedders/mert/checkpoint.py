@@ -1,14 +1,14 @@
 """A MERT checkpoint as a folder: which files, which architecture, which revision. No torch here.
 
 MERT-v1-95M and -330M (Li et al. 2023, arXiv:2306.00107) are published on the Hugging Face hub,
-under CC-BY-NC-4.0. mert_published.py says which files these are, mert_weights.py fetches them.
+under CC-BY-NC-4.0. published.py says which files these are, download.py fetches them.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
-from soundalike.embedders.mert_config import CONFIG, PREPROCESSOR, MertConfig, Preprocessor, parsed
-from soundalike.embedders.mert_published import PUBLISHED, revision_of
+from soundalike.embedders.mert.config import CONFIG, PREPROCESSOR, MertConfig, Preprocessor, parsed
+from soundalike.embedders.mert.published import PUBLISHED, revision_of
 from soundalike.errors import WeightsError
 
 CONVERTED = "model.safetensors"

@@ -4,12 +4,12 @@ import torch
 from torch import nn
 
 from soundalike.embedders.base import Embedding, FloatArray, WindowPlan
-from soundalike.embedders.mert_checkpoint import MertCheckpoint
-from soundalike.embedders.mert_network import MertNetwork
-from soundalike.embedders.mert_tensors import read_tensors, verify_loaded
+from soundalike.embedders.inference.torch_embedder import TorchEmbedder
+from soundalike.embedders.mert.checkpoint import MertCheckpoint
+from soundalike.embedders.mert.model.network import MertNetwork
+from soundalike.embedders.mert.model.tensors import read_tensors, verify_loaded
 from soundalike.embedders.pooling import unit_mean
 from soundalike.embedders.spaces import mert_space
-from soundalike.embedders.torch_embedder import TorchEmbedder
 
 
 class MertEmbedder(TorchEmbedder):

@@ -21,13 +21,13 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundalike.embedders.base import FloatArray, WindowPlan
-from soundalike.embedders.devices import (
+from soundalike.embedders.inference.devices import (
     half_precisions,
     is_lost,
     is_out_of_memory,
     windows_that_fit,
 )
-from soundalike.embedders.probe import probe_windows
+from soundalike.embedders.inference.probe import probe_windows
 
 log = structlog.get_logger()
 

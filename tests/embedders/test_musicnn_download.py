@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save
 
-from soundalike.embedders import musicnn_weights
-from soundalike.embedders.musicnn_weights import DATA, FILE, INDEX, WHEEL, fetch_musicnn
+from soundalike.embedders.musicnn import download
+from soundalike.embedders.musicnn.download import DATA, FILE, INDEX, WHEEL, fetch_musicnn
 from soundalike.errors import WeightsError
 
 from .checkpoints import tensorflow_checkpoint
@@ -29,10 +29,10 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(INDEX, index)
         archive.writestr(DATA, data)
-    monkeypatch.setattr(musicnn_weights, "WHEEL_SHA256", _sha256(path.read_bytes()))
-    monkeypatch.setattr(musicnn_weights, "INDEX_SHA256", _sha256(index))
-    monkeypatch.setattr(musicnn_weights, "DATA_SHA256", _sha256(data))
-    monkeypatch.setattr(musicnn_weights, "FILE_SHA256", _sha256(save(TRAINED)))
+    monkeypatch.setattr(download, "WHEEL_SHA256", _sha256(path.read_bytes()))
+    monkeypatch.setattr(download, "INDEX_SHA256", _sha256(index))
+    monkeypatch.setattr(download, "DATA_SHA256", _sha256(data))
+    monkeypatch.setattr(download, "FILE_SHA256", _sha256(save(TRAINED)))
     return path
 
 
@@ -99,7 +99,7 @@ def test_a_damaged_cache_that_cannot_be_refetched_is_never_used(tmp_path: Path) 
 def test_a_file_that_is_not_the_published_one_is_refused(
     wheel: Path, constant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(musicnn_weights, constant, "0" * 64)
+    monkeypatch.setattr(download, constant, "0" * 64)
     with pytest.raises(WeightsError, match="is not the published file"):
         fetch_musicnn(wheel.parent)
     assert not (wheel.parent / FILE).exists()

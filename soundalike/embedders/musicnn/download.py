@@ -15,7 +15,7 @@ from pathlib import Path
 
 from safetensors.numpy import save
 
-from soundalike.embedders.tf_checkpoint import read_tensors
+from soundalike.embedders.musicnn.tf_checkpoint import read_tensors
 from soundalike.errors import WeightsError
 from soundalike.storage.atomic import atomic_file, sha256_of
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundalike.embedders.mert_parts import Loaded, Tensors, gelu, unlike
+from soundalike.embedders.mert.model.modules import Loaded, Tensors, gelu, unlike
 
 
 class Norm(Loaded):

@@ -14,8 +14,8 @@ the same result:
 import torch
 from torch import Tensor, nn
 
-from soundalike.embedders.mert_config import CONV_KERNEL, CONV_STRIDE
-from soundalike.embedders.mert_parts import CONVOLUTIONS, Loaded, Tensors, gelu, unlike
+from soundalike.embedders.mert.config import CONV_KERNEL, CONV_STRIDE
+from soundalike.embedders.mert.model.modules import CONVOLUTIONS, Loaded, Tensors, gelu, unlike
 
 PATCH, PATCH_HOP = CONV_KERNEL[0], CONV_STRIDE[0]
 FRAME_HOP = 320  # samples at 24 kHz from one feature vector to the next: the strides' product

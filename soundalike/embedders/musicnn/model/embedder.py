@@ -11,11 +11,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from soundalike.embedders.base import Embedding, FloatArray, Tag, WindowPlan
-from soundalike.embedders.musicnn_frontend import LogMel
-from soundalike.embedders.musicnn_network import Musicnn
+from soundalike.embedders.inference.torch_embedder import TorchEmbedder
+from soundalike.embedders.musicnn.model.frontend import LogMel
+from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.embedders.pooling import unit_mean
 from soundalike.embedders.spaces import MUSICNN_DIMENSION, musicnn_space
-from soundalike.embedders.torch_embedder import TorchEmbedder
 
 # The Million Song Dataset's 50 commonest tags, in the order of the network's outputs
 # (musicnn 0.1.0, configuration.py).

@@ -8,8 +8,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from soundalike.embedders.mert_published import SEAL, SOURCE, UNSEALED, seal
-from soundalike.embedders.mert_tensors import open_bin
+from soundalike.embedders.mert.model.tensors import open_bin
+from soundalike.embedders.mert.published import SEAL, SOURCE, UNSEALED, seal
 from soundalike.errors import WeightsError
 from soundalike.storage.atomic import atomic_file
 

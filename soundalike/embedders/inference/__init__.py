@@ -1,0 +1,1 @@
+"""Running a network over windows: devices, precision, batches. Loads torch."""

@@ -1,0 +1,1 @@
+"""MERT's network and what reads its tensors. Loads torch."""

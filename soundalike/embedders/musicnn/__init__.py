@@ -1,0 +1,1 @@
+"""musicnn-msd: its weights, and the model."""

@@ -1,0 +1,1 @@
+"""musicnn's network. Loads torch."""

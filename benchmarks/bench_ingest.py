@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from simulated_library import ALBUM, SPACE, SimulatedLibrary
 
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published

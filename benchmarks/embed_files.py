@@ -21,7 +21,7 @@ from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.batch_files import save_batch
+from soundalike.vectors.embedding_files import save_batch
 
 FILES = 12
 LONG_HOURS = 3

@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import artifact, codes, flat
-from soundalike.vectors.artifact import IndexManifest
-from soundalike.vectors.kinds import Kind, KindName, kind_for
+from soundalike.vectors import index_files
+from soundalike.vectors.index.codes import write_codes
+from soundalike.vectors.index.exact import write_exact
+from soundalike.vectors.index_files import IndexManifest
+from soundalike.vectors.kinds import IndexKind, KindName, kind_for
 
 DIMENSION = 768
 TRACKS_A_CLUSTER = 50
@@ -58,17 +60,17 @@ def write_artifact(store: ArtifactStore, matrix: Matrix, name: KindName) -> str:
     folder.mkdir(parents=True)
     others = [path for path in folder.parent.glob(f"bench-{len(matrix)}-*") if path != folder]
     if others:
-        os.link(others[0] / artifact.INDEX, folder / artifact.INDEX)
+        os.link(others[0] / index_files.INDEX, folder / index_files.INDEX)
     else:
-        flat.write(folder / artifact.INDEX, matrix)
+        write_exact(folder / index_files.INDEX, matrix)
     if kind.has_codes:
-        codes.write(folder / artifact.CODES, matrix, kind)
-    artifact.write_tracks(folder, track_ids(len(matrix)))
-    artifact.write_manifest(folder, _manifest(folder, version, matrix, kind))
+        write_codes(folder / index_files.CODES, matrix, kind)
+    index_files.write_tracks(folder, track_ids(len(matrix)))
+    index_files.write_manifest(folder, _manifest(folder, version, matrix, kind))
     return version
 
 
-def _manifest(folder: Path, version: str, matrix: Matrix, kind: Kind) -> IndexManifest:
+def _manifest(folder: Path, version: str, matrix: Matrix, kind: IndexKind) -> IndexManifest:
     return IndexManifest(
         version=version,
         space="bench",
@@ -80,7 +82,7 @@ def _manifest(folder: Path, version: str, matrix: Matrix, kind: Kind) -> IndexMa
         dimension=matrix.shape[1],
         tracks=len(matrix),
         batches={},
-        files=artifact.hashes_of(folder, kind),
+        files=index_files.hashes_of(folder, kind),
         checks=[],
         dagster_run_id=None,
         created_at=dt.datetime.now(dt.UTC),

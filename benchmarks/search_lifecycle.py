@@ -14,10 +14,10 @@ import search_service
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import INDEX, read_manifest, verify_files
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import INDEX, read_manifest, verify_files
 from soundalike.vectors.kinds import kind_for
 from soundalike.vectors.recall import check_recall
-from soundalike.vectors.search import OpenIndex
 
 MIB = 2**20
 

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import search_data
 
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 from soundalike.catalog.indexes import Published
 from soundalike.catalog.tables import IndexVersion, Publication
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindName
-from soundalike.vectors.query import Query
+from soundalike.vectors.queries import VectorQuery
 
 CLIENTS = 32
 SECONDS = 4
@@ -33,7 +33,7 @@ async def a_second(live: LiveIndex, queries: search_data.Matrix, clients: int) -
         nonlocal done
         while time.perf_counter() < end:
             place = (number + done) % len(queries)
-            await served.ask([Query(queries[place : place + 1], 30)])
+            await served.search([VectorQuery(queries[place : place + 1], 30)])
             done += 1
 
     started = time.perf_counter()

@@ -22,9 +22,9 @@ from sqlalchemy import create_engine, text
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.kinds import KindName
-from soundalike.vectors.query import Query
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.queries import VectorQuery
 
 ENOUGH = 0.99
 ASKED = 100
@@ -37,7 +37,9 @@ def ours(name: KindName, matrix: search_data.Matrix, folder: Path) -> Measured:
     index = OpenIndex.open(store.index(search_data.write_artifact(store, matrix, name)))
     build = time.perf_counter() - started
     queries, true = np.load(folder / "queries.npy"), np.load(folder / "true.npy")
-    found = measure(lambda query: index.answer([Query(query[None], K)])[0].rows, queries, true)
+    found = measure(
+        lambda query: index.search([VectorQuery(query[None], K)])[0].rows, queries, true
+    )
     return build, [[0, *found]]
 
 

@@ -12,11 +12,11 @@ import search_data
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import CODES
+from soundalike.vectors.index.knn import FEWEST
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import CODES
 from soundalike.vectors.kinds import KindName
-from soundalike.vectors.nearest import FEWEST
-from soundalike.vectors.query import Query
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.queries import VectorQuery
 
 K = 10
 KINDS: tuple[KindName, ...] = ("flat", "flat+rabitq", "ivf")
@@ -65,9 +65,9 @@ def kinds(
     for name in KINDS:
         folder = store.index(search_data.write_artifact(store, matrix, name))
         index = OpenIndex.open(folder)
-        found = [index.answer([Query(query[None], K)])[0].rows for query in queries]
+        found = [index.search([VectorQuery(query[None], K)])[0].rows for query in queries]
         recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, true, strict=True)])
-        took = milliseconds(lambda n, i=index: i.answer([Query(queries[n : n + 1], K)]))
+        took = milliseconds(lambda n, i=index: i.search([VectorQuery(queries[n : n + 1], K)]))
         read = matrix.nbytes
         if name == "flat+rabitq":
             read = (folder / CODES).stat().st_size + FEWEST * matrix.shape[1] * FLOAT
@@ -90,16 +90,17 @@ def filters(
     """Rows given, the time by how many of them there are; recall against brute force."""
     count, random = len(matrix), np.random.default_rng(5)
     index = OpenIndex.open(store.index(search_data.write_artifact(store, matrix, "flat")))
-    base = milliseconds(lambda n: index.answer([Query(queries[n : n + 1], K)]), asked=16)
+    base = milliseconds(lambda n: index.search([VectorQuery(queries[n : n + 1], K)]), asked=16)
     print(f"  filtered, against {base:.2f} ms of unfiltered flat:")
     figures = {}
     for share in SHARES:
         rows = np.flatnonzero(random.random(count) < share)
         took = milliseconds(
-            lambda n, r=rows: index.answer([Query(queries[n : n + 1], K, rows=r)]), asked=16
+            lambda n, r=rows: index.search([VectorQuery(queries[n : n + 1], K, allowed_rows=r)]),
+            asked=16,
         )
         right = [
-            set(index.answer([Query(query[None], K, rows=rows)])[0].rows)
+            set(index.search([VectorQuery(query[None], K, allowed_rows=rows)])[0].rows)
             == set(rows[np.argsort(-(matrix[rows] @ query))[:K]])
             for query in queries[:32]
         ]

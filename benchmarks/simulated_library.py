@@ -29,7 +29,7 @@ from soundalike.ingest.scan import ScanReport, ScanRules, scan
 from soundalike.progress import Quiet
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.batch_files import save_batch
+from soundalike.vectors.embedding_files import save_batch
 
 SPACE = EmbeddingSpace("simulated.768", "simulated", 768, {"version": 1})
 ALBUM = 10

@@ -15,7 +15,7 @@ from soundalike.ingest.stage import StageReport
 from soundalike.monitoring import Usage
 from soundalike.sources.entry import Kind
 from soundalike.text import printable
-from soundalike.vectors.artifact import Check
+from soundalike.vectors.index_files import Check
 
 Metadata = Mapping[str, Any]
 MIB = 2**20

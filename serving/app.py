@@ -16,14 +16,14 @@ import soundalike
 from serving import errors
 from serving.database import open_pool
 from serving.dependencies import State
-from serving.listener import Listener
-from serving.live_index import LiveIndex, search_threads
-from serving.observability import Metrics, ObserveRequests, take_over_uvicorn_logs
-from serving.publications import Publications
+from serving.index.follower import PublicationFollower
+from serving.index.live_index import LiveIndex, search_threads
+from serving.observability import LogRequests, Metrics, take_over_uvicorn_logs
 from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
-from serving.security import BoundBody, RequireApiKey
+from serving.search.uploads import UploadEmbedder
+from serving.security import LimitBody, RequireApiKey
 from soundalike.logs import configure_logs
-from soundalike.postgres import bring_back, connected_database
+from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
 
@@ -69,11 +69,11 @@ def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
     """Outermost first: a refused request has an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
-        Middleware(ObserveRequests, metrics=measured),
+        Middleware(LogRequests, metrics=measured),
     ]
     if settings.api_key:
         middleware.append(Middleware(RequireApiKey, key=settings.api_key.get_secret_value()))
-    middleware.append(Middleware(BoundBody))
+    middleware.append(Middleware(LimitBody))
     return middleware
 
 
@@ -96,10 +96,12 @@ def _lifespan(
         with connected_database(settings) as url:
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
-            revive = partial(bring_back, settings)
-            async with Publications(engine, live, bring_back=revive).following():
-                with closing(Listener(settings)) as listener:
-                    yield State(sessions=sessions, live=live, metrics=measured, listener=listener)
+            restart = partial(restart_database, settings)
+            async with PublicationFollower(engine, live, restart_database=restart).following():
+                with closing(UploadEmbedder(settings)) as embedder:
+                    yield State(
+                        sessions=sessions, live=live, metrics=measured, upload_embedder=embedder
+                    )
             live.threads.close()
             await engine.dispose()
 

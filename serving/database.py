@@ -8,13 +8,13 @@ from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
-from serving.limits import STATEMENT_SECONDS
+from serving.limits import STATEMENT_TIMEOUT_SECONDS
 
 # Of each worker process; one more connection of it listens for publications.
 POOL_SIZE = 5
 POOL_OVERFLOW = 5
-POOL_WAIT_SECONDS = 5
-CONNECT_SECONDS = 5
+POOL_TIMEOUT_SECONDS = 5
+CONNECT_TIMEOUT_SECONDS = 5
 
 
 def open_pool(database_url: str) -> AsyncEngine:
@@ -23,9 +23,9 @@ def open_pool(database_url: str) -> AsyncEngine:
         database_url,
         pool_size=POOL_SIZE,
         max_overflow=POOL_OVERFLOW,
-        pool_timeout=POOL_WAIT_SECONDS,
+        pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_SECONDS},
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
         execution_options={"postgresql_readonly": True},
     )
     event.listen(engine.sync_engine, "connect", _bound_statements)
@@ -34,5 +34,5 @@ def open_pool(database_url: str) -> AsyncEngine:
 
 def _bound_statements(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     # Not through the `options` connection parameter: DATABASE_URL may use that itself.
-    connection.cursor().execute(f"set statement_timeout = '{STATEMENT_SECONDS}s'")
+    connection.cursor().execute(f"set statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
     connection.commit()

@@ -8,9 +8,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
-from serving.listener import Listener
-from serving.live_index import LiveIndex, ServedIndex
+from serving.index.live_index import LiveIndex, ServedIndex
 from serving.observability import Metrics
+from serving.search.uploads import UploadEmbedder
 
 
 class State(TypedDict):
@@ -19,7 +19,7 @@ class State(TypedDict):
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
     metrics: Metrics
-    listener: Listener
+    upload_embedder: UploadEmbedder
 
 
 def state_of(request: Request) -> State:
@@ -40,9 +40,9 @@ def get_metrics(state: StateDep) -> Metrics:
     return state["metrics"]
 
 
-def get_listener(state: StateDep) -> Listener:
-    """What hears uploads."""
-    return state["listener"]
+def get_upload_embedder(state: StateDep) -> UploadEmbedder:
+    """The embedder of uploads."""
+    return state["upload_embedder"]
 
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
@@ -67,7 +67,7 @@ def served_index(live: LiveDep) -> ServedIndex:
     return live.served
 
 
-ListenerDep = Annotated[Listener, Depends(get_listener)]
+UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 SearchDep = Annotated[ServedIndex, Depends(served_index)]

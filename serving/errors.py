@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
-from serving.limits import STATEMENT_SECONDS
-from serving.schemas import FieldProblem, ProblemDetails
+from serving.limits import STATEMENT_TIMEOUT_SECONDS
+from serving.schemas.responses import FieldProblem, ProblemDetails
 from soundalike.errors import SoundalikeError
 
 PROBLEM_JSON = "application/problem+json"
@@ -98,7 +98,9 @@ def _database(
 ) -> Problem:
     match error:
         case OperationalError(orig=QueryCanceled()):
-            detail = f"the query took more than {STATEMENT_SECONDS} s; ask for less at a time"
+            detail = (
+                f"the query took more than {STATEMENT_TIMEOUT_SECONDS} s; ask for less at a time"
+            )
             return Problem(503, "too-slow", detail, RETRY_LATER)
         case ProgrammingError(orig=UndefinedTable()):
             detail = "the catalog has no tables yet: run `soundalike db upgrade`"

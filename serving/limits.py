@@ -1,25 +1,25 @@
 """The bound of everything a client can ask for; of searches, see soundalike.vectors.limits."""
 
-PAGE = 50
-LARGEST_PAGE = 200
-LONGEST_QUERY = 200  # characters
-LONGEST_NAME = 500  # characters of an artist, album, genre or tag in a filter
-LONGEST_PATH = 4096
-LONGEST_ID = 64
-MOST_NAMES = 50  # in one list of a filter
-MOST_IDS = 1000  # to include or exclude
-LONGEST_VECTOR = 4096  # dimensions
-LATEST_YEAR = 9999
-LONGEST_TRACK = 10**6  # seconds; what is longer than a day is not ingested
-SHORTEST_PATH, USUAL_PATH = 2, 10  # tracks, both ends included
+DEFAULT_PAGE_SIZE = 50
+MAX_PAGE_SIZE = 200
+MAX_QUERY_LENGTH = 200  # characters
+MAX_NAME_LENGTH = 500  # characters of an artist, album, genre or tag in a filter
+MAX_PATH_LENGTH = 4096
+MAX_ID_LENGTH = 64
+MAX_NAMES = 50  # in one list of a filter
+MAX_IDS = 1000  # to include or exclude
+MAX_DIMENSION = 4096  # dimensions
+MAX_YEAR = 9999
+MAX_TRACK_SECONDS = 10**6  # seconds; what is longer than a day is not ingested
+MIN_STEPS, DEFAULT_STEPS = 2, 10  # tracks, both ends included
 
-LARGEST_UPLOAD = 64 * 2**20  # bytes of an audio file
-LONGEST_UPLOAD = 3600.0  # seconds of it
-UPLOAD_SECONDS = 120.0  # for the body to arrive
-MOST_UPLOADS = 8  # heard or waiting in one process
+MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
+MAX_UPLOAD_SECONDS = 3600.0  # seconds of it
+UPLOAD_TIMEOUT_SECONDS = 120.0  # for the body to arrive
+MAX_UPLOADS = 8  # heard or waiting in one process
 
-LARGEST_BODY = 2**20  # bytes; the longest question that is allowed has about half of that
+MAX_BODY_BYTES = 2**20  # bytes; the longest question that is allowed has about half of that
 
-LONGEST_CURSOR = 8000  # characters; those of this API have at most about 5000
+MAX_CURSOR_LENGTH = 8000  # characters; those of this API have at most about 5000
 
-STATEMENT_SECONDS = 10  # a query of the catalog is cut off after that
+STATEMENT_TIMEOUT_SECONDS = 10  # a query of the catalog is cut off after that

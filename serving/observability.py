@@ -18,7 +18,7 @@ from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import as_problem, respond, shown_path
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 
 log = structlog.get_logger()
 
@@ -86,7 +86,7 @@ class _IndexCollector(Collector):
         )
 
 
-class ObserveRequests:
+class LogRequests:
     """Counts, times and logs each request; turns what nobody caught into a problem.
 
     The framework's own last resort would answer outside of the correlation id's middleware.

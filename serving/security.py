@@ -7,7 +7,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import Problem, respond
-from serving.limits import LARGEST_BODY, LARGEST_UPLOAD
+from serving.limits import MAX_BODY_BYTES, MAX_UPLOAD_BYTES
 
 # Exact paths: load balancers and orchestrators ask these, and have no key.
 OPEN_PATHS = frozenset({"/health/live", "/health/ready"})
@@ -42,7 +42,7 @@ class RequireApiKey:
         return secrets.compare_digest(given.encode("latin-1"), self._key)
 
 
-class BoundBody:
+class LimitBody:
     """Answers 413 to a body that is too large, having read no more of it than is allowed.
 
     FastAPI's own limit answers in plain text, and then raises into our error handling.
@@ -54,7 +54,7 @@ class BoundBody:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request, counting what it sends."""
         received = 0
-        most = LARGEST_UPLOAD if scope.get("path") in UPLOAD_PATHS else LARGEST_BODY
+        most = MAX_UPLOAD_BYTES if scope.get("path") in UPLOAD_PATHS else MAX_BODY_BYTES
 
         async def counting() -> Message:
             nonlocal received

@@ -6,9 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors import artifact, codes, flat
-from soundalike.vectors.artifact import IndexManifest
+from soundalike.vectors import index_files
+from soundalike.vectors.index.codes import write_codes
+from soundalike.vectors.index.exact import write_exact
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import IndexManifest
 from soundalike.vectors.kinds import KindChoice, kind_for
+from soundalike.vectors.queries import VectorQuery
 from tests.fakes import FAKE_SPACE
 
 
@@ -27,12 +31,12 @@ def write_index(
     """An artifact of tracks t0000, t0001, ... in row order."""
     folder.mkdir(parents=True)
     kind = kind_for(len(matrix), choice)
-    flat.write(folder / artifact.INDEX, matrix)
+    write_exact(folder / index_files.INDEX, matrix)
     if kind.has_codes:
-        codes.write(folder / artifact.CODES, matrix, kind)
+        write_codes(folder / index_files.CODES, matrix, kind)
     width = max(4, len(str(len(matrix) - 1)))  # so that ids are in row order
-    artifact.write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
-    artifact.write_manifest(
+    index_files.write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
+    index_files.write_manifest(
         folder,
         IndexManifest(
             version=folder.name,
@@ -45,10 +49,18 @@ def write_index(
             dimension=claimed_dimension or matrix.shape[1],
             tracks=len(matrix),
             batches={},
-            files=artifact.hashes_of(folder, kind),
+            files=index_files.hashes_of(folder, kind),
             checks=[],
             dagster_run_id=None,
             created_at=dt.datetime.now(dt.UTC),
         ),
     )
     return folder
+
+
+def neighbours(index: OpenIndex, track_id: str, k: int) -> list[tuple[str, float]]:
+    """Id and cosine of the k tracks nearest to one of the index, itself left out."""
+    query = VectorQuery(index.vectors_of([track_id]), k, excluded_rows=index.rows_of([track_id]))
+    [hits] = index.search([query])
+    ids = [index.track_ids[row] for row in hits.rows.tolist()]
+    return list(zip(ids, hits.scores.tolist(), strict=True))

@@ -7,14 +7,14 @@ from fastapi import APIRouter, Query
 from serving import limits
 from serving.dependencies import SessionDep
 from serving.errors import documented
-from serving.schemas import Failure, FailurePage
+from serving.schemas.responses import Failure, FailurePage
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
 
 router = APIRouter(prefix="/v1", tags=["failures"])
 
-PageSize = Annotated[int, Query(ge=1, le=limits.LARGEST_PAGE, description="Failures on a page.")]
-Place = Annotated[
+PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Failures on a page.")]
+SearchCursor = Annotated[
     str | None,
     Query(pattern=r"^\d{1,18}\.[a-z_]{1,40}$", description="`next_cursor` of the page before."),
 ]
@@ -22,7 +22,7 @@ Place = Annotated[
 
 @router.get("/failures", responses=documented(422, 503))
 async def list_failures(
-    session: SessionDep, limit: PageSize = limits.PAGE, cursor: Place = None
+    session: SessionDep, limit: PageSize = limits.DEFAULT_PAGE_SIZE, cursor: SearchCursor = None
 ) -> FailurePage:
     """Files of the collection that are not in the index because something is wrong with them."""
     # One more than asked for tells whether there is a next page.

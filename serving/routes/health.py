@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from serving.dependencies import LiveDep, SessionDep, served_index
 from serving.errors import documented
-from serving.schemas import Alive, Ready
+from serving.schemas.responses import Alive, Ready
 
 router = APIRouter(prefix="/health", tags=["health"])
 

@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from serving.dependencies import SearchDep
 from serving.errors import documented
-from serving.schemas import Index
+from serving.schemas.responses import Index
 
 router = APIRouter(prefix="/v1", tags=["index"])
 

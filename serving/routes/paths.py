@@ -7,19 +7,21 @@ from fastapi import APIRouter, Query
 from serving import limits
 from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
-from serving.finding import path_between
-from serving.lookup import unknown
-from serving.questions import Cap
-from serving.schemas import TRACK_ID, PathStep, Track, TrackPath
-from soundalike.vectors.limits import MOST_STEPS
+from serving.schemas.requests import Cap
+from serving.schemas.responses import TRACK_ID, PathStep, Track, TrackPath
+from serving.search.service import path_between
+from serving.search.tracks import unknown_track
+from soundalike.vectors.limits import MAX_PATH_STEPS
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-End = Annotated[str, Query(max_length=limits.LONGEST_ID, examples=[TRACK_ID])]
+End = Annotated[str, Query(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])]
 Steps = Annotated[
     int,
     Query(
-        ge=limits.SHORTEST_PATH, le=MOST_STEPS, description="Tracks of the path, with both ends."
+        ge=limits.MIN_STEPS,
+        le=MAX_PATH_STEPS,
+        description="Tracks of the path, with both ends.",
     ),
 ]
 
@@ -31,7 +33,7 @@ async def path(
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
-    steps: Steps = limits.USUAL_PATH,
+    steps: Steps = limits.DEFAULT_STEPS,
     per_artist: Cap | None = None,
 ) -> TrackPath:
     """A path from one track to another, each step near its place on the way, none twice."""
@@ -40,7 +42,7 @@ async def path(
         raise Problem(422, "invalid-request", "query.to: the path must end at another track")
     made, views = await path_between(session, served, metrics, (start, end), steps, per_artist)
     if start not in views or end not in views:
-        raise unknown()
+        raise unknown_track()
     if not made.steps:
         detail = f"the collection has no {steps} tracks for this path; ask for fewer steps"
         raise Problem(

@@ -7,16 +7,15 @@ from fastapi import APIRouter, Path, Query
 
 from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
-from serving.finding import ranked
-from serving.live_index import ServedIndex
-from serving.lookup import unknown
-from serving.paging import page_of, place_of
-from serving.questions import SearchRequest, SimilarParameters
-from serving.schemas import TRACK_ID, SearchResults, SimilarTrack, SimilarTracks, Track
+from serving.index.live_index import ServedIndex
+from serving.schemas.requests import SearchRequest, SimilarParameters
+from serving.schemas.responses import TRACK_ID, SearchResults, SimilarTrack, SimilarTracks, Track
+from serving.search.cursor import page_of, parse_cursor
+from serving.search.service import search_tracks
+from serving.search.tracks import unknown_track
 from soundalike.catalog.tracks import TrackView
-from soundalike.vectors.limits import MOST_RANKED
-from soundalike.vectors.query import unit
-from soundalike.vectors.question import NO_VECTORS, Question
+from soundalike.vectors.limits import MAX_RANKED
+from soundalike.vectors.queries import NO_VECTORS, TrackQuery, unit
 from soundalike.vectors.ranking import Result
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -34,10 +33,10 @@ async def similar(
 ) -> SimilarTracks:
     """What sounds like this track, best first."""
     served = served_index(live)  # not SearchDep: a wrong k is told before a missing index
-    question = Question((track_id,), rules=asked.rules)
-    results, views = await ranked(session, served, metrics, question, asked, asked.k)
+    query = TrackQuery((track_id,), options=asked.rerank_options)
+    results, views = await search_tracks(session, served, metrics, query, asked, asked.k)
     if track_id not in views:
-        raise unknown()
+        raise unknown_track()
     return SimilarTracks(
         query=Track.model_validate(views[track_id]),
         index_version=served.manifest.version,
@@ -55,17 +54,16 @@ async def search(
     """
     served = served_index(live)
     version = served.manifest.version
-    after = place_of(asked, version)
+    after = parse_cursor(asked, version)
     # One more than asked for tells whether there is a next page.
-    wanted = min((after.seen if after else 0) + asked.k + 1, MOST_RANKED)
-    results, views = await ranked(
-        session, served, metrics, _question(asked, served), asked.filter, wanted
-    )
+    wanted = min((after.seen if after else 0) + asked.k + 1, MAX_RANKED)
+    query = _query(asked, served)
+    results, views = await search_tracks(session, served, metrics, query, asked.filter, wanted)
     page, cursor = page_of(results, asked, version, after, wanted)
     return SearchResults(index_version=version, results=shown(page, views), next_cursor=cursor)
 
 
-def _question(asked: SearchRequest, served: ServedIndex) -> Question:
+def _query(asked: SearchRequest, served: ServedIndex) -> TrackQuery:
     vectors = NO_VECTORS
     if asked.vector is not None:
         dimension = served.manifest.dimension
@@ -76,8 +74,8 @@ def _question(asked: SearchRequest, served: ServedIndex) -> Question:
             )
             raise Problem(422, "wrong-dimension", detail)
         vectors = unit(np.array(asked.vector))[None]
-    return Question(
-        tuple(asked.positive), tuple(asked.negative), vectors, asked.strategy, asked.rules
+    return TrackQuery(
+        tuple(asked.positive), tuple(asked.negative), vectors, asked.strategy, asked.rerank_options
     )
 
 

@@ -8,9 +8,9 @@ from pydantic import AfterValidator
 from serving import limits
 from serving.dependencies import SessionDep
 from serving.errors import Problem, documented
-from serving.lookup import known
-from serving.questions import storable
-from serving.schemas import TRACK_ID, Track, TrackPage
+from serving.schemas.requests import storable
+from serving.schemas.responses import TRACK_ID, Track, TrackPage
+from serving.search.tracks import known_track
 from soundalike.catalog import tracks
 from soundalike.catalog.tracks import Cursor
 
@@ -22,21 +22,24 @@ Words = Annotated[
     str,
     AfterValidator(storable),
     Query(
-        max_length=limits.LONGEST_QUERY,
+        max_length=limits.MAX_QUERY_LENGTH,
         description="Words, each of them somewhere in title, artist, album or path.",
         examples=["ana saudade"],
     ),
 ]
-PageSize = Annotated[int, Query(ge=1, le=limits.LARGEST_PAGE, description="Tracks on a page.")]
-Place = Annotated[
+PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Tracks on a page.")]
+SearchCursor = Annotated[
     str | None,
-    Query(max_length=limits.LONGEST_CURSOR, description="`next_cursor` of the page before."),
+    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
 ]
 
 
 @router.get("", responses=documented(422, 503))
 async def list_tracks(
-    session: SessionDep, query: Words = "", limit: PageSize = limits.PAGE, cursor: Place = None
+    session: SessionDep,
+    query: Words = "",
+    limit: PageSize = limits.DEFAULT_PAGE_SIZE,
+    cursor: SearchCursor = None,
 ) -> TrackPage:
     """The collection by artist, album and title, or those tracks of it whose words match."""
     # One more than asked for tells whether there is a next page.
@@ -61,4 +64,4 @@ def _after(cursor: str | None) -> Cursor | None:
 @router.get("/{track_id}", responses=documented(404, 422, 503))
 async def track(track_id: Id, session: SessionDep) -> Track:
     """One track."""
-    return Track.model_validate(await known(session, track_id))
+    return Track.model_validate(await known_track(session, track_id))

@@ -4,13 +4,13 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from serving.dependencies import ListenerDep, LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import LiveDep, MetricsDep, SessionDep, UploadEmbedderDep, served_index
 from serving.errors import documented
-from serving.finding import ranked
-from serving.questions import SimilarParameters
 from serving.routes.search import shown
-from serving.schemas import UploadResults
-from soundalike.vectors.question import Question
+from serving.schemas.requests import SimilarParameters
+from serving.schemas.responses import UploadResults
+from serving.search.service import search_tracks
+from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
@@ -28,7 +28,7 @@ async def search_audio(
     asked: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,
-    listener: ListenerDep,
+    embedder: UploadEmbedderDep,
     metrics: MetricsDep,
 ) -> UploadResults:
     """What sounds like the audio file in the body: `curl --data-binary @song.mp3`.
@@ -37,17 +37,17 @@ async def search_audio(
     track is left out of the results.
     """
     served = served_index(live)
-    heard = await listener.hear(request, served)
-    known = heard.track_id in served
-    question = (
-        Question((heard.track_id,), rules=asked.rules)
-        if known
-        else Question((), vectors=heard.vector[None], rules=asked.rules)
+    upload = await embedder.embed(request, served)
+    in_index = upload.track_id in served
+    query = (
+        TrackQuery((upload.track_id,), options=asked.rerank_options)
+        if in_index
+        else TrackQuery((), vectors=upload.vector[None], options=asked.rerank_options)
     )
-    results, views = await ranked(session, served, metrics, question, asked, asked.k)
+    results, views = await search_tracks(session, served, metrics, query, asked, asked.k)
     return UploadResults(
         index_version=served.manifest.version,
-        track_id=heard.track_id,
-        in_index=known,
+        track_id=upload.track_id,
+        in_index=in_index,
         results=shown(results, views),
     )

@@ -31,7 +31,7 @@ class TrackFilter:
     include: tuple[str, ...] = ()
 
     @property
-    def lets_all_through(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing is asked, so that nothing need be looked up."""
         return all(getattr(self, field.name) == field.default for field in fields(self))
 

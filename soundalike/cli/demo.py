@@ -21,7 +21,7 @@ from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import similar_table
-from soundalike.vectors.artifact import read_tracks
+from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
 

@@ -17,16 +17,14 @@ from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import safe, similar_table
-from soundalike.vectors.limits import MOST_NEIGHBOURS, NEIGHBOURS
-from soundalike.vectors.question import Question
+from soundalike.vectors.limits import DEFAULT_K, MAX_K
+from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
 
 
 def similar(
     track: Annotated[str, typer.Argument(help="A track's id, or words of its title or path.")],
-    k: Annotated[
-        int, typer.Option("-k", min=1, max=MOST_NEIGHBOURS, help="How many to show.")
-    ] = NEIGHBOURS,
+    k: Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="How many to show.")] = DEFAULT_K,
     as_json: Annotated[bool, typer.Option("--json", help="As the API answers.")] = False,
 ) -> None:
     """Show what sounds like a track."""
@@ -77,7 +75,7 @@ def nearest(
 
     Raises ArtifactError while nothing is published or the track is not in it.
     """
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
     served = published(session)
     if served is None:
@@ -88,11 +86,11 @@ def nearest(
             f"{query.title} is not in index {index.manifest.version}; it failed or is newer. "
             "Run `soundalike ingest`, which also lists what failed"
         )
-    ranking = Ranking(index, Question((query.id,)), k)
+    ranking = Ranking(index, TrackQuery((query.id,)), k)
     views: dict[str, TrackView] = {}
-    while ranking.query is not None:
-        [hits] = index.answer([ranking.query])
-        rows = session.execute(tracks.by_ids(ranking.unknown(hits)))
+    while ranking.next_query is not None:
+        [hits] = index.search([ranking.next_query])
+        rows = session.execute(tracks.by_ids(ranking.without_metadata(hits)))
         views |= {row.id: tracks.view(row) for row in rows}
         ranking.add(hits, views)
     found = [(result, views[result.track_id]) for result in ranking.results]

@@ -18,7 +18,7 @@ from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
 from soundalike.errors import PostgresError, SettingsError, SoundalikeError
 from soundalike.ports import LOOPBACK, busy_port
-from soundalike.postgres import bring_back, connected_database
+from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.terminal import complaint
 
@@ -122,7 +122,7 @@ def _watch(children: dict[str, subprocess.Popen[bytes]], settings: Settings) -> 
                     f"{name} ended by itself (exit code {child.returncode}); see above"
                 )
         try:
-            bring_back(settings)
+            restart_database(settings)
         except PostgresError as error:
             out.print(complaint(error))
         time.sleep(WATCH_SECONDS)

@@ -11,9 +11,9 @@ from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import Check
-from soundalike.vectors.batch_files import Sidecar, load_vectors, read_sidecar
 from soundalike.vectors.checks import check_index
+from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.index_files import Check
 
 SAMPLED_TRACKS = 100
 
@@ -29,7 +29,7 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
 
 def check_folder(folder: Path, store: ArtifactStore) -> list[Check]:
     """Hold the artifact against the batches its manifest names, whatever landed since."""
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
     index = OpenIndex.open(folder)
     space = index.manifest.space

@@ -20,9 +20,9 @@ from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import Check
-from soundalike.vectors.batch_files import load_batch, load_vectors, read_sidecar, save_batch
 from soundalike.vectors.checks import check_matrix
+from soundalike.vectors.embedding_files import load_batch, load_vectors, read_sidecar, save_batch
+from soundalike.vectors.index_files import Check
 
 STAGE = "embeddings"
 

@@ -22,10 +22,10 @@ from soundalike.monitoring import Monitor, Usage
 from soundalike.settings import load_settings
 from soundalike.storage.atomic import atomic_folder
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import artifact
-from soundalike.vectors.artifact import IndexManifest
-from soundalike.vectors.batch_files import load_recorded
-from soundalike.vectors.kinds import SURER, Kind, KindChoice, kind_for
+from soundalike.vectors import index_files
+from soundalike.vectors.embedding_files import load_recorded
+from soundalike.vectors.index_files import IndexManifest
+from soundalike.vectors.kinds import FALLBACK_KIND, IndexKind, KindChoice, kind_for
 from soundalike.vectors.recall import RECALL
 
 log = structlog.get_logger()
@@ -48,7 +48,7 @@ class BuildReport:
 def version_of(space: EmbeddingSpace, now: Contents, choice: KindChoice | None = None) -> str:
     """The version an index of these contents has, of a kind as chosen here or in the settings."""
     kind = kind_for(len(now.tracks), choice or load_settings().index_kind)
-    return artifact.version_of(space, kind, now.batches, now.tracks)
+    return index_files.version_of(space, kind, now.batches, now.tracks)
 
 
 def build_index(
@@ -77,7 +77,7 @@ def build_index(
             _set_aside(folder)
             with atomic_folder(folder) as temporary:
                 _write(temporary, store, space, now, choice, run_id)
-        manifest = artifact.read_manifest(folder)
+        manifest = index_files.read_manifest(folder)
         with sessions.begin() as session:
             indexes.record_version(session, manifest.model_dump(include=RECORDED))
     return BuildReport(manifest, folder, reused, monitor.usage())
@@ -85,12 +85,12 @@ def build_index(
 
 def _is_sound(folder: Path) -> bool:
     """Whether the version is there, undamaged, and passed its checks."""
-    return _is_whole(folder) and not artifact.read_manifest(folder).failed_checks
+    return _is_whole(folder) and not index_files.read_manifest(folder).failed_checks
 
 
 def _is_whole(folder: Path) -> bool:
     try:
-        artifact.verify_files(folder, artifact.read_manifest(folder))
+        index_files.verify_files(folder, index_files.read_manifest(folder))
     except ArtifactError:
         return False
     return True
@@ -120,9 +120,9 @@ def _write(
     kind = kind_for(len(now.tracks), choice)
     matrix = _gather(store, space, now)
     _write_vectors(folder, matrix, kind)
-    artifact.write_tracks(folder, [track for track, _, _ in now.tracks])
+    index_files.write_tracks(folder, [track for track, _, _ in now.tracks])
     manifest = IndexManifest(
-        version=artifact.version_of(space, kind, now.batches, now.tracks),
+        version=index_files.version_of(space, kind, now.batches, now.tracks),
         space=space.key,
         space_fingerprint=space.fingerprint,
         model=space.model,
@@ -132,7 +132,7 @@ def _write(
         dimension=space.dimension,
         tracks=len(now.tracks),
         batches=now.batches,
-        files=artifact.hashes_of(folder, kind),
+        files=index_files.hashes_of(folder, kind),
         checks=[],
         dagster_run_id=run_id,
         created_at=dt.datetime.now(dt.UTC),
@@ -144,31 +144,32 @@ def _write(
 
 def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
     """The manifest with what was checked of the folder, written into it."""
-    artifact.write_manifest(folder, manifest.model_copy(update={"checks": []}))
+    index_files.write_manifest(folder, manifest.model_copy(update={"checks": []}))
     checked = manifest.model_copy(update={"checks": check_folder(folder, store)})
-    artifact.write_manifest(folder, checked)
+    index_files.write_manifest(folder, checked)
     return checked
 
 
 def _as_surer(folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]) -> IndexManifest:
     """Of the next kind that finds more, as this one does not find enough here; at last flat."""
-    surer = kind_for(manifest.tracks, SURER[manifest.kind])
+    surer = kind_for(manifest.tracks, FALLBACK_KIND[manifest.kind])
     log.warning("index.another_kind", failed=manifest.kind, now=surer.name, tracks=manifest.tracks)
-    (folder / artifact.CODES).unlink()
+    (folder / index_files.CODES).unlink()
     _write_vectors(folder, matrix, surer)
-    files = artifact.hashes_of(folder, surer)
+    files = index_files.hashes_of(folder, surer)
     return manifest.model_copy(
         update={"kind": surer.name, "kind_parameters": surer.parameters, "files": files}
     )
 
 
-def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
-    from soundalike.vectors import codes, flat
+def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: IndexKind) -> None:
+    from soundalike.vectors.index.codes import write_codes
+    from soundalike.vectors.index.exact import write_exact
 
     with ThreadPoolExecutor(2) as pool:  # one waits for the disk, the other computes
-        writing = [pool.submit(flat.write, folder / artifact.INDEX, matrix)]
+        writing = [pool.submit(write_exact, folder / index_files.INDEX, matrix)]
         if kind.has_codes:
-            writing.append(pool.submit(codes.write, folder / artifact.CODES, matrix, kind))
+            writing.append(pool.submit(write_codes, folder / index_files.CODES, matrix, kind))
         for part in writing:
             part.result()
 

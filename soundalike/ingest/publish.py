@@ -9,8 +9,8 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index import version_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import artifact
-from soundalike.vectors.artifact import IndexManifest
+from soundalike.vectors import index_files
+from soundalike.vectors.index_files import IndexManifest
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,11 @@ def publish(
         chosen = version or indexes.latest_built(session, space.key)
     if chosen is None:
         raise ArtifactError("no index was built yet; materialise faiss_index")
-    manifest = artifact.read_manifest(store.index(chosen))
-    artifact.verify_files(store.index(chosen), manifest)
+    manifest = index_files.read_manifest(store.index(chosen))
+    index_files.verify_files(store.index(chosen), manifest)
     if manifest.failed_checks:
         named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(f"index {chosen} is not published, it failed its checks ({named})")
     with sessions.begin() as session:
         kept = indexes.publish(session, chosen, by_hand=version is not None, seen=seen)
-    return artifact.read_manifest(store.index(kept)) if kept else manifest
+    return index_files.read_manifest(store.index(kept)) if kept else manifest

@@ -16,8 +16,8 @@ from soundalike.evaluation.labels import Facts, collected, first_of
 from soundalike.evaluation.ranking import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import artifact
-from soundalike.vectors.batch_files import load_vectors, read_sidecar
+from soundalike.vectors import index_files
+from soundalike.vectors.embedding_files import load_vectors, read_sidecar
 
 MOST_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
 FEWEST_TRACKS = 12  # of fewer, 10 neighbours are all the others
@@ -63,7 +63,7 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
 def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
     """Track ids, evenly chosen from the version's, and their vectors out of the batches' files."""
     folder = store.index(version)
-    manifest, track_ids = artifact.read_manifest(folder), artifact.read_tracks(folder)
+    manifest, track_ids = index_files.read_manifest(folder), index_files.read_tracks(folder)
     chosen = {
         track: row for row, track in enumerate(track_ids[:: -(-len(track_ids) // MOST_TRACKS)])
     }

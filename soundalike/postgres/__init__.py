@@ -13,7 +13,7 @@ from soundalike.postgres.server import Server, private_server
 from soundalike.settings import Settings
 from soundalike.storage.locks import exclusive, open_lock, try_exclusive
 
-__all__ = ["bring_back", "connected_database"]
+__all__ = ["connected_database", "restart_database"]
 
 DECIDING = "deciding.lock"  # held while one starts or stops the server
 USERS = "users.lock"  # held, shared, by all who are in the block
@@ -44,7 +44,7 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
         _leave(server, users)
 
 
-def bring_back(settings: Settings) -> None:
+def restart_database(settings: Settings) -> None:
     """Start the private server again if it was killed; for whoever is in `connected_database`.
 
     Does nothing to a server that answers, nor to one that DATABASE_URL names. Raises PostgresError.

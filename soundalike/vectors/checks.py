@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.artifact import Check
-from soundalike.vectors.query import Query
+from soundalike.vectors.index_files import Check
+from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall
 
 if TYPE_CHECKING:  # checking a matrix must not load faiss
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
 UNIT_TOLERANCE = 1e-4
 ROWS_AT_ONCE = 20_000
@@ -97,8 +97,8 @@ def _lost(index: "OpenIndex", sample: Mapping[str, NDArray[np.float32] | None]) 
     """
     known = {track: vector for track, vector in sample.items() if vector is not None}
     lost = [track for track in sample if track not in known]
-    answers = index.answer([Query(vector[None], 1) for vector in known.values()])
-    for (track, vector), hits in zip(known.items(), answers, strict=True):
-        if float(vector @ index.vector(track)) < float(hits.values[0]) - UNIT_TOLERANCE:
+    all_hits = index.search([VectorQuery(vector[None], 1) for vector in known.values()])
+    for (track, vector), hits in zip(known.items(), all_hits, strict=True):
+        if float(vector @ index.vector(track)) < float(hits.scores[0]) - UNIT_TOLERANCE:
             lost.append(track)
     return lost

@@ -16,17 +16,17 @@ from typing import Literal
 KindName = Literal["flat", "flat+rabitq", "ivf"]
 KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 
-FLAT_BELOW = 50_000  # tracks: up to here reading everything takes under 20 ms
-SCANNED_BELOW = 1_500_000  # tracks: up to here scanning all codes takes under 50 ms
-SURER: dict[KindName, KindName] = {"ivf": "flat+rabitq", "flat+rabitq": "flat"}
+MAX_FLAT_TRACKS = 50_000  # tracks: up to here reading everything takes under 20 ms
+MAX_SCANNED_TRACKS = 1_500_000  # tracks: up to here scanning all codes takes under 50 ms
+FALLBACK_KIND: dict[KindName, KindName] = {"ivf": "flat+rabitq", "flat+rabitq": "flat"}
 RECALL_FLOOR: dict[KindName, float] = {"flat": 1.0, "flat+rabitq": 0.999, "ivf": 0.98}
 
-TRACKS_A_LIST = 39  # the least that faiss' k-means wants for each list
-PROBED_LISTS = 64  # at least; else an eighth: recall@10 0.993 where 64 of 1024 gave 0.964
+MIN_TRACKS_PER_LIST = 39  # the least that faiss' k-means wants for each list
+MIN_PROBES = 64  # at least; else an eighth: recall@10 0.993 where 64 of 1024 gave 0.964
 
 
 @dataclass(frozen=True)
-class Kind:
+class IndexKind:
     """What is built: a name, and the parameters that decide what is in its files."""
 
     name: KindName
@@ -44,16 +44,16 @@ class Kind:
         return self.name != "flat"
 
 
-def kind_for(tracks: int, choice: KindChoice = "auto") -> Kind:
+def kind_for(tracks: int, choice: KindChoice = "auto") -> IndexKind:
     """The kind for that many tracks, unless a person chose one."""
     name: KindName
     if choice != "auto":
         name = choice
-    elif tracks < FLAT_BELOW:
+    elif tracks < MAX_FLAT_TRACKS:
         name = "flat"
     else:
-        name = "flat+rabitq" if tracks < SCANNED_BELOW else "ivf"
-    return Kind(name, _parameters(name, tracks))
+        name = "flat+rabitq" if tracks < MAX_SCANNED_TRACKS else "ivf"
+    return IndexKind(name, _parameters(name, tracks))
 
 
 def _parameters(name: KindName, tracks: int) -> dict[str, int]:
@@ -63,5 +63,5 @@ def _parameters(name: KindName, tracks: int) -> dict[str, int]:
     if name == "flat+rabitq":
         return {"codes": 1}
     lists = 2 ** round(math.log2(max(1.0, 4 * math.sqrt(tracks))))
-    lists = max(1, min(lists, tracks // TRACKS_A_LIST))
-    return {"codes": 1, "lists": lists, "probes": min(max(PROBED_LISTS, lists // 8), lists)}
+    lists = max(1, min(lists, tracks // MIN_TRACKS_PER_LIST))
+    return {"codes": 1, "lists": lists, "probes": min(max(MIN_PROBES, lists // 8), lists)}

@@ -1,8 +1,8 @@
-"""From one track to another in steps that sound like a journey.
+"""Paths: from one track to another in steps that sound like a journey.
 
 The way is the arc between the two vectors (spherical interpolation), with evenly spaced points.
-Each step is the track nearest to its point that is not on the path yet and whose artist has not had
-its share, chosen from the first point to the last.
+Each step is the track nearest to its point that is not on the path yet and whose artist is below
+its cap, chosen from the first point to the last.
 """
 
 from collections import Counter
@@ -14,19 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors import limits
-from soundalike.vectors.pick import Facts
-from soundalike.vectors.query import Hits, Query
+from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.ranking import OVERFETCH_FACTOR
+from soundalike.vectors.rerank import TrackMetadata
 
 if TYPE_CHECKING:  # the service loads faiss late
-    from soundalike.vectors.search import OpenIndex
-
-WIDER = 4
+    from soundalike.vectors.index.open_index import OpenIndex
 
 
 @dataclass(frozen=True)
 class Step:
-    """A track of a path. `nearness` is its cosine with its point on the arc, `from_previous` with
-    the step before it (None for the first)."""
+    """A track of a path.
+
+    `nearness` is its cosine with its point on the arc, `from_previous` with the step before it
+    (None for the first).
+    """
 
     track_id: str
     nearness: float
@@ -34,7 +36,7 @@ class Step:
 
 
 def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDArray[np.float32]:
-    """`count` points from one unit vector to another, float32 [count, dim], both ends included.
+    """Interpolate from one unit vector to another: float32 [count, dim], both ends included.
 
     Raises ValueError for opposite vectors, between which no way is the shortest.
     """
@@ -52,9 +54,10 @@ def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDA
 
 
 class Path:
-    """A path in the making; whoever has the facts drives it, as with Ranking.
+    """A path in the making; whoever has the metadata drives it, as with Ranking.
 
-    `queries` are what to ask, `add` takes the hits of all of them; `queries` is empty at the end.
+    `next_queries` are what to search next, `add` takes the hits of all of them; there are none left
+    at the end.
     """
 
     def __init__(
@@ -64,36 +67,40 @@ class Path:
         self._index, self._ends, self._per_artist = index, ends, per_artist
         start, end = index.vectors_of(ends)
         self._points = arc(start, end, steps)
-        self._without = index.rows_of(ends)
-        self._facts: dict[str, Facts | None] = {}
+        self._excluded_rows = index.rows_of(ends)
+        self._metadata: dict[str, TrackMetadata | None] = {}
         self.steps: list[Step] = []
         # Every other step may take one that is near this point too.
-        self.queries = self._asking(steps + limits.SPARE_NEIGHBOURS)
+        self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
 
-    def _asking(self, width: int) -> list[Query]:
-        return [Query(point[None], width, without=self._without) for point in self._points[1:-1]]
+    def _queries(self, k: int) -> list[VectorQuery]:
+        return [
+            VectorQuery(point[None], k, excluded_rows=self._excluded_rows)
+            for point in self._points[1:-1]
+        ]
 
-    def unknown(self, found: Sequence[Hits]) -> list[str]:
-        """Of which tracks `add` needs facts."""
-        ids = {self._index.track_ids[row] for hits in found for row in hits.rows.tolist()}
-        return sorted((ids | set(self._ends)) - self._facts.keys())
+    def without_metadata(self, hits: Sequence[Hits]) -> list[str]:
+        """The ids of tracks, hits and ends, whose metadata `add` needs."""
+        ids = {self._index.track_ids[row] for each in hits for row in each.rows.tolist()}
+        return sorted((ids | set(self._ends)) - self._metadata.keys())
 
-    def add(self, found: Sequence[Hits], facts: Mapping[str, Facts]) -> None:
-        """Choose a track for each point; where one has none left, ask for more."""
-        self._facts |= {track: facts.get(track) for track in self.unknown(found)}
-        between = self._choose(found)
-        width = self.queries[0].k if self.queries else 0
-        short = len(between) < len(found)
-        more = short and width < limits.MOST_RANKED and not all(hits.complete for hits in found)
-        self.queries = self._asking(min(WIDER * width, limits.MOST_RANKED)) if more else []
+    def add(self, hits: Sequence[Hits], metadata: Mapping[str, TrackMetadata]) -> None:
+        """Choose a track for each point; where a point has none left, search for more."""
+        self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
+        between = self._choose(hits)
+        k = self.next_queries[0].k if self.next_queries else 0
+        short = len(between) < len(hits)
+        more = short and k < limits.MAX_RANKED and not all(each.complete for each in hits)
+        wider = min(OVERFETCH_FACTOR * k, limits.MAX_RANKED)
+        self.next_queries = self._queries(wider) if more else []
         self.steps = self._as_steps([self._ends[0], *between, self._ends[1]]) if not short else []
 
-    def _choose(self, found: Sequence[Hits]) -> list[str]:
+    def _choose(self, hits: Sequence[Hits]) -> list[str]:
         """A track for each point, as far as there is one; both ends count for their artists."""
         artists = Counter(self._artist(track) for track in self._ends)
         chosen: list[str] = []
-        for hits in found:
-            ids = (self._index.track_ids[row] for row in hits.rows.tolist())
+        for each in hits:
+            ids = (self._index.track_ids[row] for row in each.rows.tolist())
             track = next((track for track in ids if self._may_follow(track, chosen, artists)), None)
             if track is not None:
                 chosen.append(track)
@@ -101,15 +108,15 @@ class Path:
         return chosen
 
     def _may_follow(self, track: str, chosen: list[str], artists: Counter[str]) -> bool:
-        facts = self._facts.get(track)
-        if facts is None or facts.path is None or track in chosen:
+        metadata = self._metadata.get(track)
+        if metadata is None or metadata.path is None or track in chosen:
             return False
         artist = self._artist(track)
         return not artist or self._per_artist is None or artists[artist] < self._per_artist
 
     def _artist(self, track: str) -> str:
-        facts = self._facts.get(track)
-        return ((facts and facts.artist) or "").casefold()
+        metadata = self._metadata.get(track)
+        return ((metadata and metadata.artist) or "").casefold()
 
     def _as_steps(self, tracks: list[str]) -> list[Step]:
         vectors = self._index.vectors_of(tracks)

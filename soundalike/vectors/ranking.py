@@ -1,9 +1,9 @@
-"""From a question to a list, without asking anybody: whoever has the facts drives it.
+"""From a query to a ranked list, without I/O: whoever has the metadata drives it.
 
-ranking = Ranking(index, question, rows=None, wanted=10)
-while (query := ranking.query) is not None:
-    [hits] = index.answer([query])
-    ranking.add(hits, facts of ranking.unknown(hits))
+ranking = Ranking(index, query, limit=10)
+while (vector_query := ranking.next_query) is not None:
+    [hits] = index.search([vector_query])
+    ranking.add(hits, metadata of ranking.without_metadata(hits))
 ranking.results
 """
 
@@ -15,19 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors import limits
-from soundalike.vectors.pick import Facts, Pool, choose, groups_of
-from soundalike.vectors.query import Hits, Query
-from soundalike.vectors.question import Question
+from soundalike.vectors.queries import Hits, TrackQuery, VectorQuery
+from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of, rerank
 
 if TYPE_CHECKING:  # the service loads faiss late
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
-WIDER = 4  # times as many matches, where what was looked at left too few
+OVERFETCH_FACTOR = 4  # times as many candidates, where those before left too few results
 
 
 @dataclass(frozen=True)
 class Result:
-    """A place in the list. `percentile`: how many percent of all pairs of tracks are less alike."""
+    """A ranked track. `percentile`: how many percent of all pairs of tracks are less similar."""
 
     rank: int
     track_id: str
@@ -36,76 +35,75 @@ class Result:
 
 
 class Ranking:
-    """The first `wanted` results of a question, with its rules kept exactly.
+    """The first `limit` results of a query, with its rerank options kept exactly.
 
-    `rows` are the only ones allowed, None allows all; the question's own tracks and `without` are
-    left out. A track that has no facts, or no file any more, is passed over.
+    `allowed_rows` None allows every row; the query's own tracks and those of `excluded` are left
+    out. A track that has no metadata, or no file any more, is passed over.
     """
 
     def __init__(
         self,
         index: "OpenIndex",
-        question: Question,
-        wanted: int,
-        rows: NDArray[np.int64] | None = None,
-        without: tuple[str, ...] = (),
+        query: TrackQuery,
+        limit: int,
+        allowed_rows: NDArray[np.int64] | None = None,
+        excluded: tuple[str, ...] = (),
     ) -> None:
-        """Raises KeyError for an example that is not in the index, ValueError if no direction is
-        left of the examples."""
-        self._index, self._question, self._wanted = index, question, wanted
-        self._of_tracks = index.vectors_of(question.tracks)
-        self._rows, self._without = rows, index.rows_of({*question.tracks, *without})
-        self._facts: dict[str, Facts | None] = {}
+        """Raises KeyError for an example that is not in the index, ValueError if the examples
+        cancel each other out."""
+        self._index, self._query, self._limit = index, query, limit
+        self._track_vectors = index.vectors_of(query.track_ids)
+        self._allowed_rows = allowed_rows
+        self._excluded_rows = index.rows_of({*query.track_ids, *excluded})
+        self._metadata: dict[str, TrackMetadata | None] = {}
         self.results: list[Result] = []
-        self.query: Query | None = self._asking(self._first_width())
+        self.next_query: VectorQuery | None = self._lowered(self._first_k())
 
-    def _asking(self, width: int) -> Query:
-        return self._question.query(self._of_tracks, width, self._rows, self._without)
+    def _lowered(self, k: int) -> VectorQuery:
+        return self._query.lowered(self._track_vectors, k, self._allowed_rows, self._excluded_rows)
 
-    def _first_width(self) -> int:
+    def _first_k(self) -> int:
         """With diversity always the same, or the next page would be chosen from other tracks."""
-        if self._question.rules.diversity:
-            return limits.DIVERSE_POOL
-        return min(self._wanted + limits.SPARE_NEIGHBOURS, limits.MOST_RANKED)
+        if self._query.options.diversity:
+            return limits.DIVERSITY_CANDIDATES
+        return min(self._limit + limits.EXTRA_CANDIDATES, limits.MAX_RANKED)
 
-    def unknown(self, hits: Hits) -> list[str]:
-        """Of which tracks `add` needs facts: those that it was not given before."""
+    def without_metadata(self, hits: Hits) -> list[str]:
+        """The hits' track ids whose metadata `add` needs and was not given before."""
         ids = (self._index.track_ids[row] for row in hits.rows.tolist())
-        return [track for track in ids if track not in self._facts]
+        return [track for track in ids if track not in self._metadata]
 
-    def add(self, hits: Hits, facts: Mapping[str, Facts]) -> None:
-        """Rank what was found. `query` is what to ask next, None once the list is done."""
-        self._facts |= {track: facts.get(track) for track in self.unknown(hits)}
-        pool = self._pool(hits)
-        positive, negative = self._question.examples(self._of_tracks)
+    def add(self, hits: Hits, metadata: Mapping[str, TrackMetadata]) -> None:
+        """Rank the hits. `next_query` is what to search next, None once the list is done."""
+        self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
+        candidates = self._with_file(hits)
+        positive, negative = self._query.examples(self._track_vectors)
         examples = np.concatenate([positive, negative]) if len(negative) else positive
-        places = choose(
-            pool,
-            self._question.rules,
-            self._index.exact,
-            examples,
-            min(self._wanted, len(hits.rows)),
-        )
-        self.results = [self._result(rank, pool, place) for rank, place in enumerate(places, 1)]
-        width = self.query.k if self.query else 0
-        enough = len(self.results) >= self._wanted or hits.complete
-        done = enough or self._question.rules.diversity or width >= limits.MOST_RANKED
-        self.query = None if done else self._asking(min(WIDER * width, limits.MOST_RANKED))
+        options, limit = self._query.options, min(self._limit, len(hits.rows))
+        positions = rerank(candidates, options, self._index.exact, examples, limit)
+        self.results = [
+            self._result(rank, candidates, position) for rank, position in enumerate(positions, 1)
+        ]
+        k = self.next_query.k if self.next_query else 0
+        enough = len(self.results) >= self._limit or hits.complete
+        done = enough or options.diversity or k >= limits.MAX_RANKED
+        wider = min(OVERFETCH_FACTOR * k, limits.MAX_RANKED)
+        self.next_query = None if done else self._lowered(wider)
 
-    def _pool(self, hits: Hits) -> Pool:
+    def _with_file(self, hits: Hits) -> RankedCandidates:
         """The hits that have a file."""
         kept, groups = [], []
-        for place, row in enumerate(hits.rows.tolist()):
-            facts = self._facts.get(self._index.track_ids[row])
-            if facts is not None and facts.path is not None:
-                kept.append(place)
-                groups.append(groups_of(facts, self._question.rules))
-        return Pool(hits.rows[kept], hits.values[kept], groups)
+        for position, row in enumerate(hits.rows.tolist()):
+            metadata = self._metadata.get(self._index.track_ids[row])
+            if metadata is not None and metadata.path is not None:
+                kept.append(position)
+                groups.append(groups_of(metadata, self._query.options))
+        return RankedCandidates(hits.rows[kept], hits.scores[kept], groups)
 
-    def _result(self, rank: int, pool: Pool, place: int) -> Result:
-        score = float(pool.values[place])
-        # With unlike examples `best_score` is no cosine any more, and pairs tell nothing of it.
-        asked = self._question
-        is_cosine = asked.strategy == "average_vector" or not asked.negative
+    def _result(self, rank: int, candidates: RankedCandidates, position: int) -> Result:
+        score = float(candidates.scores[position])
+        # With negative examples a `best_score` is no cosine, and pairs tell nothing of it.
+        query = self._query
+        is_cosine = query.strategy == "average_vector" or not query.negative
         percentile = self._index.distribution.percentile(score) if is_cosine else None
-        return Result(rank, self._index.track_ids[pool.rows[place]], score, percentile)
+        return Result(rank, self._index.track_ids[candidates.rows[position]], score, percentile)

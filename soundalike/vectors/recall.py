@@ -1,66 +1,68 @@
-"""How many of the true nearest an index finds, on queries that are none of its rows."""
+"""recall@10: how many of the true nearest an index finds, on queries that are none of its rows."""
 
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.artifact import Check
+from soundalike.vectors.index_files import Check
 from soundalike.vectors.kinds import RECALL_FLOOR
-from soundalike.vectors.query import Query, average_vector
+from soundalike.vectors.queries import VectorQuery, average_vector
 
 if TYPE_CHECKING:  # checking a matrix must not load faiss
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
 RECALL = "recall_at_10"
-QUERIES, AT = 200, 10
-AT_A_TIME = 50
+QUERIES, K = 200, 10
+BATCH = 50
 SEED = 11
 
 
-def held_out_queries(index: "OpenIndex", count: int = QUERIES) -> list[Query]:
-    """What people ask, and no row answers by itself: half are tracks that are left out of their own
-    answer, half are the middle between two tracks."""
+def held_out_queries(index: "OpenIndex", count: int = QUERIES) -> list[VectorQuery]:
+    """Queries as people make them, of which no row is the answer.
+
+    Half are tracks that are left out of their own hits, half are the middle between two tracks.
+    """
     random = np.random.default_rng(SEED)
     rows = random.integers(0, len(index), (count, 2))
     queries = []
     for number, (first, second) in enumerate(rows):
         vectors = index.exact.vectors(np.array([first, second]))
         if number % 2 or float(vectors[0] @ vectors[1]) < -1 + 1e-3:  # opposites have no middle
-            queries.append(Query(vectors[:1], AT, without=np.array([first])))
+            queries.append(VectorQuery(vectors[:1], K, excluded_rows=np.array([first])))
         else:
-            queries.append(Query(average_vector(vectors, vectors[:0])[None], AT))
+            queries.append(VectorQuery(average_vector(vectors, vectors[:0])[None], K))
     return queries
 
 
-def recall_at_10(index: "OpenIndex", queries: list[Query]) -> float:
-    """The share of the true ten nearest (or of all, if fewer) that the index answers with.
+def recall_at_10(index: "OpenIndex", queries: list[VectorQuery]) -> float:
+    """The share of the true ten nearest (or of all, if fewer) that the index finds, 0..1.
 
     A row that is level with the true tenth counts as one of them.
     """
-    found = wanted = 0
-    for start in range(0, len(queries), AT_A_TIME):
-        asked = queries[start : start + AT_A_TIME]
-        for hits, true in zip(index.answer(asked), _true_values(index, asked), strict=True):
-            found += int((hits.values[: len(true)] >= true.min(initial=2)).sum())
-            wanted += len(true)
-    return found / wanted if wanted else 1.0
+    correct = relevant = 0
+    for start in range(0, len(queries), BATCH):
+        batch = queries[start : start + BATCH]
+        for hits, true in zip(index.search(batch), _true_scores(index, batch), strict=True):
+            correct += int((hits.scores[: len(true)] >= true.min(initial=2)).sum())
+            relevant += len(true)
+    return correct / relevant if relevant else 1.0
 
 
-def _true_values(index: "OpenIndex", queries: list[Query]) -> list[NDArray[np.float32]]:
-    """Of each query the true ten best cosines, less what two ways of summing may differ by."""
+def _true_scores(index: "OpenIndex", queries: list[VectorQuery]) -> list[NDArray[np.float32]]:
+    """Each query's true ten best cosines, less what two ways of summing may differ by."""
     exact = index.exact
-    count = min(AT + 1, exact.count)
-    scores, rows = exact.candidates(np.concatenate([query.like for query in queries]), count)
+    count = min(K + 1, exact.count)
+    scores, rows = exact.candidates(np.concatenate([query.positive for query in queries]), count)
     kept = [
-        values[~np.isin(places, query.without)][:AT]
-        for values, places, query in zip(scores, rows, queries, strict=True)
+        best[~np.isin(positions, query.excluded_rows)][:K]
+        for best, positions, query in zip(scores, rows, queries, strict=True)
     ]
-    return [values - np.float32(exact.margin) for values in kept]
+    return [best - np.float32(exact.margin) for best in kept]
 
 
 def check_recall(index: "OpenIndex") -> Check:
-    """Passed from the floor of the index's kind on."""
+    """Check recall@10 against the floor of the index's kind."""
     floor = RECALL_FLOOR[index.manifest.kind]
     recall = recall_at_10(index, held_out_queries(index))
     return Check(

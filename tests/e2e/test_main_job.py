@@ -7,8 +7,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.index.open_index import OpenIndex
 from tests.e2e.conftest import Installation, serving, until
+from tests.indexes import neighbours
 
 INGEST_RUNS = "select count(*) from dagster.runs where pipeline_name = 'ingest_batch'"
 
@@ -69,9 +70,9 @@ def test_neighbours_share_the_instrumentation(installation: Installation, music:
     index = OpenIndex.open(installation.data / "indexes" / version)
     kinds = {track: "acoustic" in title for track, title in titles.items()}
     same = [
-        kinds[neighbour.track_id] == kinds[track]
+        kinds[neighbour] == kinds[track]
         for track in index.track_ids
-        for neighbour in index.neighbours(track, 3)
+        for neighbour, _ in neighbours(index, track, 3)
     ]
     assert len(same) >= 3 * 27
     assert sum(same) / len(same) >= 0.95

@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from safetensors.torch import save_file
 from transformers import HubertConfig, HubertModel
 
-from soundalike.embedders import mert
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.mert.checkpoint import MertCheckpoint, open_checkpoint
+from soundalike.embedders.mert.model import embedder as mert
 from soundalike.embedders.mert.model.embedder import MertEmbedder
 from soundalike.embedders.mert.model.frontend import CPU_TILE
 from soundalike.embedders.mert.model.network import MertNetwork

@@ -18,7 +18,7 @@ from soundalike.ingest.scan import ScanReport, ScanRules, scan
 from soundalike.ingest.stage import StageReport
 from soundalike.progress import Quiet
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import IndexManifest
+from soundalike.vectors.index_files import IndexManifest
 from tests.fakes import FakeModel
 
 

@@ -17,7 +17,7 @@ from soundalike.ingest.embed import check_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.progress import Quiet
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors.batch_files import load_batch, save_batch
+from soundalike.vectors.embedding_files import load_batch, save_batch
 from tests.ingest.conftest import Library
 from tests.sounds import music, song, write_audio
 

@@ -10,8 +10,9 @@ from soundalike.ingest.publish import next_index, publish
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import kinds
-from soundalike.vectors.artifact import CODES
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import CODES
+from tests.indexes import neighbours
 from tests.serving.collection import SPACE, Collection, numbered
 
 
@@ -32,7 +33,7 @@ def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collect
     assert "recall_at_10" in {check.name for check in coded.checks}
     one, other = (OpenIndex.open(store.index(m.version)) for m in (flat, coded))
     for track in collection.vectors:
-        assert one.neighbours(track, 10) == other.neighbours(track, 10)
+        assert neighbours(one, track, 10) == neighbours(other, track, 10)
 
 
 def test_the_setting_changes_what_the_library_calls_for(

@@ -22,10 +22,10 @@ from soundalike.ingest import index as index_module
 from soundalike.ingest.candidate import check_candidate
 from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import next_index, publish
-from soundalike.vectors import artifact, kinds, recall
-from soundalike.vectors.batch_files import load_vectors, read_sidecar, save_batch
+from soundalike.vectors import index_files, kinds, recall
+from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
+from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.kinds import KindChoice
-from soundalike.vectors.search import OpenIndex
 from tests.fakes import FakeModel
 from tests.ingest.conftest import Library
 from tests.sounds import music, song, write_audio
@@ -230,13 +230,13 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
 def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
     library: Library, monkeypatch: pytest.MonkeyPatch, choice: KindChoice
 ) -> None:
-    monkeypatch.setattr(kinds, "FLAT_BELOW", 2)
+    monkeypatch.setattr(kinds, "MAX_FLAT_TRACKS", 2)
     monkeypatch.setitem(recall.RECALL_FLOOR, "flat+rabitq", 1.1)
     fill(library)
     library.ingest()
     space = library.model.space
     built = build_index(library.sessions, library.store, space, None, choice)
-    codes = built.folder / artifact.CODES
+    codes = built.folder / index_files.CODES
     if choice == "auto":
         assert (built.manifest.kind, codes.exists()) == ("flat", False)
         assert publish(library.sessions, library.store, space, None).failed_checks == []

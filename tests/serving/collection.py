@@ -16,8 +16,8 @@ from soundalike.ingest.publish import publish
 from soundalike.sources.entry import Entry, Kind
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact import INDEX
-from soundalike.vectors.batch_files import save_batch
+from soundalike.vectors.embedding_files import save_batch
+from soundalike.vectors.index_files import INDEX
 
 SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
 TAGS = (Tag("acoustic", 0.75),)

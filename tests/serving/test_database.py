@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from serving import database
 from serving.database import POOL_OVERFLOW, POOL_SIZE, open_pool
 from serving.dependencies import State, open_session
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 from serving.observability import Metrics
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import Track
@@ -33,7 +33,7 @@ async def test_api_cannot_write(database_url: str) -> None:
 async def test_query_that_takes_too_long_is_cut_off(
     settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "STATEMENT_SECONDS", 0.05)
+    monkeypatch.setattr(database, "STATEMENT_TIMEOUT_SECONDS", 0.05)
     async with running(settings) as api:
         with sessions.begin() as session:
             session.execute(text("lock table tracks in access exclusive mode"))

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.filter_cache import FRESH_SECONDS, KEPT, FilterCache
+from serving.index.filter_cache import TTL_SECONDS, MAX_FILTERS, FilterCache
 from soundalike.catalog.filters import TrackFilter
 
 
@@ -24,9 +24,9 @@ async def test_rows_are_looked_up_again_once_they_are_old() -> None:
     wanted = TrackFilter(year_to=1970)
     for moment, rows in (
         (0, 1),
-        (FRESH_SECONDS, 1),
-        (FRESH_SECONDS + 1, 2),
-        (2 * FRESH_SECONDS, 2),
+        (TTL_SECONDS, 1),
+        (TTL_SECONDS + 1, 2),
+        (2 * TTL_SECONDS, 2),
     ):
         now[0] = moment
         assert (await cache.rows(wanted, catalog.look_up)).tolist() == [rows]
@@ -41,9 +41,9 @@ async def test_another_filter_is_another_look_up() -> None:
 
 async def test_only_the_last_used_are_kept() -> None:
     cache, catalog = FilterCache(), Catalog()
-    for year in range(KEPT + 1):
+    for year in range(MAX_FILTERS + 1):
         await cache.rows(TrackFilter(year_to=year), catalog.look_up)
-    await cache.rows(TrackFilter(year_to=KEPT), catalog.look_up)
-    assert catalog.asked == KEPT + 1
+    await cache.rows(TrackFilter(year_to=MAX_FILTERS), catalog.look_up)
+    assert catalog.asked == MAX_FILTERS + 1
     await cache.rows(TrackFilter(year_to=0), catalog.look_up)
-    assert catalog.asked == KEPT + 2
+    assert catalog.asked == MAX_FILTERS + 2

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import pytest
 
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 from soundalike.catalog import indexes
 from soundalike.catalog.indexes import Published
-from soundalike.vectors.artifact import MANIFEST, TRACKS
-from soundalike.vectors.query import Query
+from soundalike.vectors.index_files import MANIFEST, TRACKS
+from soundalike.vectors.queries import VectorQuery
 
 from .collection import Collection, numbered
 
@@ -122,5 +122,5 @@ async def test_swap_leaves_a_request_its_version(live: LiveIndex, collection: Co
     collection.add(*numbered(3))
     collection.publish()
     await live.follow(published(collection))
-    [hits] = await taken.ask([Query(taken.index.vectors_of([first]), 10)])
+    [hits] = await taken.search([VectorQuery(taken.index.vectors_of([first]), 10)])
     assert len(hits.rows) == 3

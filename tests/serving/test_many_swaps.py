@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from serving.live_index import LiveIndex
+from serving.index.live_index import LiveIndex
 from soundalike.catalog.indexes import Published
 from soundalike.catalog.tables import IndexVersion, Publication
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindChoice
-from soundalike.vectors.query import Query
+from soundalike.vectors.queries import VectorQuery
 from tests.indexes import unit_vectors, write_index
 
 SWAPS, CLIENTS, DIMENSION, K = 200, 8, 16, 10
@@ -47,7 +47,7 @@ async def test_no_swap_is_noticed(choice: KindChoice, tmp_path: Path) -> None:
             served = live.served
             assert served
             place = asked % len(vectors)
-            [hits] = await served.ask([Query(vectors[place : place + 1], K)])
+            [hits] = await served.search([VectorQuery(vectors[place : place + 1], K)])
             answers.append((served.manifest.version, place, hits.rows.tolist()))
             asked += CLIENTS
 
@@ -80,11 +80,13 @@ async def test_the_old_version_is_let_go(tmp_path: Path) -> None:
     await live.follow(published("v1"))
     gc.collect()
     assert old() is not None, "a request is still at it"
-    [hits] = await taken.ask([Query(unit_vectors(1, DIMENSION), 1)])
+    [hits] = await taken.search([VectorQuery(unit_vectors(1, DIMENSION), 1)])
     assert len(hits.rows) == 1
     del taken
     assert live.served
-    await live.served.ask([Query(unit_vectors(1, DIMENSION), 1)])  # the thread is at the new one
+    await live.served.search(
+        [VectorQuery(unit_vectors(1, DIMENSION), 1)]
+    )  # the thread is at the new one
     gc.collect()
     assert old() is None
     live.threads.close()

@@ -8,7 +8,7 @@ import pytest
 
 from serving import limits
 from soundalike.embedders.base import Tag
-from soundalike.vectors.limits import MOST_EXAMPLES
+from soundalike.vectors.limits import MAX_EXAMPLES
 
 from .collection import Collection, numbered
 from .service import eventually_serves, problem_of
@@ -193,8 +193,8 @@ WRONG: list[dict[str, Any]] = [
     {"positive": ["x"], "k": 0},
     {"positive": ["x"], "k": 201},
     {"positive": ["x"], "k": "many"},
-    {"positive": ["x"] * (MOST_EXAMPLES + 1)},
-    {"positive": ["x" * (limits.LONGEST_ID + 1)]},
+    {"positive": ["x"] * (MAX_EXAMPLES + 1)},
+    {"positive": ["x" * (limits.MAX_ID_LENGTH + 1)]},
     {"positive": ["a\0b"]},
     {"positive": ["x"], "strategy": "guess"},
     {"positive": ["x"], "colour": "blue"},
@@ -202,9 +202,9 @@ WRONG: list[dict[str, Any]] = [
     {"positive": ["x"], "filter": {"year_from": -1}},
     {"positive": ["x"], "filter": {"year_from": 10**30}},
     {"positive": ["x"], "filter": {"artists": ["a\0"]}},
-    {"positive": ["x"], "filter": {"tags": ["a"] * (limits.MOST_NAMES + 1)}},
-    {"positive": ["x"], "filter": {"include": ["a"] * (limits.MOST_IDS + 1)}},
-    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.LONGEST_PATH + 1)}},
+    {"positive": ["x"], "filter": {"tags": ["a"] * (limits.MAX_NAMES + 1)}},
+    {"positive": ["x"], "filter": {"include": ["a"] * (limits.MAX_IDS + 1)}},
+    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.MAX_PATH_LENGTH + 1)}},
     {"positive": ["x"], "per_artist": 0},
     {"positive": ["x"], "duplicate": 1.5},
     {"positive": ["x"], "diversity": -0.1},
@@ -212,7 +212,7 @@ WRONG: list[dict[str, Any]] = [
     {"vector": []},
     {"vector": [0.0] * 8},
     {"vector": ["a"]},
-    {"vector": [0.1] * (limits.LONGEST_VECTOR + 1)},
+    {"vector": [0.1] * (limits.MAX_DIMENSION + 1)},
 ]
 
 
@@ -243,7 +243,7 @@ async def test_a_body_that_is_too_deep_or_too_large_is_refused(
     offline_api: httpx.AsyncClient,
 ) -> None:
     headers = {"content-type": "application/json"}
-    for body, status in (("[" * 100_000, 400), (" " * (limits.LARGEST_BODY + 1), 413)):
+    for body, status in (("[" * 100_000, 400), (" " * (limits.MAX_BODY_BYTES + 1), 413)):
         answer = await offline_api.post("/v1/search", content=body, headers=headers)
         problem_of(answer, status)
 

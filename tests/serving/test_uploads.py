@@ -8,8 +8,9 @@ import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 
-from serving import listener, security
+from serving import security
 from serving.errors import as_problem
+from serving.search import uploads
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
 from tests.fakes import FakeModel
@@ -23,8 +24,8 @@ from .service import problem_of, running
 def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
     """What the settings name, for the service."""
     made = FakeModel()
-    monkeypatch.setattr(listener, "space_for", lambda _: made.space)
-    monkeypatch.setattr(listener, "load_embedder", lambda _: made.load())
+    monkeypatch.setattr(uploads, "space_for", lambda _: made.space)
+    monkeypatch.setattr(uploads, "load_embedder", lambda _: made.load())
     return made
 
 
@@ -94,7 +95,7 @@ async def test_what_cannot_be_heard_says_why(
 async def test_a_file_that_is_too_long_is_refused(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "LONGEST_UPLOAD", 1.0)
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_SECONDS", 1.0)
     problem = problem_of(await ask(served, song(tmp_path / "x.ogg", seconds=2.0)), 422)
     assert "too_long" in problem["detail"]
 
@@ -102,7 +103,7 @@ async def test_a_file_that_is_too_long_is_refused(
 async def test_a_body_that_is_too_large_is_refused(
     served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(security, "LARGEST_UPLOAD", 1000)
+    monkeypatch.setattr(security, "MAX_UPLOAD_BYTES", 1000)
     problem_of(await served.post("/v1/search/audio", content=b"x" * 1001), 413)
 
 
@@ -112,7 +113,7 @@ async def test_a_model_that_cannot_be_had_leaves_the_rest_at_work(
     def gone(_: Settings) -> None:
         raise WeightsError("no weights")
 
-    monkeypatch.setattr(listener, "load_embedder", gone)
+    monkeypatch.setattr(uploads, "load_embedder", gone)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("model-unavailable")
     assert answer.headers["retry-after"]
@@ -124,7 +125,7 @@ async def test_a_model_of_another_space_is_not_compared(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = FakeModel(model.space.__class__("other", "fake", 16, {"version": 9}))
-    monkeypatch.setattr(listener, "space_for", lambda _: other.space)
+    monkeypatch.setattr(uploads, "space_for", lambda _: other.space)
     problem = problem_of(await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3)), 409)
     assert model.space.key in problem["detail"]
     assert other.space.key in problem["detail"]
@@ -133,7 +134,7 @@ async def test_a_model_of_another_space_is_not_compared(
 async def test_too_many_at_once_are_told_to_come_back(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "MOST_UPLOADS", 0)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 0)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("busy")
 
@@ -141,8 +142,8 @@ async def test_too_many_at_once_are_told_to_come_back(
 async def test_a_body_that_does_not_arrive_takes_nobodys_place(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listener, "MOST_UPLOADS", 1)
-    monkeypatch.setattr(listener, "UPLOAD_SECONDS", 5.0)
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
+    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 5.0)
     never = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
@@ -152,7 +153,7 @@ async def test_a_body_that_does_not_arrive_takes_nobodys_place(
     stalled = asyncio.create_task(served.post("/v1/search/audio", content=stalling()))
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert answer.is_success
-    monkeypatch.setattr(listener, "UPLOAD_SECONDS", 0.0)
+    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 0.0)
     stalled.cancel()
     late = await served.post("/v1/search/audio", content=stalling())
     problem_of(late, 408)

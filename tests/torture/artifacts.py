@@ -8,8 +8,8 @@ import pyarrow.parquet as pq
 import soundfile
 
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import artifact
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors import index_files
+from soundalike.vectors.index.open_index import OpenIndex
 
 
 class Inspector:
@@ -50,8 +50,8 @@ class Inspector:
 
 
 def _check_index(folder: Path) -> None:
-    manifest = artifact.read_manifest(folder)
-    artifact.verify_files(folder, manifest)
+    manifest = index_files.read_manifest(folder)
+    index_files.verify_files(folder, manifest)
     if manifest.failed_checks or len(OpenIndex.open(folder)) != manifest.tracks:
         raise ValueError("it is not what its manifest says")
 

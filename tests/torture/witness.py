@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx
 
-from soundalike.vectors.limits import SPARE_NEIGHBOURS
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.limits import EXTRA_CANDIDATES
+from tests.indexes import neighbours
 
 GRACE = 5.0  # seconds for the API to notice that PostgreSQL is back
 PATIENCE = 15.0  # seconds for one answer
@@ -136,7 +137,7 @@ class Witness:
         _require(found["query"]["id"] == track, "an answer to another question")
         _require(0 < len(results) <= K and ranks == [*range(1, len(ranks) + 1)], f"ranks {ranks}")
         _require(all(a[1] >= b[1] for a, b in pairwise(results)), f"not sorted: {results}")
-        near = {n.track_id: n.score for n in opened.neighbours(track, K + SPARE_NEIGHBOURS)}
+        near = dict(neighbours(opened, track, K + EXTRA_CANDIDATES))
         for other, score in results:
             known = other in near and abs(near[other] - score) < 1e-5
             _require(known, f"{other} is no neighbour in {found['index_version']}")

@@ -3,14 +3,14 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.query import Query
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.queries import VectorQuery
 
 TOLERANCE = 2e-6  # float32 sums against float64 ones
 
 
 def score_bounds(
-    query: Query, matrix: NDArray[np.float32]
+    query: VectorQuery, matrix: NDArray[np.float32]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The least and the greatest score that each row may have.
 
@@ -18,8 +18,8 @@ def score_bounds(
     like: which of the two formulas holds there is decided by the last bits of a sum.
     """
     wide = matrix.astype(np.float64)
-    near = (wide @ query.like.T.astype(np.float64)).max(axis=1, initial=-np.inf)
-    far = (wide @ query.against.T.astype(np.float64)).max(axis=1, initial=-np.inf)
+    near = (wide @ query.positive.T.astype(np.float64)).max(axis=1, initial=-np.inf)
+    far = (wide @ query.negative.T.astype(np.float64)).max(axis=1, initial=-np.inf)
     penalty = -np.square(np.where(far > -np.inf, far, 0))
     level = np.abs(near - far) <= TOLERANCE
     score = np.where(near > far, near, penalty)
@@ -28,26 +28,26 @@ def score_bounds(
     return low, high
 
 
-def allowed(query: Query, count: int) -> list[int]:
-    rows = range(count) if query.rows is None else query.rows.tolist()
-    return [row for row in rows if row not in set(query.without.tolist())]
+def allowed(query: VectorQuery, count: int) -> list[int]:
+    rows = range(count) if query.allowed_rows is None else query.allowed_rows.tolist()
+    return [row for row in rows if row not in set(query.excluded_rows.tolist())]
 
 
-def assert_is_best(index: OpenIndex, query: Query, matrix: NDArray[np.float32]) -> None:
+def assert_is_best(index: OpenIndex, query: VectorQuery, matrix: NDArray[np.float32]) -> None:
     """The index's hits are the k best of the allowed rows, in order, with their scores."""
-    [hits] = index.answer([query])
+    [hits] = index.search([query])
     (low, high), rows = score_bounds(query, matrix), allowed(query, len(matrix))
     taken = set(hits.rows.tolist())
     assert len(hits.rows) == len(taken) == min(query.k, len(rows))
     assert hits.complete == (query.k >= len(rows))
     assert taken <= set(rows)
-    assert (hits.values >= low[hits.rows] - TOLERANCE).all()
-    assert (hits.values <= high[hits.rows] + TOLERANCE).all()
-    order = sorted(zip((-hits.values).tolist(), hits.rows.tolist(), strict=True))
+    assert (hits.scores >= low[hits.rows] - TOLERANCE).all()
+    assert (hits.scores <= high[hits.rows] + TOLERANCE).all()
+    order = sorted(zip((-hits.scores).tolist(), hits.rows.tolist(), strict=True))
     assert [row for _, row in order] == hits.rows.tolist(), "by value, then by row"
     left_out = [row for row in rows if row not in taken]
     if left_out and taken:
-        assert low[left_out].max() <= hits.values[-1] + TOLERANCE
+        assert low[left_out].max() <= hits.scores[-1] + TOLERANCE
     # A tie that k cuts is cut in row order: no equal row that was left out comes before one taken.
     last = matrix[hits.rows[-1]] if len(hits.rows) else matrix[:0]
     level = np.flatnonzero((matrix == last).all(axis=1)) if len(hits.rows) else hits.rows

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.vectors.checks import check_index, check_matrix
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.index.open_index import OpenIndex
 from tests.fakes import FAKE_SPACE
 from tests.indexes import unit_vectors, write_index
 

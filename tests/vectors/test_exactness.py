@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.kinds import KindChoice
-from soundalike.vectors.query import Query
-from soundalike.vectors.search import OpenIndex
+from soundalike.vectors.queries import VectorQuery
 from tests.indexes import unit_vectors, write_index
 from tests.vectors.brute import assert_is_best
 
@@ -36,7 +36,7 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
 
 
 @st.composite
-def queries(draw: st.DrawFn) -> Query:
+def queries(draw: st.DrawFn) -> VectorQuery:
     """Examples that are rows or none, few or many allowed rows, some left out."""
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     pool = np.concatenate([MATRIX, unit_vectors(50, DIMENSION, seed=9), MATRIX[17:18]])
@@ -44,10 +44,10 @@ def queries(draw: st.DrawFn) -> Query:
     negatives = draw(st.integers(0 if positives else 1, 2))
     share = draw(st.sampled_from([None, 1.0, 0.5, 0.1, 0.01, 0.001, 0.0]))
     chosen = None if share is None else np.flatnonzero(random.random(ROWS) < share)
-    return Query(
+    return VectorQuery(
         pool[random.integers(0, len(pool), positives)],
         draw(st.sampled_from([1, 2, 10, 50, 220, ROWS])),
-        pool[random.integers(0, len(pool), negatives)] if negatives else None,
+        pool[random.integers(0, len(pool), negatives)],
         chosen,
         np.unique(random.integers(0, ROWS, draw(st.integers(0, 20)))),
     )
@@ -55,13 +55,13 @@ def queries(draw: st.DrawFn) -> Query:
 
 @settings(deadline=None)
 @given(query=queries())
-def test_any_query_is_answered_as_by_brute_force(flat: OpenIndex, query: Query) -> None:
+def test_any_query_is_answered_as_by_brute_force(flat: OpenIndex, query: VectorQuery) -> None:
     assert_is_best(flat, query, MATRIX)
 
 
 @pytest.mark.parametrize("k", [1, 5, 40, 299, 300, 301])
 def test_a_tie_cut_by_k_is_cut_in_id_order(flat: OpenIndex, k: int) -> None:
-    [hits] = flat.answer([Query(MATRIX[17:18], k)])
+    [hits] = flat.search([VectorQuery(MATRIX[17:18], k)])
     same = np.flatnonzero((MATRIX[17] == MATRIX).all(axis=1))
     assert hits.rows[: len(same)].tolist() == same[:k].tolist()
 
@@ -70,22 +70,22 @@ def test_a_tie_cut_by_k_is_cut_in_id_order(flat: OpenIndex, k: int) -> None:
 def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
     """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""
     index = OpenIndex.open(write_index(tmp_path / "v", MATRIX, choice=choice))
-    asked = [Query(MATRIX[row : row + 1], 10 + row % 3) for row in range(64)]
-    asked += [Query(vector[None], 10) for vector in unit_vectors(64, DIMENSION, seed=5)]
-    alone = [index.answer([query])[0] for query in asked]
+    asked = [VectorQuery(MATRIX[row : row + 1], 10 + row % 3) for row in range(64)]
+    asked += [VectorQuery(vector[None], 10) for vector in unit_vectors(64, DIMENSION, seed=5)]
+    alone = [index.search([query])[0] for query in asked]
     for size in (2, 5, 32, 128):
         for start in range(0, len(asked), size):
             for one, other in zip(
-                index.answer(asked[start : start + size]), alone[start : start + size], strict=True
+                index.search(asked[start : start + size]), alone[start : start + size], strict=True
             ):
                 assert one.rows.tolist() == other.rows.tolist()
-                assert one.values.tolist() == other.values.tolist()
+                assert one.scores.tolist() == other.scores.tolist()
 
 
 def test_a_row_that_is_not_there_is_not_read(flat: OpenIndex) -> None:
     for row in (-1, ROWS, 10**15):
         with pytest.raises(IndexError, match="beyond"):
-            flat.answer([Query(MATRIX[:1], 1, rows=np.array([row]))])
+            flat.search([VectorQuery(MATRIX[:1], 1, allowed_rows=np.array([row]))])
 
 
 @pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
@@ -99,6 +99,8 @@ def test_examples_that_point_away_from_everything_find_the_best_all_the_same(
     matrix = (narrow / np.linalg.norm(narrow, axis=1, keepdims=True)).astype(np.float32)
     index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
     away = -matrix[:1]
-    unlike = unit_vectors(1, 64, seed=seed)
-    assert_is_best(index, Query(away, 10, unlike=unlike), matrix)
-    assert_is_best(index, Query(np.concatenate([away, matrix[5:7]]), 10, unlike=unlike), matrix)
+    negative = unit_vectors(1, 64, seed=seed)
+    assert_is_best(index, VectorQuery(away, 10, negative=negative), matrix)
+    assert_is_best(
+        index, VectorQuery(np.concatenate([away, matrix[5:7]]), 10, negative=negative), matrix
+    )

@@ -7,14 +7,14 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
-from soundalike.vectors import codes
-from soundalike.vectors.artifact import CODES, MANIFEST, hashes_of, read_manifest, version_of
-from soundalike.vectors.kinds import Kind, KindChoice, kind_for
-from soundalike.vectors.query import Query
+from soundalike.vectors.index.codes import write_codes
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import CODES, MANIFEST, hashes_of, read_manifest, version_of
+from soundalike.vectors.kinds import IndexKind, KindChoice, kind_for
+from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10
-from soundalike.vectors.search import OpenIndex
 from tests.fakes import FAKE_SPACE
-from tests.indexes import unit_vectors, write_index
+from tests.indexes import neighbours, unit_vectors, write_index
 
 CODED: list[KindChoice] = ["flat+rabitq", "ivf"]
 
@@ -39,7 +39,11 @@ def test_kind_follows_size_unless_chosen() -> None:
 
 
 def test_kind_and_parameters_make_another_version() -> None:
-    kinds = [Kind("flat"), Kind("flat+rabitq", {"codes": 1}), Kind("flat+rabitq", {"codes": 2})]
+    kinds = [
+        IndexKind("flat"),
+        IndexKind("flat+rabitq", {"codes": 1}),
+        IndexKind("flat+rabitq", {"codes": 2}),
+    ]
     kinds += [kind_for(1000, "ivf"), kind_for(100_000, "ivf")]
     assert len({version_of(FAKE_SPACE, kind, {}, []) for kind in kinds}) == len(kinds)
 
@@ -49,7 +53,7 @@ def test_a_flat_manifest_from_before_there_were_kinds_is_read(tmp_path: Path) ->
     manifest = read_manifest(folder)
     old = manifest.model_dump_json(exclude={"kind_parameters"})
     (folder / MANIFEST).write_text(old)
-    assert len(OpenIndex.open(folder).neighbours("t0003", 5)) == 5
+    assert len(neighbours(OpenIndex.open(folder), "t0003", 5)) == 5
 
 
 @pytest.mark.parametrize("choice", CODED)
@@ -60,8 +64,8 @@ def test_an_index_of_any_size_can_be_built_and_asked(
     matrix = unit_vectors(count, 16)
     index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
     index.probe()
-    assert not index.gains_by_company(Query(matrix[:1], 5))
-    [hits] = index.answer([Query(matrix[:1], 5)])
+    assert not index.is_batchable(VectorQuery(matrix[:1], 5))
+    [hits] = index.search([VectorQuery(matrix[:1], 5)])
     assert hits.rows[0] == 0
     assert len(hits.rows) == min(5, count)
 
@@ -72,10 +76,10 @@ def test_codes_find_what_flat_finds_on_vectors_like_embeddings(
 ) -> None:
     index = OpenIndex.open(write_index(tmp_path / "v", narrow(12_000, 96), choice=choice))
     assert check_recall(index).passed, check_recall(index).detail
-    for query in (Query(vector[None], 10) for vector in narrow(30, 96, seed=4)):
-        everything = Query(query.like, 10, rows=np.arange(12_000))
-        by_codes, by_reading = index.answer([query, everything])
-        assert by_codes.values.tolist() == by_reading.values.tolist()
+    for query in (VectorQuery(vector[None], 10) for vector in narrow(30, 96, seed=4)):
+        everything = VectorQuery(query.positive, 10, allowed_rows=np.arange(12_000))
+        by_codes, by_reading = index.search([query, everything])
+        assert by_codes.scores.tolist() == by_reading.scores.tolist()
         assert by_codes.rows.tolist() == by_reading.rows.tolist()
 
 
@@ -95,7 +99,7 @@ def test_equal_vectors_by_the_hundred_are_cut_in_id_order(
     matrix[np.random.default_rng(0).choice(8000, 1000, replace=False)] = matrix[5]
     same = np.flatnonzero((matrix == matrix[5]).all(axis=1))
     index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
-    [hits] = index.answer([Query(matrix[5:6], 10)])
+    [hits] = index.search([VectorQuery(matrix[5:6], 10)])
     assert hits.rows.tolist() == same[:10].tolist()
 
 
@@ -106,7 +110,7 @@ def test_codes_that_hide_half_of_the_vectors_do_not_pass(
     folder = write_index(tmp_path / "v", matrix := narrow(12_000, 96), choice=choice)
     manifest = read_manifest(folder)
     matrix[::2] *= -1  # near what they are far from
-    codes.write(folder / CODES, matrix, manifest.built_as)
+    write_codes(folder / CODES, matrix, manifest.built_as)
     hashes = hashes_of(folder, manifest.built_as)
     (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
     index = OpenIndex.open(folder)
@@ -123,7 +127,7 @@ def test_codes_that_are_missing_damaged_or_of_fewer_vectors_are_refused(tmp_path
     (folder / CODES).unlink()
     with pytest.raises(ArtifactError, match=r"codes\.faiss is missing"):
         OpenIndex.open(folder)
-    codes.write(folder / CODES, matrix[:49], manifest.built_as)
+    write_codes(folder / CODES, matrix[:49], manifest.built_as)
     hashes = hashes_of(folder, manifest.built_as)
     (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
     with pytest.raises(ArtifactError, match="its manifest says"):

@@ -6,8 +6,8 @@ from pathlib import Path as Folder
 import numpy as np
 import pytest
 
+from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.paths import Path, Step, arc
-from soundalike.vectors.search import OpenIndex
 from tests.indexes import unit_vectors, write_index
 from tests.vectors.test_ranking import Made
 
@@ -24,11 +24,11 @@ def walk(
         return Made((artists or {}).get(track), None, None if track in gone else "x")
 
     path = Path(index, ends, steps, per_artist)
-    if not path.queries:
+    if not path.next_queries:
         path.add([], {end: facts(end) for end in ends})
-    while path.queries:
-        hits = index.answer(path.queries)
-        path.add(hits, {track: facts(track) for track in path.unknown(hits)})
+    while path.next_queries:
+        hits = index.search(path.next_queries)
+        path.add(hits, {track: facts(track) for track in path.without_metadata(hits)})
     return path.steps
 
 
@@ -52,7 +52,7 @@ def test_points_are_evenly_spaced_on_the_arc() -> None:
 def test_each_step_is_the_nearest_that_is_left(index: OpenIndex) -> None:
     ends = ("t0000", "t0001")
     steps = walk(index, ends, 12)
-    matrix, points = index.vectors(), arc(*index.vectors()[:2], 12)
+    matrix, points = index.exact.vectors(), arc(*index.exact.vectors()[:2], 12)
     free = set(range(800)) - {0, 1}
     expected = [0]
     for point in points[1:-1]:

@@ -1,4 +1,4 @@
-"""A list must keep its rules exactly, and be the same list however it is reached."""
+"""A list must keep its options exactly, and be the same list however it is reached."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,17 +10,18 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from soundalike.vectors import limits
-from soundalike.vectors.question import Question, Rules, Strategy
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.queries import Strategy, TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
-from soundalike.vectors.search import OpenIndex
-from tests.indexes import unit_vectors, write_index
+from soundalike.vectors.rerank import RerankOptions
+from tests.indexes import neighbours, unit_vectors, write_index
 
 ROWS = 1500
 
 
 @dataclass(frozen=True)
 class Made:
-    """Facts of a made-up track."""
+    """Metadata of a made-up track."""
 
     artist: str | None
     album: str | None
@@ -37,7 +38,7 @@ def _matrix() -> NDArray[np.float32]:
 
 MATRIX = _matrix()
 RANDOM = np.random.default_rng(4)
-FACTS = [
+METADATA = [
     Made(
         [None, "A", "a", "B", "C"][RANDOM.integers(5)],
         [None, "One", "Two"][RANDOM.integers(3)],
@@ -52,51 +53,53 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
     return OpenIndex.open(write_index(tmp_path_factory.mktemp("ranking") / "v", MATRIX))
 
 
-def ranked(index: OpenIndex, question: Question, wanted: int, **more: object) -> list[Result]:
-    """Driven as the service does, with the facts of the made-up tracks."""
-    ranking = Ranking(index, question, wanted, **more)  # type: ignore[arg-type]
-    asked: set[str] = set()
-    while (query := ranking.query) is not None:
-        [hits] = index.answer([query])
-        unknown = ranking.unknown(hits)
-        assert not asked & set(unknown), "no facts are fetched twice"
-        asked |= set(unknown)
-        ranking.add(hits, {track: FACTS[int(track[1:])] for track in unknown})
+def ranked(index: OpenIndex, query: TrackQuery, limit: int, **more: object) -> list[Result]:
+    """Driven as the service does, with the metadata of the made-up tracks."""
+    ranking = Ranking(index, query, limit, **more)  # type: ignore[arg-type]
+    fetched: set[str] = set()
+    while (next_query := ranking.next_query) is not None:
+        [hits] = index.search([next_query])
+        missing = ranking.without_metadata(hits)
+        assert not fetched & set(missing), "no metadata is fetched twice"
+        fetched |= set(missing)
+        ranking.add(hits, {track: METADATA[int(track[1:])] for track in missing})
     return ranking.results
 
 
-def by_hand(index: OpenIndex, question: Question, wanted: int) -> list[int]:
-    """The definition: go through all rows in order, and take what the rules allow.
+def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
+    """The definition: go through all rows in order, and take what the options allow.
 
-    That order and cosines are right is what test_exactness holds; only the rules are redone here.
+    That order and cosines are right is what test_exactness holds; only the options are redone here.
     """
-    rules = question.rules
-    rows = [int(track[1:]) for track in question.tracks]
-    [everything] = index.answer([question.query(MATRIX[rows], ROWS, None, np.array(rows))])
+    options = query.options
+    rows = [int(track[1:]) for track in query.track_ids]
+    [everything] = index.search([query.lowered(MATRIX[rows], ROWS, None, np.array(rows))])
     near = np.max([index.exact.scores(MATRIX[row]) for row in rows], axis=0)
-    limit = 9.0 if rules.duplicate is None else rules.duplicate
+    duplicate = 9.0 if options.duplicate is None else options.duplicate
     taken: list[int] = []
     for row in everything.rows.tolist():
-        facts = FACTS[row]
-        if facts.path is None or near[row] >= limit:
+        metadata = METADATA[row]
+        if metadata.path is None or near[row] >= duplicate:
             continue
-        artist = (facts.artist or "").casefold()
-        same = [FACTS[other] for other in taken]
+        artist = (metadata.artist or "").casefold()
+        same = [METADATA[other] for other in taken]
         artists = sum((f.artist or "").casefold() == artist for f in same)
-        albums = sum(((f.artist or "").casefold(), f.album) == (artist, facts.album) for f in same)
-        if artist and rules.per_artist and artists >= rules.per_artist:
+        albums = sum(
+            ((f.artist or "").casefold(), f.album) == (artist, metadata.album) for f in same
+        )
+        if artist and options.per_artist and artists >= options.per_artist:
             continue
-        if facts.album and rules.per_album and albums >= rules.per_album:
+        if metadata.album and options.per_album and albums >= options.per_album:
             continue
         taken.append(row)
         near = np.maximum(near, index.exact.scores(MATRIX[row]))
-        if len(taken) == wanted:
+        if len(taken) == limit:
             break
     return taken
 
 
-RULES = st.builds(
-    Rules,
+OPTIONS = st.builds(
+    RerankOptions,
     per_artist=st.none() | st.integers(1, 5),
     per_album=st.none() | st.integers(1, 3),
     duplicate=st.none() | st.sampled_from([0.5, 0.9, 0.999]),
@@ -105,7 +108,7 @@ RULES = st.builds(
 
 @settings(deadline=None, max_examples=40)
 @given(
-    rules=RULES,
+    options=OPTIONS,
     examples=st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=4, unique=True),
     split=st.integers(1, 4),
     strategy=st.sampled_from(["average_vector", "best_score"]),
@@ -113,32 +116,42 @@ RULES = st.builds(
 )
 def test_any_list_is_that_of_the_definition(
     index: OpenIndex,
-    rules: Rules,
+    options: RerankOptions,
     examples: list[int],
     split: int,
     strategy: Strategy,
     wanted: int,
 ) -> None:
     named = [f"t{row:04d}" for row in examples]
-    question = Question(tuple(named[:split]), tuple(named[split:]), strategy=strategy, rules=rules)
-    found = ranked(index, question, wanted)
-    expected = by_hand(index, question, wanted)
+    query = TrackQuery(
+        tuple(named[:split]), tuple(named[split:]), strategy=strategy, options=options
+    )
+    found = ranked(index, query, wanted)
+    expected = by_hand(index, query, wanted)
     assert [result.rank for result in found] == list(range(1, len(expected) + 1))
     assert [result.track_id for result in found] == [f"t{row:04d}" for row in expected]
 
 
 def test_a_longer_list_begins_with_the_shorter(index: OpenIndex) -> None:
-    for rules in (Rules(), Rules(2, 1, 0.9), Rules(duplicate=0.9), Rules(3, None, 0.9, 0.6)):
-        question = Question(("t0003",), rules=rules)
-        lists = [ranked(index, question, wanted) for wanted in (3, 20, 100)]
+    for options in (
+        RerankOptions(),
+        RerankOptions(2, 1, 0.9),
+        RerankOptions(duplicate=0.9),
+        RerankOptions(3, None, 0.9, 0.6),
+    ):
+        query = TrackQuery(("t0003",), options=options)
+        lists = [ranked(index, query, wanted) for wanted in (3, 20, 100)]
         assert lists[0] == lists[1][:3]
         assert lists[1] == lists[2][:20]
 
 
 def test_diversity_is_maximal_marginal_relevance(index: OpenIndex) -> None:
-    question = Question(("t0700",), rules=Rules(diversity=0.4))
-    found = [int(result.track_id[1:]) for result in ranked(index, question, 15)]
-    pool = [int(r.track_id[1:]) for r in ranked(index, Question(("t0700",)), limits.DIVERSE_POOL)]
+    query = TrackQuery(("t0700",), options=RerankOptions(diversity=0.4))
+    found = [int(result.track_id[1:]) for result in ranked(index, query, 15)]
+    pool = [
+        int(r.track_id[1:])
+        for r in ranked(index, TrackQuery(("t0700",)), limits.DIVERSITY_CANDIDATES)
+    ]
     pool = [row for row in pool if row in set(_first_five_hundred(index))]
     chosen: list[int] = []
     while len(chosen) < 15:
@@ -148,17 +161,19 @@ def test_diversity_is_maximal_marginal_relevance(index: OpenIndex) -> None:
         best = int(np.argmax(worth))
         chosen.append(left[best])
     assert found == chosen
-    assert found != [int(r.track_id[1:]) for r in ranked(index, Question(("t0700",)), 15)]
+    assert found != [int(r.track_id[1:]) for r in ranked(index, TrackQuery(("t0700",)), 15)]
 
 
 def _first_five_hundred(index: OpenIndex) -> list[int]:
-    return [int(n.track_id[1:]) for n in index.neighbours("t0700", limits.DIVERSE_POOL)]
+    return [int(track[1:]) for track, _ in neighbours(index, "t0700", limits.DIVERSITY_CANDIDATES)]
 
 
 def test_only_allowed_rows_and_none_of_the_excluded(index: OpenIndex) -> None:
     rows = np.arange(0, ROWS, 3)
-    found = ranked(index, Question(("t0003",)), 50, rows=rows, without=("t0006", "t0009", "none"))
-    expected = [row for row in by_hand(index, Question(("t0003",)), ROWS) if row % 3 == 0]
+    found = ranked(
+        index, TrackQuery(("t0003",)), 50, allowed_rows=rows, excluded=("t0006", "t0009", "none")
+    )
+    expected = [row for row in by_hand(index, TrackQuery(("t0003",)), ROWS) if row % 3 == 0]
     expected = [row for row in expected if row not in (6, 9)][:50]
     assert [int(result.track_id[1:]) for result in found] == expected
 
@@ -175,7 +190,7 @@ def test_a_percentile_is_the_share_of_pairs_that_are_less_alike(tmp_path: Path) 
 
 
 def test_examples_that_cancel_out_are_said_to(index: OpenIndex) -> None:
-    opposite = Question(vectors=np.stack([MATRIX[0], -MATRIX[0]]))
+    opposite = TrackQuery(vectors=np.stack([MATRIX[0], -MATRIX[0]]))
     with pytest.raises(ValueError, match="cancel"):
         Ranking(index, opposite, 5)
     with pytest.raises(ValueError, match="positive"):

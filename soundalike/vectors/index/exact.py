@@ -6,6 +6,7 @@ faiss' pairwise inner product, always in the same order. Then a score depends on
 alone, equal vectors have equal scores, and order and ties cannot change with the load.
 """
 
+from pathlib import Path
 from typing import Any
 
 import faiss
@@ -17,6 +18,13 @@ from numpy.typing import NDArray
 BLAS_FROM_QUERIES = 4
 DIMENSIONS = 768
 faiss.cvar.distance_compute_blas_threshold = BLAS_FROM_QUERIES * DIMENSIONS
+
+
+def write_exact(path: Path, matrix: NDArray[np.float32]) -> None:
+    """Write an IndexFlatIP over float32 [n, dim], L2-normalised."""
+    index = faiss.IndexFlatIP(matrix.shape[1])
+    index.add(matrix)
+    faiss.write_index(index, str(path))
 
 
 class ExactVectors:

@@ -1,4 +1,4 @@
-"""What searches are asked with, as pydantic models: everything has a bound."""
+"""Requests as pydantic models: everything has a bound."""
 
 from typing import Annotated, Self
 
@@ -6,11 +6,12 @@ import numpy as np
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from serving import limits
-from serving.schemas import TRACK_ID
+from serving.schemas.responses import TRACK_ID
 from soundalike.catalog import tracks
 from soundalike.catalog.filters import TrackFilter
-from soundalike.vectors.limits import MOST_EXAMPLES, MOST_NEIGHBOURS, NEIGHBOURS
-from soundalike.vectors.question import Rules, Strategy
+from soundalike.vectors.limits import DEFAULT_K, MAX_EXAMPLES, MAX_K
+from soundalike.vectors.queries import Strategy
+from soundalike.vectors.rerank import RerankOptions
 
 
 def storable(text: str) -> str:
@@ -20,18 +21,18 @@ def storable(text: str) -> str:
     return text
 
 
-Name = Annotated[str, AfterValidator(storable), Field(max_length=limits.LONGEST_NAME)]
-Names = Annotated[list[Name], Field(max_length=limits.MOST_NAMES)]
+Name = Annotated[str, AfterValidator(storable), Field(max_length=limits.MAX_NAME_LENGTH)]
+Names = Annotated[list[Name], Field(max_length=limits.MAX_NAMES)]
 TrackId = Annotated[
-    str, AfterValidator(storable), Field(max_length=limits.LONGEST_ID, examples=[TRACK_ID])
+    str, AfterValidator(storable), Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])
 ]
-Ids = Annotated[list[TrackId], Field(max_length=limits.MOST_IDS)]
-Examples = Annotated[list[TrackId], Field(max_length=MOST_EXAMPLES)]
-Year = Annotated[int, Field(ge=0, le=limits.LATEST_YEAR)]
-Seconds = Annotated[float, Field(ge=0, le=limits.LONGEST_TRACK, allow_inf_nan=False)]
+Ids = Annotated[list[TrackId], Field(max_length=limits.MAX_IDS)]
+Examples = Annotated[list[TrackId], Field(max_length=MAX_EXAMPLES)]
+Year = Annotated[int, Field(ge=0, le=limits.MAX_YEAR)]
+Seconds = Annotated[float, Field(ge=0, le=limits.MAX_TRACK_SECONDS, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-Cap = Annotated[int, Field(ge=1, le=MOST_NEIGHBOURS)]
+Cap = Annotated[int, Field(ge=1, le=MAX_K)]
 
 
 class Filters(BaseModel):
@@ -46,13 +47,14 @@ class Filters(BaseModel):
     seconds_from: Seconds | None = Field(None, description="The shortest track.")
     seconds_to: Seconds | None = Field(None, description="The longest track.")
     path_prefix: Annotated[str, AfterValidator(storable)] | None = Field(
-        None, max_length=limits.LONGEST_PATH, description="Start of its path, as shown."
+        None, max_length=limits.MAX_PATH_LENGTH, description="Start of its path, as shown."
     )
     include: Ids = Field([], description="Only these tracks.")
     exclude: Ids = Field([], description="None of these tracks.")
 
-    def of_catalog(self) -> TrackFilter:
-        """The part that Postgres decides; `exclude` is a matter of rows."""
+    @property
+    def in_catalog(self) -> TrackFilter:
+        """The part of the filter that the catalog decides; `exclude` is a matter of rows."""
         return TrackFilter(
             artists=tuple(self.artists),
             albums=tuple(self.albums),
@@ -70,7 +72,7 @@ class Filters(BaseModel):
 class Shape(BaseModel):
     """How many answers, and how much alike they may be among themselves."""
 
-    k: int = Field(NEIGHBOURS, ge=1, le=MOST_NEIGHBOURS, description="How many at most.")
+    k: int = Field(DEFAULT_K, ge=1, le=MAX_K, description="How many at most.")
     per_artist: Cap | None = Field(None, description="At most that many of one artist.")
     per_album: Cap | None = Field(None, description="At most that many of one album.")
     duplicate: Share | None = Field(
@@ -81,19 +83,19 @@ class Shape(BaseModel):
     )
 
     @property
-    def rules(self) -> Rules:
-        """As the domain has them."""
-        return Rules(self.per_artist, self.per_album, self.duplicate, self.diversity)
+    def rerank_options(self) -> RerankOptions:
+        """The part that reranking decides."""
+        return RerankOptions(self.per_artist, self.per_album, self.duplicate, self.diversity)
 
 
 class SimilarParameters(Filters, Shape):
-    """Of `GET /v1/tracks/{track_id}/similar`. A word that is none of ours is an error."""
+    """Query parameters of `GET /v1/tracks/{track_id}/similar`. Unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class SearchFilter(Filters):
-    """Of `POST /v1/search`. A word that is none of ours is an error."""
+    """The filter of `POST /v1/search`. Unknown fields are rejected."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -108,7 +110,7 @@ class SearchRequest(Shape):
     vector: list[Number] | None = Field(
         None,
         min_length=1,
-        max_length=limits.LONGEST_VECTOR,
+        max_length=limits.MAX_DIMENSION,
         description="An embedding of the index's space, as one more positive example.",
     )
     strategy: Strategy = Field(
@@ -116,7 +118,7 @@ class SearchRequest(Shape):
     )
     filter: SearchFilter = SearchFilter()
     cursor: str | None = Field(
-        None, max_length=limits.LONGEST_CURSOR, description="`next_cursor` of the page before."
+        None, max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."
     )
 
     @model_validator(mode="after")

@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
 from serving.errors import RETRY_LATER, Problem
-from serving.limits import LONGEST_UPLOAD, MOST_UPLOADS, UPLOAD_SECONDS
-from serving.live_index import ServedIndex, search_threads
+from serving.index.live_index import ServedIndex, search_threads
+from serving.limits import MAX_UPLOAD_SECONDS, MAX_UPLOADS, UPLOAD_TIMEOUT_SECONDS
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder
 from soundalike.errors import AudioError
@@ -36,14 +36,14 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
-class Heard:
+class EmbeddedUpload:
     """What an upload is: its identity, and its unit vector, float32 [dim]."""
 
     track_id: str
     vector: NDArray[np.float32]
 
 
-class Listener:
+class UploadEmbedder:
     """The process's decoders and model."""
 
     def __init__(self, settings: Settings) -> None:
@@ -57,14 +57,14 @@ class Listener:
         if "_decoders" in vars(self):
             self._decoders.close()
 
-    async def hear(self, request: Request, served: ServedIndex) -> Heard:
+    async def embed(self, request: Request, served: ServedIndex) -> EmbeddedUpload:
         """What the request's body sounds like, in the space of the served index.
 
         A Problem for what is no audio that can be heard, for too many at once, and if the model
         cannot be had. Raises ClientDisconnect if nobody waits for the answer any more.
         """
         async with _kept(request.stream()) as file:
-            if self._waiting >= MOST_UPLOADS:
+            if self._waiting >= MAX_UPLOADS:
                 detail = "other uploads are being heard; try again soon"
                 raise Problem(503, "busy", detail, RETRY_LATER)
             self._waiting += 1
@@ -72,28 +72,28 @@ class Listener:
                 async with self._turn:
                     if await request.is_disconnected():
                         raise ClientDisconnect
-                    return await to_thread.run_sync(self._heard, file, served)
+                    return await to_thread.run_sync(self._embed, file, served)
             except AudioError as error:
                 raise Problem(422, "unusable-audio", f"{error.code}: {error}") from error
             finally:
                 self._waiting -= 1
 
-    def _heard(self, file: Path, served: ServedIndex) -> Heard:
+    def _embed(self, file: Path, served: ServedIndex) -> EmbeddedUpload:
         from soundalike.ingest.listen import identified, listen  # noqa: PLC0415
 
-        track_id = identified(self._decoders, file, LONGEST_UPLOAD).track_id
+        track_id = identified(self._decoders, file, MAX_UPLOAD_SECONDS).track_id
         if track_id in served:  # the same audio has the same vector
-            return Heard(track_id, served.index.vector(track_id))
+            return EmbeddedUpload(track_id, served.index.vector(track_id))
         try:
             embedder = self._embedder_for(served)
-            vector = listen(self._decoders, embedder, file, track_id, LONGEST_UPLOAD).vector
+            vector = listen(self._decoders, embedder, file, track_id, MAX_UPLOAD_SECONDS).vector
         except (AudioError, Problem):
             raise
         except Exception as error:  # whatever a model fails of, the service goes on
             log.exception("an upload cannot be heard")
             detail = f"the model cannot hear it now: {error}; tracks of the index can be asked for"
             raise Problem(503, "model-unavailable", detail, RETRY_LATER) from error
-        return Heard(track_id, vector)
+        return EmbeddedUpload(track_id, vector)
 
     def _embedder_for(self, served: ServedIndex) -> Embedder:
         ours, theirs = space_for(self._settings).key, served.manifest.space
@@ -123,10 +123,10 @@ async def _kept(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
     with TemporaryDirectory(prefix="soundalike-upload-") as folder:
         path = Path(folder) / "upload"
         try:
-            async with await open_file(path, "wb") as file, asyncio.timeout(UPLOAD_SECONDS):
+            async with await open_file(path, "wb") as file, asyncio.timeout(UPLOAD_TIMEOUT_SECONDS):
                 async for chunk in body:
                     await file.write(chunk)
         except TimeoutError as error:
-            detail = f"the file did not arrive within {UPLOAD_SECONDS:.0f} s"
+            detail = f"the file did not arrive within {UPLOAD_TIMEOUT_SECONDS:.0f} s"
             raise Problem(408, None, detail) from error
         yield path

@@ -1,4 +1,4 @@
-"""The index that is served: open, verify, swap, search. Knows neither HTTP nor Postgres."""
+"""The served index: open, verify, swap, search. What is published is told to it."""
 
 import datetime as dt
 import os
@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING
 import structlog
 from anyio import to_thread
 
-from serving.batching import SearchThreads
-from serving.filter_cache import FilterCache
+from serving.index.filter_cache import FilterCache
+from serving.index.search_threads import SearchThreads
 from soundalike.catalog.indexes import Published
 from soundalike.errors import ArtifactError
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
 if TYPE_CHECKING:
-    from soundalike.vectors.artifact import IndexManifest
-    from soundalike.vectors.query import Hits, Query
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
+    from soundalike.vectors.index_files import IndexManifest
+    from soundalike.vectors.queries import Hits, VectorQuery
 
 log = structlog.get_logger()
 
-UNKNOWN = "what is published is not known yet: the catalog has not been read"
+NOT_READ_YET = "what is published is not known yet: the catalog has not been read"
 NOTHING_PUBLISHED = (
     "no index is published yet: run `soundalike ingest FOLDER` with a folder of music, "
     "or materialise published_index in Dagster"
@@ -48,28 +48,28 @@ class ServedIndex:
     def __contains__(self, track_id: str) -> bool:
         return track_id in self.index
 
-    async def ask(self, queries: Sequence["Query"]) -> list["Hits"]:
-        """The hits of each query, answered together with what else is asked just now.
+    async def search(self, queries: Sequence["VectorQuery"]) -> list["Hits"]:
+        """The hits of each query, searched together with what else waits just now.
 
         In threads: faiss lets go of the interpreter's lock, the event loop goes on.
         """
-        return await self.threads.ask_all(self.index, queries)
+        return await self.threads.search(self.index, queries)
 
 
 def search_threads(settings: Settings) -> int:
-    """Of each worker process: together one a core, as more would only wait for each other."""
+    """Search threads per worker: one per core over all workers; more would only contend."""
     workers = 1 if settings.environment == "development" else settings.workers
     return max(1, (os.cpu_count() or 1) // workers)
 
 
 class LiveIndex:
-    """One reference to what is served, and why it is not what was published, where it is not."""
+    """The one reference to the served index, and why it is not the published one, if it is not."""
 
     def __init__(self, store: ArtifactStore, threads: int = 1) -> None:
         self._store = store
         self.threads = SearchThreads(threads)
         self.served: ServedIndex | None = None
-        self.problem: str | None = UNKNOWN
+        self.problem: str | None = NOT_READ_YET
         self.load_failures = 0
 
     async def follow(self, published: Published | None) -> None:
@@ -83,7 +83,7 @@ class LiveIndex:
             return
         version = published.index.version
         try:
-            index = await self._opened(version)
+            index = await self._open(version)
         except Exception as error:  # whatever it is, the service goes on
             self._refuse(version, error)
         else:
@@ -95,10 +95,10 @@ class LiveIndex:
                 self.served = replace(self.served, published_at=published.publication.published_at)
             self.problem = None
 
-    async def _opened(self, version: str) -> "OpenIndex":
+    async def _open(self, version: str) -> "OpenIndex":
         if self.served and self.served.manifest.version == version:
             return self.served.index
-        index = await to_thread.run_sync(_open, self._store.index(version), version)
+        index = await to_thread.run_sync(_open_verified, self._store.index(version), version)
         log.info("index loaded", version=version, tracks=len(index))
         return index
 
@@ -110,12 +110,12 @@ class LiveIndex:
         self.problem = problem
 
 
-def _open(folder: Path, version: str) -> "OpenIndex":
+def _open_verified(folder: Path, version: str) -> "OpenIndex":
     # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
     # requests share the cores, so a search that also spreads over all of them only makes them
     # fight; and faiss.omp_set_num_threads would hold for the calling thread alone.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from soundalike.vectors.search import OpenIndex
+    from soundalike.vectors.index.open_index import OpenIndex
 
     index = OpenIndex.open(folder)
     if index.manifest.version != version:

@@ -9,7 +9,7 @@ from soundalike.embedders.base import Embedding, Tag
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.batch_files import load_batch, load_vectors, save_batch
+from soundalike.vectors.embedding_files import load_batch, load_vectors, save_batch
 from tests.fakes import FAKE_SPACE
 from tests.indexes import unit_vectors
 

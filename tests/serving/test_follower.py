@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from serving.database import open_pool
-from serving.live_index import LiveIndex
-from serving.publications import Publications
+from serving.index.follower import PublicationFollower
+from serving.index.live_index import LiveIndex
 from soundalike.errors import PostgresError
 from soundalike.settings import Settings
 
@@ -28,7 +28,7 @@ async def following(
 ) -> AsyncIterator[LiveIndex]:
     live = LiveIndex(collection.store)
     engine = open_pool(database_url)
-    async with Publications(engine, live, poll_seconds).following():
+    async with PublicationFollower(engine, live, poll_seconds).following():
         yield live
     await engine.dispose()
 
@@ -52,10 +52,10 @@ async def test_notice_alone_is_enough(database_url: str, collection: Collection)
 async def test_lost_notice_is_made_up_for_by_polling(
     database_url: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def deaf(_: Publications) -> None:
+    async def deaf(_: PublicationFollower) -> None:
         raise OSError("a pooler that swallows LISTEN")
 
-    monkeypatch.setattr(Publications, "_connect", deaf)
+    monkeypatch.setattr(PublicationFollower, "_connect", deaf)
     collection.add(*numbered(2))
     async with following(database_url, collection, 0.02) as live:
         await eventually_is(live, collection.publish())
@@ -154,7 +154,7 @@ async def test_a_catalog_that_cannot_be_brought_back_is_followed_on(
 
     live = LiveIndex(collection.store)
     engine = open_pool(database_url)
-    async with Publications(engine, live, 0.02, fail).following():
+    async with PublicationFollower(engine, live, 0.02, fail).following():
         refuse_connections(database_url, refuse=True)
 
         async def tried_often() -> bool:

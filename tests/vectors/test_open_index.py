@@ -7,7 +7,8 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError, SpaceMismatch
-from soundalike.vectors.artifact import (
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import (
     CODES,
     INDEX,
     MANIFEST,
@@ -16,8 +17,8 @@ from soundalike.vectors.artifact import (
     write_manifest,
     write_tracks,
 )
-from soundalike.vectors.search import OpenIndex
-from tests.indexes import unit_vectors, write_index
+from soundalike.vectors.queries import VectorQuery
+from tests.indexes import neighbours, unit_vectors, write_index
 
 
 @pytest.fixture
@@ -35,26 +36,26 @@ def test_answers_are_those_of_brute_force(folder: Path, matrix: NDArray[np.float
     for row in range(0, 300, 17):
         scores = matrix @ matrix[row]
         expected = [i for i in np.argsort(-scores) if i != row][:10]
-        found = index.neighbours(f"t{row:04d}", 10)
-        assert [n.track_id for n in found] == [f"t{i:04d}" for i in expected]
-        np.testing.assert_allclose([n.score for n in found], scores[expected], atol=1e-6)
+        found = neighbours(index, f"t{row:04d}", 10)
+        assert [track for track, _ in found] == [f"t{i:04d}" for i in expected]
+        np.testing.assert_allclose([score for _, score in found], scores[expected], atol=1e-6)
 
 
 def test_equal_scores_are_in_id_order_and_the_seed_is_left_out(tmp_path: Path) -> None:
     same = np.tile(unit_vectors(1, 8), (5, 1))
     index = OpenIndex.open(write_index(tmp_path / "v", same))
-    found = index.neighbours("t0003", 10)
-    assert [n.track_id for n in found] == ["t0000", "t0001", "t0002", "t0004"]
-    assert all(-1 <= n.score <= 1 for n in found)
+    found = neighbours(index, "t0003", 10)
+    assert [track for track, _ in found] == ["t0000", "t0001", "t0002", "t0004"]
+    assert all(-1 <= score <= 1 for _, score in found)
 
 
 def test_k_beyond_the_index_gives_what_there_is(folder: Path) -> None:
-    assert len(OpenIndex.open(folder).neighbours("t0000", 10_000)) == 299
+    assert len(neighbours(OpenIndex.open(folder), "t0000", 10_000)) == 299
 
 
 def test_a_query_of_another_dimension_is_refused(folder: Path) -> None:
     with pytest.raises(SpaceMismatch, match="24 dimensions"):
-        OpenIndex.open(folder).search(np.ones(25, np.float32), 3)
+        OpenIndex.open(folder).search([VectorQuery(np.ones((1, 25), np.float32), 3)])
 
 
 @pytest.mark.parametrize("name", ["index.faiss", "tracks.parquet"])

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from serving.batching import LARGEST_BATCH, MOST_QUEUED, Overloaded, SearchThreads
-from soundalike.vectors.query import Hits, Query
+from serving.index.search_threads import MAX_BATCH, MAX_QUEUED, Overloaded, SearchThreads
+from soundalike.vectors.queries import Hits, VectorQuery
 
 
 class Gated:
@@ -21,10 +21,10 @@ class Gated:
         self.gate, self.begun = threading.Event(), threading.Event()
         self.batches: list[list[int]] = []
 
-    def gains_by_company(self, query: Query) -> bool:
-        return query.rows is None
+    def is_batchable(self, query: VectorQuery) -> bool:
+        return query.allowed_rows is None
 
-    def answer(self, queries: Sequence[Query]) -> list[Hits]:
+    def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
         self.batches.append([query.k for query in queries])
         self.begun.set()
         assert self.gate.wait(20)
@@ -33,12 +33,13 @@ class Gated:
         return [Hits(np.array([query.k]), np.zeros(1, np.float32), True) for query in queries]
 
 
-def query(number: int) -> Query:
-    return Query(np.zeros((1, 4), np.float32), number)
+def query(number: int) -> VectorQuery:
+    return VectorQuery(np.zeros((1, 4), np.float32), number)
 
 
 async def ask(threads: SearchThreads, index: Any, number: int) -> int:
-    return int((await threads.ask(index, query(number))).rows[0])
+    [hits] = await threads.search(index, [query(number)])
+    return int(hits.rows[0])
 
 
 async def begun(index: Gated) -> None:
@@ -60,7 +61,7 @@ async def test_what_waits_is_answered_in_one_go_and_everybody_gets_their_own() -
     others = await queue(threads, index, range(1, 41))
     index.gate.set()
     assert await asyncio.gather(first, *others) == list(range(41))
-    assert [len(batch) for batch in index.batches] == [1, LARGEST_BATCH, 40 - LARGEST_BATCH]
+    assert [len(batch) for batch in index.batches] == [1, MAX_BATCH, 40 - MAX_BATCH]
     assert (threads.queries, threads.batches) == (41, 3)
     threads.close()
 
@@ -69,9 +70,9 @@ async def test_what_gains_nothing_by_company_goes_alone() -> None:
     threads, index = SearchThreads(1), Gated()
     [first] = await queue(threads, index, [0])
     await begun(index)
-    alone = Query(np.zeros((1, 4), np.float32), 3, rows=np.array([1]))
+    alone = VectorQuery(np.zeros((1, 4), np.float32), 3, allowed_rows=np.array([1]))
     early = await queue(threads, index, [1, 2])
-    filtered = asyncio.create_task(threads.ask_all(index, [alone, alone]))  # type: ignore[arg-type]
+    filtered = asyncio.create_task(threads.search(index, [alone, alone]))  # type: ignore[arg-type]
     while len(threads._queue) < 4:
         await asyncio.sleep(0)
     late = await queue(threads, index, [4, 5])
@@ -96,7 +97,7 @@ async def test_idle_threads_share_what_waits() -> None:
     while threads._idle < 2:
         await asyncio.sleep(0)
     index.gate.clear()
-    tasks = [asyncio.create_task(threads.ask_all(index, [query(n) for n in range(10)]))]  # type: ignore[arg-type]
+    tasks = [asyncio.create_task(threads.search(index, [query(n) for n in range(10)]))]  # type: ignore[arg-type]
     while sum(map(len, index.batches)) < 11:
         await asyncio.sleep(0)
     index.gate.set()
@@ -150,8 +151,8 @@ async def test_too_many_are_told_to_come_back() -> None:
     threads, index = SearchThreads(1), Gated()
     [first] = await queue(threads, index, [0])
     await begun(index)
-    many = asyncio.create_task(threads.ask_all(index, [query(n) for n in range(MOST_QUEUED)]))  # type: ignore[arg-type]
-    while len(threads._queue) < MOST_QUEUED:
+    many = asyncio.create_task(threads.search(index, [query(n) for n in range(MAX_QUEUED)]))  # type: ignore[arg-type]
+    while len(threads._queue) < MAX_QUEUED:
         await asyncio.sleep(0)
     with pytest.raises(Overloaded):
         await ask(threads, index, 1)

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors.kinds import Kind, KindName
+from soundalike.vectors.kinds import IndexKind, KindName
 
 INDEX, CODES = "index.faiss", "codes.faiss"
 TRACKS, MANIFEST = "tracks.parquet", "manifest.json"
@@ -51,9 +51,9 @@ class IndexManifest(BaseModel):
     created_at: dt.datetime
 
     @property
-    def built_as(self) -> Kind:
+    def built_as(self) -> IndexKind:
         """The kind with its parameters."""
-        return Kind(self.kind, self.kind_parameters)
+        return IndexKind(self.kind, self.kind_parameters)
 
     @property
     def failed_checks(self) -> list[Check]:
@@ -61,18 +61,18 @@ class IndexManifest(BaseModel):
         return [check for check in self.checks if not check.passed]
 
 
-def version_of(space: EmbeddingSpace, kind: Kind, batches: object, tracks: object) -> str:
+def version_of(space: EmbeddingSpace, kind: IndexKind, batches: object, tracks: object) -> str:
     """12 hex digits over everything that goes into an index: the same in, the same version."""
     text = json.dumps([space.fingerprint, kind.text, batches, tracks], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def files_of(kind: Kind) -> tuple[str, ...]:
+def files_of(kind: IndexKind) -> tuple[str, ...]:
     """Names of the files whose hashes a manifest holds."""
     return (INDEX, CODES, TRACKS) if kind.has_codes else (INDEX, TRACKS)
 
 
-def hashes_of(folder: Path, kind: Kind) -> dict[str, str]:
+def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
     """SHA-256 of each of them."""
     return {name: sha256_of(folder / name) for name in files_of(kind)}
 

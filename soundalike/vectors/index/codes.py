@@ -13,13 +13,13 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.kinds import Kind
+from soundalike.vectors.kinds import IndexKind
 
 ROTATION_SEED = 7
 METRIC = faiss.METRIC_INNER_PRODUCT
 
 
-def write(path: Path, matrix: NDArray[np.float32], kind: Kind) -> None:
+def write_codes(path: Path, matrix: NDArray[np.float32], kind: IndexKind) -> None:
     """Write the codes of float32 [n, dim], rows in the same order: dim / 8 + 8 bytes a vector."""
     dimension = matrix.shape[1]
     rotation = faiss.RandomRotationMatrix(dimension, dimension)
@@ -43,7 +43,7 @@ class Codes:
         self._index = index
 
     @classmethod
-    def open(cls, path: Path, kind: Kind) -> Self:
+    def open(cls, path: Path, kind: IndexKind) -> Self:
         """Read it into memory. Raises RuntimeError if it is no such file."""
         index = faiss.read_index(str(path))
         if "probes" in kind.parameters:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import Problem
-from serving.paging import Place, page_of, place_of
-from serving.questions import SearchRequest
+from serving.schemas.requests import SearchRequest
+from serving.search.cursor import SearchCursor, page_of, parse_cursor
 from soundalike.vectors.ranking import Result
 
 VERSION = "v1"
@@ -29,7 +29,7 @@ LISTS = st.lists(st.sampled_from([0.9, 0.5, 0.5000001, 0.0, -0.25]), max_size=40
 
 def page_for(results: list[Result], request: SearchRequest) -> tuple[list[Result], str | None]:
     """As the route does it: ranked as far as the page needs, and one more."""
-    place = place_of(request, VERSION)
+    place = parse_cursor(request, VERSION)
     wanted = (place.seen if place else 0) + request.k + 1
     return page_of(results[:wanted], request, VERSION, place, wanted)
 
@@ -92,15 +92,23 @@ def test_a_track_that_leaves_between_pages_hides_no_other(
 
 @pytest.mark.parametrize(
     "cursor",
-    ["", "x", "é", "WyJ2MSJd", Place("v1", "q", 0, 0.5, "t").encode(), "W" * 4000, "bnVsbA=="],
+    [
+        "",
+        "x",
+        "é",
+        "WyJ2MSJd",
+        SearchCursor("v1", "q", 0, 0.5, "t").encode(),
+        "W" * 4000,
+        "bnVsbA==",
+    ],
 )
 def test_a_cursor_that_is_none_of_ours_is_422(cursor: str) -> None:
     request = asked(3, cursor)
     if not cursor:
-        assert place_of(request, VERSION) is None
+        assert parse_cursor(request, VERSION) is None
         return
     with pytest.raises(Problem) as caught:
-        place_of(request, VERSION)
+        parse_cursor(request, VERSION)
     assert caught.value.status == 422
 
 
@@ -108,11 +116,11 @@ def test_a_cursor_of_another_question_or_version_is_refused() -> None:
     results = [Result(rank, f"t{rank}", 1 / rank, None) for rank in range(1, 10)]
     _, cursor = page_for(results, asked(3))
     with pytest.raises(Problem) as caught:
-        place_of(asked(3, cursor, diversity=0.1), VERSION)
+        parse_cursor(asked(3, cursor, diversity=0.1), VERSION)
     assert caught.value.status == 422
     with pytest.raises(Problem) as caught:
-        place_of(asked(3, cursor), "v2")
+        parse_cursor(asked(3, cursor), "v2")
     assert (caught.value.status, caught.value.kind) == (409, "index-changed")
-    place = place_of(asked(5, cursor), VERSION)
+    place = parse_cursor(asked(5, cursor), VERSION)
     assert place is not None, "k may change"
     assert place.track_id == "t3"

@@ -9,8 +9,8 @@ from itertools import dropwhile
 from typing import Self
 
 from serving.errors import Problem
-from serving.questions import SearchRequest
-from soundalike.vectors.limits import MOST_RANKED
+from serving.schemas.requests import SearchRequest
+from soundalike.vectors.limits import MAX_RANKED
 from soundalike.vectors.ranking import Result
 
 FINGERPRINT = 16  # hex digits
@@ -23,7 +23,7 @@ def fingerprint(request: SearchRequest) -> str:
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchCursor:
     """Where a page ended: after how many results, and which one was the last."""
 
     version: str
@@ -45,19 +45,19 @@ class Place:
             raise ValueError("not a cursor of this API") from error
         match place:
             case [str(version), str(question), int(seen), float(score), str(track_id)] if (
-                0 < seen <= MOST_RANKED
+                0 < seen <= MAX_RANKED
             ):
                 return cls(version, question, seen, score, track_id)
         raise ValueError("not a cursor of this API")
 
 
-def place_of(request: SearchRequest, version: str) -> Place | None:
+def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:
     """Where to go on; None to begin. 422 for a cursor of another question, 409 for one of another
     version: its scores and places are not those of this one."""
     if not request.cursor:
         return None
     try:
-        place = Place.decode(request.cursor)
+        place = SearchCursor.decode(request.cursor)
     except ValueError as error:
         detail = f"cursor: {error}; give `next_cursor` of a page as it was, or begin without one"
         raise Problem(422, "invalid-request", detail) from error
@@ -76,7 +76,7 @@ def page_of(
     results: Sequence[Result],
     request: SearchRequest,
     version: str,
-    after: Place | None,
+    after: SearchCursor | None,
     wanted: int,
 ) -> tuple[list[Result], str | None]:
     """Up to k results after the place, and the next cursor where there are more.
@@ -86,11 +86,11 @@ def page_of(
     """
     rest = results if after is None else _rest(results, after, by_score=not request.diversity)
     page = list(rest[: request.k])
-    if len(rest) <= request.k and (len(results) < wanted or wanted == MOST_RANKED):
+    if len(rest) <= request.k and (len(results) < wanted or wanted == MAX_RANKED):
         return page, None
     if page:
         seen, last = results.index(page[-1]) + 1, page[-1]
-        place = Place(version, fingerprint(request), seen, last.score, last.track_id)
+        place = SearchCursor(version, fingerprint(request), seen, last.score, last.track_id)
     elif after:
         place = replace(after, seen=len(results))
     else:
@@ -98,7 +98,7 @@ def page_of(
     return page, place.encode()
 
 
-def _rest(results: Sequence[Result], after: Place, *, by_score: bool) -> list[Result]:
+def _rest(results: Sequence[Result], after: SearchCursor, *, by_score: bool) -> list[Result]:
     """By score, what comes after the last one seen, wherever that is now: tracks may have left the
     collection meanwhile. With diversity there is no such order, and places are counted."""
     if not by_score:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
-from serving.live_index import ServedIndex
+from serving.index.live_index import ServedIndex
 from soundalike.catalog import tracks
 from soundalike.catalog.tracks import TrackView
 
@@ -16,21 +16,24 @@ async def views_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str,
     return {row.id: tracks.view(row) for row in rows}
 
 
-async def facts_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:
-    """As `views_of`, without tags: of thousands of candidates those take longer than all else."""
+async def metadata_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:
+    """Those of them that the catalog has, without tags: for thousands of candidates.
+
+    Tags would take longer than all else.
+    """
     rows = await session.execute(tracks.by_ids(list(track_ids), with_tags=False))
     return {row.id: tracks.view(row) for row in rows}
 
 
-async def known(session: AsyncSession, track_id: str) -> TrackView:
+async def known_track(session: AsyncSession, track_id: str) -> TrackView:
     """The track; 404 where there is none."""
     views = await views_of(session, [track_id])
     if track_id not in views:
-        raise unknown()
+        raise unknown_track()
     return views[track_id]
 
 
-def unknown() -> Problem:
+def unknown_track() -> Problem:
     """The catalog has no such track."""
     return Problem(404, "unknown-track", "the catalog has no such track; GET /v1/tracks finds ids")
 
@@ -45,7 +48,7 @@ async def require_indexed(
 
 
 async def _not_indexed(session: AsyncSession, track_id: str, served: ServedIndex) -> Problem:
-    view = await known(session, track_id)
+    view = await known_track(session, track_id)
     failure = (await session.execute(tracks.failures_of(track_id))).first()
     if view.path is None:
         reason = "no file of the collection holds it any more"

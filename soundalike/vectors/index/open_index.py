@@ -1,7 +1,6 @@
-"""An opened index version: what is in it, and questions to it."""
+"""An opened index version: what is in it, and the search over it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
 from pathlib import Path
@@ -12,8 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError, SpaceMismatch
-from soundalike.vectors import nearest
-from soundalike.vectors.artifact import (
+from soundalike.vectors.index import knn
+from soundalike.vectors.index.codes import Codes
+from soundalike.vectors.index.distribution import Distribution
+from soundalike.vectors.index.exact import ExactVectors
+from soundalike.vectors.index_files import (
     CODES,
     INDEX,
     IndexManifest,
@@ -21,21 +23,10 @@ from soundalike.vectors.artifact import (
     read_tracks,
     verify_files,
 )
-from soundalike.vectors.codes import Codes
-from soundalike.vectors.distribution import Distribution
-from soundalike.vectors.exact import ExactVectors
-from soundalike.vectors.query import Hits, Query
+from soundalike.vectors.queries import Hits, VectorQuery
 
 PROBES = 5  # tracks that must find themselves before an index is used
-LEVEL = 1e-4  # how far from 1 a track's cosine with itself may be
-
-
-@dataclass(frozen=True)
-class Neighbour:
-    """A track and its cosine similarity to the query, -1..1."""
-
-    track_id: str
-    score: float
+SELF_TOLERANCE = 1e-4  # how far from 1 a track's cosine with itself may be
 
 
 class OpenIndex:
@@ -104,59 +95,39 @@ class OpenIndex:
         rows = {row for track in track_ids if (row := self._rows.get(track)) is not None}
         return np.sort(np.fromiter(rows, np.int64, len(rows)))
 
-    def vectors(self) -> NDArray[np.float32]:
-        """All of them, float32 [n, dim], in row order: a copy."""
-        return self.exact.vectors()
-
     def vector(self, track_id: str) -> NDArray[np.float32]:
         """The track's float32 [dim], unit length. Raises KeyError for a track not in the index."""
         vector: NDArray[np.float32] = self.vectors_of([track_id])[0]
         return vector
 
     def vectors_of(self, track_ids: Sequence[str]) -> NDArray[np.float32]:
-        """float32 [m, dim] of these tracks, in their order. Raises KeyError."""
+        """The float32 [m, dim] of these tracks, in their order. Raises KeyError."""
         rows = np.array([self._rows[track] for track in track_ids], np.int64)
         return self.exact.vectors(rows)
 
-    def neighbours(self, track_id: str, k: int) -> list[Neighbour]:
-        """The k tracks nearest to one of the index, itself left out. Raises KeyError."""
-        query = Query(self.vectors_of([track_id]), k, without=self.rows_of([track_id]))
-        return self.named(self.answer([query])[0])
-
-    def search(self, vector: NDArray[np.float32], k: int) -> list[Neighbour]:
-        """The k tracks nearest to a float32 [dim] of unit length, best first, ties by id."""
-        return self.named(self.answer([Query(vector[None], k)])[0])
-
-    def answer(self, queries: Sequence[Query]) -> list[Hits]:
+    def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
         """The hits of each query; none depends on the others.
 
         Raises SpaceMismatch if a vector has another dimension than the index.
         """
         for query in queries:
-            for vectors in (query.like, query.against):
+            for vectors in filter(len, (query.positive, query.negative)):
                 if vectors.shape[1:] != (self.manifest.dimension,):
                     raise SpaceMismatch(
                         f"a query of {vectors.shape[1:]} against index {self.manifest.version} of "
                         f"{self.manifest.dimension} dimensions ({self.manifest.space})"
                     )
-        return nearest.answer(queries, self.exact, self._codes)
+        return knn.search(queries, self.exact, self._codes)
 
-    def gains_by_company(self, query: Query) -> bool:
-        """Whether it is answered sooner together with others: only where all vectors are read."""
-        return self._codes is None and query.rows is None
-
-    def named(self, hits: Hits) -> list[Neighbour]:
-        """Hits with their tracks' ids."""
-        return [
-            Neighbour(self._track_ids[row], float(value))
-            for row, value in zip(hits.rows.tolist(), hits.values.tolist(), strict=True)
-        ]
+    def is_batchable(self, query: VectorQuery) -> bool:
+        """Whether a batch is faster than a search of its own: where all vectors are read."""
+        return self._codes is None and query.allowed_rows is None
 
     def probe(self) -> None:
-        """Ask before use. Raises ArtifactError if a track does not find itself."""
+        """Search before use. Raises ArtifactError if a track does not find itself."""
         for row in np.unique(np.linspace(0, len(self) - 1, PROBES).astype(np.int64)):
-            vector = self.exact.vectors(row[None])[0]
-            if self.search(vector, 1)[0].score < 1 - LEVEL:
+            [hits] = self.search([VectorQuery(self.exact.vectors(row[None]), 1)])
+            if hits.scores[0] < 1 - SELF_TOLERANCE:
                 raise ArtifactError(
                     f"index {self.manifest.version} does not find its own track "
                     f"{self._track_ids[row]}"

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.exact import ExactVectors
+from soundalike.vectors.index.exact import ExactVectors
 
 SAMPLED_TRACKS = 1000  # half a million pairs: steps of 0.0002 percent
 

@@ -1,0 +1,1 @@
+"""The served index: open, verify, swap, search, follow what is published. Knows no HTTP."""

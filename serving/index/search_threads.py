@@ -1,0 +1,136 @@
+"""Search threads: concurrent queries are searched together, as many as wait, without a timer.
+
+One thread a core. A thread that becomes free takes what is queued, so the batch grows with the load
+by itself, and a lone query waits for nothing. Several idle threads share the queue between them.
+"""
+
+import asyncio
+import threading
+from collections import deque
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from soundalike.errors import SoundalikeError
+
+if TYPE_CHECKING:
+    from soundalike.vectors.index.open_index import OpenIndex
+    from soundalike.vectors.queries import Hits, VectorQuery
+
+MAX_BATCH = 32
+MAX_QUEUED = 1024  # beyond that a client is told to come back
+
+
+class Overloaded(SoundalikeError):
+    """More searches wait than can be answered soon."""
+
+
+@dataclass(frozen=True, eq=False)
+class PendingSearch:
+    """A query, the version it is searched in, and where its hits go."""
+
+    index: "OpenIndex"
+    query: "VectorQuery"
+    hits: "Future[Hits]"
+
+
+class SearchThreads:
+    """Searches in threads of its own, started with the first query."""
+
+    def __init__(self, threads: int) -> None:
+        self._count = threads
+        self._queue: deque[PendingSearch] = deque()
+        self._changed = threading.Condition()
+        self._threads: list[threading.Thread] = []
+        self._idle = 0
+        self._closed = False
+        self.queries = self.batches = 0  # searched so far
+
+    async def search(self, index: "OpenIndex", queries: Sequence["VectorQuery"]) -> list["Hits"]:
+        """The hits of some queries, of one version. A client that went away is not served.
+
+        Raises Overloaded, or what the search raised.
+        """
+        pending = [PendingSearch(index, query, Future()) for query in queries]
+        with self._changed:
+            if self._closed or len(self._queue) + len(pending) > MAX_QUEUED:
+                raise Overloaded("too many searches are waiting; try again in a moment")
+            self._start()
+            self._queue.extend(pending)
+            self._changed.notify(len(pending))
+        return list(await asyncio.gather(*(asyncio.wrap_future(each.hits) for each in pending)))
+
+    def close(self) -> None:
+        """Search for what waits, then end the threads. Queries that come later are refused."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self) -> None:
+        if not self._threads:
+            self._threads = [
+                threading.Thread(target=self._work, name=f"search-{number}", daemon=True)
+                for number in range(self._count)
+            ]
+            for thread in self._threads:
+                thread.start()
+
+    def _work(self) -> None:
+        while batch := self._next_batch():
+            self._search(batch)
+            del batch  # or an idle thread would keep the old version's index open
+
+    def _next_batch(self) -> list[PendingSearch]:
+        """What to search next; nothing once all is done and closed."""
+        with self._changed:
+            self._idle += 1
+            while not self._queue and not self._closed:
+                self._changed.wait()
+            share = -(-len(self._queue) // self._idle)  # of all idle threads, rounded up
+            self._idle -= 1
+            return self._taken(min(share, MAX_BATCH))
+
+    def _taken(self, limit: int) -> list[PendingSearch]:
+        """Take from the queue's head, as long as queries are batchable and of the same version.
+
+        A query that is not goes alone: its hits need not wait for those of others.
+        """
+        batch: list[PendingSearch] = []
+        while self._queue and len(batch) < limit:
+            head = self._queue[0]
+            batchable = head.index.is_batchable(head.query)
+            if batch and not (batchable and head.index is batch[0].index):
+                break
+            batch.append(self._queue.popleft())
+            if not batchable:
+                break
+        return batch
+
+    def _search(self, batch: list[PendingSearch]) -> None:
+        live = [each for each in batch if each.hits.set_running_or_notify_cancel()]
+        if not live:
+            return
+        with self._changed:
+            self.queries, self.batches = self.queries + len(live), self.batches + 1
+        try:
+            results = live[0].index.search([each.query for each in live])
+        except Exception as error:
+            self._search_one_by_one(live, error)
+        else:
+            for each, hits in zip(live, results, strict=True):
+                each.hits.set_result(hits)
+
+    @staticmethod
+    def _search_one_by_one(batch: list[PendingSearch], error: Exception) -> None:
+        """One query that cannot be searched must not take the others with it."""
+        if len(batch) == 1:
+            batch[0].hits.set_exception(error)
+            return
+        for each in batch:
+            try:
+                each.hits.set_result(each.index.search([each.query])[0])
+            except Exception as own:  # whatever it is, its client is told
+                each.hits.set_exception(own)

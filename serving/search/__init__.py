@@ -1,0 +1,1 @@
+"""From a request to its results: the index and the catalog in turns."""

@@ -1,0 +1,120 @@
+"""Queries: tracks and vectors as a person names them, and what they come to in vectors."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.vectors.rerank import RerankOptions
+
+Strategy = Literal["average_vector", "best_score"]
+NO_ROWS = np.empty(0, np.int64)
+NO_VECTORS = np.empty((0, 0), np.float32)
+CANCELLED = 1e-5  # length of a sum of unit vectors that is rounding, not direction
+
+
+@dataclass(frozen=True, eq=False)
+class VectorQuery:
+    """A search for the k rows of highest score.
+
+    A row's score is its cosine with the nearest of `positive`, float32 [p, dim]. Where the nearest
+    of `negative`, float32 [n, dim], is as near or nearer, the score is minus the square of that
+    cosine, as Qdrant defines `best_score`. One positive vector alone is plain cosine search.
+
+    `allowed_rows` are ascending; None allows every row. `excluded_rows` are never returned. Each
+    names a row once at most.
+    """
+
+    positive: NDArray[np.float32]
+    k: int
+    negative: NDArray[np.float32] = field(default_factory=lambda: NO_VECTORS)
+    allowed_rows: NDArray[np.int64] | None = None
+    excluded_rows: NDArray[np.int64] = field(default_factory=lambda: NO_ROWS)
+
+
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Rows by score, best first, ties by row, which is by track id.
+
+    `complete`: these are all the rows that the query allows.
+    """
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    complete: bool
+
+
+@dataclass(frozen=True, eq=False)
+class TrackQuery:
+    """A search for what sounds like some tracks and vectors, and not like other tracks.
+
+    `vectors` are float32 [v, dim] of unit length and count as positive. Strategies are Qdrant's.
+    """
+
+    positive: tuple[str, ...] = ()
+    negative: tuple[str, ...] = ()
+    vectors: NDArray[np.float32] = field(default_factory=lambda: NO_VECTORS)
+    strategy: Strategy = "average_vector"
+    options: RerankOptions = field(default_factory=RerankOptions)
+
+    @property
+    def track_ids(self) -> tuple[str, ...]:
+        """The example tracks, which are never among the results."""
+        return self.positive + self.negative
+
+    def examples(
+        self, track_vectors: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Positive and negative vectors, given those of `track_ids` in order, float32 [t, dim]."""
+        split = len(self.positive)
+        positive, negative = track_vectors[:split], track_vectors[split:]
+        if len(self.vectors):
+            positive = np.concatenate([positive, self.vectors])
+        return positive, negative
+
+    def lowered(
+        self,
+        track_vectors: NDArray[np.float32],
+        k: int,
+        allowed_rows: NDArray[np.int64] | None,
+        excluded_rows: NDArray[np.int64],
+    ) -> VectorQuery:
+        """This query in vectors, given those of `track_ids` in order, float32 [t, dim].
+
+        Raises ValueError if the examples cancel each other out, or if there are none.
+        """
+        positive, negative = self.examples(track_vectors)
+        if self.strategy == "average_vector":
+            positive, negative = average_vector(positive, negative)[None], NO_VECTORS
+        elif not len(positive) and not len(negative):
+            raise ValueError("best_score needs an example")
+        return VectorQuery(positive, k, negative, allowed_rows, excluded_rows)
+
+
+def average_vector(
+    positive: NDArray[np.float32], negative: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Average examples to 2 * mean(positive) - mean(negative), float32 [dim] of unit length.
+
+    That is Qdrant's strategy of this name. Without negatives it is the mean of the positives.
+    Raises ValueError if the examples cancel each other out, or if there are no positives.
+    """
+    if not len(positive):
+        raise ValueError("average_vector needs a positive example")
+    mean = positive.astype(np.float64).mean(axis=0)
+    if len(negative):
+        mean = 2 * mean - negative.astype(np.float64).mean(axis=0)
+    if float(np.linalg.norm(mean)) < CANCELLED:
+        raise ValueError("the examples cancel each other out: no direction is left")
+    return unit(mean)
+
+
+def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Scale a vector to length 1, float32 [dim]. Raises ValueError if it has no direction."""
+    wide = vector.astype(np.float64)
+    largest = float(np.abs(wide).max(initial=0))
+    if not np.isfinite(largest) or largest == 0:
+        raise ValueError("a vector needs finite numbers that are not all 0")
+    wide /= largest  # so that squares neither vanish nor overflow
+    return (wide / np.linalg.norm(wide)).astype(np.float32)

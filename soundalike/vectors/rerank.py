@@ -1,0 +1,122 @@
+"""Reranking the best matches: caps, near-duplicates, diversity. The order is always the same."""
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # the service loads faiss late
+    from soundalike.vectors.index.exact import ExactVectors
+
+Group = tuple[str, ...]  # ("artist", name) or ("album", artist, name)
+
+
+@dataclass(frozen=True)
+class RerankOptions:
+    """What makes a list worth listening to, beyond similarity. None and 0 turn an option off.
+
+    `duplicate` leaves out what has at least that cosine with an example or with a better match.
+    `diversity` d is maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): each rank
+    goes to the best (1 - d) * score - d * cosine with the nearest of those chosen before.
+    """
+
+    per_artist: int | None = None
+    per_album: int | None = None
+    duplicate: float | None = None
+    diversity: float = 0.0
+
+    @property
+    def compares_results(self) -> bool:
+        """Whether results are compared with each other, which takes time."""
+        return self.duplicate is not None or self.diversity > 0
+
+
+class TrackMetadata(Protocol):
+    """What reranking reads of a track; `path` is None once the track has no file."""
+
+    @property
+    def artist(self) -> str | None: ...  # noqa: D102
+    @property
+    def album(self) -> str | None: ...  # noqa: D102
+    @property
+    def path(self) -> str | None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, eq=False)
+class RankedCandidates:
+    """Matches to choose from, by (-score, row), each with the groups whose caps it counts for."""
+
+    rows: NDArray[np.int64]
+    scores: NDArray[np.float32]
+    groups: list[tuple[Group, ...]]
+
+
+def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, ...]:
+    """The capped groups a track is in: its artist, and its artist's album.
+
+    Tracks without an artist are never capped by artist.
+    """
+    artist, album = (metadata.artist or "").casefold(), (metadata.album or "").casefold()
+    groups: list[Group] = []
+    if artist and options.per_artist is not None:
+        groups.append(("artist", artist))
+    if album and options.per_album is not None:
+        groups.append(("album", artist, album))
+    return tuple(groups)
+
+
+def rerank(
+    candidates: RankedCandidates,
+    options: RerankOptions,
+    exact: "ExactVectors",
+    examples: NDArray[np.float32],
+    limit: int,
+) -> NDArray[np.int64]:
+    """Choose up to `limit` candidates: their positions in the arrays, in the order of the results.
+
+    `examples` are float32 [e, dim]. What comes first does not depend on `limit`, nor, without
+    diversity, on how many candidates there are.
+    """
+    chosen: list[int] = []
+    counts: Counter[Group] = Counter()
+    available = _unlike_examples(candidates, options, exact, examples)
+    nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
+    relevance = candidates.scores
+    while len(chosen) < limit and available.any():
+        position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of equals
+        available[position] = False
+        if _is_capped(candidates.groups[position], options, counts):
+            continue
+        chosen.append(position)
+        counts.update(candidates.groups[position])
+        if not options.compares_results:
+            continue
+        vector = exact.vectors(candidates.rows[position : position + 1])
+        cosines = exact.scores(vector[0], candidates.rows)
+        if options.duplicate is not None:
+            available &= cosines < options.duplicate
+        nearest_chosen = np.maximum(nearest_chosen, cosines)
+        relevance = (1 - options.diversity) * candidates.scores - options.diversity * nearest_chosen
+    return np.array(chosen, np.int64)
+
+
+def _unlike_examples(
+    candidates: RankedCandidates,
+    options: RerankOptions,
+    exact: "ExactVectors",
+    examples: Iterable[NDArray[np.float32]],
+) -> NDArray[np.bool_]:
+    """Which candidates are no near-duplicate of an example: bool [candidates]."""
+    available = np.ones(len(candidates.rows), bool)
+    if options.duplicate is not None:
+        for vector in examples:
+            available &= exact.scores(vector, candidates.rows) < options.duplicate
+    return available
+
+
+def _is_capped(groups: tuple[Group, ...], options: RerankOptions, counts: Counter[Group]) -> bool:
+    caps = {"artist": options.per_artist, "album": options.per_album}
+    return any(counts[group] >= (caps[group[0]] or 0) for group in groups)

@@ -17,7 +17,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 .PHONY: bench bench-embed bench-ingest bench-search evaluate lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
-	@$(PYTHON) soundalike/ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
+	@$(PYTHON) soundalike/tcp_ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
 	@$(MAKE) --no-print-directory $(INSTALLED)
 	@SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
 	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))")

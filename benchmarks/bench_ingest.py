@@ -24,11 +24,11 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import upgrade
-from soundalike.ingest.candidate import check_candidate
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
+from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
-from soundalike.monitoring import Monitor
 from soundalike.postgres import connected_database
+from soundalike.resource_usage import Monitor
 from soundalike.settings import Settings
 from soundalike.storage.atomic import fsync, sha256_of
 from soundalike.storage.layout import ArtifactStore

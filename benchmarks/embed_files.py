@@ -35,7 +35,7 @@ class Deaf:
         self.space, self.windows = embedder.space, embedder.windows
         self.device, self.batch = embedder.device, embedder.batch
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         return np.ones((len(windows), self.space.dimension), np.float32)
 
     def embedding(self, heard: FloatArray) -> Embedding:

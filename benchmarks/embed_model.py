@@ -34,7 +34,7 @@ def tracks(count: int) -> list[FloatArray]:
     """`count` tracks of as many windows as the default hears of each: float32 [6, 240000]."""
     noise = np.random.default_rng(0)
     time = np.arange(PLAN.samples, dtype=np.float32) / PLAN.sample_rate
-    pitches = noise.uniform(60, 2000, (count, PLAN.most, 1)).astype(np.float32)
+    pitches = noise.uniform(60, 2000, (count, PLAN.max_windows, 1)).astype(np.float32)
     tones = np.sin(2 * np.pi * pitches * time) * (1 + np.sin(2 * np.pi * 2 * time))
     hiss = noise.standard_normal((count, 1, PLAN.samples), np.float32)
     return list((0.3 * tones + 0.05 * hiss).astype(np.float32))

@@ -16,9 +16,9 @@ from soundalike.embedders.base import FloatArray
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.embedders.spaces import musicnn_windows
 from soundalike.evaluation.alterations import COPIES, EXCERPTS
-from soundalike.evaluation.hearing import altered_copies
-from soundalike.evaluation.ranking import bootstrap
+from soundalike.evaluation.recordings import altered_copies
 from soundalike.evaluation.report import table
+from soundalike.evaluation.retrieval import bootstrap
 from soundalike.evaluation.study import recall
 
 TRACKS = 100

@@ -23,9 +23,9 @@ from variant_scores import Make, crossed, shown, whole
 from soundalike.audio.sandbox import Decoders
 from soundalike.embedders import fetch_weights
 from soundalike.embedders.musicnn.model.network import Musicnn
-from soundalike.evaluation.hearing import Recording, decoded
-from soundalike.evaluation.labels import Facts, collected, label_files
-from soundalike.evaluation.ranking import Labels
+from soundalike.evaluation.labels import LabelFacts, collected, label_files
+from soundalike.evaluation.recordings import Recording, decoded
+from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import random_vectors, retrieval
 from soundalike.evaluation.transforms import (
     Matrix,
@@ -132,7 +132,7 @@ def demo_labels(made: Sequence[Recording]) -> dict[str, Labels]:
     """Of the demo's file names, calm_acoustic_1: mood and instrumentation."""
     parts = [recording.path.stem.split("_") for recording in made]
     return {
-        what: collected(Facts(part[place]) for part in parts)
+        what: collected(LabelFacts(part[place]) for part in parts)
         for place, what in enumerate(("mood", "instrumentation"))
     }
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import search_data
 
 from serving.index.live_index import LiveIndex
-from soundalike.catalog.indexes import Published
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersion, Publication
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindName
@@ -45,7 +45,7 @@ async def measure(store: ArtifactStore, version: str, queries: search_data.Matri
     """One by one, and with all clients."""
     live = LiveIndex(store, threads=os.cpu_count() or 1)
     publication = Publication(version=version, published_at=dt.datetime.now(dt.UTC))
-    await live.follow(Published(IndexVersion(version=version), publication))
+    await live.follow(PublishedIndex(IndexVersion(version=version), publication))
     assert live.served, live.problem
     await a_second(live, queries, 1)
     rates = [await a_second(live, queries, clients) for clients in (1, CLIENTS)]

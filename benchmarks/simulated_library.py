@@ -21,12 +21,12 @@ from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
-from soundalike.ingest.canonical import resample_batch
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
+from soundalike.ingest.resample import resample_batch
 from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport, ScanRules, scan
-from soundalike.progress import Quiet
+from soundalike.progress import NoProgress
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import save_batch
@@ -41,11 +41,11 @@ class Ear:
     """An embedder that costs next to nothing: 768 bands of the spectrum."""
 
     space = SPACE
-    windows = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
+    windows = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
     device = "none"
     batch = 8
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         """[n, 768] of [n, 16000]."""
         spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, : 10 * SPACE.dimension]
         bands: FloatArray = spectrum.reshape(len(windows), SPACE.dimension, 10).mean(axis=2)
@@ -79,7 +79,7 @@ class SimulatedLibrary:
         made = vectors(self.size, seed=5, clusters=max(10, self.size // TRACKS_A_CLUSTER))
         for start, batch in enumerate(report.batches):
             first = start * RULES.batch_tracks
-            self._hear(batch, made[first : first + RULES.batch_tracks])
+            self._extract(batch, made[first : first + RULES.batch_tracks])
         # Within a minute the server would do this by itself; a library is not filled in one.
         with engine_of(self.sessions).connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -101,13 +101,13 @@ class SimulatedLibrary:
 
     def hear_album(self, batch: str) -> float:
         """The real stages; returns the seconds that decoding and the model took of them."""
-        quiet, ear = Quiet(), Ear()
+        quiet, ear = NoProgress(), Ear()
         identify_batch(self.sessions, self.store, self.decoders, batch, quiet)
         decoded = resample_batch(self.sessions, self.store, self.decoders, batch, quiet)
         heard = embed_batch(self.sessions, self.store, SPACE, lambda: ear, batch, quiet)
         return decoded.usage.wall_seconds + float(heard.notes["model_seconds"])
 
-    def _hear(self, batch: str, heard: Matrix) -> None:
+    def _extract(self, batch: str, heard: Matrix) -> None:
         with self.sessions.begin() as session:
             files = batches.files_of(session, batch_number(batch))
             rows = {file.id: row for file, row in zip(files, _rows(batch, files), strict=True)}

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from soundalike.evaluation.hubness import hubness, nearest_by
-from soundalike.evaluation.ranking import Interval, Labels, bootstrap
 from soundalike.evaluation.report import table
+from soundalike.evaluation.retrieval import Interval, Labels, bootstrap
 from soundalike.evaluation.study import retrieval
 from soundalike.evaluation.transforms import Matrix
 

@@ -8,14 +8,14 @@ from pipelines.assets.published_index import published_index
 from pipelines.metadata import check_result, quality_result
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.candidate import check_candidate
 from soundalike.ingest.embed import check_batch
-from soundalike.ingest.quality import index_quality
+from soundalike.ingest.index_checks import check_candidate
+from soundalike.maintenance.quality import index_quality
 from soundalike.storage.layout import ArtifactStore
 
 
 @dg.asset_check(asset=embeddings, blocking=True)
-def sound_vectors(
+def valid_vectors(
     context: dg.AssetCheckExecutionContext,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
@@ -26,7 +26,7 @@ def sound_vectors(
 
 
 @dg.asset_check(asset=faiss_index, blocking=True)
-def sound_index(
+def valid_index(
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
@@ -43,4 +43,4 @@ def neighbour_quality(
     return quality_result(index_quality(sessions, store))
 
 
-CHECKS = [sound_vectors, sound_index, neighbour_quality]
+CHECKS = [valid_vectors, valid_index, neighbour_quality]

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 import dagster as dg
 
 from pipelines.assets import ASSETS
-from pipelines.automation import JOBS, SCHEDULES, SENSORS
 from pipelines.checks import CHECKS
+from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
+from pipelines.schedules import SCHEDULES
+from pipelines.sensors import SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:

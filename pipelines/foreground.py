@@ -11,12 +11,12 @@ from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipelines.automation import following
-from pipelines.complaints import RunFailed, failure_of, in_words, quiet_retries
 from pipelines.definitions import build_defs
-from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
+from pipelines.jobs import automatic_publish_config
+from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches
 from pipelines.resources import configured_model
+from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
@@ -31,9 +31,9 @@ from soundalike.ingest.roots import register_roots
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
+from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
-from soundalike.storage.room import disk_blamed, require_room
-from soundalike.terminal import Bars, complaint, counted, failures_table, safe
+from soundalike.terminal import ProgressBars, counted, failures_table, format_error, safe
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
@@ -51,7 +51,7 @@ class Foreground:
         self._sessions = sessions
         self._console = console
         self._space = configured_model().space
-        overrides = {"sessions": sessions, "decoders": decoders, "progress": Bars(console)}
+        overrides = {"sessions": sessions, "decoders": decoders, "progress": ProgressBars(console)}
         self._store = ArtifactStore(settings.data)
         self._broken: list[str] = []
         self._definitions = build_defs(overrides)
@@ -64,7 +64,9 @@ class Foreground:
         """
         started = time.monotonic()
         # The ingest lock is ours alone, so nobody executes the foreground's runs.
-        end_dead_runs(self._instance, foreground=True, background=not up_running(self._sessions))
+        fail_orphaned_runs(
+            self._instance, foreground=True, background=not up_running(self._sessions)
+        )
         self._scan(confirm_removals)
         embedded = self._embed_pending()
         version = self._publish()
@@ -117,7 +119,7 @@ class Foreground:
             return wanted.reason
         with self._sessions() as session:
             served = published(session)
-        seen = following(served.publication.id if served else 0)
+        seen = automatic_publish_config(served.publication.id if served else 0)
         done = self._run("publish_index", run_config=seen)["published_index"]
         held = counted(done["dagster/row_count"], "track")
         return f"index {done['version']} with {held} is published"
@@ -137,7 +139,7 @@ class Foreground:
             raise_on_error=False,
         )
         if not result.success:
-            raise failure_of(result, job)
+            raise run_failure(result, job)
         return {
             event.asset_key.to_user_string(): {
                 name: entry.value for name, entry in event.materialization.metadata.items()
@@ -155,11 +157,11 @@ def main() -> int:
     arguments = parser.parse_args()
     console = Console(stderr=True)
     configure_logs("WARNING", json=False)
-    quiet_retries()
+    silence_retry_warnings()
     settings = load_settings()
     try:
-        require_room(settings.data)
-        with disk_blamed(settings.data), connected_database(settings) as url:
+        require_free_space(settings.data)
+        with disk_errors_named(settings.data), connected_database(settings) as url:
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
@@ -171,7 +173,7 @@ def main() -> int:
         console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
-        console.print(complaint(in_words(error, settings)))
+        console.print(format_error(explain(error, settings)))
         return 1
     return 0
 

@@ -7,14 +7,14 @@ from typing import Any
 import dagster as dg
 
 from soundalike.catalog.batches import StageFailure
+from soundalike.display_text import printable
+from soundalike.ingest.build_index import BuildReport
 from soundalike.ingest.compare import Change
-from soundalike.ingest.index import BuildReport
-from soundalike.ingest.quality import Quality
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
-from soundalike.monitoring import Usage
-from soundalike.sources.entry import Kind
-from soundalike.text import printable
+from soundalike.maintenance.quality import Quality
+from soundalike.resource_usage import Usage
+from soundalike.sources.entry import EntryKind
 from soundalike.vectors.index_files import Check
 
 Metadata = Mapping[str, Any]
@@ -32,8 +32,8 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "returned_files": report.changes[Change.RETURNED],
         "removed_files": report.gone,
         "removed_by_a_rule": report.changes[Change.LEFT_OUT],
-        "still_being_written": report.entries[Kind.CHANGING],
-        "left_out": report.entries[Kind.LEFT_OUT],
+        "still_being_written": report.entries[EntryKind.CHANGING],
+        "left_out": report.entries[EntryKind.LEFT_OUT],
         "batches_sealed": len(report.batches),
         "batches": ", ".join(report.batches) or "none",
         "problems": len(report.problems),

@@ -11,7 +11,7 @@ from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.postgres import connected_database
-from soundalike.progress import Progress, Quiet
+from soundalike.progress import NoProgress, Progress
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -73,7 +73,7 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
 @dg.resource(description="How long work shows itself.")
 def progress_resource(_: dg.InitResourceContext) -> Progress:
     """Runs in the background show nothing but their results."""
-    return Quiet()
+    return NoProgress()
 
 
 RESOURCES = {

@@ -7,15 +7,15 @@ import dagster as dg
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from soundalike.settings import load_settings
-from soundalike.storage.room import blame_disk
+from soundalike.storage.disk_space import raise_disk_error
 
-PASSING = (OperationalError, InterfaceError, ConnectionError, TimeoutError)
-MOST_RETRIES = 3
-WAIT_SECONDS = 10.0
+TRANSIENT_ERRORS = (OperationalError, InterfaceError, ConnectionError, TimeoutError)
+MAX_RETRIES = 3
+RETRY_DELAY_SECONDS = 10.0
 
 
 @contextmanager
-def passing_errors_retried() -> Iterator[None]:
+def transient_errors_retried() -> Iterator[None]:
     """Around a step's work: a database or network that went for a moment is asked again.
 
     Anything else (a full disk, a missing model, unsound vectors) is the same the next time, and
@@ -23,8 +23,8 @@ def passing_errors_retried() -> Iterator[None]:
     """
     try:
         yield
-    except (*PASSING, OSError) as error:
-        blame_disk(error, load_settings().data)  # a PostgreSQL on a full disk goes away, too
-        if not isinstance(error, PASSING):
+    except (*TRANSIENT_ERRORS, OSError) as error:
+        raise_disk_error(error, load_settings().data)  # a PostgreSQL on a full disk goes away, too
+        if not isinstance(error, TRANSIENT_ERRORS):
             raise
-        raise dg.RetryRequested(MOST_RETRIES, WAIT_SECONDS) from error
+        raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error

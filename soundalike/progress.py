@@ -14,7 +14,7 @@ class Progress(Protocol):
         ...
 
 
-class Quiet:
+class NoProgress:
     """Shows nothing: runs in the background are watched in the Dagster UI."""
 
     def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:

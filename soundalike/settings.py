@@ -22,7 +22,7 @@ from soundalike.vectors.kinds import KindChoice
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 Windows = Literal["balanced", "all"] | int
-MOST_WINDOWS = 1000
+MAX_WINDOWS = 1000
 
 
 class Settings(BaseSettings):
@@ -100,8 +100,8 @@ class Settings(BaseSettings):
             count = int(str(value))
         except ValueError:
             count = 0
-        if not 1 <= count <= MOST_WINDOWS:
-            raise ValueError(f"must be `balanced`, `all`, or a number from 1 to {MOST_WINDOWS}")
+        if not 1 <= count <= MAX_WINDOWS:
+            raise ValueError(f"must be `balanced`, `all`, or a number from 1 to {MAX_WINDOWS}")
         return count
 
     @field_validator("music")

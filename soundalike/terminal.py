@@ -22,7 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soundalike.catalog.engine import describe
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import TrackView
-from soundalike.text import printable
+from soundalike.display_text import printable
 from soundalike.vectors.ranking import Result
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ STAGES = {
 }
 
 
-class Bars:
+class ProgressBars:
     """A progress bar for each stage, where there is a terminal to show it."""
 
     def __init__(self, console: Console) -> None:
@@ -87,7 +87,7 @@ def safe(text: object) -> str:
     return escape(printable(str(text)))
 
 
-def complaint(error: Exception) -> str:
+def format_error(error: Exception) -> str:
     """An error as markup: what happened, line by line. The catalog's own are put in our words."""
     text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())

@@ -6,7 +6,7 @@ from soundalike.embedders.base import (
     Embedding,
     EmbeddingSpace,
     FloatArray,
-    Tag,
+    PredictedTag,
     WindowPlan,
 )
 
@@ -18,12 +18,12 @@ class FakeEmbedder:
 
     def __init__(self, space: EmbeddingSpace = FAKE_SPACE, batch: int = 3) -> None:
         self.space = space
-        self.windows = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
+        self.windows = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
         self.device = "cpu float32"
         self.batch = batch
         self.heard = 0
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         spectrum = np.abs(np.fft.rfft(windows, axis=1))
         bands = np.array_split(spectrum, self.space.dimension, axis=1)
         return np.stack([band.mean(axis=1) for band in bands], axis=1).astype(np.float32)
@@ -31,7 +31,7 @@ class FakeEmbedder:
     def embedding(self, heard: FloatArray) -> Embedding:
         self.heard += 1
         vector = np.log1p(heard.mean(axis=0))
-        return Embedding(vector / np.linalg.norm(vector), (Tag("fake", 0.5),))
+        return Embedding(vector / np.linalg.norm(vector), (PredictedTag("fake", 0.5),))
 
 
 class FakeModel:

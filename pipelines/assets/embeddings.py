@@ -6,7 +6,7 @@ from pipelines.assets.resampled_audio import resampled_audio
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
 from pipelines.resources import Model
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.progress import Progress
@@ -29,6 +29,6 @@ def embeddings(
 ) -> dg.MaterializeResult[None]:
     """Hears each track with the configured model; what is embedded already is kept."""
     batch = context.partition_key
-    with passing_errors_retried():
+    with transient_errors_retried():
         report = embed_batch(sessions, store, model.space, model.load, batch, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

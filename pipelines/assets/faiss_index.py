@@ -5,9 +5,9 @@ import dagster as dg
 from pipelines.assets.embeddings import embeddings
 from pipelines.metadata import index_metadata
 from pipelines.resources import Model
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -19,6 +19,6 @@ def faiss_index(
     model: dg.ResourceParam[Model],
 ) -> dg.MaterializeResult[None]:
     """Gathers all batches' vectors into a new version; nobody sees it until it is published."""
-    with passing_errors_retried():
+    with transient_errors_retried():
         report = build_index(sessions, store, model.space, context.run_id)
     return dg.MaterializeResult(metadata=index_metadata(report))

@@ -4,7 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.metadata import scan_metadata
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.roots import register_configured
 from soundalike.ingest.scan import ScanRules, scan
@@ -24,7 +24,7 @@ class ScanConfig(dg.Config):
 def library(config: ScanConfig, sessions: dg.ResourceParam[Sessions]) -> dg.MaterializeResult[None]:
     """Compares the music folders with the catalog and seals what is new into batches."""
     settings = load_settings()
-    with passing_errors_retried():
+    with transient_errors_retried():
         missing = register_configured(sessions, settings.music)
         rules = ScanRules.of(settings)
         report = scan(sessions, rules, confirm_removals=config.confirm_removals)

@@ -5,7 +5,7 @@ from pydantic import Field
 
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.resources import Model
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
@@ -32,7 +32,7 @@ def published_index(
     model: dg.ResourceParam[Model],
 ) -> dg.MaterializeResult[None]:
     """Makes a checked version the served one, in one transaction; the API swaps by itself."""
-    with passing_errors_retried():
+    with transient_errors_retried():
         manifest = publish(sessions, store, model.space, config.version or None, config.seen)
     return dg.MaterializeResult(
         metadata={

@@ -5,7 +5,7 @@ import dagster as dg
 from pipelines.assets.library import library
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.identify import identify_batch
@@ -28,6 +28,6 @@ def raw_audio(
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
     """Reads every file of the batch once: the hash of its audio, its stream, its tags."""
-    with passing_errors_retried():
+    with transient_errors_retried():
         report = identify_batch(sessions, store, decoders, context.partition_key, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -5,10 +5,10 @@ import dagster as dg
 from pipelines.assets.raw_audio import raw_audio
 from pipelines.metadata import stage_metadata
 from pipelines.partitions import batches
-from pipelines.retries import passing_errors_retried
+from pipelines.retries import transient_errors_retried
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.canonical import resample_batch
+from soundalike.ingest.resample import resample_batch
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
@@ -28,6 +28,6 @@ def resampled_audio(
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
     """Decodes and resamples each track once; the file's name is the hash of its audio."""
-    with passing_errors_retried():
+    with transient_errors_retried():
         report = resample_batch(sessions, store, decoders, context.partition_key, progress)
     return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from serving.database import CONNECT_TIMEOUT_SECONDS
 from serving.index.live_index import LiveIndex
-from soundalike.catalog.indexes import PUBLISHED_CHANNEL, Published, published_statement
+from soundalike.catalog.indexes import PUBLISHED_CHANNEL, PublishedIndex, published_statement
 
 log = structlog.get_logger()
 
@@ -68,7 +68,7 @@ class PublicationFollower:
             )
             await self._restart_database()
         else:
-            await self._live.follow(Published(*row) if row else None)
+            await self._live.follow(PublishedIndex(*row) if row else None)
 
     async def _restart_database(self) -> None:
         """The next attempt finds out whether it helped."""

@@ -12,7 +12,7 @@ from anyio import to_thread
 
 from serving.index.filter_cache import FilterCache
 from serving.index.search_threads import SearchThreads
-from soundalike.catalog.indexes import Published
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.errors import ArtifactError
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
@@ -72,7 +72,7 @@ class LiveIndex:
         self.problem: str | None = NOT_READ_YET
         self.load_failures = 0
 
-    async def follow(self, published: Published | None) -> None:
+    async def follow(self, published: PublishedIndex | None) -> None:
         """Serve what is published now.
 
         A version that cannot be opened is refused and the old one goes on serving; the next call

@@ -52,7 +52,7 @@ async def _not_indexed(session: AsyncSession, track_id: str, served: ServedIndex
     failure = (await session.execute(tracks.failures_of(track_id))).first()
     if view.path is None:
         reason = "no file of the collection holds it any more"
-    elif not await session.scalar(tracks.fits(track_id)):
+    elif not await session.scalar(tracks.has_allowed_length(track_id)):
         reason = f"at {view.duration:.0f} s it is shorter or longer than the settings allow"
     elif failure:
         reason = f"it could not be heard ({failure.stage}: {failure.message})"

@@ -79,7 +79,7 @@ class UploadEmbedder:
                 self._waiting -= 1
 
     def _embed(self, file: Path, served: ServedIndex) -> EmbeddedUpload:
-        from soundalike.ingest.listen import identified, listen  # noqa: PLC0415
+        from soundalike.ingest.single_file import identified, listen  # noqa: PLC0415
 
         track_id = identified(self._decoders, file, MAX_UPLOAD_SECONDS).track_id
         if track_id in served:  # the same audio has the same vector

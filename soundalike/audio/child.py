@@ -16,14 +16,14 @@ from typing import Any, BinaryIO
 from soundalike.audio.identity import identify
 from soundalike.audio.limits import end_with_parent, limit_resources
 from soundalike.audio.resample import write_flac
-from soundalike.audio.stream import Beat
+from soundalike.audio.stream import ProgressCallback
 from soundalike.audio.tags import read_tags
 from soundalike.errors import AudioError
 
-BEAT_SECONDS = 1.0  # at most one sign of progress in so long
+HEARTBEAT_SECONDS = 1.0  # at most one sign of progress in so long
 
 Reply = dict[str, Any]
-Job = Callable[[dict[str, str], Beat], Reply]
+Job = Callable[[dict[str, str], ProgressCallback], Reply]
 
 
 def path_of(text: str) -> Path:
@@ -31,49 +31,49 @@ def path_of(text: str) -> Path:
     return Path(os.fsdecode(bytes.fromhex(text)))
 
 
-def _read(job: dict[str, str], beat: Beat) -> Reply:
+def _read(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     source = path_of(job["source"])
     return {
         "kind": "read",
-        "identified": asdict(identify(source, beat)),
+        "identified": asdict(identify(source, on_progress)),
         "tags": asdict(read_tags(source)),
     }
 
 
-def _canonical(job: dict[str, str], beat: Beat) -> Reply:
+def _canonical(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     source, target = path_of(job["source"]), path_of(job["target"])
-    longest = float(job["longest"]) if "longest" in job else None
-    written = write_flac(source, job["track_id"], target, beat, longest)
+    max_seconds = float(job["max_seconds"]) if "max_seconds" in job else None
+    written = write_flac(source, job["track_id"], target, on_progress, max_seconds)
     return {"kind": "canonical", **asdict(written)}
 
 
 JOBS: Mapping[str, Job] = {"read": _read, "canonical": _canonical}
 
 
-class Line:
+class ReplyChannel:
     """The line to the parent: replies, and beats that say that work goes on."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
-        self._beaten = time.monotonic()
+        self._last_heartbeat = time.monotonic()
 
     def send(self, reply: Reply) -> None:
         """One line of ASCII JSON. Raises BrokenPipeError if the parent is gone."""
         self._out.write(json.dumps(reply).encode() + b"\n")
         self._out.flush()
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """To be called whenever more audio was handled; most calls send nothing."""
         now = time.monotonic()
-        if now - self._beaten >= BEAT_SECONDS:
-            self._beaten = now
-            self.send({"kind": "beat"})
+        if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
+            self._last_heartbeat = now
+            self.send({"kind": "heartbeat"})
 
 
-def answer(jobs: Mapping[str, Job], job: dict[str, str], beat: Beat) -> Reply:
+def answer(jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     """Do one job. Whatever goes wrong with a file is an answer too."""
     try:
-        return jobs[job["do"]](job, beat)
+        return jobs[job["do"]](job, on_progress)
     except AudioError as error:
         return {"kind": "failed", "code": error.code, "message": str(error)}
     except MemoryError:
@@ -91,10 +91,10 @@ def main(jobs: Mapping[str, Job] = JOBS) -> None:
         os.dup2(2, 1)  # what a library prints must not pass for an answer
         end_with_parent()
         limit_resources()
-        line = Line(out)
-        line.send({"kind": "ready"})
+        replies = ReplyChannel(out)
+        replies.send({"kind": "ready"})
         for job in sys.stdin.buffer:
-            line.send(answer(jobs, json.loads(job), line.beat))
+            replies.send(answer(jobs, json.loads(job), replies.heartbeat))
 
 
 if __name__ == "__main__":

@@ -15,18 +15,18 @@ from soundalike.audio.identity import StreamHasher
 from soundalike.audio.losses import Losses
 from soundalike.audio.stream import (
     EXACT_LENGTH,
-    UNFRAMED,
-    Beat,
+    RAW_STREAMS,
     OpenAudio,
+    ProgressCallback,
     facts_of,
-    idle,
+    ignore_progress,
     open_audio,
 )
 from soundalike.errors import AudioError
 
 MISSING_SECONDS = 1.0  # what lost less than this counts as whole: durations are rounded
 DTYPES = {**format_dtypes, "s64": "i8", "s64p": "i8"}  # PyAV forgets these
-LONGEST_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
+MAX_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
 
 
 @dataclass(frozen=True)
@@ -45,13 +45,17 @@ class Decoded:
     """
 
     def __init__(
-        self, path: Path, track_id: str, beat: Beat = idle, longest: float | None = None
+        self,
+        path: Path,
+        track_id: str,
+        on_progress: ProgressCallback = ignore_progress,
+        max_seconds: float | None = None,
     ) -> None:
         self.seconds = 0.0
-        self._longest = longest or LONGEST_SECONDS
+        self._max_seconds = max_seconds or MAX_SECONDS
         self._losses = Losses()
         self._lost = 0.0
-        self._path, self._track_id, self._beat = path, track_id, beat
+        self._path, self._track_id, self._beat = path, track_id, on_progress
 
     @property
     def share(self) -> float:
@@ -74,8 +78,8 @@ class Decoded:
             self._settle(audio)
 
     def _refuse_longer(self, seconds: float) -> None:
-        if seconds > self._longest:
-            hours = self._longest / 3600
+        if seconds > self._max_seconds:
+            hours = self._max_seconds / 3600
             raise AudioError("too_long", f"more than {hours:g} hours long")
 
     def _frames(self, audio: OpenAudio, hasher: StreamHasher) -> Iterator[AudioFrame]:
@@ -96,7 +100,7 @@ class Decoded:
         if not self.seconds:
             codec = audio.stream.codec_context.name
             raise AudioError("no_audio", f"nothing in the file's {codec} stream decodes")
-        broken = self._losses.seconds(framed=audio.container.format.name not in UNFRAMED)
+        broken = self._losses.seconds(framed=audio.container.format.name not in RAW_STREAMS)
         # what is broken in the middle is part of what is missing
         missing = (_exact_seconds(audio) or 0) - self.seconds
         lost = max(missing, broken)
@@ -109,7 +113,12 @@ class Decoded:
             raise AudioError(code, f"only {self.seconds:.1f} s of its {whole:.1f} s decode")
 
 
-def decode(path: Path, track_id: str, beat: Beat = idle, longest: float | None = None) -> Decoded:
+def decode(
+    path: Path,
+    track_id: str,
+    on_progress: ProgressCallback = ignore_progress,
+    max_seconds: float | None = None,
+) -> Decoded:
     """The file's audio, read as it is iterated over; `beat` is called as it goes.
 
     `longest`: seconds that it may have, LONGEST_SECONDS if none are given.
@@ -118,7 +127,7 @@ def decode(path: Path, track_id: str, beat: Beat = idle, longest: float | None =
     `changed` if the file's audio is not that of `track_id` any more; `no_audio` if nothing decodes;
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
-    return Decoded(path, track_id, beat, longest)
+    return Decoded(path, track_id, on_progress, max_seconds)
 
 
 def _exact_seconds(audio: OpenAudio) -> float | None:

@@ -7,7 +7,13 @@ from pathlib import Path
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from soundalike.audio.stream import Beat, StreamFacts, facts_of, idle, open_audio
+from soundalike.audio.stream import (
+    ProgressCallback,
+    StreamFacts,
+    facts_of,
+    ignore_progress,
+    open_audio,
+)
 from soundalike.errors import AudioError
 
 DIGEST_BYTES = 16  # 128 bits: no chance collision in any library there will ever be
@@ -46,13 +52,13 @@ class Identified:
     facts: StreamFacts
 
 
-def identify(path: Path, beat: Beat = idle) -> Identified:
+def identify(path: Path, on_progress: ProgressCallback = ignore_progress) -> Identified:
     """Read the whole file once, without decoding it; `beat` is called as it goes.
 
     Raises AudioError as `open_audio` does, and `endless`.
     """
     with open_audio(path) as audio:
         hasher = StreamHasher(audio.stream)
-        for packet in audio.packets(beat):
+        for packet in audio.packets(on_progress):
             hasher.add(packet)
         return Identified(hasher.track_id(), facts_of(audio.container, audio.stream))

@@ -11,7 +11,7 @@ from pathlib import Path
 # 20 s of any usual format added 1 to 17 MiB (the most for eight channels at 192 kHz). The rest is
 # for pictures of tens of MiB among the tags, which pass through memory a few times, and for codecs
 # that we have not met. What wants more than this is no music.
-ROOM_BYTES = 2**30
+EXTRA_MEMORY_BYTES = 2**30
 OPEN_FILES = 64  # it needs about ten
 WATCH_SECONDS = 0.5
 
@@ -22,7 +22,7 @@ def limit_resources() -> None:
     _lower(resource.RLIMIT_NOFILE, OPEN_FILES)
     if sys.platform == "linux":  # macOS has the limit's name, but does not keep it
         pages = int(Path("/proc/self/statm").read_text().split()[0])
-        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + ROOM_BYTES)
+        _lower(resource.RLIMIT_AS, pages * resource.getpagesize() + EXTRA_MEMORY_BYTES)
 
 
 def _lower(kind: int, most: int) -> None:

@@ -63,13 +63,13 @@ class ProcessPool:
 
     def _drain(self) -> None:
         """Give back the idle ones' pipes, and have threads that wait for one find out."""
-        idle: list[DecodingProcess | None] = []
+        ignore_progress: list[DecodingProcess | None] = []
         with suppress(Empty):
             while True:
-                idle.append(self._places.get_nowait())
-        for process in filter(None, idle):
+                ignore_progress.append(self._places.get_nowait())
+        for process in filter(None, ignore_progress):
             self._discard(process)
-        for _ in idle:
+        for _ in ignore_progress:
             self._places.put(None)
 
     def _start(self) -> DecodingProcess:

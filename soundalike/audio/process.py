@@ -10,13 +10,15 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from soundalike.audio.replies import LONGEST_REPLY, Beat, Ready, Reply, parse
+from soundalike.audio.replies import MAX_REPLY_BYTES, Heartbeat, Reply, Started, parse
 from soundalike.errors import SoundalikeError
 
 START_SECONDS = 120  # it takes a third of one; this is for machines that stand still
 GONE_SECONDS = 5
-LAST_WORDS = 2000  # bytes kept of what it wrote to stderr
-PASSED_ON = frozenset(("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH"))
+MAX_STDERR_BYTES = 2000  # bytes kept of what it wrote to stderr
+INHERITED_VARIABLES = frozenset(
+    ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
+)
 PREFIXES = ("LC_", "PYTHON", "DYLD_", "COVERAGE_")
 ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # more only reserve memory
 
@@ -72,7 +74,7 @@ class DecodingProcess:
             _pipe(self._process.stdin).write(json.dumps(job).encode() + b"\n")
         except OSError as error:
             raise Died(self._end()) from error
-        while isinstance(reply := self._listen(stall_seconds), Beat):
+        while isinstance(reply := self._listen(stall_seconds), Heartbeat):
             pass
         return reply
 
@@ -91,7 +93,7 @@ class DecodingProcess:
 
     def _expect_ready(self) -> None:
         try:
-            started = isinstance(self._listen(START_SECONDS), Ready)
+            started = isinstance(self._listen(START_SECONDS), Started)
             why = "it does not follow the protocol"
         except Broken as error:
             started, why = False, str(error)
@@ -103,7 +105,7 @@ class DecodingProcess:
     def _listen(self, seconds: float) -> Reply:
         deadline = time.monotonic() + seconds
         while b"\n" not in self._buffer:
-            if len(self._buffer) > LONGEST_REPLY:
+            if len(self._buffer) > MAX_REPLY_BYTES:
                 raise Died("it answered without end")
             ready = self._selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
@@ -117,9 +119,9 @@ class DecodingProcess:
             raise Died("it answered what is no answer") from error
 
     def _take(self, pipe: int) -> None:
-        data = os.read(pipe, LONGEST_REPLY)
+        data = os.read(pipe, MAX_REPLY_BYTES)
         if pipe == _pipe(self._process.stderr).fileno():
-            self._words = (self._words + data)[-LAST_WORDS:]
+            self._words = (self._words + data)[-MAX_STDERR_BYTES:]
             if not data:
                 self._selector.unregister(pipe)
         elif data:
@@ -144,7 +146,9 @@ class DecodingProcess:
 
 def _environment() -> dict[str, str]:
     """What Python needs to start, and no secret: a hostile file may take the process over."""
-    kept = {n: v for n, v in os.environ.items() if n in PASSED_ON or n.startswith(PREFIXES)}
+    kept = {
+        n: v for n, v in os.environ.items() if n in INHERITED_VARIABLES or n.startswith(PREFIXES)
+    }
     return {**kept, **ONE_THREAD}
 
 

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from soundalike.audio.identity import Identified
 from soundalike.audio.resample import Canonical
 from soundalike.audio.stream import StreamFacts
-from soundalike.audio.tags import LONGEST, FileTags
+from soundalike.audio.tags import MAX_TAG_LENGTH, FileTags
 
-LONGEST_REPLY = 2**16  # bytes; five tags of 500 characters take half of it at most
+MAX_REPLY_BYTES = 2**16  # bytes; five tags of 500 characters take half of it at most
 
-Text = Annotated[str, Field(max_length=LONGEST, pattern=r"^[^\x00-\x1f\x7f]*$")]
+Text = Annotated[str, Field(max_length=MAX_TAG_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_,.-]{1,100}$")]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -24,16 +24,16 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Ready(_Strict):
+class Started(_Strict):
     """It has started, and waits for work."""
 
     kind: Literal["ready"]
 
 
-class Beat(_Strict):
+class Heartbeat(_Strict):
     """It got some further with the audio since the last one."""
 
-    kind: Literal["beat"]
+    kind: Literal["heartbeat"]
 
 
 class Failed(_Strict):
@@ -105,7 +105,7 @@ class Written(_Strict):
         return Canonical(self.seconds, self.decoded_share)
 
 
-Reply = Ready | Beat | Failed | OutOfMemory | SystemFailed | Read | Written
+Reply = Started | Heartbeat | Failed | OutOfMemory | SystemFailed | Read | Written
 
 _ANY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 

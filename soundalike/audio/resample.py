@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from soundalike.audio.decode import Chunk, decode
 from soundalike.audio.flac_writer import flac_writer
-from soundalike.audio.stream import Beat, idle
+from soundalike.audio.stream import ProgressCallback, ignore_progress
 from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
@@ -42,13 +42,17 @@ def write_canonical(source: Path, track_id: str, target: Path) -> Canonical:
 
 
 def write_flac(
-    source: Path, track_id: str, target: Path, beat: Beat = idle, longest: float | None = None
+    source: Path,
+    track_id: str,
+    target: Path,
+    on_progress: ProgressCallback = ignore_progress,
+    max_seconds: float | None = None,
 ) -> Canonical:
     """Decode `source` and resample it into `target`. Memory is bounded whatever its length.
 
     Raises AudioError as `decode` does, and OSError if `target` cannot be written.
     """
-    audio = decode(source, track_id, beat, longest)
+    audio = decode(source, track_id, on_progress, max_seconds)
     with flac_writer(target, CANONICAL_RATE) as flac:
         for samples in resampled(audio):
             flac.write(samples)

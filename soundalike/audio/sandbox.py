@@ -65,7 +65,7 @@ class Decoders:
         return identified, tags
 
     def write_canonical(
-        self, source: Path, track_id: str, target: Path, longest: float | None = None
+        self, source: Path, track_id: str, target: Path, max_seconds: float | None = None
     ) -> Canonical:
         """Decode `source`, of at most `longest` seconds, and publish `target`, whole or not at all.
 
@@ -79,8 +79,8 @@ class Decoders:
                 "track_id": track_id,
                 "target": os.fsencode(temporary).hex(),
             }
-            if longest is not None:
-                job["longest"] = str(longest)
+            if max_seconds is not None:
+                job["max_seconds"] = str(max_seconds)
             return self._ask(source, job, Written).values()
 
     def _ask(self, path: Path, job: dict[str, str], kind: type[Answer]) -> Answer:

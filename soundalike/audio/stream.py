@@ -20,23 +20,23 @@ from soundalike.errors import AudioError
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
 NOTHING_ELSE = {"protocol_whitelist": "none"}
 # A rate outside of these is a broken header, and would blow a small file up to fill the disk.
-LOWEST_RATE, HIGHEST_RATE = 4_000, 768_000
-MOST_CHANNELS = 64  # seventh-order ambisonics; what says more is a broken header
+MIN_RATE, MAX_RATE = 4_000, 768_000
+MAX_CHANNELS = 64  # seventh-order ambisonics; what says more is a broken header
 # No container's packets hold more than this many bytes for each of the file's, unless it has FFmpeg
 # read the same ones over and over. Compressed Matroska tracks are why it is not one.
-MOST_PACKET_BYTES_A_BYTE = 16
+MAX_EXPANSION = 16
 SPARE_PACKET_BYTES = 2**20
 # Containers whose header states the exact length; elsewhere a duration may be an estimate.
 EXACT_LENGTH = frozenset(
     {"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "caf", "wv", "tta", "ape"}
 )
 # Streams without a container: what follows their last good packet may be anything but audio.
-UNFRAMED = frozenset({"mp3", "aac", "ac3", "eac3", "dts"})
+RAW_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts"})
 
-Beat = Callable[[], None]  # called whenever some more audio was read or decoded
+ProgressCallback = Callable[[], None]  # called whenever some more audio was read or decoded
 
 
-def idle() -> None:
+def ignore_progress() -> None:
     """The beat that nobody waits for."""
 
 
@@ -64,13 +64,15 @@ class OpenAudio:
     size: int
     broke_off: bool = False
 
-    def packets(self, beat: Beat = idle) -> "Iterator[Packet[AudioStream]]":
+    def packets(
+        self, on_progress: ProgressCallback = ignore_progress
+    ) -> "Iterator[Packet[AudioStream]]":
         """The stream's packets in file order, as far as the container can be read.
 
         Raises AudioError("endless") if there are far more of them than the file has bytes for, and
         FFmpeg's own error if not even the first can be read.
         """
-        left = MOST_PACKET_BYTES_A_BYTE * self.size + SPARE_PACKET_BYTES
+        left = MAX_EXPANSION * self.size + SPARE_PACKET_BYTES
         packets = self.container.demux(self.stream)
         begun = False
         while (packet := self._next(packets, begun)) is not None:
@@ -79,7 +81,7 @@ class OpenAudio:
             if left < 0:
                 raise AudioError("endless", "its container repeats itself without end")
             if packet.size:
-                beat()
+                on_progress()
             yield packet
         self.file.check()
 
@@ -137,9 +139,9 @@ def _best_audio(container: InputContainer) -> AudioStream:
         raise AudioError("no_decoder", "FFmpeg has no decoder for the file's audio")
     if not isinstance(stream, AudioStream) or not stream.sample_rate or not stream.channels:
         raise AudioError("no_audio", "the file holds no audio stream")
-    if not LOWEST_RATE <= stream.sample_rate <= HIGHEST_RATE:
+    if not MIN_RATE <= stream.sample_rate <= MAX_RATE:
         raise AudioError("odd_rate", f"its header says {stream.sample_rate} Hz, which no music has")
-    if stream.channels > MOST_CHANNELS:
+    if stream.channels > MAX_CHANNELS:
         raise AudioError("odd_layout", f"its header says {stream.channels} channels")
     return stream
 

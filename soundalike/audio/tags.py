@@ -7,7 +7,7 @@ from pathlib import Path
 import mutagen
 from mutagen import id3
 
-LONGEST = 500  # characters kept of one tag
+MAX_TAG_LENGTH = 500  # characters kept of one tag
 
 # Each fact's name in Vorbis comments and APE, ID3, MP4 and ASF, in this order.
 NAMES = {
@@ -71,4 +71,4 @@ def _text(value: object) -> str:
 def clean(text: str) -> str:
     """Text that PostgreSQL and a terminal can hold: no control characters, no lone surrogates."""
     legal = text.encode("utf-8", "replace").decode()
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", legal).strip()[:LONGEST]
+    return re.sub(r"[\x00-\x1f\x7f]+", " ", legal).strip()[:MAX_TAG_LENGTH]

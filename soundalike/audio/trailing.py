@@ -12,8 +12,8 @@ from typing import BinaryIO
 # What files begin with that get tags appended. Elsewhere these bytes might be samples.
 TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
 MPEG_SYNC = 0xFFE0
-MOST_TAGS = 8
-FARTHEST = 2**42  # bytes; beyond 2**44, file systems refuse to seek
+MAX_TRAILING_TAGS = 8
+MAX_OFFSET = 2**42  # bytes; beyond 2**44, file systems refuse to seek
 APE_FOOTER = 32  # bytes, as its header
 
 
@@ -47,7 +47,7 @@ class MediaFile:
         """As a file's, but a place that no file has is FFmpeg's error, not the system's."""
         if whence == SEEK_END:
             offset, whence = self._end + offset, SEEK_SET
-        if whence == SEEK_SET and not 0 <= offset <= FARTHEST:
+        if whence == SEEK_SET and not 0 <= offset <= MAX_OFFSET:
             return -EINVAL
         return self._file.seek(offset, whence)
 
@@ -56,7 +56,7 @@ def without_trailing_tags(file: BinaryIO) -> MediaFile:
     """The file from its start to where its audio ends."""
     end = os.fstat(file.fileno()).st_size
     if _may_be_tagged(file.read(4)):
-        for _ in range(MOST_TAGS):
+        for _ in range(MAX_TRAILING_TAGS):
             end -= _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
     file.seek(0)
     return MediaFile(file, end)

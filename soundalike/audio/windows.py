@@ -20,16 +20,16 @@ MARGIN = 10 * GRID  # canonical samples read either side, where the filter settl
 SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
 
 
-def spread(total: int, window: int, most: int | None) -> list[int]:
+def spread(total: int, window: int, max_windows: int | None) -> list[int]:
     """Starts of at most `most` equal windows (None: of enough) over `total` samples, first to last.
 
     They lie evenly, and overlap only where the track is not a whole number of them. A rest of less
     than a tenth of a window gets none of its own, unless all of the track is wanted. All in
     canonical samples, on the grid.
     """
-    spared = 0 if most is None else window // 10
+    spared = 0 if max_windows is None else window // 10
     enough = max(1, -(-(total - spared) // window))
-    count = enough if most is None else min(most, enough)
+    count = enough if max_windows is None else min(max_windows, enough)
     room = max(0, total - window)
     if count == 1:
         return [room // 2 // GRID * GRID]
@@ -59,14 +59,14 @@ def read_windows(flac: Path | BinaryIO, plan: WindowPlan) -> Iterator[NDArray[np
 
 def _all(file: soundfile.SoundFile, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
     seconds = file.frames / CANONICAL_RATE
-    if seconds < plan.shortest_seconds:
+    if seconds < plan.min_seconds:
         raise AudioError(
             "too_short",
-            f"{seconds:.1f} s long; at least {plan.shortest_seconds:.1f} s are needed",
+            f"{seconds:.1f} s long; at least {plan.min_seconds:.1f} s are needed",
         )
     length = min(plan.samples, int(seconds * plan.sample_rate))
     window = -(-length * CANONICAL_RATE // plan.sample_rate)
-    for start in spread(file.frames, window, plan.most):
+    for start in spread(file.frames, window, plan.max_windows):
         yield _read(file, start, window, plan.sample_rate, length)
 
 

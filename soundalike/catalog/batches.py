@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
-from soundalike.catalog.presence import can_be_heard, failed, fits
+from soundalike.catalog.presence import awaiting_retry, has_allowed_length, is_embeddable
 from soundalike.catalog.tables import Batch, EmbeddedBatch, Failure, File, Root, Track, Vector
 from soundalike.sources.roots import MusicRoot
 
@@ -31,9 +31,9 @@ class BatchFile:
     track_id: str | None
     unread: bool
 
-    def at_hand(self, scratch: Path) -> AbstractContextManager[Path]:
+    def local_copy(self, scratch: Path) -> AbstractContextManager[Path]:
         """As `MusicRoot.at_hand`."""
-        return self.root.at_hand(self.path, scratch)
+        return self.root.local_copy(self.path, scratch)
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,13 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
             .distinct(File.track_id)
             .join(Root)
             .join(Track, Track.id == File.track_id)
-            .where(Track.batch_id == batch_id, File.gone_at.is_(None), ~File.unread, fits())
-            .order_by(File.track_id, failed(), File.id)
+            .where(
+                Track.batch_id == batch_id,
+                File.gone_at.is_(None),
+                ~File.unread,
+                has_allowed_length(),
+            )
+            .order_by(File.track_id, awaiting_retry(), File.id)
         )
     )
 
@@ -102,9 +107,9 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """
     embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
     vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
-    left = exists().where(Track.batch_id == Batch.id, can_be_heard(), ~vector)
+    left = exists().where(Track.batch_id == Batch.id, is_embeddable(), ~vector)
     there = File.batch_id == Batch.id, File.gone_at.is_(None)
-    to_read = exists().where(*there, or_(File.unread, File.track_id.is_(None)), ~failed())
+    to_read = exists().where(*there, or_(File.unread, File.track_id.is_(None)), ~awaiting_retry())
     rows = session.execute(
         select(Batch.id, EmbeddedBatch.embedded_at)
         .outerjoin(EmbeddedBatch, embedded)
@@ -116,13 +121,13 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
 
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
     """Tracks first met in this batch that must have a vector in it."""
-    tracks = select(Track.id).where(Track.batch_id == batch_id, can_be_heard())
+    tracks = select(Track.id).where(Track.batch_id == batch_id, is_embeddable())
     return list(session.scalars(tracks))
 
 
-def count_left_out(session: Session, batch_id: int) -> int:
+def count_excluded(session: Session, batch_id: int) -> int:
     """How many tracks first met in this batch are too short or too long for the library."""
-    tracks = select(func.count()).where(Track.batch_id == batch_id, ~fits())
+    tracks = select(func.count()).where(Track.batch_id == batch_id, ~has_allowed_length())
     return session.scalar(tracks) or 0
 
 

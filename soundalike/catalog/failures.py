@@ -23,11 +23,11 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.tables import Failure, File, Root
 
 # What may pass by itself. Anything else is the file's own, and the same the next time.
-PASSING = frozenset(
+TRANSIENT_CODES = frozenset(
     ("vanished", "changed", "unreadable", "no_room", "damaged", "stalled", "decoder_died")
 )
 # More and more patience; after the last of them a person has to ask.
-WAITS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_080))
+RETRY_DELAYS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_080))
 
 
 @dataclass(frozen=True)
@@ -53,10 +53,10 @@ _VIEW: tuple[Any, ...] = (
 )
 
 
-def wait(code: str, attempts: int) -> dt.timedelta | None:
+def retry_delay(code: str, attempts: int) -> dt.timedelta | None:
     """How long to wait before the next attempt, after so many; None for ever."""
-    may_pass = code in PASSING and attempts <= len(WAITS)
-    return WAITS[attempts - 1] if may_pass else None
+    may_pass = code in TRANSIENT_CODES and attempts <= len(RETRY_DELAYS)
+    return RETRY_DELAYS[attempts - 1] if may_pass else None
 
 
 def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
@@ -86,7 +86,7 @@ def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]
     return [FailureView(*row) for row in session.execute(statement.order_by(File.shown))]
 
 
-def retry_found(session: Session, root_id: int, unseen: Sequence[int]) -> None:
+def retry_reappeared(session: Session, root_id: int, unseen: Sequence[int]) -> None:
     """A scan has found what had vanished: that is tried now, however often it was before.
 
     `unseen` are files that it could not look for.
@@ -104,6 +104,6 @@ def retry(session: Session, *, everything: bool) -> int:
     """Have failures that may pass, or all of them, tried again now; returns how many."""
     chosen = update(Failure).values(retry_at=func.now(), attempts=0).returning(Failure.file_id)
     if not everything:
-        chosen = chosen.where(Failure.code.in_(PASSING))
+        chosen = chosen.where(Failure.code.in_(TRANSIENT_CODES))
     there = exists().where(File.id == Failure.file_id, File.gone_at.is_(None))
     return len(session.scalars(chosen.where(there)).all())

@@ -6,10 +6,10 @@ from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, lit
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import InstrumentedAttribute
 
-from soundalike.catalog.presence import is_there
+from soundalike.catalog.presence import is_present
 from soundalike.catalog.tables import File, Track
 
-HEARD_WORDS = 5  # of a track's, strongest first, as tags are stored
+TOP_TAGS = 5  # of a track's, strongest first, as tags are stored
 SEPARATOR = ","  # ids are hex digits
 
 
@@ -44,7 +44,7 @@ def matching(wanted: TrackFilter) -> Select[str]:
     with a look for the file of each (measured together, on a busy machine).
     """
     conditions = [*_names(wanted), *_bounds(wanted)]
-    conditions += [_is_heard(word) for word in wanted.tags]
+    conditions += [_has_top_tag(word) for word in wanted.tags]
     if wanted.path_prefix:
         conditions.append(_has_file_below(wanted.path_prefix))
     if wanted.include:
@@ -52,9 +52,9 @@ def matching(wanted: TrackFilter) -> Select[str]:
     return select(func.coalesce(func.string_agg(Track.id, SEPARATOR), "")).where(*conditions)
 
 
-def _is_heard(word: str) -> ColumnElement[bool]:
+def _has_top_tag(word: str) -> ColumnElement[bool]:
     """Among the words that the model hears most; it has a weight for each word it knows."""
-    path = cast(f"$[0 to {HEARD_WORDS - 1}].word", JSONPATH)
+    path = cast(f"$[0 to {TOP_TAGS - 1}].word", JSONPATH)
     strongest = func.jsonb_path_query_array(Track.tags, path)
     return cast(func.lower(cast(strongest, Text)), JSONB).contains(
         func.jsonb_build_array(func.lower(word))
@@ -68,7 +68,7 @@ def ids_of(joined: str) -> list[str]:
 
 def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
     """In the library now, below that path."""
-    there = File.track_id == Track.id, is_there()
+    there = File.track_id == Track.id, is_present()
     below = File.shown.startswith(path_prefix, autoescape=True)
     return select(File.id).where(*there, below).exists()
 

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
-from soundalike.catalog.presence import fits, has_file
+from soundalike.catalog.presence import has_allowed_length, has_file
 from soundalike.catalog.tables import (
     BUILDS,
     EmbeddedBatch,
@@ -25,7 +25,7 @@ PUBLISHING_LOCK = 5_011_850_005
 
 
 @dataclass(frozen=True)
-class Contents:
+class IndexContents:
     """What an index of `space` holds now: its batches' .npy by hash, and each track's place."""
 
     space: str
@@ -34,14 +34,14 @@ class Contents:
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedIndex:
     """The served index, and the publication that made it so."""
 
     index: IndexVersion
     publication: Publication
 
 
-def contents(session: Session, space: str) -> Contents:
+def contents(session: Session, space: str) -> IndexContents:
     """Every embedded track that fits and has a file in the library, once."""
     # One statement: hashes and rows must be of one moment, as a batch may be embedded again.
     recorded = and_(EmbeddedBatch.space == Vector.space, EmbeddedBatch.batch_id == Vector.batch_id)
@@ -49,13 +49,13 @@ def contents(session: Session, space: str) -> Contents:
         select(Track.id, Vector.batch_id, Vector.row, EmbeddedBatch.sha256)
         .join(Vector, Vector.track_id == Track.id)
         .join(EmbeddedBatch, recorded)
-        .where(Vector.space == space, fits(), has_file())
+        .where(Vector.space == space, has_allowed_length(), has_file())
         .order_by(Track.id.collate("C"))
     )
     found = [(track, batch_key(batch), row, sha256) for track, batch, row, sha256 in rows]
     hashes = {batch: sha256 for _, batch, _, sha256 in found}
     tracks = tuple((track, batch, row) for track, batch, row, _ in found)
-    return Contents(space, dict(sorted(hashes.items())), tracks)
+    return IndexContents(space, dict(sorted(hashes.items())), tracks)
 
 
 def record_version(session: Session, built: Mapping[str, Any]) -> None:
@@ -82,7 +82,7 @@ def latest_built(session: Session, space: str) -> str | None:
     ).one_or_none()
 
 
-def hold_publishing(session: Session) -> None:
+def lock_publishing(session: Session) -> None:
     """Wait until nobody else publishes or gives up versions; others wait for this transaction."""
     session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
 
@@ -94,7 +94,7 @@ def publish(session: Session, version: str, by_hand: bool, seen: int | None = No
     that was `seen`.
     Raises ArtifactError if no such version was built, or `soundalike gc` removed it.
     """
-    hold_publishing(session)
+    lock_publishing(session)
     served = published(session)
     if seen is not None and served and served.publication.by_hand and served.publication.id > seen:
         return served.index.version
@@ -114,7 +114,7 @@ def published_statement() -> Select[IndexVersion, Publication]:
     return select(IndexVersion, Publication).join(Publication).order_by(newest).limit(1)
 
 
-def published(session: Session) -> Published | None:
+def published(session: Session) -> PublishedIndex | None:
     """The served version, or None while nothing was published."""
     row = session.execute(published_statement()).one_or_none()
-    return Published(*row) if row else None
+    return PublishedIndex(*row) if row else None

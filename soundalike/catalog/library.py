@@ -58,7 +58,7 @@ def roots(session: Session) -> Sequence[Root]:
     return session.scalars(select(Root).order_by(Root.id)).all()
 
 
-def hold_scan(session: Session) -> None:
+def lock_scan(session: Session) -> None:
     """Wait until no other scan is recording, and keep others waiting until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(SCAN_LOCK)))
 
@@ -103,7 +103,7 @@ def newest_batch(session: Session) -> int:
 
 def mark_gone(session: Session, file_ids: Sequence[int]) -> None:
     """The files were not there any more. Their tracks and vectors stay, for their return."""
-    gone = {"gone_at": func.now(), "gone_through": newest_batch(session)}
+    gone = {"gone_at": func.now(), "gone_as_of_batch": newest_batch(session)}
     session.execute(update(File).where(_one_of(file_ids)).values(**gone))
 
 
@@ -120,7 +120,7 @@ def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> 
 
 def mark_returned(session: Session, file_ids: Sequence[int]) -> None:
     """The files are back, unchanged."""
-    back = {"gone_at": None, "gone_through": None}
+    back = {"gone_at": None, "gone_as_of_batch": None}
     session.execute(update(File).where(_one_of(file_ids)).values(**back))
 
 
@@ -142,7 +142,7 @@ def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]
         if file_id is None
     ]
     known = [
-        {"id": file_id, "gone_at": None, "gone_through": None, **_state(found, batch_id)}
+        {"id": file_id, "gone_at": None, "gone_as_of_batch": None, **_state(found, batch_id)}
         for file_id, found in work
         if file_id is not None
     ]

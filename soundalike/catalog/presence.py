@@ -3,7 +3,7 @@
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
-from soundalike.catalog.failures import WAITS
+from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.catalog.tables import Failure, File, LengthRule, Track
 
 _Unread = aliased(File)
@@ -15,31 +15,31 @@ _OLDEST_UNREAD = (
 )
 
 
-def is_there() -> ColumnElement[bool]:
+def is_present() -> ColumnElement[bool]:
     """Of a File: it was there at the last scan, or it may only have moved.
 
     What is gone stays until the files found up to then are read: a moved file is among them, and
     its track must not be out of the index in between.
     """
-    return or_(File.gone_at.is_(None), File.gone_through >= _OLDEST_UNREAD)
+    return or_(File.gone_at.is_(None), File.gone_as_of_batch >= _OLDEST_UNREAD)
 
 
-def failed() -> ColumnElement[bool]:
+def awaiting_retry() -> ColumnElement[bool]:
     """Of a File: it did not get through, and is not to be tried again yet.
 
     A time further ahead than anything waits was told by a clock that was wrong: it is due.
     """
-    not_yet = Failure.retry_at > func.now(), Failure.retry_at <= func.now() + WAITS[-1]
+    not_yet = Failure.retry_at > func.now(), Failure.retry_at <= func.now() + RETRY_DELAYS[-1]
     waiting = or_(Failure.retry_at.is_(None), and_(*not_yet))
     return exists().where(Failure.file_id == File.id, waiting)
 
 
 def has_file() -> ColumnElement[bool]:
     """Of a Track: a file that `is_there`."""
-    return exists().where(File.track_id == Track.id, is_there())
+    return exists().where(File.track_id == Track.id, is_present())
 
 
-def fits() -> ColumnElement[bool]:
+def has_allowed_length() -> ColumnElement[bool]:
     """Of a Track: its length is not left out by the rule, as far as it is known."""
     too_short_or_long = or_(
         Track.duration < LengthRule.shortest, Track.duration > LengthRule.longest
@@ -47,7 +47,7 @@ def fits() -> ColumnElement[bool]:
     return ~exists().where(too_short_or_long)
 
 
-def can_be_heard() -> ColumnElement[bool]:
+def is_embeddable() -> ColumnElement[bool]:
     """Of a Track: it fits, and has a file that is there now, was read, and did not fail."""
-    usable = File.track_id == Track.id, File.gone_at.is_(None), ~File.unread, ~failed()
-    return and_(fits(), exists().where(*usable))
+    usable = File.track_id == Track.id, File.gone_at.is_(None), ~File.unread, ~awaiting_retry()
+    return and_(has_allowed_length(), exists().where(*usable))

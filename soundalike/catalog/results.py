@@ -8,14 +8,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import READING, StageFailure
-from soundalike.catalog.failures import wait
+from soundalike.catalog.failures import retry_delay
 from soundalike.catalog.tables import EmbeddedBatch, Failure, File, Track, Vector
 
 if TYPE_CHECKING:  # the service reads the catalog without loading decoders
     from soundalike.audio.resample import Canonical
 
 
-def hold_files(session: Session, batch_id: int) -> set[int]:
+def lock_files(session: Session, batch_id: int) -> set[int]:
     """Ids of the batch's files, which no scan takes out of it before this transaction ends.
 
     A file that changed while it was read is in another batch by now, and what was read is old.
@@ -85,7 +85,7 @@ def record_failures(
     session.execute(delete(Failure).where(*past, Failure.file_id.not_in(failed)))
     for failure in failures:
         count = attempts.get(failure.file.id, 0) + 1
-        pause = wait(failure.code, count)
+        pause = retry_delay(failure.code, count)
         now = {
             "batch_id": batch_id,
             "code": failure.code,

@@ -6,7 +6,7 @@ from collections.abc import Collection
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.indexes import hold_publishing, published
+from soundalike.catalog.indexes import lock_publishing, published
 from soundalike.catalog.library import batch_key
 from soundalike.catalog.tables import Batch, EmbeddedBatch, File, IndexVersion, Track, Vector
 
@@ -25,9 +25,9 @@ def superseded(session: Session, keep: int) -> list[str]:
     return list(session.scalars(statement.order_by(IndexVersion.build.desc()).offset(keep)))
 
 
-def give_up(session: Session, keep: int) -> list[str]:
+def retire_superseded(session: Session, keep: int) -> list[str]:
     """As `superseded`, and none of them can be published from this transaction's end on."""
-    hold_publishing(session)
+    lock_publishing(session)
     versions = superseded(session, keep)
     given_up = IndexVersion.version.in_(versions)
     session.execute(update(IndexVersion).where(given_up).values(collected_at=func.now()))

@@ -88,8 +88,8 @@ class Track(Base):
 class File(Base):
     """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people.
 
-    `unread`: its batch has not looked at it yet. `gone_through`: the newest batch when it was found
-    gone; while one up to that is unread, the file may only have moved into it.
+    `unread`: its batch has not looked at it yet. `gone_as_of_batch`: the newest batch when the file
+    was missed; while a batch up to that one is unread, the file may only have moved into it.
     """
 
     __tablename__ = "files"
@@ -108,7 +108,7 @@ class File(Base):
     track_id: Mapped[str | None] = mapped_column(ForeignKey("tracks.id"), index=True)
     unread: Mapped[bool] = mapped_column(server_default=text("true"))
     gone_at: Mapped[dt.datetime | None]
-    gone_through: Mapped[int | None]
+    gone_as_of_batch: Mapped[int | None]
 
 
 class Failure(Base):

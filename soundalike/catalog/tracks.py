@@ -22,7 +22,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
-from soundalike.catalog.presence import has_file, is_there
+from soundalike.catalog.presence import has_file, is_present
 from soundalike.catalog.tables import Failure, File, Track
 
 
@@ -83,7 +83,7 @@ def sort_key(title: str, artist: str | None, album: str | None) -> str:
 
 _PATH = (
     select(File.shown)
-    .where(File.track_id == Track.id, is_there())
+    .where(File.track_id == Track.id, is_present())
     .order_by(File.gone_at.is_not(None), File.id)
     .limit(1)
     .correlate(Track)
@@ -123,9 +123,9 @@ def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str |
     return select(*columns).where(Track.id.in_(track_ids))
 
 
-def fits(track_id: str) -> Select[bool]:
+def has_allowed_length(track_id: str) -> Select[bool]:
     """Whether the track's length is not left out by the rule."""
-    return select(presence.fits()).where(Track.id == track_id)
+    return select(presence.has_allowed_length()).where(Track.id == track_id)
 
 
 def failures_of(track_id: str) -> Select[str, str]:
@@ -167,7 +167,7 @@ def _contains(word: str) -> ColumnElement[bool]:
         select(File.id)
         .where(
             File.track_id == Track.id,
-            is_there(),
+            is_present(),
             File.shown.icontains(word, autoescape=True),
         )
         .exists()

@@ -9,7 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from soundalike.cli import demo, doctor, evaluate, failures, gc, ingest, maintain, similar, up
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
-from soundalike.terminal import complaint
+from soundalike.terminal import format_error
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -35,5 +35,5 @@ def main() -> None:
     try:
         app()
     except (SoundalikeError, SQLAlchemyError) as error:
-        Console(stderr=True).print(complaint(error))
+        Console(stderr=True).print(format_error(error))
         sys.exit(2 if isinstance(error, SettingsError) else 1)

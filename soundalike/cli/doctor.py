@@ -15,11 +15,11 @@ from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import is_current
 from soundalike.embedders import space_for, weights_path
 from soundalike.errors import LibraryError, SoundalikeError
-from soundalike.ports import LOOPBACK, busy_port
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
+from soundalike.tcp_ports import LOOPBACK, busy_port
 from soundalike.terminal import safe
 
 LOW_DISK_BYTES = 5 * 2**30

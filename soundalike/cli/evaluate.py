@@ -12,15 +12,15 @@ from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder
 from soundalike.embedders.spaces import musicnn_windows
 from soundalike.evaluation import plots
-from soundalike.evaluation.hearing import decoded
 from soundalike.evaluation.labels import label_files
+from soundalike.evaluation.recordings import decoded
+from soundalike.evaluation.run import embed_recordings
 from soundalike.evaluation.run import evaluate as run
-from soundalike.evaluation.run import hear
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
 
-MOST_TRACKS = 5000  # all pairs are compared, several times over
+MAX_TRACKS = 5000  # all pairs are compared, several times over
 
 
 def evaluate(
@@ -41,7 +41,9 @@ def evaluate(
         recordings = decoded(_files(root, settings), store, decoders)
     facts = label_files(labels, root, {each.path: each.tags for each in recordings})
     models = {settings.model: load_embedder(settings), "mfcc": _mfcc(settings)}
-    collection = hear(recordings, [facts[each.path] for each in recordings], models, store)
+    collection = embed_recordings(
+        recordings, [facts[each.path] for each in recordings], models, store
+    )
     report = run(collection, models, copies)
     out.mkdir(parents=True, exist_ok=True)
     if plots.can_plot():
@@ -61,10 +63,10 @@ def _files(root: Path, settings: Settings) -> list[Path]:
         for path in root.rglob("*")
         if path.suffix.lower().removeprefix(".") in settings.extensions and path.is_file()
     )
-    return files[:: max(1, -(-len(files) // MOST_TRACKS))]
+    return files[:: max(1, -(-len(files) // MAX_TRACKS))]
 
 
 def _mfcc(settings: Settings) -> Embedder:
-    from soundalike.evaluation.mfcc import MfccEmbedder
+    from soundalike.evaluation.baselines.mfcc import MfccEmbedder
 
     return MfccEmbedder(musicnn_windows(settings.windows))

@@ -10,20 +10,20 @@ from rich.console import Console
 from soundalike.catalog import failures as catalog
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.failures import FailureView
+from soundalike.display_text import shown
 from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.terminal import counted, failures_table
-from soundalike.text import shown
 
 failures = typer.Typer(help="Files that did not get through: list them, or have them tried again.")
-MOST = 1000
+MAX_LISTED = 1000
 out = Console()
 
 
 @failures.callback(invoke_without_command=True)
 def listed(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=MOST, help="How many to show.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, max=MAX_LISTED, help="How many to show.")] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the files that did not get through, why, and when each is tried again."""

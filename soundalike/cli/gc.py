@@ -10,7 +10,7 @@ from rich.table import Table
 
 from soundalike.catalog.engine import open_catalog
 from soundalike.embedders import space_for
-from soundalike.ingest.garbage import Garbage, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
 from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore

@@ -17,14 +17,14 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
 from soundalike.errors import PostgresError, SettingsError, SoundalikeError
-from soundalike.ports import LOOPBACK, busy_port
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
-from soundalike.terminal import complaint
+from soundalike.tcp_ports import LOOPBACK, busy_port
+from soundalike.terminal import format_error
 
 GRACE_SECONDS = 20
 WATCH_SECONDS = 1.0
-LEFTOVERS = (sys.executable, "-P", "-m", "pipelines.leftovers")
+ORPHANED_RUNS = (sys.executable, "-P", "-m", "pipelines.orphaned_runs")
 out = Console(stderr=True)
 
 
@@ -41,7 +41,7 @@ def up() -> None:
         environment = child_environment(settings, url)
         with ExitStack() as stack:
             stack.enter_context(up_lock(open_catalog(url)))
-            subprocess.run(LEFTOVERS, env=environment, cwd=PROJECT, check=True)
+            subprocess.run(ORPHANED_RUNS, env=environment, cwd=PROJECT, check=True)
             children = {
                 name: stack.enter_context(_running(command, environment))
                 for name, command in _commands(settings).items()
@@ -124,7 +124,7 @@ def _watch(children: dict[str, subprocess.Popen[bytes]], settings: Settings) -> 
         try:
             restart_database(settings)
         except PostgresError as error:
-            out.print(complaint(error))
+            out.print(format_error(error))
         time.sleep(WATCH_SECONDS)
 
 

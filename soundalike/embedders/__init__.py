@@ -1,6 +1,6 @@
 """Models that turn a track's windows into a vector. Importing this imports no torch."""
 
-from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, Tag, WindowPlan
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, PredictedTag, WindowPlan
 from soundalike.embedders.registry import (
     LICENCES,
     fetch_weights,
@@ -14,7 +14,7 @@ __all__ = [
     "Embedder",
     "Embedding",
     "EmbeddingSpace",
-    "Tag",
+    "PredictedTag",
     "WindowPlan",
     "fetch_weights",
     "load_embedder",

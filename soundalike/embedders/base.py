@@ -13,7 +13,7 @@ FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Tag:
+class PredictedTag:
     """A word the model hears in the music, and how strongly (0..1)."""
 
     word: str
@@ -31,8 +31,8 @@ class WindowPlan:
 
     sample_rate: int
     samples: int
-    most: int | None
-    shortest_seconds: float = 1.0
+    max_windows: int | None
+    min_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Embedding:
     """`vector`: float32 [dimension], L2-normalised. `tags`: empty for models that name none."""
 
     vector: FloatArray
-    tags: tuple[Tag, ...] = ()
+    tags: tuple[PredictedTag, ...] = ()
 
 
 class Embedder(Protocol):
@@ -95,7 +95,7 @@ class Embedder(Protocol):
         """How many windows it is best given at once, now."""
         ...
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         """Features of each window: float32 [n, samples] -> float32 [n, features].
 
         Mono, at `self.windows.sample_rate`; a short track's one window has fewer samples. What a

@@ -18,11 +18,11 @@ import httpx2
 
 ENDPOINT = "https://huggingface.co"
 # For the first answer, names and connections included; after it, for a silence within the file.
-PATIENCE_SECONDS = 10.0
-LARGEST_DESCRIPTION = 1_000_000  # bytes
+TIMEOUT_SECONDS = 10.0
+MAX_CONFIG_BYTES = 1_000_000  # bytes
 PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 
-Report = Callable[[int, int], None]  # bytes that are here, bytes in all (0: not known)
+DownloadProgress = Callable[[int, int], None]  # bytes that are here, bytes in all (0: not known)
 
 
 class HubError(Exception):
@@ -41,12 +41,12 @@ def read(url: str) -> bytes:
     with _answer(url) as response:
         for chunk in response.iter_bytes():
             content += chunk
-            if len(content) > LARGEST_DESCRIPTION:
+            if len(content) > MAX_CONFIG_BYTES:
                 raise HubError(f"{_host(url)}: {shown(url)} is too large for what it should be")
     return content
 
 
-def download(url: str, part: Path, size: int | None, report: Report) -> None:
+def download(url: str, part: Path, size: int | None, report: DownloadProgress) -> None:
     """Bring `part` to the whole file, going on from what is there of it already.
 
     Whether it is the right file is for the caller to verify. What has arrived stays in `part` when
@@ -96,7 +96,7 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[httpx2.Client, httpx2.Respo
 
     def ask() -> None:
         try:
-            client = httpx2.Client(follow_redirects=True, timeout=PATIENCE_SECONDS)
+            client = httpx2.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS)
             request = client.build_request("GET", url, headers=headers)
             answer.set_result((client, client.send(request, stream=True)))
         except Exception as error:  # a proxy of an unknown kind, a file of certificates, ...
@@ -104,9 +104,9 @@ def _ask(url: str, headers: dict[str, str]) -> tuple[httpx2.Client, httpx2.Respo
 
     Thread(target=ask, daemon=True).start()
     try:
-        return answer.result(PATIENCE_SECONDS)
+        return answer.result(TIMEOUT_SECONDS)
     except TimeoutError as error:
-        raise HubError(f"{_host(url)}: no answer within {PATIENCE_SECONDS:g} seconds") from error
+        raise HubError(f"{_host(url)}: no answer within {TIMEOUT_SECONDS:g} seconds") from error
     except Exception as error:
         raise HubError(f"{_host(url)}: {_cause(error)}") from error
 

@@ -24,11 +24,11 @@ from soundalike.errors import AudioError
 Item = TypeVar("Item")
 Read = Callable[[Item], Iterator[FloatArray]]
 
-MOST_READERS = 8
+MAX_READERS = 8
 
 
 @dataclass(frozen=True)
-class Heard(Generic[Item]):
+class EmbeddedItem(Generic[Item]):
     """What came of a track: its embedding, or the error that reading or hearing it raised.
 
     `seconds`: how much of it the model heard.
@@ -61,10 +61,12 @@ class Scheduler(Generic[Item]):
 
     def __init__(self, embedder: Embedder, readers: int | None = None) -> None:
         self._embedder = embedder
-        self._readers = readers or min(MOST_READERS, os.cpu_count() or 1)
+        self._readers = readers or min(MAX_READERS, os.cpu_count() or 1)
         self.model_seconds = 0.0
 
-    def run(self, items: Iterable[Item], read: Read[Item]) -> Generator[Heard[Item], None, None]:
+    def run(
+        self, items: Iterable[Item], read: Read[Item]
+    ) -> Generator[EmbeddedItem[Item], None, None]:
         """Embed every item; they come as they are done, in no particular order.
 
         `read` yields an item's windows, float32 [samples], and runs in a thread. An exception of
@@ -79,20 +81,20 @@ class Scheduler(Generic[Item]):
                     if track.error or track.complete:
                         yield self._finished(track)
                 elif len(window) != self._embedder.windows.samples:  # a short track, alone
-                    self._hear([(track, window)])
+                    self._extract([(track, window)])
                 else:
                     waiting.append((track, window))
                 if len(waiting) >= self._embedder.batch:
-                    yield from self._hear(waiting)
+                    yield from self._extract(waiting)
                     waiting = []
-            yield from self._hear(waiting)
+            yield from self._extract(waiting)
 
-    def _hear(self, pieces: list[tuple[_Track[Item], FloatArray]]) -> list[Heard[Item]]:
+    def _extract(self, pieces: list[tuple[_Track[Item], FloatArray]]) -> list[EmbeddedItem[Item]]:
         """Returns the tracks that are complete by it."""
         if not pieces:
             return []
         started = time.monotonic()
-        heard = self._embedder.hear(np.stack([window for _, window in pieces]))
+        heard = self._embedder.extract(np.stack([window for _, window in pieces]))
         self.model_seconds += time.monotonic() - started
         for (track, window), features in zip(pieces, heard, strict=True):
             track.features.append(features)
@@ -100,9 +102,9 @@ class Scheduler(Generic[Item]):
         tracks = dict.fromkeys(track for track, _ in pieces)
         return [self._finished(track) for track in tracks if track.complete and not track.error]
 
-    def _finished(self, track: _Track[Item]) -> Heard[Item]:
+    def _finished(self, track: _Track[Item]) -> EmbeddedItem[Item]:
         seconds = track.samples / self._embedder.windows.sample_rate
-        return Heard(track.item, track.error or self._embedding(track), seconds)
+        return EmbeddedItem(track.item, track.error or self._embedding(track), seconds)
 
     def _embedding(self, track: _Track[Item]) -> Embedding | AudioError:
         try:

@@ -65,14 +65,14 @@ def musicnn_space(windows: WindowPlan) -> EmbeddingSpace:
 
 def _named(windows: WindowPlan) -> str:
     """`6x10s`, `allx10s`."""
-    return f"{windows.most or 'all'}x{windows.samples // windows.sample_rate}s"
+    return f"{windows.max_windows or 'all'}x{windows.samples // windows.sample_rate}s"
 
 
 def _parameters(windows: WindowPlan) -> dict[str, str | int | float]:
     return {
         "sample_rate": windows.sample_rate,
         "window_seconds": windows.samples / windows.sample_rate,
-        "most_windows": windows.most or "all",
+        "most_windows": windows.max_windows or "all",
         "pooling": "mean",
         "preprocessing": PREPROCESSING,
     }

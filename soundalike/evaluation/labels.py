@@ -9,7 +9,7 @@ import numpy as np
 
 from soundalike.audio.tags import FileTags, clean
 from soundalike.errors import SoundalikeError
-from soundalike.evaluation.ranking import Labels
+from soundalike.evaluation.retrieval import Labels
 
 TAGS = ("genre", "artist", "album", "year")
 COLUMNS = ("path", "label", "artist", "album")
@@ -20,7 +20,7 @@ class LabelError(SoundalikeError):
 
 
 @dataclass(frozen=True)
-class Facts:
+class LabelFacts:
     """What is known of one file; "" for what is not."""
 
     label: str = ""
@@ -28,13 +28,13 @@ class Facts:
     album: str = ""
 
 
-def collected(facts: Iterable[Facts]) -> Labels:
+def collected(facts: Iterable[LabelFacts]) -> Labels:
     """One row a file, in order. However an artist is spelt, it is one artist."""
     rows = [(fact.label, _plain(fact.artist), _plain(fact.album)) for fact in facts]
     return Labels(*np.array(rows, np.str_).reshape(-1, 3).T)
 
 
-def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Path, Facts]:
+def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Path, LabelFacts]:
     """Facts of each file below `root`, whose tags are given.
 
     `how`: `folder`, the first folder below the root; `tag:genre` (or artist, album, year), as the
@@ -50,17 +50,17 @@ def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Pat
         return {path: _facts(first_of(getattr(tag, name)), tag) for path, tag in tags.items()}
     told = _read(Path(how))
     return {
-        path: _joined(told.get(path.relative_to(root).as_posix(), Facts()), tag)
+        path: _joined(told.get(path.relative_to(root).as_posix(), LabelFacts()), tag)
         for path, tag in tags.items()
     }
 
 
-def _facts(label: str, tag: FileTags) -> Facts:
-    return Facts(label, tag.artist or "", tag.album or "")
+def _facts(label: str, tag: FileTags) -> LabelFacts:
+    return LabelFacts(label, tag.artist or "", tag.album or "")
 
 
-def _joined(told: Facts, tag: FileTags) -> Facts:
-    return Facts(told.label, told.artist or tag.artist or "", told.album or tag.album or "")
+def _joined(told: LabelFacts, tag: FileTags) -> LabelFacts:
+    return LabelFacts(told.label, told.artist or tag.artist or "", told.album or tag.album or "")
 
 
 def _folder(path: Path, root: Path) -> str:
@@ -77,7 +77,7 @@ def first_of(value: object) -> str:
     return "" if value is None else str(value).split(";")[0].strip().casefold()
 
 
-def _read(path: Path) -> dict[str, Facts]:
+def _read(path: Path) -> dict[str, LabelFacts]:
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
@@ -85,7 +85,7 @@ def _read(path: Path) -> dict[str, Facts]:
             if unknown or not {"path", "label"} <= set(reader.fieldnames or ()):
                 raise LabelError(f"{path}: its first line must name {', '.join(COLUMNS)}")
             return {
-                row["path"]: Facts(*(clean(row.get(name) or "") for name in COLUMNS[1:]))
+                row["path"]: LabelFacts(*(clean(row.get(name) or "") for name in COLUMNS[1:]))
                 for row in reader
             }
     except (OSError, UnicodeDecodeError, csv.Error) as error:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.evaluation.ranking import METRICS
+from soundalike.evaluation.retrieval import METRICS
 from soundalike.evaluation.study import OCCURRENCE, Retrieval, Space
 
 COLOURS = ("#1b6ca8", "#e08a1e", "#8c8c8c", "#5a9e4b", "#a84b8c")

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from soundalike.evaluation.ranking import METRICS, Interval
+from soundalike.evaluation.retrieval import METRICS, Interval
 from soundalike.evaluation.study import Retrieval, Space
 
-FEWEST_QUERIES = 10
+MIN_QUERIES = 10
 
 NOTES = """
 Means, with 95 % bootstrap intervals over artists (else albums, else labels). Precision@k is the
@@ -62,7 +62,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 def _retrieval(name: str, found: Mapping[str, Retrieval]) -> list[str]:
     queries = next(iter(found.values())).queries
     head = f"### {name}"
-    if queries < FEWEST_QUERIES:
+    if queries < MIN_QUERIES:
         return [head, f"Too few queries have anything to find then ({queries})."]
     rows = [
         [model, *(str(result.means[metric]) for metric in METRICS)]

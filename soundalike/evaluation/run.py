@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 from soundalike.embedders.base import Embedder, FloatArray
 from soundalike.errors import LibraryError
 from soundalike.evaluation.alterations import COPIES, EXCERPTS, Alteration
-from soundalike.evaluation.hearing import Recording, altered_copies, vectors
-from soundalike.evaluation.labels import Facts, collected
-from soundalike.evaluation.ranking import Interval, Labels, bootstrap
+from soundalike.evaluation.labels import LabelFacts, collected
+from soundalike.evaluation.recordings import Recording, altered_copies, vectors
 from soundalike.evaluation.report import Report
+from soundalike.evaluation.retrieval import Interval, Labels, bootstrap
 from soundalike.evaluation.study import groups, random_vectors, recall, retrieval, space
 from soundalike.storage.layout import ArtifactStore
 
-FEWEST_TRACKS = 12
+MIN_TRACKS = 12
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Collection:
     matrices: Mapping[str, FloatArray]
 
 
-def hear(
+def embed_recordings(
     recordings: Sequence[Recording],
-    facts: Sequence[Facts],
+    facts: Sequence[LabelFacts],
     models: Mapping[str, Embedder],
     store: ArtifactStore,
 ) -> Collection:
@@ -45,8 +45,8 @@ def hear(
         for recording, fact in zip(recordings, facts, strict=True)
         if all(recording.track_id in found for found in heard.values())
     ]
-    if len(audible) < FEWEST_TRACKS:
-        raise LibraryError(f"{len(audible)} usable tracks; an evaluation needs {FEWEST_TRACKS}")
+    if len(audible) < MIN_TRACKS:
+        raise LibraryError(f"{len(audible)} usable tracks; an evaluation needs {MIN_TRACKS}")
     kept = [recording for recording, _ in audible]
     return Collection(
         kept,
@@ -55,7 +55,7 @@ def hear(
     )
 
 
-def evaluate(collection: Collection, models: Mapping[str, Embedder], most_copies: int) -> Report:
+def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies: int) -> Report:
     """Measure each model, and chance, on the collection.
 
     Altered copies are made of at most `most_copies` of its tracks, evenly chosen.
@@ -67,7 +67,7 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], most_copies
         "random": random_vectors(count, dimension),
     }
     similar = {name: matrix @ matrix.T for name, matrix in matrices.items()}
-    sample = np.linspace(0, count - 1, min(most_copies, count)).astype(np.intp)
+    sample = np.linspace(0, count - 1, min(max_copies, count)).astype(np.intp)
     alterations = {**COPIES, **EXCERPTS} if len(sample) else {}
     return Report(
         facts=[

@@ -13,7 +13,7 @@ from soundalike.evaluation.hubness import (
     nearest,
     occurrences,
 )
-from soundalike.evaluation.ranking import (
+from soundalike.evaluation.retrieval import (
     METRICS,
     Floats,
     Interval,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from enum import Enum, auto
 
 from soundalike.catalog.library import KnownFile
-from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.entry import Entry, EntryKind
 
 Pair = tuple[KnownFile | None, Entry | None]
 
@@ -53,11 +53,11 @@ def change_of(known: KnownFile | None, entry: Entry | None) -> Change:
     was_there = known is not None and not known.gone
     if entry is None:
         return Change.MISSING if was_there else Change.NONE
-    if entry.kind is Kind.MUSIC:
+    if entry.kind is EntryKind.MUSIC:
         return _change_of_music(known, entry)
-    if was_there and entry.kind is Kind.UNSEEN:
+    if was_there and entry.kind is EntryKind.UNSEEN:
         return Change.UNSEEN
-    return Change.LEFT_OUT if was_there and entry.kind is Kind.LEFT_OUT else Change.NONE
+    return Change.LEFT_OUT if was_there and entry.kind is EntryKind.LEFT_OUT else Change.NONE
 
 
 def _change_of_music(known: KnownFile | None, entry: Entry) -> Change:

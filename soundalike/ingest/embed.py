@@ -13,11 +13,11 @@ from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, FloatArray
-from soundalike.embedders.scheduler import Heard, Scheduler
+from soundalike.embedders.scheduler import EmbeddedItem, Scheduler
 from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import Outcome, StageReport, attempt
-from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
+from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.checks import check_matrix
@@ -54,7 +54,7 @@ def embed_batch(
         outcomes: list[Outcome[Hearing]] = []
         notes: Notes = {"device": "none needed"}
         if missing:
-            outcomes, notes = _hear(store, load_embedder(), missing, progress)
+            outcomes, notes = _extract(store, load_embedder(), missing, progress)
         new = {str(o.file.track_id): o.result for o in outcomes if o.result}
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
@@ -78,7 +78,7 @@ def embed_batch(
     )
 
 
-def _hear(
+def _extract(
     store: ArtifactStore, embedder: Embedder, files: list[BatchFile], progress: Progress
 ) -> tuple[list[Outcome[Hearing]], Notes]:
     scheduler: Scheduler[BatchFile] = Scheduler(embedder)
@@ -132,7 +132,7 @@ def _windows(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Itera
     return read_windows(store.audio(str(file.track_id)), embedder.windows)
 
 
-def _outcome(heard: Heard[BatchFile]) -> Outcome[Hearing]:
+def _outcome(heard: EmbeddedItem[BatchFile]) -> Outcome[Hearing]:
     """What is the file's own error becomes its failure; others are raised."""
 
     def result(_: BatchFile) -> Hearing:

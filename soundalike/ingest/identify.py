@@ -14,12 +14,12 @@ from soundalike.catalog import batches, results
 from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
-from soundalike.catalog.failures import PASSING
+from soundalike.catalog.failures import TRANSIENT_CODES
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.ingest.stage import Outcome, StageReport, attempt_all
-from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
+from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
@@ -58,13 +58,13 @@ def identify_batch(
         rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
         _write_manifest(store, batch, [rows[file.id] for file in files])
         with sessions.begin() as session:
-            ours = results.hold_files(session, batch_id)
+            ours = results.lock_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
             failures = [outcome.failure for outcome in outcomes if outcome.failure]
             tracks = {o.file.id: _track(batch_id, o.file, *o.result) for o in outcomes if o.result}
             results.record_tracks(session, tracks)
             # What may pass says nothing of the file: it keeps its track, and is read again.
-            lost = [failure.file.id for failure in failures if failure.code not in PASSING]
+            lost = [failure.file.id for failure in failures if failure.code not in TRANSIENT_CODES]
             results.forget_tracks(session, lost)
             tried = [outcome.file.id for outcome in outcomes]
             results.record_failures(session, batch_id, STAGE, tried, failures)
@@ -80,7 +80,7 @@ def identify_batch(
 
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> Read:
-    with file.at_hand(store.scratch) as path:
+    with file.local_copy(store.scratch) as path:
         found: Read = decoders.read(path)
         return found
 

@@ -7,7 +7,7 @@ from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
-from soundalike.ingest.index import version_of
+from soundalike.ingest.build_index import version_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index_files import IndexManifest
@@ -24,10 +24,10 @@ class NextIndex:
 def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> NextIndex:
     """What the library calls for, held against what is served."""
     with sessions() as session:
-        now = indexes.contents(session, space.key)
+        contents = indexes.contents(session, space.key)
         served = indexes.published(session)
         pending = pending_batches(session, space.key)
-    if not now.tracks:
+    if not contents.tracks:
         kept = f"; index {served.index.version} goes on being served" if served else ""
         return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
     if served and served.publication.by_hand:
@@ -42,10 +42,10 @@ def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) 
             f"index {served.index.version} of {served.index.space} is served until all batches "
             f"are embedded in {space.key}; {len(pending)} are not",
         )
-    version = version_of(space, now)
+    version = version_of(space, contents)
     if served and served.index.version == version and store.index(version).is_dir():
-        return NextIndex(None, f"index {version} with {len(now.tracks)} tracks is up to date")
-    return NextIndex(version, f"{len(now.tracks)} tracks")
+        return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
+    return NextIndex(version, f"{len(contents.tracks)} tracks")
 
 
 def publish(

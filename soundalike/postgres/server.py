@@ -18,13 +18,13 @@ from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
 from soundalike.postgres.binaries import Programs, find_programs
 from soundalike.postgres.cluster import SUPERUSER, ensure_cluster, last_lines
-from soundalike.postgres.place import CLUSTER, SOCKET, find_home, socket_folder
+from soundalike.postgres.location import CLUSTER, SOCKET, find_home, socket_folder
 from soundalike.storage.locks import open_lock, try_exclusive
 
 DATABASE = "soundalike"
 PORT = "5432"  # the socket's name; said everywhere, so that nobody's PGPORT counts
 LOG = "server.log"
-PATIENCE = 120  # seconds for a start, which may be a recovery after a crash, or for a stop
+TIMEOUT_SECONDS = 120  # seconds for a start, which may be a recovery after a crash, or for a stop
 
 DURABLE = {
     "listen_addresses": "",
@@ -36,7 +36,7 @@ DURABLE = {
     "logging_collector": "off",
     "log_checkpoints": "off",  # the log is never rotated
 }
-THROW_AWAY = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+EPHEMERAL = DURABLE | {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 
 log = structlog.get_logger()
 
@@ -94,11 +94,11 @@ class Server:
     def _start(self) -> None:
         alive = open_lock(self.home / "server.lock")
         try:
-            self._end_what_is_left(alive)
+            self._end_orphans(alive)
             ensure_cluster(self.home, self.programs, durable=self.durable, holding=alive)
             self.programs.account.make_private(self.socket_folder)
-            self._remove_traces()
-            settings = DURABLE if self.durable else THROW_AWAY
+            self._remove_stale_files()
+            settings = DURABLE if self.durable else EPHEMERAL
             words = [f"-c {name}={shlex.quote(value)}" for name, value in settings.items()]
             options = " ".join(["-k", shlex.quote(str(self.socket_folder)), *words])
             started = self._pg_ctl("start", "-l", LOG, "-o", options, holding=alive)
@@ -108,16 +108,16 @@ class Server:
             raise self._failure("does not start", started.stdout)
         log.info("postgres.started", folder=str(self.home))
 
-    def _end_what_is_left(self, alive: int) -> None:
+    def _end_orphans(self, alive: int) -> None:
         """Take the lock `alive`, first ending a server or initdb that a killed process left."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + TIMEOUT_SECONDS
         while not try_exclusive(alive):
             self.stop()
             if time.monotonic() > deadline:
                 raise self._failure("does not answer and cannot be ended", "Another container's?")
             time.sleep(0.05)
 
-    def _remove_traces(self) -> None:
+    def _remove_stale_files(self) -> None:
         """PostgreSQL does not start while a pid in these belongs to any process of its user."""
         pid_file = self.home / CLUSTER / "postmaster.pid"
         socket = self.socket_folder / SOCKET
@@ -156,7 +156,7 @@ class Server:
         self, action: str, *options: str, holding: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         # Relative names: pg_ctl hands them to a shell, and a path may have a $ in it.
-        words = (action, "-D", CLUSTER, "-w", "-t", str(PATIENCE), *options)
+        words = (action, "-D", CLUSTER, "-w", "-t", str(TIMEOUT_SECONDS), *options)
         return self.programs.run("pg_ctl", *words, cwd=self.home, holding=holding)
 
     def _failure(self, what: str, said: str) -> PostgresError:

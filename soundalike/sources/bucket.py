@@ -14,7 +14,7 @@ from typing import Any
 
 from soundalike.errors import AudioError, LibraryError
 from soundalike.sources.walk import Item
-from soundalike.storage.room import ROOM
+from soundalike.storage.disk_space import MIN_FREE_BYTES
 
 CHUNK = 2**20
 SCHEMES = ("s3://",)
@@ -38,7 +38,7 @@ class BucketTree:
             return content
 
     @contextmanager
-    def at_hand(self, path: bytes, scratch: Path) -> Iterator[Path]:
+    def local_copy(self, path: bytes, scratch: Path) -> Iterator[Path]:
         """A copy of the object in `scratch`, with its extension, for as long as the block lasts.
 
         Raises AudioError("vanished") or ("unreadable") if the bucket does not give it; an OSError
@@ -46,18 +46,18 @@ class BucketTree:
         """
         scratch.mkdir(parents=True, exist_ok=True)
         name = path.decode()
-        self._require_room(name, scratch)
+        self._require_free_space(name, scratch)
         with tempfile.NamedTemporaryFile(dir=scratch, suffix=PurePosixPath(name).suffix) as copy:
             for chunk in self._chunks(name):
                 copy.write(chunk)
             copy.flush()
             yield Path(copy.name)
 
-    def _require_room(self, name: str, scratch: Path) -> None:
+    def _require_free_space(self, name: str, scratch: Path) -> None:
         with suppress(OSError):  # what is wrong with the object is told when it is read
             with _as_oserror():
                 size = self._files.info(self._prefix + name)["size"]
-            if size + ROOM > shutil.disk_usage(scratch).free:
+            if size + MIN_FREE_BYTES > shutil.disk_usage(scratch).free:
                 raise AudioError(
                     "no_room", f"{size / 2**30:.1f} GiB, more than the data root has room for"
                 )

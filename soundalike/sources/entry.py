@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from soundalike.text import shown
+from soundalike.display_text import shown
 
 
-class Kind(Enum):
+class EntryKind(Enum):
     """What an entry is."""
 
     MUSIC = auto()  # a file to take
@@ -24,7 +24,7 @@ class Entry:
     """
 
     path: bytes
-    kind: Kind
+    kind: EntryKind
     size: int = 0
     mtime_ns: int = 0
     reason: str = ""

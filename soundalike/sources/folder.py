@@ -9,7 +9,7 @@ from pathlib import Path
 
 from soundalike.sources.walk import Item
 
-LATEST_NS = 2**63 - 1  # the year 2262
+MAX_MTIME_NS = 2**63 - 1  # the year 2262
 
 
 @dataclass
@@ -35,7 +35,7 @@ class FolderTree:
         return self._local(path).read_bytes()
 
     @contextmanager
-    def at_hand(self, path: bytes, _scratch: Path) -> Iterator[Path]:
+    def local_copy(self, path: bytes, _scratch: Path) -> Iterator[Path]:
         """The file, where it is."""
         yield self._local(path)
 
@@ -56,7 +56,7 @@ class FolderTree:
         if not stat.S_ISREG(state.st_mode):
             return []
         # Disks hold dates that no clock will reach, and that the catalog cannot.
-        return [Item(found.name, False, state.st_size, min(state.st_mtime_ns, LATEST_NS))]
+        return [Item(found.name, False, state.st_size, min(state.st_mtime_ns, MAX_MTIME_NS))]
 
     def _linked(self, found: os.DirEntry[bytes]) -> list[Item]:
         target = os.path.realpath(found.path)

@@ -18,7 +18,7 @@ MUSIC_EXTENSIONS = frozenset(
 
 
 @dataclass(frozen=True)
-class Rules:
+class IgnoreRules:
     """What to take of a tree, as seen from one of its folders.
 
     `specs` are the ignore files of this folder and of those around it, each with its folder's path;
@@ -28,7 +28,7 @@ class Rules:
     extensions: frozenset[str] = MUSIC_EXTENSIONS
     specs: tuple[tuple[bytes, GitIgnoreSpec], ...] = ()
 
-    def within(self, folder: bytes, ignore: bytes) -> tuple["Rules", list[str]]:
+    def within(self, folder: bytes, ignore: bytes) -> tuple["IgnoreRules", list[str]]:
         """The rules in a folder with this ignore file, and what is wrong with the file."""
         lines, wrong = [], []
         for number, line in enumerate(_lines(ignore), 1):

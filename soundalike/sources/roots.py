@@ -6,13 +6,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
+from soundalike.display_text import shown
 from soundalike.errors import LibraryError
 from soundalike.sources.bucket import SCHEMES, BucketTree
 from soundalike.sources.entry import Entry
 from soundalike.sources.folder import FolderTree
-from soundalike.sources.ignore import Rules
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.walk import walk
-from soundalike.text import shown
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class MusicRoot:
         """The location for people."""
         return shown(self.location)
 
-    def lies_in(self, other: "MusicRoot") -> bool:
+    def is_within(self, other: "MusicRoot") -> bool:
         """Whether everything in it is in the other one too."""
         return PurePath(os.fsdecode(self.location)).is_relative_to(os.fsdecode(other.location))
 
@@ -56,16 +56,16 @@ class MusicRoot:
             what = "is not a folder" if folder.exists() else "does not exist"
             raise LibraryError(f"{self.shown} {what}; name the folder that holds your music")
 
-    def entries(self, rules: Rules, settle_seconds: float) -> Iterator[Entry]:
+    def entries(self, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
         """As `walk`."""
         return walk(self._tree(), rules, settle_seconds)
 
-    def at_hand(self, path: bytes, scratch: Path) -> AbstractContextManager[Path]:
+    def local_copy(self, path: bytes, scratch: Path) -> AbstractContextManager[Path]:
         """The file at this relative path as one of this machine, as long as the block lasts.
 
         Raises AudioError if a bucket does not give it.
         """
-        return self._tree().at_hand(path, scratch)
+        return self._tree().local_copy(path, scratch)
 
     @property
     def _is_bucket(self) -> bool:

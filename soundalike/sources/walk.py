@@ -5,8 +5,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from soundalike.sources.entry import Entry, Kind
-from soundalike.sources.ignore import IGNORE_FILE, Rules
+from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Tree(Protocol):
         ...
 
 
-def walk(tree: Tree, rules: Rules, settle_seconds: float) -> Iterator[Entry]:
+def walk(tree: Tree, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
     """Everything below the root by path, in bytes' order; memory for one path of folders only.
 
     A file touched less than `settle_seconds` ago is CHANGING. Hidden files and folders are passed
@@ -54,40 +54,42 @@ def walk(tree: Tree, rules: Rules, settle_seconds: float) -> Iterator[Entry]:
 @dataclass(frozen=True)
 class _Below:
     path: bytes
-    rules: Rules
+    rules: IgnoreRules
 
 
-def _folder(tree: Tree, rules: Rules, folder: bytes, settled: int) -> Iterator[Entry | _Below]:
+def _folder(
+    tree: Tree, rules: IgnoreRules, folder: bytes, settled: int
+) -> Iterator[Entry | _Below]:
     try:
         items = tree.items(folder)
         rules, problems = _with_ignore_file(tree, rules, folder, items)
     except OSError as error:
-        yield Entry(folder, Kind.UNSEEN, reason=_why(error))
+        yield Entry(folder, EntryKind.UNSEEN, reason=_why(error))
         return
     paths = {folder + item.name + b"/" * item.is_folder: item for item in items}
     for path in sorted(paths):
         item = paths[path]
         if item.name == IGNORE_FILE:  # here, not before all others: entries come in order
             for problem in problems:
-                yield Entry(path, Kind.UNSEEN, reason=problem)
+                yield Entry(path, EntryKind.UNSEEN, reason=problem)
         if item.name.startswith(b"."):
             continue
         if item.problem:
-            yield Entry(path, Kind.UNSEEN, reason=item.problem)
+            yield Entry(path, EntryKind.UNSEEN, reason=item.problem)
         elif rules.ignores(path) or not (item.is_folder or rules.is_music(item.name)):
-            yield Entry(path, Kind.LEFT_OUT)
+            yield Entry(path, EntryKind.LEFT_OUT)
         elif item.is_folder:
             yield _Below(path, rules)
         else:
             # A time stamp in the future is a wrong clock, not a file being written.
             changing = settled < item.mtime_ns <= time.time_ns()
-            kind = Kind.CHANGING if changing else Kind.MUSIC
+            kind = EntryKind.CHANGING if changing else EntryKind.MUSIC
             yield Entry(path, kind, item.size, item.mtime_ns)
 
 
 def _with_ignore_file(
-    tree: Tree, rules: Rules, folder: bytes, items: Sequence[Item]
-) -> tuple[Rules, list[str]]:
+    tree: Tree, rules: IgnoreRules, folder: bytes, items: Sequence[Item]
+) -> tuple[IgnoreRules, list[str]]:
     """A folder whose ignore file cannot be read is not looked at: who knows what it leaves out."""
     if not any(item.name == IGNORE_FILE and not item.is_folder for item in items):
         return rules, []

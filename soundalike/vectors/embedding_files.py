@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
+from soundalike.embedders.base import Embedding, EmbeddingSpace, PredictedTag
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.layout import ArtifactStore
@@ -45,7 +45,7 @@ def save_batch(
     return path
 
 
-def _rows(tags: tuple[Tag, ...]) -> list[dict[str, str | float]]:
+def _rows(tags: tuple[PredictedTag, ...]) -> list[dict[str, str | float]]:
     return [{"word": tag.word, "weight": tag.weight} for tag in tags]
 
 
@@ -92,10 +92,10 @@ class Sidecar:
     path: Path
 
     @property
-    def tags(self) -> list[tuple[Tag, ...]]:
+    def tags(self) -> list[tuple[PredictedTag, ...]]:
         """Read when asked for: 100 000 tracks have millions of them, and few want any."""
         rows = pq.read_table(self.path, columns=["tags"]).column(0).to_pylist()
-        return [tuple(Tag(**tag) for tag in tags) for tags in rows]
+        return [tuple(PredictedTag(**tag) for tag in tags) for tags in rows]
 
 
 def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:

@@ -16,8 +16,8 @@ from typing import Literal
 KindName = Literal["flat", "flat+rabitq", "ivf"]
 KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 
-MAX_FLAT_TRACKS = 50_000  # tracks: up to here reading everything takes under 20 ms
-MAX_SCANNED_TRACKS = 1_500_000  # tracks: up to here scanning all codes takes under 50 ms
+MIN_TRACKS_FOR_CODES = 50_000  # below, reading everything takes under 20 ms
+MIN_TRACKS_FOR_IVF = 1_500_000  # below, scanning all codes takes under 50 ms
 FALLBACK_KIND: dict[KindName, KindName] = {"ivf": "flat+rabitq", "flat+rabitq": "flat"}
 RECALL_FLOOR: dict[KindName, float] = {"flat": 1.0, "flat+rabitq": 0.999, "ivf": 0.98}
 
@@ -49,10 +49,10 @@ def kind_for(tracks: int, choice: KindChoice = "auto") -> IndexKind:
     name: KindName
     if choice != "auto":
         name = choice
-    elif tracks < MAX_FLAT_TRACKS:
+    elif tracks < MIN_TRACKS_FOR_CODES:
         name = "flat"
     else:
-        name = "flat+rabitq" if tracks < MAX_SCANNED_TRACKS else "ivf"
+        name = "flat+rabitq" if tracks < MIN_TRACKS_FOR_IVF else "ivf"
     return IndexKind(name, _parameters(name, tracks))
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 from soundalike.audio import child
 from soundalike.audio.child import Reply, path_of
-from soundalike.audio.limits import ROOM_BYTES
-from soundalike.audio.stream import Beat
+from soundalike.audio.limits import EXTRA_MEMORY_BYTES
+from soundalike.audio.stream import Heartbeat
 
-child.BEAT_SECONDS = 0.01
+child.HEARTBEAT_SECONDS = 0.01
 WORKING_SECONDS = 2.5
 served = 0
 
@@ -29,38 +29,38 @@ def told(title: object) -> Reply:
     }
 
 
-def spin(source: Path, beat: Beat) -> Reply:
+def spin(source: Path, on_progress: Heartbeat) -> Reply:
     announce(source)
     while True:
         pass
 
 
-def work(source: Path, beat: Beat) -> Reply:
+def work(source: Path, on_progress: Heartbeat) -> Reply:
     """Longer than any test lets a process stall, but never without progress."""
     end = time.monotonic() + WORKING_SECONDS
     while time.monotonic() < end:
-        beat()
+        on_progress()
     return told("done")
 
 
-def allocate(source: Path, beat: Beat) -> Reply:
-    return told(len(bytearray(2 * ROOM_BYTES)))
+def allocate(source: Path, on_progress: Heartbeat) -> Reply:
+    return told(len(bytearray(2 * EXTRA_MEMORY_BYTES)))
 
 
-def answer_nonsense(source: Path, beat: Beat) -> Reply:
+def answer_nonsense(source: Path, on_progress: Heartbeat) -> Reply:
     return {"kind": "read", "identified": "me", "tags": "mine"}
 
 
-def answer_another_question(source: Path, beat: Beat) -> Reply:
+def answer_another_question(source: Path, on_progress: Heartbeat) -> Reply:
     return {"kind": "canonical", "seconds": 1.0, "decoded_share": 1.0}
 
 
-def flood(source: Path, beat: Beat) -> Reply:
+def flood(source: Path, on_progress: Heartbeat) -> Reply:
     while True:
         os.write(3, b"x" * 4096)
 
 
-def chatter(source: Path, beat: Beat) -> Reply:
+def chatter(source: Path, on_progress: Heartbeat) -> Reply:
     """Both outputs, as libraries in C do: more than a pipe holds."""
     for _ in range(100):
         os.write(1, b'{"kind":"memory"}\n' * 100)
@@ -69,22 +69,22 @@ def chatter(source: Path, beat: Beat) -> Reply:
     return told("done")
 
 
-def die_when_old(source: Path, beat: Beat) -> Reply:
+def die_when_old(source: Path, on_progress: Heartbeat) -> Reply:
     if served > 1:
         os.kill(os.getpid(), signal.SIGSEGV)
     return told("done")
 
 
-def limits(source: Path, beat: Beat) -> Reply:
+def limits(source: Path, on_progress: Heartbeat) -> Reply:
     kinds = (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
     return told([resource.getrlimit(kind)[1] for kind in kinds])
 
 
-DEEDS: dict[str, Callable[[Path, Beat], Reply]] = {
-    "segfault": lambda source, beat: told(os.kill(os.getpid(), signal.SIGSEGV)),
-    "abort": lambda source, beat: os.abort(),
-    "exit": lambda source, beat: os._exit(7),
-    "leave": lambda source, beat: sys.exit(7),
+DEEDS: dict[str, Callable[[Path, Heartbeat], Reply]] = {
+    "segfault": lambda source, on_progress: told(os.kill(os.getpid(), signal.SIGSEGV)),
+    "abort": lambda source, on_progress: os.abort(),
+    "exit": lambda source, on_progress: os._exit(7),
+    "leave": lambda source, on_progress: sys.exit(7),
     "spin": spin,
     "work": work,
     "allocate": allocate,
@@ -94,7 +94,7 @@ DEEDS: dict[str, Callable[[Path, Beat], Reply]] = {
     "chatter": chatter,
     "old": die_when_old,
     "limits": limits,
-    "pid": lambda source, beat: told(os.getpid()),
+    "pid": lambda source, on_progress: told(os.getpid()),
 }
 
 
@@ -105,16 +105,16 @@ def announce(source: Path) -> None:
         fifo.write_text(str(os.getpid()))
 
 
-def read(job: dict[str, str], beat: Beat) -> Reply:
+def read(job: dict[str, str], on_progress: Heartbeat) -> Reply:
     global served  # noqa: PLW0603
     served += 1
     source = path_of(job["source"])
-    return DEEDS[source.read_text()](source, beat)
+    return DEEDS[source.read_text()](source, on_progress)
 
 
-def canonical(job: dict[str, str], beat: Beat) -> Reply:
+def canonical(job: dict[str, str], on_progress: Heartbeat) -> Reply:
     announce(path_of(job["source"]))
-    return child.JOBS["canonical"](job, beat)
+    return child.JOBS["canonical"](job, on_progress)
 
 
 if __name__ == "__main__":

@@ -112,7 +112,7 @@ def test_a_small_file_cannot_become_a_days_music(
     path = tmp_path / "a.flac"
     path.write_bytes(flac_bomb(0.2))
     assert path.stat().st_size < 1500
-    monkeypatch.setattr(decode_module, "LONGEST_SECONDS", 600)
+    monkeypatch.setattr(decode_module, "MAX_SECONDS", 600)
     audio = decode(path, identify(path).track_id)
     with pytest.raises(AudioError) as caught:
         for _ in audio:

@@ -15,16 +15,16 @@ from soundalike.embedders.base import WindowPlan
 from soundalike.errors import AudioError
 from tests.sounds import music
 
-PLAN = WindowPlan(sample_rate=16_000, samples=16_000, most=4)
+PLAN = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=4)
 
 
 @given(st.integers(1, 10**8), st.integers(2 * GRID, 10**6), st.none() | st.integers(1, 100))
 def test_windows_fit_are_ordered_and_reach_both_ends(
-    total: int, window: int, most: int | None
+    total: int, window: int, max_windows: int | None
 ) -> None:
-    starts = spread(total, window, most)
-    assert 1 <= len(starts) <= (most or total // window + 1)
-    if most is None:
+    starts = spread(total, window, max_windows)
+    assert 1 <= len(starts) <= (max_windows or total // window + 1)
+    if max_windows is None:
         gaps = [later - start for start, later in pairwise(starts)]
         assert all(gap < window + GRID for gap in gaps), "all of the track is heard"
     assert starts == sorted(starts)
@@ -39,7 +39,7 @@ def test_windows_fit_are_ordered_and_reach_both_ends(
 @pytest.mark.parametrize("seconds", [1.0, 1.003, 2.0, 5.37, 61.234])
 def test_every_window_has_the_same_length(tmp_path: Path, rate: int, seconds: float) -> None:
     soundfile.write(tmp_path / "a.flac", music(seconds, channels=1)[0], 44_100)
-    windows = list(read_windows(tmp_path / "a.flac", WindowPlan(rate, 2 * rate, most=7)))
+    windows = list(read_windows(tmp_path / "a.flac", WindowPlan(rate, 2 * rate, max_windows=7)))
     expected = min(2 * rate, int(int(seconds * 44_100) / 44_100 * rate))
     assert {window.shape for window in windows} == {(expected,)}
     assert {window.dtype for window in windows} == {np.dtype(np.float32)}

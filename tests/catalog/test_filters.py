@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.filters import HEARD_WORDS, TrackFilter, ids_of, matching
+from soundalike.catalog.filters import TOP_TAGS, TrackFilter, ids_of, matching
 from soundalike.embedders.base import Tag
 from soundalike.storage.layout import ArtifactStore
 from tests.serving.collection import Collection, Facts
@@ -75,7 +75,7 @@ def passes(wanted: TrackFilter, fact: Facts) -> bool:
             return False
         if (low is not None and value < low) or (high is not None and value > high):
             return False
-    words = {tag.word.lower() for tag in fact["tags"][:HEARD_WORDS]}
+    words = {tag.word.lower() for tag in fact["tags"][:TOP_TAGS]}
     there = fact["path"].decode().startswith(wanted.path_prefix or "")
     return {word.lower() for word in wanted.tags} <= words and there
 

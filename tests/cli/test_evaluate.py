@@ -47,7 +47,7 @@ def test_a_huge_folder_is_thinned_out_evenly(
 ) -> None:
     for number in range(7):
         (tmp_path / f"{number}.mp3").touch()
-    monkeypatch.setattr(evaluate, "MOST_TRACKS", 3)
+    monkeypatch.setattr(evaluate, "MAX_TRACKS", 3)
     found = evaluate._files(tmp_path, evaluate.load_settings())
     assert [path.name for path in found] == ["0.mp3", "3.mp3", "6.mp3"]
 

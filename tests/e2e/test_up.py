@@ -14,10 +14,10 @@ import httpx
 import pytest
 from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
-from soundalike.ports import LOOPBACK, busy_port
+from soundalike.tcp_ports import LOOPBACK, busy_port
 from tests.e2e.conftest import Installation, until
 
-PATIENCE = 180
+TIMEOUT_SECONDS = 180
 BACKFILL = """
 mutation Backfill($keys: [String!]!) {
   launchPartitionBackfill(backfillParams: {
@@ -58,7 +58,7 @@ class Up:
 
     def serves(self, tracks: int) -> None:
         """Waits for it."""
-        until(lambda: self.index().get("tracks") == tracks, PATIENCE)
+        until(lambda: self.index().get("tracks") == tracks, TIMEOUT_SECONDS)
 
 
 @contextmanager
@@ -110,7 +110,7 @@ def test_what_appears_is_served_by_itself_even_if_postgres_was_killed(
         pid_file = library.data / "postgres" / "cluster" / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
         until(lambda: not up_answers(up))
-        until(lambda: up_answers(up), PATIENCE)
+        until(lambda: up_answers(up), TIMEOUT_SECONDS)
         shutil.copy(songs[2], library.environment["SOUNDALIKE_MUSIC"])
         up.scan()
         up.serves(3)
@@ -127,7 +127,7 @@ def test_a_backfill_after_a_change_of_model_publishes_once_all_of_it_is_there(
         launched = up.dagster._execute(BACKFILL, {"keys": keys})["launchPartitionBackfill"]
         assert launched["__typename"] == "LaunchBackfillSuccess", launched
         seen = {(old["space"], old["tracks"])}
-        until(lambda: seen.add(space_of(up)) or len(seen) > 1, PATIENCE)
+        until(lambda: seen.add(space_of(up)) or len(seen) > 1, TIMEOUT_SECONDS)
         assert {tracks for _, tracks in seen} == {3}, "never a part of the library"
 
 

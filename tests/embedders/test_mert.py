@@ -37,7 +37,7 @@ def _load(folder: Path) -> MertEmbedder:
 
 def _embed(folder: Path, windows: FloatArray) -> Embedding:
     embedder = _load(folder)
-    return embedder.embedding(embedder.hear(windows))
+    return embedder.embedding(embedder.extract(windows))
 
 
 def _states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]:

@@ -20,7 +20,7 @@ WINDOWS = np.stack([synthetic(0), synthetic(1) * 3])
 
 
 def _embed(embedder: Embedder, windows: FloatArray) -> Embedding:
-    return embedder.embedding(embedder.hear(windows))
+    return embedder.embedding(embedder.extract(windows))
 
 
 @pytest.fixture(scope="session")

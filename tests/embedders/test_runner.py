@@ -13,7 +13,7 @@ from soundalike.embedders.inference import runner
 from soundalike.embedders.inference.probe import probe_windows
 from soundalike.embedders.inference.runner import Runner
 
-PLAN = WindowPlan(sample_rate=16_000, samples=16_000, most=5)
+PLAN = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
 WINDOWS = probe_windows(PLAN).repeat(5, axis=0)  # 20
 CPU = torch.device("cpu")
 META = torch.device("meta")  # stands for a GPU: no answer can be had from it
@@ -46,7 +46,7 @@ EXPECTED = running(lambda _: Power())(WINDOWS)
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_stays_so() -> None:
     run = running(lambda _: Small())
-    run._hear, run.batch = run._at_once, 16  # as on a GPU
+    run._extract, run.batch = run._at_once, 16  # as on a GPU
     np.testing.assert_array_equal(run(WINDOWS), EXPECTED)
     assert run.batch == 2
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from soundalike.embedders.base import Embedding, FloatArray
-from soundalike.embedders.scheduler import Heard, Scheduler
+from soundalike.embedders.scheduler import EmbeddedItem, Scheduler
 from soundalike.errors import AudioError
 from tests.fakes import FakeEmbedder
 
@@ -32,7 +32,7 @@ def library(tracks: int) -> dict[int, list[FloatArray]]:
 
 def alone(windows: list[FloatArray]) -> Embedding:
     embedder = FakeEmbedder()
-    return embedder.embedding(embedder.hear(np.stack(windows)))
+    return embedder.embedding(embedder.extract(np.stack(windows)))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 64])
@@ -57,9 +57,9 @@ class Counting(FakeEmbedder):
         super().__init__(batch=batch)
         self.shapes: list[tuple[int, ...]] = []
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         self.shapes.append(windows.shape)
-        return super().hear(windows)
+        return super().extract(windows)
 
 
 def test_batches_are_full_and_of_one_shape_and_short_tracks_are_heard_alone() -> None:
@@ -87,7 +87,7 @@ def test_memory_stays_flat_over_ten_thousand_tracks() -> None:
             yield window
 
     class Slow(FakeEmbedder):
-        def hear(self, windows: FloatArray) -> FloatArray:
+        def extract(self, windows: FloatArray) -> FloatArray:
             with lock:
                 count["heard"] += len(windows)
             return np.ones((len(windows), 16), np.float32)
@@ -108,10 +108,10 @@ def test_a_track_of_hours_is_never_held_whole() -> None:
             yield windows_of(1, 1)[0]
 
     class Patient(FakeEmbedder):
-        most = 0
+        max_windows = 0
 
-        def hear(self, windows: FloatArray) -> FloatArray:
-            self.most = max(self.most, len(read) - heard[0])
+        def extract(self, windows: FloatArray) -> FloatArray:
+            self.max_windows = max(self.max_windows, len(read) - heard[0])
             heard[0] += len(windows)
             return np.ones((len(windows), 16), np.float32)
 
@@ -119,7 +119,7 @@ def test_a_track_of_hours_is_never_held_whole() -> None:
     embedder = Patient(batch=4)
     [track] = Scheduler[str](embedder, readers=1).run(["a long one"], endless)
     assert track.seconds == 3000
-    assert embedder.most <= 2 * 4 + 4 + 1, "queue, batch, and one in the reader's hand"
+    assert embedder.max_windows <= 2 * 4 + 4 + 1, "queue, batch, and one in the reader's hand"
 
 
 def broken(track: int) -> Iterator[FloatArray]:
@@ -155,7 +155,7 @@ def test_audio_that_the_model_makes_nothing_of_is_that_track_s_error() -> None:
 
 
 class Broken(FakeEmbedder):
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         raise RuntimeError("the model is broken")
 
 
@@ -177,7 +177,7 @@ def test_a_broken_model_is_raised_and_leaves_no_reader_behind() -> None:
 def test_leaving_in_the_middle_leaves_no_reader_behind() -> None:
     tracks = library(200)
     every = Scheduler[int](FakeEmbedder(), readers=4).run(tracks, lambda track: iter(tracks[track]))
-    first: Heard[int] = next(every)
+    first: EmbeddedItem[int] = next(every)
     assert isinstance(first.result, Embedding)
     every.close()
     assert not audio_threads()

@@ -59,7 +59,10 @@ def test_other_preprocessing_is_another_space(
 def test_balanced_is_a_minute_of_each_track(
     wanted: Windows, mert: int | None, musicnn: int | None
 ) -> None:
-    assert (mert_windows(wanted).most, musicnn_windows(wanted).most) == (mert, musicnn)
+    assert (mert_windows(wanted).max_windows, musicnn_windows(wanted).max_windows) == (
+        mert,
+        musicnn,
+    )
 
 
 def test_other_weights_are_another_space(

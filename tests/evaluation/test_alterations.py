@@ -10,7 +10,7 @@ from soundalike.audio.identity import identify
 from soundalike.audio.resample import CANONICAL_RATE as RATE
 from soundalike.audio.resample import write_canonical
 from soundalike.evaluation.alterations import COPIES, EXCERPTS, Alteration
-from soundalike.evaluation.hearing import altered_copies
+from soundalike.evaluation.recordings import altered_copies
 from tests.sounds import music
 
 

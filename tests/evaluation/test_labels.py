@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.audio.tags import FileTags
-from soundalike.evaluation.labels import Facts, LabelError, collected, label_files
+from soundalike.evaluation.labels import LabelError, LabelFacts, collected, label_files
 
 ROOT = Path("/music")
 TAGS = {
@@ -18,7 +18,7 @@ A, B, LOOSE = TAGS
 
 def test_a_folder_below_the_first_is_no_label_of_its_own() -> None:
     found = label_files("folder", ROOT, TAGS)
-    assert found[A] == Facts("Jazz", "Monk", "Solo")
+    assert found[A] == LabelFacts("Jazz", "Monk", "Solo")
     assert found[B].label == "Rock"
     assert found[LOOSE].label == ""
 
@@ -33,9 +33,9 @@ def test_a_csv_wins_over_the_tags_and_leaves_others_unlabelled(tmp_path: Path) -
     table = tmp_path / "labels.csv"
     table.write_text('label,path,artist\nblue,Jazz/Monk/a.mp3,\n"red, dark",Rock/b.mp3,Someone\n')
     found = label_files(str(table), ROOT, TAGS)
-    assert found[A] == Facts("blue", "Monk", "Solo")
-    assert found[B] == Facts("red, dark", "Someone", "")
-    assert found[LOOSE] == Facts()
+    assert found[A] == LabelFacts("blue", "Monk", "Solo")
+    assert found[B] == LabelFacts("red, dark", "Someone", "")
+    assert found[LOOSE] == LabelFacts()
 
 
 @pytest.mark.parametrize(
@@ -62,6 +62,6 @@ def test_a_tag_that_no_file_has_is_said() -> None:
 
 
 def test_rows_stay_in_order() -> None:
-    known = collected([Facts("x", "a", "1"), Facts("y", "b", "2")])
+    known = collected([LabelFacts("x", "a", "1"), LabelFacts("y", "b", "2")])
     assert (known.label.tolist(), known.artist.tolist()) == (["x", "y"], ["a", "b"])
     assert len(collected([])) == 0

@@ -6,7 +6,7 @@ import torch
 
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.spaces import musicnn_windows
-from soundalike.evaluation.mfcc import (
+from soundalike.evaluation.baselines.mfcc import (
     COEFFICIENTS,
     DEVIATION,
     FEATURES,
@@ -35,13 +35,13 @@ def test_a_track_s_statistics_are_a_mean_of_its_windows_deviations() -> None:
     frames = mfcc.reshape(-1, COEFFICIENTS)
     jumps = np.diff(mfcc, axis=1).reshape(-1, COEFFICIENTS)
     expected = [*frames.mean(axis=0), *frames.std(axis=0), *np.sqrt((jumps**2).mean(axis=0))]
-    found = statistics(MfccEmbedder(PLAN).hear(WINDOWS))
+    found = statistics(MfccEmbedder(PLAN).extract(WINDOWS))
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-3)
 
 
 def test_its_vector_is_not_of_unit_length_or_off_the_scale() -> None:
     embedder = MfccEmbedder(PLAN)
-    heard = embedder.hear(WINDOWS)
+    heard = embedder.extract(WINDOWS)
     assert heard.shape == (3, FEATURES) == (3, len(MEAN)) == (3, len(DEVIATION))
     vector = embedder.embedding(heard).vector
     scaled = (statistics(heard) - MEAN) / DEVIATION

@@ -8,9 +8,9 @@ import pytest
 from soundalike.audio.sandbox import Decoders
 from soundalike.errors import LibraryError
 from soundalike.evaluation import plots
-from soundalike.evaluation.hearing import Recording, decoded, vectors
-from soundalike.evaluation.labels import Facts
-from soundalike.evaluation.run import evaluate, hear
+from soundalike.evaluation.labels import LabelFacts
+from soundalike.evaluation.recordings import Recording, decoded, vectors
+from soundalike.evaluation.run import embed_recordings, evaluate
 from soundalike.evaluation.study import random_vectors, recall
 from soundalike.storage.layout import ArtifactStore
 from tests.fakes import FakeEmbedder
@@ -59,8 +59,8 @@ def test_a_silent_track_is_left_out_of_all_models(
 ) -> None:
     made, store = recordings
     silence = decoded([write_audio(tmp_path / "s.flac", 0 * music(2.0))], store, decoders)
-    facts = [Facts(str(n)) for n in range(len(made) + 1)]
-    collection = hear([*silence, *made], facts, {"fake": FakeEmbedder()}, store)
+    facts = [LabelFacts(str(n)) for n in range(len(made) + 1)]
+    collection = embed_recordings([*silence, *made], facts, {"fake": FakeEmbedder()}, store)
     assert collection.recordings == made
     assert collection.labels.label.tolist() == [str(n) for n in range(1, len(made) + 1)]
     assert collection.matrices["fake"].shape == (len(made), 16)
@@ -71,16 +71,16 @@ def test_too_few_tracks_are_no_evaluation(
 ) -> None:
     made, store = recordings
     with pytest.raises(LibraryError, match="3 usable tracks"):
-        hear(made[:3], [Facts()] * 3, {"fake": FakeEmbedder()}, store)
+        embed_recordings(made[:3], [LabelFacts()] * 3, {"fake": FakeEmbedder()}, store)
 
 
 def test_the_report_says_what_was_measured(
     recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
 ) -> None:
     made, store = recordings
-    facts = [Facts("ab"[n % 2], artist=f"artist {n}") for n in range(len(made))]
+    facts = [LabelFacts("ab"[n % 2], artist=f"artist {n}") for n in range(len(made))]
     models = {"fake": FakeEmbedder()}
-    report = evaluate(hear(made, facts, models, store), models, most_copies=5)
+    report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=5)
     assert list(report.every) == list(report.spaces) == ["fake", "random"]
     assert report.every["fake"].queries == len(made)
     assert report.copies["MP3, 64 kbit/s"]["fake"].mean == 1
@@ -94,9 +94,9 @@ def test_too_few_queries_are_reported_as_a_figure(
     recordings: tuple[list[Recording], ArtifactStore],
 ) -> None:
     made, store = recordings
-    facts = [Facts("same", artist="one")] * len(made)
+    facts = [LabelFacts("same", artist="one")] * len(made)
     models = {"fake": FakeEmbedder()}
-    report = evaluate(hear(made, facts, models, store), models, most_copies=0)
+    report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=0)
     assert report.copies == {}
     assert "Too few queries have anything to find then (0)" in report.markdown()
 
@@ -106,9 +106,9 @@ def test_plots_are_empty_or_not_pictures(
     recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
 ) -> None:
     made, store = recordings
-    facts = [Facts("ab"[n % 2]) for n in range(len(made))]
+    facts = [LabelFacts("ab"[n % 2]) for n in range(len(made))]
     models = {"fake": FakeEmbedder()}
-    report = evaluate(hear(made, facts, models, store), models, most_copies=0)
+    report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=0)
     [name] = plots.plot(tmp_path, report.every, report.spaces)
     assert (tmp_path / name).read_bytes().startswith(b"\x89PNG")
 

@@ -8,15 +8,15 @@ import pytest
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.canonical import resample_batch
+from soundalike.ingest.build_index import build_index
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
-from soundalike.ingest.index import build_index
 from soundalike.ingest.publish import publish
+from soundalike.ingest.resample import resample_batch
 from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport, ScanRules, scan
 from soundalike.ingest.stage import StageReport
-from soundalike.progress import Quiet
+from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import IndexManifest
 from tests.fakes import FakeModel
@@ -40,7 +40,7 @@ class Library:
         return scan(self.sessions, rules, confirm_removals=confirm_removals)
 
     def process(self, batch: str) -> list[StageReport]:
-        quiet = Quiet()
+        quiet = NoProgress()
         return [
             identify_batch(self.sessions, self.store, self.decoders, batch, quiet),
             resample_batch(self.sessions, self.store, self.decoders, batch, quiet),

@@ -5,25 +5,30 @@ from hypothesis import strategies as st
 
 from soundalike.catalog.library import KnownFile
 from soundalike.ingest.compare import Change, change_of, side_by_side
-from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.entry import Entry, EntryKind
 
 PATHS = st.sampled_from(
     [b"a", b"a-", b"a/x", b"a/y", b"a.b", b"ab", b"b/c/x", b"b/c/y", b"b/d", b"c"]
 )
 FILES = st.dictionaries(PATHS, st.tuples(st.integers(0, 1), st.booleans(), st.booleans()))
 FOUND = st.dictionaries(
-    PATHS, st.tuples(st.sampled_from([Kind.MUSIC, Kind.CHANGING, Kind.LEFT_OUT]), st.integers(0, 1))
+    PATHS,
+    st.tuples(
+        st.sampled_from([EntryKind.MUSIC, EntryKind.CHANGING, EntryKind.LEFT_OUT]),
+        st.integers(0, 1),
+    ),
 )
 FOLDERS = st.dictionaries(
-    st.sampled_from([b"", b"a/", b"b/", b"b/c/"]), st.sampled_from([Kind.UNSEEN, Kind.LEFT_OUT])
+    st.sampled_from([b"", b"a/", b"b/", b"b/c/"]),
+    st.sampled_from([EntryKind.UNSEEN, EntryKind.LEFT_OUT]),
 )
 
 
 @given(FILES, FOUND, FOLDERS)
 def test_every_file_is_judged_once_by_what_speaks_for_it(
     files: dict[bytes, tuple[int, bool, bool]],
-    found: dict[bytes, tuple[Kind, int]],
-    folders: dict[bytes, Kind],
+    found: dict[bytes, tuple[EntryKind, int]],
+    folders: dict[bytes, EntryKind],
 ) -> None:
     speaking = {
         folder: kind
@@ -57,7 +62,7 @@ def test_every_file_is_judged_once_by_what_speaks_for_it(
 
 
 def test_what_each_pair_means() -> None:
-    music, other_time = Entry(b"a", Kind.MUSIC, 1, 1), Entry(b"a", Kind.MUSIC, 1, 2)
+    music, other_time = Entry(b"a", EntryKind.MUSIC, 1, 1), Entry(b"a", EntryKind.MUSIC, 1, 2)
 
     def known(*, gone: bool = False, read: bool = True) -> KnownFile:
         return KnownFile(b"a", 1, 1, 1, gone, read)
@@ -70,6 +75,6 @@ def test_what_each_pair_means() -> None:
     assert change_of(known(gone=True, read=False), music) is Change.AGAIN
     assert change_of(known(), None) is Change.MISSING
     assert change_of(known(gone=True), None) is Change.NONE
-    assert change_of(known(), Entry(b"a", Kind.CHANGING)) is Change.NONE
-    assert change_of(known(), Entry(b"", Kind.UNSEEN)) is Change.UNSEEN
-    assert change_of(known(), Entry(b"a", Kind.LEFT_OUT)) is Change.LEFT_OUT
+    assert change_of(known(), Entry(b"a", EntryKind.CHANGING)) is Change.NONE
+    assert change_of(known(), Entry(b"", EntryKind.UNSEEN)) is Change.UNSEEN
+    assert change_of(known(), Entry(b"a", EntryKind.LEFT_OUT)) is Change.LEFT_OUT

@@ -9,12 +9,12 @@ from sqlalchemy import func, select, update
 
 from soundalike.catalog import failures
 from soundalike.catalog import library as catalog
-from soundalike.catalog.failures import WAITS, FailureView, wait
+from soundalike.catalog.failures import RETRY_DELAYS, FailureView, wait
 from soundalike.catalog.tables import Failure, Track
 from soundalike.errors import AudioError
-from soundalike.ingest.canonical import resample_batch
 from soundalike.ingest.identify import identify_batch
-from soundalike.progress import Quiet
+from soundalike.ingest.resample import resample_batch
+from soundalike.progress import NoProgress
 from tests.ingest.conftest import Library
 from tests.sounds import music, song, write_audio
 
@@ -43,7 +43,7 @@ def failing(code: str, read: Any, times: int, calls: list[str]) -> Any:
 
 
 def test_waiting_grows_and_ends() -> None:
-    waits = [wait("unreadable", attempts) for attempts in range(1, len(WAITS) + 2)]
+    waits = [wait("unreadable", attempts) for attempts in range(1, len(RETRY_DELAYS) + 2)]
     assert waits[0] == dt.timedelta(minutes=5)
     assert waits[:-1] == sorted(waits[:-1])
     assert waits[-1] is None
@@ -75,7 +75,10 @@ def test_what_may_pass_is_tried_again_after_its_wait_and_only_that(
 def test_a_time_that_only_a_wrong_clock_could_tell_is_not_waited_for(library: Library) -> None:
     (library.music / "words.mp3").write_text("words")
     library.ingest()
-    for wrong, pending in ((WAITS[-1], []), (WAITS[-1] + dt.timedelta(days=1), ["b000001"])):
+    for wrong, pending in (
+        (RETRY_DELAYS[-1], []),
+        (RETRY_DELAYS[-1] + dt.timedelta(days=1), ["b000001"]),
+    ):
         with library.sessions.begin() as session:
             session.execute(update(Failure).values(retry_at=func.now() + wrong))
         assert library.pending() == pending
@@ -205,8 +208,8 @@ def test_a_copy_that_gets_through_clears_the_failure_of_the_other(
 def test_canonical_audio_damaged_in_the_middle_is_made_again(library: Library) -> None:
     song(library.music / "a.flac", seconds=20.0, seed=3)
     library.scan()
-    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
-    resample_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", NoProgress())
+    resample_batch(library.sessions, library.store, library.decoders, "b000001", NoProgress())
     [flac] = library.store.canonical.rglob("*.flac")
     data = bytearray(flac.read_bytes())
     third = len(data) // 3

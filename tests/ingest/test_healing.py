@@ -15,7 +15,7 @@ from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track
 from soundalike.ingest.embed import check_batch
 from soundalike.ingest.identify import identify_batch
-from soundalike.progress import Quiet
+from soundalike.progress import NoProgress
 from soundalike.storage.atomic import sha256_of
 from soundalike.vectors.embedding_files import load_batch, save_batch
 from tests.ingest.conftest import Library
@@ -85,7 +85,7 @@ def test_a_copy_stands_in_for_a_file_that_vanished(library: Library) -> None:
     fill(library, 1)
     shutil.copy(library.music / "0.flac", library.music / "1.flac")
     library.scan()
-    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", NoProgress())
     (library.music / "0.flac").unlink()
     library.process("b000001")
     library.ingest()
@@ -177,7 +177,7 @@ def test_odd_data_fails_its_file_and_not_its_batch(
 def test_a_damaged_canonical_file_is_made_again(library: Library) -> None:
     fill(library, 1)
     library.scan()
-    identify_batch(library.sessions, library.store, library.decoders, "b000001", Quiet())
+    identify_batch(library.sessions, library.store, library.decoders, "b000001", NoProgress())
     flac = library.store.audio(identify(library.music / "0.flac").track_id)
     flac.parent.mkdir(parents=True)
     flac.write_bytes(b"")

@@ -4,8 +4,8 @@ import pytest
 
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
-from soundalike.ingest.candidate import check_candidate
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
+from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore

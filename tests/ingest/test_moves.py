@@ -6,10 +6,10 @@ import pytest
 from mutagen.flac import FLAC
 
 from soundalike.catalog import indexes, tracks
-from soundalike.catalog.failures import WAITS
+from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.scan import ScanRules, scan
-from soundalike.progress import Quiet
+from soundalike.progress import NoProgress
 from tests.ingest.conftest import Library
 from tests.sounds import song
 
@@ -132,7 +132,7 @@ def test_a_disk_unplugged_before_its_changes_are_read_costs_no_track(
     for batch in library.pending():
         library.process(batch)
     assert held(library) == before
-    for _ in range(len(WAITS) + 2):  # the schedule goes on scanning
+    for _ in range(len(RETRY_DELAYS) + 2):  # the schedule goes on scanning
         scan(library.sessions, ScanRules(0, 100))
         for batch in library.pending():
             library.process(batch)
@@ -152,7 +152,7 @@ def test_a_disk_unplugged_at_first_is_read_however_long_it_was_away(library: Lib
     library.scan()
     away = library.music.rename(library.music.parent / "unplugged")
     library.process("b000001")
-    for _ in range(len(WAITS) + 2):
+    for _ in range(len(RETRY_DELAYS) + 2):
         scan(library.sessions, ScanRules(0, 100))
         for batch in library.pending():
             library.process(batch)
@@ -182,7 +182,7 @@ def test_a_changed_file_is_read_even_if_its_batch_was_embedded_before(library: L
     library.scan()
     embed_batch(
         *(library.sessions, library.store, library.model.space, library.model.load),
-        *("b000002", Quiet()),
+        *("b000002", NoProgress()),
     )
     assert library.pending() == ["b000002"]
     library.ingest()

@@ -17,10 +17,10 @@ from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
+from soundalike.ingest import build_index as index_module
 from soundalike.ingest import embed
-from soundalike.ingest import index as index_module
-from soundalike.ingest.candidate import check_candidate
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
+from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
 from soundalike.vectors import index_files, kinds, recall
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
@@ -230,7 +230,7 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
 def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
     library: Library, monkeypatch: pytest.MonkeyPatch, choice: KindChoice
 ) -> None:
-    monkeypatch.setattr(kinds, "MAX_FLAT_TRACKS", 2)
+    monkeypatch.setattr(kinds, "MIN_TRACKS_FOR_CODES", 2)
     monkeypatch.setitem(recall.RECALL_FLOOR, "flat+rabitq", 1.1)
     fill(library)
     library.ingest()

@@ -12,7 +12,7 @@ from pipelines.definitions import build_defs
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.roots import register_roots
-from soundalike.progress import Quiet
+from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
 from tests.fakes import FakeModel
 
@@ -54,7 +54,7 @@ def orchestra(
         "store": store,
         "decoders": decoders,
         "model": FakeModel(),
-        "progress": Quiet(),
+        "progress": NoProgress(),
     }
     with dg.DagsterInstance.ephemeral() as instance:
         yield Orchestra(tmp_path / "music", instance, resources)

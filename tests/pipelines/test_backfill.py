@@ -11,7 +11,7 @@ from soundalike.catalog.indexes import published
 from soundalike.ingest.publish import publish
 from tests.fakes import FakeModel
 from tests.pipelines.conftest import Orchestra
-from tests.pipelines.test_automation import batch_tick, index_tick
+from tests.pipelines.test_sensors import batch_tick, index_tick
 from tests.sounds import song
 
 

@@ -10,10 +10,10 @@ from sqlalchemy.exc import OperationalError
 
 from pipelines import retries
 from pipelines.assets import ASSETS
-from pipelines.automation import scan_schedule
 from pipelines.definitions import build_defs
-from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
-from pipelines.retries import passing_errors_retried
+from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
+from pipelines.retries import transient_errors_retried
+from pipelines.schedules import scan_schedule
 from soundalike.errors import StorageError
 from soundalike.ingest.scan import scan as ingest_scan
 from tests.e2e.conftest import until
@@ -87,8 +87,8 @@ def test_the_place_of_a_run_that_died_is_free_again(
     slots = pooled.instance.event_log_storage
     slots.initialize_concurrency_limit_to_default("scan")
     assert slots.claim_concurrency_slot("scan", dead.run_id, "library").is_claimed
-    assert end_dead_runs(pooled.instance) == 0
-    assert end_dead_runs(pooled.instance, foreground=True, background=True) == 1
+    assert fail_orphaned_runs(pooled.instance) == 0
+    assert fail_orphaned_runs(pooled.instance, foreground=True, background=True) == 1
     assert slots.get_concurrency_info("scan").active_slot_count == 0
 
 
@@ -106,7 +106,7 @@ def gone() -> OperationalError:
 
 @pytest.mark.parametrize("error", [gone(), ConnectionResetError(), TimeoutError()])
 def test_what_passes_is_asked_for_again(error: Exception) -> None:
-    with pytest.raises(dg.RetryRequested), passing_errors_retried():
+    with pytest.raises(dg.RetryRequested), transient_errors_retried():
         raise error
 
 
@@ -115,7 +115,7 @@ def test_what_passes_is_asked_for_again(error: Exception) -> None:
     [(OSError(28, "No space left on device"), StorageError), (MemoryError(), MemoryError)],
 )
 def test_what_does_not_pass_fails_at_once(error: Exception, told: type[Exception]) -> None:
-    with pytest.raises(told), passing_errors_retried():
+    with pytest.raises(told), transient_errors_retried():
         raise error
 
 
@@ -132,7 +132,7 @@ def test_a_database_that_went_for_a_moment_does_not_fail_the_run(
         return ingest_scan(*arguments, **options)
 
     monkeypatch.setattr(sys.modules["pipelines.assets.library"], "scan", failing_once)
-    monkeypatch.setattr(retries, "WAIT_SECONDS", 0.01)
+    monkeypatch.setattr(retries, "RETRY_DELAY_SECONDS", 0.01)
     result = orchestra.run("scan")
     assert result.success
     assert [event.event_type_value for event in result.all_events].count("STEP_UP_FOR_RETRY") == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.postgres import place
+from soundalike.postgres import location
 from soundalike.postgres.server import Server, private_server
 from tests.postgres.users import using
 
@@ -14,7 +14,7 @@ from tests.postgres.users import using
 @pytest.fixture(autouse=True)
 def outside(open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In place of /var/lib/soundalike."""
-    monkeypatch.setattr(place, "OUTSIDE", open_folder / "outside")
+    monkeypatch.setattr(location, "OUTSIDE", open_folder / "outside")
     return open_folder / "outside"
 
 

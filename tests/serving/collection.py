@@ -11,7 +11,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
 from soundalike.sources.entry import Entry, Kind
 from soundalike.storage.atomic import sha256_of

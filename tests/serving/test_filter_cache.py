@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from serving.index.filter_cache import TTL_SECONDS, MAX_FILTERS, FilterCache
+from serving.index.filter_cache import MAX_FILTERS, TTL_SECONDS, FilterCache
 from soundalike.catalog.filters import TrackFilter
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from serving.index.live_index import LiveIndex
 from soundalike.catalog import indexes
-from soundalike.catalog.indexes import Published
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.vectors.index_files import MANIFEST, TRACKS
 from soundalike.vectors.queries import VectorQuery
 
@@ -19,7 +19,7 @@ def live(collection: Collection) -> LiveIndex:
     return LiveIndex(collection.store)
 
 
-def published(collection: Collection) -> Published | None:
+def published(collection: Collection) -> PublishedIndex | None:
     with collection.sessions() as session:
         return indexes.published(session)
 

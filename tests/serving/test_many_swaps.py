@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from serving.index.live_index import LiveIndex
-from soundalike.catalog.indexes import Published
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersion, Publication
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindChoice
@@ -22,9 +22,11 @@ from tests.indexes import unit_vectors, write_index
 SWAPS, CLIENTS, DIMENSION, K = 200, 8, 16, 10
 
 
-def published(version: str) -> Published:
+def published(version: str) -> PublishedIndex:
     now = dt.datetime.now(dt.UTC)
-    return Published(IndexVersion(version=version), Publication(version=version, published_at=now))
+    return PublishedIndex(
+        IndexVersion(version=version), Publication(version=version, published_at=now)
+    )
 
 
 @pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])

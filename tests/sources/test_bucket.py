@@ -7,8 +7,8 @@ import s3fs
 from botocore.client import BaseClient
 
 from soundalike.errors import AudioError, LibraryError
-from soundalike.sources.entry import Entry, Kind
-from soundalike.sources.ignore import Rules
+from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
 
@@ -18,7 +18,7 @@ def put(s3: BaseClient, **objects: bytes) -> None:
 
 
 def listed(location: str) -> dict[str, Entry]:
-    found = MusicRoot.named(location).entries(Rules(), settle_seconds=0)
+    found = MusicRoot.named(location).entries(IgnoreRules(), settle_seconds=0)
     return {entry.shown: entry for entry in found}
 
 
@@ -38,10 +38,10 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
     )
     found = listed("s3://music/lib/")
     assert {name: entry.kind for name, entry in found.items()} == {
-        "a-b.flac": Kind.MUSIC,
-        "a/é.mp3": Kind.MUSIC,
-        "cover.jpg": Kind.LEFT_OUT,
-        "live/": Kind.LEFT_OUT,
+        "a-b.flac": EntryKind.MUSIC,
+        "a/é.mp3": EntryKind.MUSIC,
+        "cover.jpg": EntryKind.LEFT_OUT,
+        "live/": EntryKind.LEFT_OUT,
     }
     assert list(found) == ["a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
     assert found["a/é.mp3"].size == 4
@@ -53,7 +53,7 @@ def test_an_object_is_at_hand_as_a_file_for_as_long_as_it_is_read(
 ) -> None:
     put(s3, **{"lib/a.mp3": b"sound" * 500_000})
     root = MusicRoot.named("s3://music/lib")
-    with root.at_hand(b"a.mp3", tmp_path / "scratch") as path:
+    with root.local_copy(b"a.mp3", tmp_path / "scratch") as path:
         assert path.read_bytes() == b"sound" * 500_000
         assert path.suffix == ".mp3"
     assert list((tmp_path / "scratch").iterdir()) == []
@@ -61,7 +61,7 @@ def test_an_object_is_at_hand_as_a_file_for_as_long_as_it_is_read(
 
 def test_an_object_that_went_is_its_own_failure(s3: BaseClient, tmp_path: Path) -> None:
     root = MusicRoot.named("s3://music/lib")
-    with pytest.raises(AudioError) as gone, root.at_hand(b"no.mp3", tmp_path):
+    with pytest.raises(AudioError) as gone, root.local_copy(b"no.mp3", tmp_path):
         pass
     assert gone.value.code == "vanished"
 
@@ -69,7 +69,7 @@ def test_an_object_that_went_is_its_own_failure(s3: BaseClient, tmp_path: Path) 
 @pytest.mark.parametrize("location", ["s3://nowhere-at-all", "s3://nowhere-at-all/lib"])
 def test_a_bucket_that_is_not_there_is_unseen_not_empty(s3: BaseClient, location: str) -> None:
     [(name, entry)] = listed(location).items()
-    assert (name, entry.kind) == ("", Kind.UNSEEN)
+    assert (name, entry.kind) == ("", EntryKind.UNSEEN)
     assert "bucket" in entry.reason
 
 
@@ -81,7 +81,7 @@ def test_a_bucket_that_does_not_answer_is_unseen_not_empty(
     s3fs.S3FileSystem.clear_instance_cache()  # it would know the answering endpoint still
     [(name, entry)] = listed("s3://music/lib").items()
     s3fs.S3FileSystem.clear_instance_cache()
-    assert (name, entry.kind) == ("", Kind.UNSEEN)
+    assert (name, entry.kind) == ("", EntryKind.UNSEEN)
     assert "does not answer" in entry.reason
 
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundalike.sources.entry import Entry, Kind
-from soundalike.sources.ignore import Rules
+from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.sources.walk import Item, walk
 
@@ -21,11 +21,11 @@ def fill(root: Path, *names: str) -> None:
         path.write_bytes(b"x")
 
 
-def listed(root: Path, settle_seconds: float = 0, rules: Rules | None = None) -> list[Entry]:
-    return list(MusicRoot.named(str(root)).entries(rules or Rules(), settle_seconds))
+def listed(root: Path, settle_seconds: float = 0, rules: IgnoreRules | None = None) -> list[Entry]:
+    return list(MusicRoot.named(str(root)).entries(rules or IgnoreRules(), settle_seconds))
 
 
-def paths(root: Path, kind: Kind = Kind.MUSIC) -> list[str]:
+def paths(root: Path, kind: EntryKind = EntryKind.MUSIC) -> list[str]:
     return [entry.shown for entry in listed(root) if entry.kind is kind]
 
 
@@ -33,13 +33,13 @@ def test_a_file_still_being_written_is_left_for_the_next_scan(tmp_path: Path) ->
     fill(tmp_path, "old.mp3", "new.mp3")
     os.utime(tmp_path / "old.mp3", (0, time.time() - 60))
     kinds = {entry.path: entry.kind for entry in listed(tmp_path, settle_seconds=30)}
-    assert kinds == {b"old.mp3": Kind.MUSIC, b"new.mp3": Kind.CHANGING}
+    assert kinds == {b"old.mp3": EntryKind.MUSIC, b"new.mp3": EntryKind.CHANGING}
 
 
 def test_a_time_stamp_in_the_future_does_not_wait_for_it(tmp_path: Path) -> None:
     fill(tmp_path, "a.mp3")
     os.utime(tmp_path / "a.mp3", (0, time.time() + 10**6))
-    assert [entry.kind for entry in listed(tmp_path, settle_seconds=30)] == [Kind.MUSIC]
+    assert [entry.kind for entry in listed(tmp_path, settle_seconds=30)] == [EntryKind.MUSIC]
 
 
 def test_what_is_not_music_is_left_out(tmp_path: Path) -> None:
@@ -47,13 +47,13 @@ def test_what_is_not_music_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "folder.mp3").mkdir()
     os.mkfifo(tmp_path / "pipe.mp3")
     assert paths(tmp_path) == ["a.MP3"]
-    assert paths(tmp_path, Kind.LEFT_OUT) == ["cover.jpg", "mp3"]
+    assert paths(tmp_path, EntryKind.LEFT_OUT) == ["cover.jpg", "mp3"]
 
 
 def test_extensions_can_be_chosen(tmp_path: Path) -> None:
     fill(tmp_path, "a.mp3", "b.mov")
-    entries = listed(tmp_path, rules=Rules(frozenset({"mov"})))
-    assert [entry.kind for entry in entries] == [Kind.LEFT_OUT, Kind.MUSIC]
+    entries = listed(tmp_path, rules=IgnoreRules(frozenset({"mov"})))
+    assert [entry.kind for entry in entries] == [EntryKind.LEFT_OUT, EntryKind.MUSIC]
 
 
 def test_ignore_files_speak_for_their_folder_and_the_innermost_decides(tmp_path: Path) -> None:
@@ -62,7 +62,7 @@ def test_ignore_files_speak_for_their_folder_and_the_innermost_decides(tmp_path:
     (tmp_path / "a" / ".soundalikeignore").write_text("!c.mp3\n!live/**\n")
     (tmp_path / "x" / ".soundalikeignore").write_text("!/g.flac")
     assert paths(tmp_path) == ["a/b/c.mp3", "a/live/e.mp3", "x/g.flac"]
-    assert paths(tmp_path, Kind.LEFT_OUT) == ["a/b/d.mp3", "g.flac", "live/"]
+    assert paths(tmp_path, EntryKind.LEFT_OUT) == ["a/b/d.mp3", "g.flac", "live/"]
 
 
 def test_a_pattern_that_is_none_is_reported_and_the_others_count(tmp_path: Path) -> None:
@@ -70,7 +70,7 @@ def test_a_pattern_that_is_none_is_reported_and_the_others_count(tmp_path: Path)
     (tmp_path / ".soundalikeignore").write_bytes(b"\xef\xbb\xbfa.mp3\n!\n")
     problem, *entries = listed(tmp_path)
     assert problem.reason == "line 2 is no pattern and is passed over: '!'"
-    assert [entry.kind for entry in entries] == [Kind.LEFT_OUT, Kind.MUSIC]
+    assert [entry.kind for entry in entries] == [EntryKind.LEFT_OUT, EntryKind.MUSIC]
 
 
 def test_a_wrong_pattern_does_not_upset_the_order_of_names(tmp_path: Path) -> None:
@@ -92,7 +92,7 @@ def test_a_link_that_loops_is_reported_and_the_rest_is_listed(tmp_path: Path) ->
     (tmp_path / "a" / "back").symlink_to(tmp_path)
     (tmp_path / "a" / "itself").symlink_to("itself")
     assert paths(tmp_path) == ["a/b.mp3"]
-    reasons = {e.shown: e.reason for e in listed(tmp_path) if e.kind is Kind.UNSEEN}
+    reasons = {e.shown: e.reason for e in listed(tmp_path) if e.kind is EntryKind.UNSEEN}
     assert reasons["a/back/"] == "a link to a folder it lies in; not followed"
     assert "a/itself" in reasons
 
@@ -106,7 +106,7 @@ def test_folders_linked_from_elsewhere_are_part_of_the_root_once(tmp_path: Path)
     (root / "d").symlink_to(root / "a")
     (other / "round").symlink_to(other)
     assert paths(root) == ["a/x.mp3", "b/y.mp3"]
-    assert paths(root, Kind.UNSEEN) == ["b/round/"]
+    assert paths(root, EntryKind.UNSEEN) == ["b/round/"]
 
 
 @pytest.mark.parametrize("target", ["nowhere", "link"])
@@ -115,7 +115,7 @@ def test_a_link_that_leads_nowhere_speaks_for_all_that_was_behind_it(
 ) -> None:
     fill(tmp_path, "a.mp3")
     (tmp_path / "link").symlink_to(target)
-    unseen = [entry for entry in listed(tmp_path) if entry.kind is Kind.UNSEEN]
+    unseen = [entry for entry in listed(tmp_path) if entry.kind is EntryKind.UNSEEN]
     assert [entry.path for entry in unseen] == [b"link", b"link/"]
     assert unseen[1].covers(b"link/x.mp3")
 
@@ -134,7 +134,7 @@ def test_what_may_not_be_looked_at_is_reported(tmp_path: Path) -> None:
     (tmp_path / "rules" / ".soundalikeignore").chmod(0)
     (tmp_path / "closed").chmod(0)
     try:
-        unseen = paths(tmp_path, Kind.UNSEEN)
+        unseen = paths(tmp_path, EntryKind.UNSEEN)
         assert paths(tmp_path) == ["music/b.mp3"]
     finally:
         (tmp_path / "closed").chmod(0o755)
@@ -149,7 +149,7 @@ def test_folders_nested_deeper_than_calls_may_be_are_listed(tmp_path: Path) -> N
         def read(self, path: bytes) -> bytes:
             raise FileNotFoundError(path)
 
-    [found] = walk(Deep(), Rules(), 0)
+    [found] = walk(Deep(), IgnoreRules(), 0)
     assert found.path == b"a/" * 3000 + b"b.mp3"
 
 
@@ -178,6 +178,6 @@ def test_entries_come_in_the_order_of_their_bytes(names: list[list[str]]) -> Non
         def read(self, path: bytes) -> bytes:
             raise FileNotFoundError(path)
 
-    found = [entry.path for entry in walk(Made(), Rules(), 0)]
+    found = [entry.path for entry in walk(Made(), IgnoreRules(), 0)]
     assert found == sorted(found)
     assert len(found) == sum((b"x.mp3", False) in items for items in folders.values())

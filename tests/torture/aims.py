@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-LONGEST = 9.0  # seconds into an ingest; most take less
+MAX_TAG_LENGTH = 9.0  # seconds into an ingest; most take less
 JITTER = 0.15  # seconds after a step's begin
 
 
@@ -47,7 +47,7 @@ def trigger(
         return lambda: bool(_seen(data, aim.pattern) - before)
     if aim.step:
         return _after(lambda: has_started(aim.step), random.uniform(0, JITTER))
-    return _after(lambda: True, random.uniform(0.3, LONGEST))
+    return _after(lambda: True, random.uniform(0.3, MAX_TAG_LENGTH))
 
 
 def _after(begun: Callable[[], bool], seconds: float) -> Callable[[], bool]:

@@ -15,7 +15,7 @@ from soundalike.vectors.limits import EXTRA_CANDIDATES
 from tests.indexes import neighbours
 
 GRACE = 5.0  # seconds for the API to notice that PostgreSQL is back
-PATIENCE = 15.0  # seconds for one answer
+TIMEOUT_SECONDS = 15.0  # seconds for one answer
 K = 5
 
 
@@ -52,7 +52,7 @@ class Witness:
         self.failures: list[str] = []
         self.versions: list[str] = []  # as they were served, one after another
         self.slowest = 0.0
-        self._http = httpx.Client(base_url=url, timeout=PATIENCE)
+        self._http = httpx.Client(base_url=url, timeout=TIMEOUT_SECONDS)
         self._indexes, self._ever = data / "indexes", ever
         self._opened: dict[str, OpenIndex] = {}
         self._random = Random(seed)

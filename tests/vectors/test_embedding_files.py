@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from soundalike.embedders.base import Embedding, Tag
+from soundalike.embedders.base import Embedding, PredictedTag
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
@@ -14,7 +14,7 @@ from tests.fakes import FAKE_SPACE
 from tests.indexes import unit_vectors
 
 EMBEDDINGS = {
-    f"{row:032x}": Embedding(vector, (Tag("warm", 0.25), Tag("loud", 0.125)))
+    f"{row:032x}": Embedding(vector, (PredictedTag("warm", 0.25), PredictedTag("loud", 0.125)))
     for row, vector in enumerate(unit_vectors(5, FAKE_SPACE.dimension))
 }
 

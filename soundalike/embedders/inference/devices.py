@@ -9,7 +9,11 @@ from soundalike.errors import SettingsError
 SHARE = 0.8  # of a GPU's free memory that a batch may take
 
 # What CUDA, its libraries and Metal say. Memory: the driver, cuBLAS and cuDNN, MPS.
-NO_MEMORY = ("CUDA error: out of memory", "_STATUS_ALLOC_FAILED", "MPS backend out of memory")
+OUT_OF_MEMORY_MESSAGES = (
+    "CUDA error: out of memory",
+    "_STATUS_ALLOC_FAILED",
+    "MPS backend out of memory",
+)
 FAILED = (
     *("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "cuFFT error"),
     "Metal",
@@ -69,7 +73,9 @@ def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan)
 def is_out_of_memory(error: RuntimeError) -> bool:
     """Whether a GPU's memory did not suffice; a smaller batch may fit."""
     told = str(error)
-    return isinstance(error, torch.OutOfMemoryError) or any(text in told for text in NO_MEMORY)
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        text in told for text in OUT_OF_MEMORY_MESSAGES
+    )
 
 
 def is_lost(error: RuntimeError) -> bool:

@@ -17,7 +17,7 @@ def probe_windows(plan: WindowPlan) -> FloatArray:
     noise = np.random.default_rng(0).standard_normal(samples)
     notes = (220.0, 277.2, 329.6)
     chord = sum(np.sin(2 * np.pi * f * k * time) / k for f in notes for k in (1, 2, 3, 4)) / 8
-    beat = noise * np.exp(-12 * (2 * time % 1)) * 0.3
+    on_progress = noise * np.exp(-12 * (2 * time % 1)) * 0.3
     sweep = 0.01 * np.sin(2 * np.pi * (60 * time + 900 * time**2))
-    mixed = 0.5 * chord + 0.5 * beat + sweep + 0.005 * noise
-    return np.stack([chord, beat, sweep, mixed]).astype(np.float32)
+    mixed = 0.5 * chord + 0.5 * on_progress + sweep + 0.005 * noise
+    return np.stack([chord, on_progress, sweep, mixed]).astype(np.float32)

@@ -34,8 +34,8 @@ log = structlog.get_logger()
 Build = Callable[[torch.dtype], nn.Module]
 
 AGREEMENT = 0.9999  # least cosine between the precisions, on every probe window
-MOST_WINDOWS = 64  # at once; a GPU is busy with fewer
-MOST_STREAMS = 16  # windows at a time on a CPU; each takes about 55 MB of memory
+MAX_WINDOWS = 64  # at once; a GPU is busy with fewer
+MAX_STREAMS = 16  # windows at a time on a CPU; each takes about 55 MB of memory
 
 
 class Runner:
@@ -62,7 +62,7 @@ class Runner:
         try:
             self._move_to(device)
         except RuntimeError as error:  # a GPU that is full of something else, or too old
-            self._retreat(error)
+            self._fall_back(error)
 
     @property
     def device(self) -> str:
@@ -79,7 +79,7 @@ class Runner:
         while done < len(windows):
             part = windows[done : done + self.batch]
             try:
-                parts.append(self._hear(torch.from_numpy(part)))
+                parts.append(self._extract(torch.from_numpy(part)))
             except RuntimeError as error:
                 self._adapt(error, len(part))
                 continue
@@ -103,9 +103,9 @@ class Runner:
             self.batch = size // 2
             log.warning("embedder.batch_halved", device=self.device, windows=self.batch)
         else:
-            self._retreat(error)
+            self._fall_back(error)
 
-    def _retreat(self, error: RuntimeError) -> None:
+    def _fall_back(self, error: RuntimeError) -> None:
         """To the CPU, if that may be and the GPU is what failed; else raise the error."""
         gpu = self._device.type
         if gpu == "cpu" or not self._may_fall_back:
@@ -128,15 +128,15 @@ class Runner:
             self._use_half_if_it_agrees()
         if device.type == "cpu":
             cores = torch.get_num_threads()
-            share = -(-cores // MOST_STREAMS)  # cores a window: 1 on all but large machines
+            share = -(-cores // MAX_STREAMS)  # cores a window: 1 on all but large machines
             streams = cores // share
             alone = partial(torch.set_num_threads, share)
             self._streams = ThreadPoolExecutor(streams, "model", initializer=alone)
-            self._hear = self._one_by_one
+            self._extract = self._one_by_one
             self.batch = 2 * streams  # so that one that ends early has another to go on with
         else:
-            self._hear = self._at_once
-            self.batch = min(MOST_WINDOWS, windows_that_fit(device, self._network, self._plan))
+            self._extract = self._at_once
+            self.batch = min(MAX_WINDOWS, windows_that_fit(device, self._network, self._plan))
 
     def _use_half_if_it_agrees(self) -> None:
         precisions = half_precisions(self._device)

@@ -36,7 +36,7 @@ class TorchEmbedder:
         """See `Embedder.batch`."""
         return self._run.batch
 
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         """See `Embedder.hear`."""
         return self._run(windows)
 

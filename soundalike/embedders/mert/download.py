@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from soundalike.embedders import hub
-from soundalike.embedders.hub import HubError, Report
+from soundalike.embedders.hub import DownloadProgress, HubError
 from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
@@ -25,7 +25,7 @@ from soundalike.embedders.mert.config import (
     described,
     parsed,
 )
-from soundalike.embedders.mert.published import PUBLISHED, Published
+from soundalike.embedders.mert.published import PUBLISHED, PublishedWeights
 from soundalike.errors import WeightsError
 from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.locks import exclusive
@@ -35,7 +35,9 @@ PART = f".{FILE}.part"
 DESCRIPTIONS: dict[str, type[BaseModel]] = {CONFIG: MertConfig, PREPROCESSOR: Preprocessor}
 
 
-def fetch_mert(folder: Path, model: str, report: Report = lambda _have, _total: None) -> Path:
+def fetch_mert(
+    folder: Path, model: str, report: DownloadProgress = lambda _have, _total: None
+) -> Path:
     """The safetensors file in `folder`, made if it is not there or damaged.
 
     `report` is told how many bytes of the download are here, and of how many (0: not known). Of two
@@ -66,7 +68,7 @@ def _cached(folder: Path, model: str) -> MertCheckpoint | None:
         return None
 
 
-def _remove_source(folder: Path, published: Published) -> None:
+def _remove_source(folder: Path, published: PublishedWeights) -> None:
     """What the converted file was made of, also where the process that made it was killed."""
     source = folder / FILE
     (folder / PART).unlink(missing_ok=True)
@@ -75,7 +77,7 @@ def _remove_source(folder: Path, published: Published) -> None:
             source.unlink()
 
 
-def _make(folder: Path, model: str, report: Report) -> None:
+def _make(folder: Path, model: str, report: DownloadProgress) -> None:
     from soundalike.embedders.mert.model.conversion import convert
 
     for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
@@ -89,7 +91,7 @@ def _make(folder: Path, model: str, report: Report) -> None:
     convert(source, sha256, published.revision, folder / CONVERTED)
 
 
-def _describe(file: Path, kind: type[BaseModel], published: Published) -> None:
+def _describe(file: Path, kind: type[BaseModel], published: PublishedWeights) -> None:
     """One of the small files; only what is of its kind is kept, which a login page is not."""
     try:
         parsed(kind, file)
@@ -101,7 +103,7 @@ def _describe(file: Path, kind: type[BaseModel], published: Published) -> None:
             temporary.write_bytes(content)
 
 
-def _by_hand(source: Path, published: Published, _report: Report) -> str:
+def _by_hand(source: Path, published: PublishedWeights, _report: DownloadProgress) -> str:
     """The file's SHA-256. Raises WeightsError if it is not the published one."""
     sha256 = sha256_of(source)
     if not sha256.startswith(published.sha256):
@@ -113,7 +115,7 @@ def _by_hand(source: Path, published: Published, _report: Report) -> str:
     return sha256
 
 
-def _downloaded(source: Path, published: Published, report: Report) -> str:
+def _downloaded(source: Path, published: PublishedWeights, report: DownloadProgress) -> str:
     """The SHA-256 of `source`, which is there afterwards. Raises HubError."""
     url, part = hub.url_of(published.repository, published.revision, FILE), source.with_name(PART)
     hub.download(url, part, published.size, report)

@@ -17,11 +17,11 @@ from soundalike.storage.atomic import sha256_of
 
 SOURCE, SEAL = "source_sha256", "data_sha256"  # in the metadata of a converted file
 UNSEALED = "unsealed".ljust(64, "-")
-LONGEST_HEADER = 100_000_000  # bytes; the limit of the format itself
+MAX_HEADER_BYTES = 100_000_000  # bytes; the limit of the format itself
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedWeights:
     """A pytorch_model.bin on the hub. `sha256`: all its digits, or as many of the first as we know.
 
     `size` in bytes, where it is known.
@@ -35,14 +35,14 @@ class Published:
 
 # From public projects that pin these files. The hub cannot be reached from where we develop, so
 # nobody of us has fetched them yet.
-PUBLISHED: dict[str, Published] = {
-    "mert-v1-95m": Published(
+PUBLISHED: dict[str, PublishedWeights] = {
+    "mert-v1-95m": PublishedWeights(
         repository="m-a-p/MERT-v1-95M",
         revision="12af15fef9d0ac838c3f475bfbbf26d2060dd4f5",
         sha256="a2b8b747f72c06e0595aeae41ae5473f4364938c6b39b2c58be38c48e6bd3fcd",
         size=377_552_987,
     ),
-    "mert-v1-330m": Published(
+    "mert-v1-330m": PublishedWeights(
         repository="m-a-p/MERT-v1-330M",
         revision="5240c2708a5acaee1007f43fb9735c7dcd0b78c9",
         sha256="0c03774d",  # no more digits of it, and no exact size, have come to us
@@ -101,7 +101,7 @@ def _metadata(file: BufferedIOBase) -> Mapping[str, object]:
 
     Empty where there is no such header: whoever loads the file complains in detail.
     """
-    length = min(int.from_bytes(file.read(8), "little"), LONGEST_HEADER)
+    length = min(int.from_bytes(file.read(8), "little"), MAX_HEADER_BYTES)
     try:
         header = json.loads(file.read(length))
     except ValueError:

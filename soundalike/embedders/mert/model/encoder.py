@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundalike.embedders.mert.model.modules import Loaded, Tensors, gelu, unlike
+from soundalike.embedders.mert.model.modules import CheckpointModule, Tensors, gelu, mismatches
 
 
-class Norm(Loaded):
+class Norm(CheckpointModule):
     """Layer norm over the last axis, in float32."""
 
     scale: Tensor
@@ -24,10 +24,10 @@ class Norm(Loaded):
         self.register_buffer("scale", tensors[f"{name}.weight"].clone())
         self.register_buffer("shift", tensors[f"{name}.bias"].clone())
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """See `Loaded`."""
         held = {f"{self._name}.weight": self.scale, f"{self._name}.bias": self.shift}
-        return unlike(held, tensors)
+        return mismatches(held, tensors)
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., hidden] -> the same shape."""
@@ -36,7 +36,7 @@ class Norm(Loaded):
         )
 
 
-class Dense(Loaded):
+class Linear(CheckpointModule):
     """One or several of a checkpoint's linear layers, side by side as one matrix product."""
 
     weight: Tensor
@@ -50,19 +50,19 @@ class Dense(Loaded):
         )
         self.register_buffer("bias", torch.cat([tensors[f"{n}.bias"] for n in names]).to(precision))
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """See `Loaded`."""
         count = len(self._names)
         parts = zip(self._names, self.weight.chunk(count), self.bias.chunk(count), strict=True)
         held = [{f"{n}.weight": weight, f"{n}.bias": bias} for n, weight, bias in parts]
-        return [name for one in held for name in unlike(one, tensors)]
+        return [name for one in held for name in mismatches(one, tensors)]
 
     def forward(self, states: Tensor) -> Tensor:
         """[..., inputs] -> [..., outputs] in its precision."""
         return functional.linear(states.to(self.weight.dtype), self.weight, self.bias)
 
 
-class Position(Loaded):
+class PositionEmbedding(CheckpointModule):
     """The position embedding: a long grouped convolution over time, its weight norm folded."""
 
     kernel: Tensor
@@ -77,11 +77,11 @@ class Position(Loaded):
         self.register_buffer("kernel", kernel.contiguous(memory_format=torch.channels_last))
         self.register_buffer("bias", tensors[f"{name}.bias"].to(precision, copy=True))
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """See `Loaded`. The kernel has to be what its length and direction make together."""
         kernel = f"{self._name}.weight"
         held = {kernel: self.kernel[:, :, 0], f"{self._name}.bias": self.bias}
-        return unlike(held, {**tensors, kernel: _folded(tensors, self._name)})
+        return mismatches(held, {**tensors, kernel: _folded(tensors, self._name)})
 
     def forward(self, states: Tensor) -> Tensor:
         """[n, frames, hidden] -> what is to be added to it."""
@@ -120,11 +120,11 @@ class Layer(nn.Module):
         self._heads = heads
         self._pre_norm = pre_norm
         projections = [f"{name}.attention.{which}_proj" for which in "qkv"]
-        self.attention_in = Dense(tensors, projections, precision)
-        self.attention_out = Dense(tensors, [f"{name}.attention.out_proj"], precision)
+        self.attention_in = Linear(tensors, projections, precision)
+        self.attention_out = Linear(tensors, [f"{name}.attention.out_proj"], precision)
         self.attention_norm = Norm(tensors, f"{name}.layer_norm", epsilon)
-        self.widen = Dense(tensors, [f"{name}.feed_forward.intermediate_dense"], precision)
-        self.narrow = Dense(tensors, [f"{name}.feed_forward.output_dense"], precision)
+        self.widen = Linear(tensors, [f"{name}.feed_forward.intermediate_dense"], precision)
+        self.narrow = Linear(tensors, [f"{name}.feed_forward.output_dense"], precision)
         self.feed_norm = Norm(tensors, f"{name}.final_layer_norm", epsilon)
 
     def forward(self, states: Tensor) -> Tensor:

@@ -15,7 +15,13 @@ import torch
 from torch import Tensor, nn
 
 from soundalike.embedders.mert.config import CONV_KERNEL, CONV_STRIDE
-from soundalike.embedders.mert.model.modules import CONVOLUTIONS, Loaded, Tensors, gelu, unlike
+from soundalike.embedders.mert.model.modules import (
+    CONVOLUTIONS,
+    CheckpointModule,
+    Tensors,
+    gelu,
+    mismatches,
+)
 
 PATCH, PATCH_HOP = CONV_KERNEL[0], CONV_STRIDE[0]
 FRAME_HOP = 320  # samples at 24 kHz from one feature vector to the next: the strides' product
@@ -26,7 +32,7 @@ EPSILON = 1e-5  # of the group norm
 CPU_TILE = 64
 
 
-class FrontEnd(Loaded):
+class FrontEnd(CheckpointModule):
     """The front end of a checkpoint; its convolutions after the first run in `precision`."""
 
     first: Tensor
@@ -42,14 +48,14 @@ class FrontEnd(Loaded):
         names = [f"{CONVOLUTIONS}.{i}.conv.weight" for i in range(1, len(CONV_KERNEL))]
         self.rest = nn.ModuleList(Convolution(tensors, name, precision) for name in names)
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """See `Loaded`. The convolutions after the first answer for themselves."""
         held = {
             f"{CONVOLUTIONS}.0.conv.weight": self.first[:, None],
             f"{CONVOLUTIONS}.0.layer_norm.weight": self.scale,
             f"{CONVOLUTIONS}.0.layer_norm.bias": self.shift,
         }
-        return unlike(held, tensors)
+        return mismatches(held, tensors)
 
     def forward(self, audio: Tensor) -> Tensor:
         """float32 [n, samples] at 24 kHz -> [n, frames, channels], 75 frames a second."""
@@ -97,7 +103,7 @@ class FrontEnd(Loaded):
         return features
 
 
-class Convolution(Loaded):
+class Convolution(CheckpointModule):
     """A convolution of kernel 2 or 3 and stride 2 over [frames, channels], without padding.
 
     Two neighbouring frames lie in memory as one row of twice the length, and every second frame is
@@ -114,10 +120,10 @@ class Convolution(Loaded):
         self.register_buffer("pair", taps[:2].flatten(0, 1).contiguous())
         self.register_buffer("third", taps[2].contiguous() if len(taps) > 2 else None)  # noqa: PLR2004
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """See `Loaded`."""
         taps = list(self.pair.chunk(2)) + ([] if self.third is None else [self.third])
-        return unlike({self._name: torch.stack(taps).permute(2, 1, 0)}, tensors)
+        return mismatches({self._name: torch.stack(taps).permute(2, 1, 0)}, tensors)
 
     def forward(self, features: Tensor) -> Tensor:
         """[frames, channels] -> [about half the frames, channels]."""

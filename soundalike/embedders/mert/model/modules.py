@@ -10,15 +10,15 @@ Tensors = Mapping[str, Tensor]
 CONVOLUTIONS = "feature_extractor.conv_layers"  # in the checkpoint's names
 
 
-class Loaded(nn.Module):
+class CheckpointModule(nn.Module):
     """A part of the network that can tell whether it holds what the checkpoint has for it."""
 
-    def differing(self, tensors: Tensors) -> list[str]:
+    def mismatched(self, tensors: Tensors) -> list[str]:
         """Names of the checkpoint's tensors that are not here, to the bit of their precision."""
         raise NotImplementedError
 
 
-def unlike(held: Mapping[str, Tensor], tensors: Tensors) -> list[str]:
+def mismatches(held: Mapping[str, Tensor], tensors: Tensors) -> list[str]:
     """Names under which `tensors`, in the precision of `held`, has something else."""
     return [n for n, tensor in held.items() if not torch.equal(tensor, tensors[n].to(tensor.dtype))]
 

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from soundalike.embedders.mert.config import MertConfig
-from soundalike.embedders.mert.model.encoder import Dense, Layer, Norm, Position
+from soundalike.embedders.mert.model.encoder import Layer, Linear, Norm, PositionEmbedding
 from soundalike.embedders.mert.model.frontend import FrontEnd
 from soundalike.embedders.mert.model.modules import Tensors
 
@@ -38,9 +38,9 @@ class MertNetwork(nn.Module):
         self._pre_norm = config.do_stable_layer_norm
         self.front_end = FrontEnd(tensors, precision)
         self.projection_norm = Norm(tensors, "feature_projection.layer_norm", epsilon)
-        self.projection = Dense(tensors, ["feature_projection.projection"], precision)
+        self.projection = Linear(tensors, ["feature_projection.projection"], precision)
         groups = config.num_conv_pos_embedding_groups
-        self.position = Position(tensors, "encoder.pos_conv_embed.conv", groups, precision)
+        self.position = PositionEmbedding(tensors, "encoder.pos_conv_embed.conv", groups, precision)
         # After the position embedding in a post-norm model, after the last layer in a pre-norm one.
         self.norm = Norm(tensors, "encoder.layer_norm", epsilon)
         self.layers = nn.ModuleList(

@@ -10,7 +10,7 @@ from torch import nn
 
 from soundalike.embedders.mert.checkpoint import MertCheckpoint
 from soundalike.embedders.mert.config import MertConfig
-from soundalike.embedders.mert.model.modules import CONVOLUTIONS, Loaded, Tensors
+from soundalike.embedders.mert.model.modules import CONVOLUTIONS, CheckpointModule, Tensors
 from soundalike.errors import WeightsError
 
 Shape = tuple[int, ...]
@@ -43,8 +43,8 @@ def read_tensors(checkpoint: MertCheckpoint) -> dict[str, torch.Tensor]:
 
 def verify_loaded(checkpoint: MertCheckpoint, network: nn.Module, tensors: Tensors) -> None:
     """Raises WeightsError unless every part of the network holds the checkpoint's tensors."""
-    parts = [module for module in network.modules() if isinstance(module, Loaded)]
-    wrong = [name for part in parts for name in part.differing(tensors)]
+    parts = [module for module in network.modules() if isinstance(module, CheckpointModule)]
+    wrong = [name for part in parts for name in part.mismatched(tensors)]
     if wrong:
         raise _refusal(checkpoint, "not loaded as they are", ", ".join(wrong))
 

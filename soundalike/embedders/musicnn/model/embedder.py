@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from soundalike.embedders.base import Embedding, FloatArray, Tag, WindowPlan
+from soundalike.embedders.base import Embedding, FloatArray, PredictedTag, WindowPlan
 from soundalike.embedders.inference.torch_embedder import TorchEmbedder
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn
@@ -76,6 +76,6 @@ class _Features(nn.Module):
         return torch.cat([pooled, tags], dim=1)
 
 
-def _ranked(weights: FloatArray) -> tuple[Tag, ...]:
+def _ranked(weights: FloatArray) -> tuple[PredictedTag, ...]:
     order = np.argsort(-weights, kind="stable")
-    return tuple(Tag(MSD_TAGS[i], round(float(weights[i]), 4)) for i in order)
+    return tuple(PredictedTag(MSD_TAGS[i], round(float(weights[i]), 4)) for i in order)

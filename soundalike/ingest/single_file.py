@@ -15,16 +15,18 @@ from soundalike.embedders.scheduler import Scheduler
 from soundalike.errors import AudioError
 
 
-def identified(decoders: Decoders, file: Path, longest: float) -> Identified:
+def identified(decoders: Decoders, file: Path, max_seconds: float) -> Identified:
     """What the file is. Raises AudioError as `Decoders.read` does, and too_long, in seconds."""
     found, _ = decoders.read(file)
-    if (found.facts.duration or 0) > longest:
-        raise AudioError("too_long", f"{found.facts.duration:.0f} s long; {longest:.0f} s may be")
+    if (found.facts.duration or 0) > max_seconds:
+        raise AudioError(
+            "too_long", f"{found.facts.duration:.0f} s long; {max_seconds:.0f} s may be"
+        )
     return found
 
 
 def listen(
-    decoders: Decoders, embedder: Embedder, file: Path, track_id: str, longest: float
+    decoders: Decoders, embedder: Embedder, file: Path, track_id: str, max_seconds: float
 ) -> Embedding:
     """The embedding of a file of this identity, exactly as an ingest would make it.
 
@@ -32,7 +34,7 @@ def listen(
     """
     with TemporaryDirectory(prefix="soundalike-") as folder:
         flac = Path(folder) / "canonical.flac"
-        decoders.write_canonical(file, track_id, flac, longest)
+        decoders.write_canonical(file, track_id, flac, max_seconds)
         scheduler: Scheduler[Path] = Scheduler(embedder)
         with closing(scheduler.run([flac], lambda it: read_windows(it, embedder.windows))) as heard:
             result = next(heard).result

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from soundalike.catalog.indexes import latest_built
 from soundalike.catalog.tables import Track
 from soundalike.errors import ArtifactError
-from soundalike.ingest import quality
-from soundalike.ingest.quality import Quality, index_quality
+from soundalike.maintenance import quality
+from soundalike.maintenance.quality import Quality, index_quality
 from soundalike.vectors.index.open_index import OpenIndex
 from tests.indexes import neighbours
 from tests.ingest.conftest import Library
@@ -80,7 +80,7 @@ def test_a_library_of_one_track_is_no_error(library: Library) -> None:
 
 def test_a_large_library_is_sampled(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     index = build(library, 14)
-    monkeypatch.setattr(quality, "MOST_TRACKS", 5)
+    monkeypatch.setattr(quality, "MAX_TRACKS", 5)
     [ids, matrix] = quality._sample(library.store, index.manifest.version)
     assert ids == index.track_ids[::3]
     for track, vector in zip(ids, matrix, strict=True):

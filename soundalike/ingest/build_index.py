@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import Contents
+from soundalike.catalog.indexes import IndexContents
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
-from soundalike.ingest.candidate import check_folder
-from soundalike.monitoring import Monitor, Usage
+from soundalike.ingest.index_checks import check_folder
+from soundalike.resource_usage import Monitor, Usage
 from soundalike.settings import load_settings
 from soundalike.storage.atomic import atomic_folder
 from soundalike.storage.layout import ArtifactStore
@@ -45,10 +45,12 @@ class BuildReport:
     usage: Usage
 
 
-def version_of(space: EmbeddingSpace, now: Contents, choice: KindChoice | None = None) -> str:
+def version_of(
+    space: EmbeddingSpace, contents: IndexContents, choice: KindChoice | None = None
+) -> str:
     """The version an index of these contents has, of a kind as chosen here or in the settings."""
-    kind = kind_for(len(now.tracks), choice or load_settings().index_kind)
-    return index_files.version_of(space, kind, now.batches, now.tracks)
+    kind = kind_for(len(contents.tracks), choice or load_settings().index_kind)
+    return index_files.version_of(space, kind, contents.batches, contents.tracks)
 
 
 def build_index(
@@ -67,16 +69,16 @@ def build_index(
     choice = choice or load_settings().index_kind
     with Monitor() as monitor:
         with sessions() as session:
-            now = indexes.contents(session, space.key)
-        if not now.tracks:
+            contents = indexes.contents(session, space.key)
+        if not contents.tracks:
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
-        version = version_of(space, now, choice)
+        version = version_of(space, contents, choice)
         folder = store.index(version)
         reused = _is_sound(folder)
         if not reused:
             _set_aside(folder)
             with atomic_folder(folder) as temporary:
-                _write(temporary, store, space, now, choice, run_id)
+                _write(temporary, store, space, contents, choice, run_id)
         manifest = index_files.read_manifest(folder)
         with sessions.begin() as session:
             indexes.record_version(session, manifest.model_dump(include=RECORDED))
@@ -112,17 +114,17 @@ def _write(
     folder: Path,
     store: ArtifactStore,
     space: EmbeddingSpace,
-    now: Contents,
+    contents: IndexContents,
     choice: KindChoice,
     run_id: str | None,
 ) -> None:
     """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
-    kind = kind_for(len(now.tracks), choice)
-    matrix = _gather(store, space, now)
+    kind = kind_for(len(contents.tracks), choice)
+    matrix = _gather(store, space, contents)
     _write_vectors(folder, matrix, kind)
-    index_files.write_tracks(folder, [track for track, _, _ in now.tracks])
+    index_files.write_tracks(folder, [track for track, _, _ in contents.tracks])
     manifest = IndexManifest(
-        version=index_files.version_of(space, kind, now.batches, now.tracks),
+        version=index_files.version_of(space, kind, contents.batches, contents.tracks),
         space=space.key,
         space_fingerprint=space.fingerprint,
         model=space.model,
@@ -130,8 +132,8 @@ def _write(
         kind=kind.name,
         kind_parameters=kind.parameters,
         dimension=space.dimension,
-        tracks=len(now.tracks),
-        batches=now.batches,
+        tracks=len(contents.tracks),
+        batches=contents.batches,
         files=index_files.hashes_of(folder, kind),
         checks=[],
         dagster_run_id=run_id,
@@ -174,13 +176,15 @@ def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: IndexKind) -
             part.result()
 
 
-def _gather(store: ArtifactStore, space: EmbeddingSpace, now: Contents) -> NDArray[np.float32]:
+def _gather(
+    store: ArtifactStore, space: EmbeddingSpace, contents: IndexContents
+) -> NDArray[np.float32]:
     """float32 [n_tracks, dim] in track order, out of every batch's .npy as it was recorded."""
-    matrix = np.empty((len(now.tracks), space.dimension), np.float32)
-    rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in now.batches}
-    for place, (_, batch, row) in enumerate(now.tracks):
+    matrix = np.empty((len(contents.tracks), space.dimension), np.float32)
+    rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in contents.batches}
+    for place, (_, batch, row) in enumerate(contents.tracks):
         rows[batch].append((place, row))
     for batch, pairs in rows.items():
         here, there = np.array(pairs).T
-        matrix[here] = load_recorded(store, space.key, batch, now.batches[batch])[there]
+        matrix[here] = load_recorded(store, space.key, batch, contents.batches[batch])[there]
     return matrix

@@ -12,16 +12,16 @@ from soundalike.catalog import indexes, tracks
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
-from soundalike.evaluation.labels import Facts, collected, first_of
-from soundalike.evaluation.ranking import Labels
+from soundalike.evaluation.labels import LabelFacts, collected, first_of
+from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar
 
-MOST_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
-FEWEST_TRACKS = 12  # of fewer, 10 neighbours are all the others
-FEWEST_QUERIES = 10
+MAX_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
+MIN_TRACKS = 12  # of fewer, 10 neighbours are all the others
+MIN_QUERIES = 10
 # A space is degenerate if, of so many tracks at least, pairs differ less, or one is a larger hub.
 # musicnn's spread is 0.97 and its largest hub 9 % of the lists on the music of docs/quality.md.
 ENOUGH_TRACKS = 100
@@ -45,7 +45,7 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
         raise ArtifactError("no index is published yet; materialise published_index")
     sample, matrix = _sample(store, served.index.version)
     numbers: dict[str, float] = {"sampled_tracks": len(sample)}
-    if len(sample) < FEWEST_TRACKS:
+    if len(sample) < MIN_TRACKS:
         return Quality(numbers, "")
     found = space(matrix)
     numbers |= {
@@ -65,7 +65,7 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
     folder = store.index(version)
     manifest, track_ids = index_files.read_manifest(folder), index_files.read_tracks(folder)
     chosen = {
-        track: row for row, track in enumerate(track_ids[:: -(-len(track_ids) // MOST_TRACKS)])
+        track: row for row, track in enumerate(track_ids[:: -(-len(track_ids) // MAX_TRACKS)])
     }
     matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
     for batch in manifest.batches:
@@ -80,20 +80,20 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
 def _labels(sessions: Sessions, sample: list[str]) -> Labels:
     with sessions() as session:
         known = {
-            track: Facts(first_of(genre), artist or "", album or "")
+            track: LabelFacts(first_of(genre), artist or "", album or "")
             for track, genre, artist, album in session.execute(tracks.labels_of(sample))
         }
-    return collected(known.get(track, Facts()) for track in sample)
+    return collected(known.get(track, LabelFacts()) for track in sample)
 
 
 def _by_genre(matrix: FloatArray, labels: Labels) -> dict[str, float]:
     """Only tracks with a genre answer or ask; those of the same artist or album do not answer."""
     tagged = labels.label != ""
     labels, matrix = labels.take(tagged), matrix[tagged]
-    if len(labels) < FEWEST_TRACKS:
+    if len(labels) < MIN_TRACKS:
         return {}
     found = retrieval(matrix @ matrix.T, labels, filtered=True)
-    if found.queries < FEWEST_QUERIES:
+    if found.queries < MIN_QUERIES:
         return {}
     candidates = labels.candidates(other_artist=True, other_album=True)
     relevant = labels.relevant() & candidates

@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from soundalike.monitoring import Monitor
+from soundalike.resource_usage import Monitor
 
 BUSY = "import sys, time; x = bytearray(300 * 2**20); t = time.process_time()\n"
 SPIN = "while time.process_time() - t < 0.5: pass\nprint('done', flush=True); sys.stdin.read()"

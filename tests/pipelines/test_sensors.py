@@ -2,15 +2,15 @@
 
 import dagster as dg
 
-from pipelines.automation import (
-    MOST_REQUESTS,
+from pipelines.definitions import build_defs
+from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
+from pipelines.schedules import scan_schedule
+from pipelines.sensors import (
+    MAX_REQUESTS,
     batch_requests,
     changed_library,
-    scan_schedule,
     sealed_batches,
 )
-from pipelines.definitions import build_defs
-from pipelines.leftovers import FOREGROUND_TAG, end_dead_runs
 from soundalike.catalog.batches import PendingBatch
 from soundalike.catalog.engine import ingest_lock
 from tests.pipelines.conftest import Orchestra
@@ -52,8 +52,8 @@ def test_a_batch_under_way_is_not_asked_for_again() -> None:
 
 
 def test_a_tick_is_bounded() -> None:
-    many = [PendingBatch(f"b{n:06d}", "first") for n in range(5 * MOST_REQUESTS)]
-    assert len(batch_requests(many, "space", set(), "12")) == MOST_REQUESTS
+    many = [PendingBatch(f"b{n:06d}", "first") for n in range(5 * MAX_REQUESTS)]
+    assert len(batch_requests(many, "space", set(), "12")) == MAX_REQUESTS
 
 
 def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) -> None:
@@ -61,10 +61,10 @@ def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) ->
     job = build_defs(orchestra.resources).resolve_job_def("scan")
     for tags in ({}, {FOREGROUND_TAG: "ingest"}):
         instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
-    assert end_dead_runs(instance, background=True) == 1
+    assert fail_orphaned_runs(instance, background=True) == 1
     left = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
     assert [FOREGROUND_TAG in run.tags for run in left] == [True]
-    assert end_dead_runs(instance, foreground=True) == 1
+    assert fail_orphaned_runs(instance, foreground=True) == 1
 
 
 def test_a_sealed_batch_becomes_a_partition_and_one_run(orchestra: Orchestra) -> None:

@@ -12,8 +12,8 @@ from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.ingest.stage import StageReport, attempt_all
-from soundalike.monitoring import Monitor
 from soundalike.progress import Progress
+from soundalike.resource_usage import Monitor
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
@@ -35,7 +35,7 @@ def resample_batch(
             results.record_decoded(session, {track: found for track, (found, _) in done.items()})
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)
-            left_out = batches.count_left_out(session, batch_id)
+            left_out = batches.count_excluded(session, batch_id)
     flawed = [o.file.shown for o in outcomes if o.result and o.result[0].decoded_share < 1]
     return StageReport(
         stage=STAGE,
@@ -55,5 +55,5 @@ def _canonical(store: ArtifactStore, decoders: Decoders, file: BatchFile) -> tup
     target = store.audio(track_id)
     with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
         return canonical_facts(target), True
-    with file.at_hand(store.scratch) as path:
+    with file.local_copy(store.scratch) as path:
         return decoders.write_canonical(path, track_id, target), False

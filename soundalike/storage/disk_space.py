@@ -9,39 +9,41 @@ from pathlib import Path
 
 from soundalike.errors import StorageError
 
-ROOM = 32 * 2**20  # bytes; PostgreSQL alone asks for two files of 16 MiB at a time
-OF_THE_DISK = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+MIN_FREE_BYTES = 32 * 2**20  # bytes; PostgreSQL alone asks for two files of 16 MiB at a time
+DISK_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
-def require_room(root: Path) -> None:
+def require_free_space(root: Path) -> None:
     """Raises StorageError if the disk of the data root is full or cannot be written at all."""
     there = next(path for path in (root, *root.parents) if path.exists())
     if not os.access(there, os.W_OK):
         raise _unusable(root, "it is read-only")
     free = shutil.disk_usage(there).free
-    if free < ROOM:
-        raise _unusable(root, f"its disk is full ({free >> 20} MiB are free, {ROOM >> 20} needed)")
+    if free < MIN_FREE_BYTES:
+        raise _unusable(
+            root, f"its disk is full ({free >> 20} MiB are free, {MIN_FREE_BYTES >> 20} needed)"
+        )
 
 
-def blame_disk(error: Exception, root: Path) -> None:
+def raise_disk_error(error: Exception, root: Path) -> None:
     """Raises StorageError if `error` says that the disk of the data root failed, or looks so."""
-    if isinstance(error, OSError) and error.errno in OF_THE_DISK:
+    if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
         raise _unusable(root, os.strerror(error.errno).lower()) from error
     try:
-        require_room(root)
+        require_free_space(root)
     except StorageError as trouble:
         raise trouble from error
 
 
 @contextmanager
-def disk_blamed(root: Path) -> Iterator[None]:
+def disk_errors_named(root: Path) -> Iterator[None]:
     """Around what writes to the data root: see `blame_disk`."""
     try:
         yield
     except StorageError:
         raise
     except Exception as error:
-        blame_disk(error, root)
+        raise_disk_error(error, root)
         raise
 
 

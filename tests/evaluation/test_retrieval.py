@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from soundalike.evaluation.ranking import METRICS, Labels, bootstrap, per_query
+from soundalike.evaluation.retrieval import METRICS, Labels, bootstrap, per_query
 
 
 def labels(label: str, artist: str | None = None, album: str | None = None) -> Labels:

@@ -11,9 +11,9 @@ from sqlalchemy import func, update
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.tables import File
 from soundalike.errors import ArtifactError
-from soundalike.ingest.garbage import DAY, Garbage, Retention, collect, find_garbage
-from soundalike.ingest.index import build_index
+from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
+from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
 from tests.conftest import new_database
 from tests.fakes import FakeModel
 from tests.ingest.conftest import Library

@@ -9,29 +9,29 @@ from types import SimpleNamespace
 import pytest
 
 from soundalike.errors import StorageError
-from soundalike.storage.room import ROOM, disk_blamed, require_room
+from soundalike.storage.disk_space import MIN_FREE_BYTES, disk_errors_named, require_free_space
 
 
 def test_a_disk_with_too_little_room_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require_room(tmp_path / "not" / "there" / "yet")
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=ROOM - 1))
+    require_free_space(tmp_path / "not" / "there" / "yet")
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=MIN_FREE_BYTES - 1))
     with pytest.raises(StorageError, match=f"{tmp_path}.*its disk is full .31 MiB"):
-        require_room(tmp_path)
+        require_free_space(tmp_path)
 
 
 def test_a_read_only_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write whatever the mode says
     with pytest.raises(StorageError, match="read-only"):
-        require_room(tmp_path)
+        require_free_space(tmp_path)
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
 def test_what_the_disk_refused_is_its_fault_even_if_there_is_room_again(
     tmp_path: Path, number: int
 ) -> None:
-    with pytest.raises(StorageError, match=str(tmp_path)), disk_blamed(tmp_path):
+    with pytest.raises(StorageError, match=str(tmp_path)), disk_errors_named(tmp_path):
         raise OSError(number, "as written")
 
 
@@ -39,10 +39,10 @@ def test_another_error_on_a_full_disk_is_blamed_on_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
-    with pytest.raises(StorageError, match="0 MiB are free"), disk_blamed(tmp_path):
+    with pytest.raises(StorageError, match="0 MiB are free"), disk_errors_named(tmp_path):
         raise RuntimeError("PostgreSQL went away")
 
 
 def test_another_error_on_a_sound_disk_is_itself(tmp_path: Path) -> None:
-    with pytest.raises(OSError, match="as it was"), disk_blamed(tmp_path):
+    with pytest.raises(OSError, match="as it was"), disk_errors_named(tmp_path):
         raise OSError(errno.EIO, "as it was")

@@ -10,7 +10,7 @@ from sqlalchemy import make_url
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
-from soundalike.postgres.place import find_home, socket_folder
+from soundalike.postgres.location import find_home, socket_folder
 from tests.postgres.users import ask, using
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another place")

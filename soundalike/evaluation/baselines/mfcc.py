@@ -57,7 +57,7 @@ class MfccEmbedder:
         self._frontend = LogMel()
 
     @torch.inference_mode()
-    def hear(self, windows: FloatArray) -> FloatArray:
+    def extract(self, windows: FloatArray) -> FloatArray:
         """First and second moments of each window: float32 [n, samples] -> [n, 60]."""
         mel = self._frontend(torch.from_numpy(windows))
         mfcc = mel @ _cosines(mel.shape[-1])

@@ -1,64 +1,26 @@
-"""When things run: jobs, the scan's schedule, and the sensors that follow the catalog.
+"""Sensors: what runs because the catalog calls for it. What runs by the clock is in schedules.py.
 
 A sensor here is a pure function of what the catalog says, and thin glue around it.
 """
 
 import datetime as dt
 from collections.abc import Collection, Sequence
-from typing import Any
 
 import dagster as dg
 
-from pipelines.leftovers import end_dead_runs
+from pipelines.jobs import automatic_publish_config, batch_job, index_job
+from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches
 from pipelines.resources import Model
+from pipelines.runs import unfinished_runs
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.indexes import published
 from soundalike.ingest.publish import next_index
-from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 
 PARTITION = "dagster/partition"
-MOST_REQUESTS = 500  # a tick has 60 s, and Dagster adds partitions in chunks of at most 1000
-
-FIRST = {"dagster/priority": "1"}  # a scan or a new index does not wait behind a backlog of batches
-
-scan_job = dg.define_asset_job(
-    "scan", selection=["library"], tags=FIRST, description="Look for new and changed music."
-)
-batch_job = dg.define_asset_job(
-    "ingest_batch",
-    selection=["raw_audio", "resampled_audio", "embeddings"],
-    partitions_def=batches,
-    description="Take one batch from files to vectors.",
-)
-index_job = dg.define_asset_job(
-    "publish_index",
-    selection=["faiss_index", "published_index"],
-    tags=FIRST,
-    description="Build, check and publish the index.",
-)
-
-
-@dg.schedule(
-    job=scan_job,
-    cron_schedule=f"*/{load_settings().scan_minutes} * * * *",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def scan_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Looks for new music every SOUNDALIKE_SCAN_MINUTES."""
-    if runs_under_way(context.instance, scan_job.name):
-        return dg.SkipReason("the scan before is not done yet")
-    return dg.RunRequest()
-
-
-IN_PROGRESS = [
-    dg.DagsterRunStatus.QUEUED,
-    dg.DagsterRunStatus.NOT_STARTED,
-    dg.DagsterRunStatus.STARTING,
-    dg.DagsterRunStatus.STARTED,
-]
+MAX_REQUESTS = 500  # a tick has 60 s, and Dagster adds partitions in chunks of at most 1000
 
 
 def hour() -> str:
@@ -74,14 +36,9 @@ def batch_requests(
         dg.RunRequest(
             run_key=f"{batch.key}:{space}:{batch.since}:{this_hour}", partition_key=batch.key
         )
-        for batch in pending[:MOST_REQUESTS]
+        for batch in pending[:MAX_REQUESTS]
         if batch.key not in under_way
     ]
-
-
-def runs_under_way(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
-    """The job's runs that have not ended."""
-    return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=IN_PROGRESS)))
 
 
 @dg.sensor(
@@ -97,10 +54,10 @@ def sealed_batches(
     """Requests a run for each sealed batch that the configured model has not heard."""
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
-    end_dead_runs(context.instance, foreground=True)  # of one that was killed
+    fail_orphaned_runs(context.instance, foreground=True)  # of one that was killed
     with sessions() as session:
         pending = pending_batches(session, model.space.key)
-    runs = runs_under_way(context.instance, batch_job.name)
+    runs = unfinished_runs(context.instance, batch_job.name)
     under_way = {run.tags.get(PARTITION, "") for run in runs}
     requests = batch_requests(pending, model.space.key, under_way, hour())
     if not requests:
@@ -113,11 +70,6 @@ def sealed_batches(
     return dg.SensorResult(
         run_requests=requests, dynamic_partitions_requests=[batches.build_add_request(keys)]
     )
-
-
-def following(publication: int) -> dict[str, Any]:
-    """Run config of an automatic build: it gives way to what a person publishes meanwhile."""
-    return {"ops": {"published_index": {"config": {"seen": publication}}}}
 
 
 @dg.sensor(
@@ -137,7 +89,7 @@ def changed_library(
     """
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
-    if runs_under_way(context.instance, index_job.name):
+    if unfinished_runs(context.instance, index_job.name):
         return dg.SkipReason("a build is under way")
     wanted = next_index(sessions, store, model.space)
     if wanted.version is None:
@@ -145,9 +97,9 @@ def changed_library(
     with sessions() as session:
         served = published(session)  # a version that comes back needs a request of its own
     seen = served.publication.id if served else 0
-    return dg.RunRequest(run_key=f"{seen}:{wanted.version}:{hour()}", run_config=following(seen))
+    return dg.RunRequest(
+        run_key=f"{seen}:{wanted.version}:{hour()}", run_config=automatic_publish_config(seen)
+    )
 
 
-JOBS = [scan_job, batch_job, index_job]
 SENSORS = [sealed_batches, changed_library]
-SCHEDULES = [scan_schedule]

@@ -6,10 +6,10 @@ from soundalike.catalog.engine import ingest_running, open_catalog
 from soundalike.settings import load_settings
 
 FOREGROUND_TAG = "soundalike/foreground"
-UNDER_WAY = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+EXECUTING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 
 
-def end_dead_runs(
+def fail_orphaned_runs(
     instance: dg.DagsterInstance, *, foreground: bool = False, background: bool = False
 ) -> int:
     """Mark `soundalike ingest`'s runs, or `soundalike up`'s, as failed if they are still under way.
@@ -19,7 +19,7 @@ def end_dead_runs(
     """
     dead = [
         run
-        for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY))
+        for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTING))
         if (foreground if FOREGROUND_TAG in run.tags else background)
     ]
     for run in dead:
@@ -31,4 +31,4 @@ def end_dead_runs(
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster
     with dg.DagsterInstance.get() as found:
         catalog = open_catalog(str(load_settings().database_url))
-        end_dead_runs(found, background=True, foreground=not ingest_running(catalog))
+        fail_orphaned_runs(found, background=True, foreground=not ingest_running(catalog))

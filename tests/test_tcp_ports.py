@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from soundalike.ports import LOOPBACK, busy_port, main
+from soundalike.tcp_ports import LOOPBACK, busy_port, main
 
 
 def test_a_busy_port_is_named_with_its_setting() -> None:

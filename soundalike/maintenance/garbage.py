@@ -74,7 +74,7 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
     found = find_garbage(sessions, store, space, keep)
     whole_spaces = {item.path.name for item in found if item.path.parent == store.embeddings}
     with sessions.begin() as session:
-        given_up = set(retention.give_up(session, keep.indexes))
+        given_up = set(retention.retire_superseded(session, keep.indexes))
         retention.forget_spaces(session, whole_spaces)
     removed = []
     for item in found:

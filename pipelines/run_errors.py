@@ -14,7 +14,7 @@ class RunFailed(SoundalikeError):
     """A Dagster run ended without success, for a reason that is not one file's."""
 
 
-def failure_of(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
+def run_failure(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
     """RunFailed with the innermost error of the first step that failed, or of the run.
 
     Or the StorageError that it was: all other batches would fail with it.
@@ -32,7 +32,7 @@ def failure_of(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
     return RunFailed(f"run {result.run_id} of {job} failed: {reason or 'see it in the Dagster UI'}")
 
 
-def in_words(error: Exception, settings: Settings) -> Exception:
+def explain(error: Exception, settings: Settings) -> Exception:
     """What to tell people: a private server that went away is started again by the next ingest."""
     if isinstance(error, DagsterPostgresException):  # it has asked again and again
         error = error.__cause__ if isinstance(error.__cause__, OperationalError) else error
@@ -47,7 +47,7 @@ def in_words(error: Exception, settings: Settings) -> Exception:
     )
 
 
-def quiet_retries() -> None:
+def silence_retry_warnings() -> None:
     """Dagster warns of each attempt to reach a PostgreSQL that went away; we say it once."""
     told = "Retrying failed database connection"
     logging.getLogger().addFilter(lambda record: told not in record.getMessage())

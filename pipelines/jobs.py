@@ -1,0 +1,36 @@
+"""Jobs: which assets are materialised together. When they run is in schedules.py and sensors.py."""
+
+from typing import Any
+
+import dagster as dg
+
+from pipelines.partitions import batches
+
+# A scan or a new index does not wait behind a backlog of batches.
+HIGH_PRIORITY = {"dagster/priority": "1"}
+
+scan_job = dg.define_asset_job(
+    "scan", selection=["library"], tags=HIGH_PRIORITY, description="Look for new and changed music."
+)
+batch_job = dg.define_asset_job(
+    "ingest_batch",
+    selection=["raw_audio", "resampled_audio", "embeddings"],
+    partitions_def=batches,
+    description="Take one batch from files to vectors.",
+)
+index_job = dg.define_asset_job(
+    "publish_index",
+    selection=["faiss_index", "published_index"],
+    tags=HIGH_PRIORITY,
+    description="Build, check and publish the index.",
+)
+
+JOBS = [scan_job, batch_job, index_job]
+
+
+def automatic_publish_config(publication: int) -> dict[str, Any]:
+    """Run config of an automatic `publish_index`, which gives way to a person's publication.
+
+    `publication`: the one that was served when the run was requested.
+    """
+    return {"ops": {"published_index": {"config": {"seen": publication}}}}

@@ -38,8 +38,8 @@ class Deaf:
     def extract(self, windows: FloatArray) -> FloatArray:
         return np.ones((len(windows), self.space.dimension), np.float32)
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        return Embedding(heard[0] / np.linalg.norm(heard[0]))
+    def pool(self, features: FloatArray) -> Embedding:
+        return Embedding(features[0] / np.linalg.norm(features[0]))
 
 
 def end_to_end(embedder: Embedder, folder: Path) -> dict[str, float]:

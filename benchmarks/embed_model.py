@@ -13,8 +13,8 @@ from transformers import HubertConfig, HubertModel
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.mert.checkpoint import MertCheckpoint
 from soundalike.embedders.mert.model.embedder import MertEmbedder
+from soundalike.embedders.mert.spec import mert_windows
 from soundalike.embedders.scheduler import Scheduler
-from soundalike.embedders.spaces import mert_windows
 
 PLAN = mert_windows("balanced")
 ROUNDS = 2

@@ -13,8 +13,8 @@ from musicnn_variants import Listener, load, variants
 
 from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import FloatArray
+from soundalike.embedders.musicnn.spec import musicnn_windows
 from soundalike.embedders.scheduler import Scheduler
-from soundalike.embedders.spaces import musicnn_windows
 from soundalike.evaluation.alterations import COPIES, EXCERPTS
 from soundalike.evaluation.recordings import altered_copies
 from soundalike.evaluation.report import table

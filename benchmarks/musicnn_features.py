@@ -13,8 +13,8 @@ from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn
+from soundalike.embedders.musicnn.spec import musicnn_windows
 from soundalike.embedders.scheduler import Scheduler
-from soundalike.embedders.spaces import musicnn_windows
 from soundalike.settings import Windows
 
 PENULTIMATE, TAGS = 200, 50
@@ -46,8 +46,8 @@ class DeepEmbedder(MusicnnEmbedder):
     def _network(self, precision: torch.dtype) -> nn.Module:
         return Depths(super()._network(precision)._network)
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        return Embedding(np.concatenate([heard.mean(axis=0), heard.std(axis=0)]))
+    def pool(self, features: FloatArray) -> Embedding:
+        return Embedding(np.concatenate([features.mean(axis=0), features.std(axis=0)]))
 
 
 def features(

@@ -52,7 +52,7 @@ def musicnn(models: Path) -> Callable[[str], int]:
                 wav.write(samples)
         canonical.seek(0)
         windows = np.stack(list(read_windows(canonical, embedder.windows)))
-        return len(embedder.embedding(embedder.extract(windows)).vector)
+        return len(embedder.pool(embedder.extract(windows)).vector)
 
     return vector
 

@@ -12,7 +12,7 @@ import search_data
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.index.knn import FEWEST
+from soundalike.vectors.index.knn import MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import CODES
 from soundalike.vectors.kinds import KindName
@@ -70,7 +70,7 @@ def kinds(
         took = milliseconds(lambda n, i=index: i.search([VectorQuery(queries[n : n + 1], K)]))
         read = matrix.nbytes
         if name == "flat+rabitq":
-            read = (folder / CODES).stat().st_size + FEWEST * matrix.shape[1] * FLOAT
+            read = (folder / CODES).stat().st_size + MIN_CANDIDATES * matrix.shape[1] * FLOAT
         floor = read / bandwidth * 1000
         share = f"{floor / took:5.0%} of its floor" if name != "ivf" else ""
         print(f"  {name:<12} {took:8.2f} ms {base / took:7.1f} x  recall {recall:.4f}  {share}")

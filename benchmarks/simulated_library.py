@@ -16,11 +16,12 @@ from search_data import TRACKS_A_CLUSTER, Matrix, vectors
 from sqlalchemy import text
 
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.window_plan import WindowPlan
 from soundalike.catalog import batches, results
 from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
-from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
+from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch
@@ -51,9 +52,9 @@ class Ear:
         bands: FloatArray = spectrum.reshape(len(windows), SPACE.dimension, 10).mean(axis=2)
         return bands.astype(np.float32)
 
-    def embedding(self, heard: FloatArray) -> Embedding:
+    def pool(self, features: FloatArray) -> Embedding:
         """Unit length."""
-        vector = heard.mean(axis=0)
+        vector = features.mean(axis=0)
         return Embedding(vector / np.linalg.norm(vector))
 
 

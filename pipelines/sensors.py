@@ -51,7 +51,7 @@ def sealed_batches(
     sessions: dg.ResourceParam[Sessions],
     model: dg.ResourceParam[Model],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests a run for each sealed batch that the configured model has not heard."""
+    """Requests a run for each sealed batch that is not embedded by the configured model."""
     if ingest_running(sessions):
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
     fail_orphaned_runs(context.instance, foreground=True)  # of one that was killed

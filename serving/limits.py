@@ -16,7 +16,7 @@ MIN_STEPS, DEFAULT_STEPS = 2, 10  # tracks, both ends included
 MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
 MAX_UPLOAD_SECONDS = 3600.0  # seconds of it
 UPLOAD_TIMEOUT_SECONDS = 120.0  # for the body to arrive
-MAX_UPLOADS = 8  # heard or waiting in one process
+MAX_UPLOADS = 8  # embedded or waiting in one process
 
 MAX_BODY_BYTES = 2**20  # bytes; the longest question that is allowed has about half of that
 

@@ -30,7 +30,7 @@ T = TypeVar("T")
 STAGES = {
     "raw_audio": "reading files",
     "resampled_audio": "decoding and resampling",
-    "embeddings": "listening",
+    "embeddings": "embedding",
 }
 
 
@@ -113,7 +113,7 @@ def similar_table(query: TrackView, results: Sequence[tuple[Result, TrackView]])
     table = Table(title=f"Sounds like {safe(_named(query))}", title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")
-    for column in ("track", "heard in it", "path"):
+    for column in ("track", "tags", "path"):
         table.add_column(column, overflow="fold")
     for result, track in results:
         words = ", ".join(tag["word"] for tag in track.tags[:3])

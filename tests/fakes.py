@@ -2,13 +2,8 @@
 
 import numpy as np
 
-from soundalike.embedders.base import (
-    Embedding,
-    EmbeddingSpace,
-    FloatArray,
-    PredictedTag,
-    WindowPlan,
-)
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, PredictedTag
 
 FAKE_SPACE = EmbeddingSpace("fake.spectrum", "fake", 16, {"version": 1})
 
@@ -28,9 +23,9 @@ class FakeEmbedder:
         bands = np.array_split(spectrum, self.space.dimension, axis=1)
         return np.stack([band.mean(axis=1) for band in bands], axis=1).astype(np.float32)
 
-    def embedding(self, heard: FloatArray) -> Embedding:
+    def pool(self, features: FloatArray) -> Embedding:
         self.heard += 1
-        vector = np.log1p(heard.mean(axis=0))
+        vector = np.log1p(features.mean(axis=0))
         return Embedding(vector / np.linalg.norm(vector), (PredictedTag("fake", 0.5),))
 
 

@@ -27,7 +27,7 @@ def embeddings(
     model: dg.ResourceParam[Model],
     progress: dg.ResourceParam[Progress],
 ) -> dg.MaterializeResult[None]:
-    """Hears each track with the configured model; what is embedded already is kept."""
+    """Embeds each track with the configured model; what is embedded already is kept."""
     batch = context.partition_key
     with transient_errors_retried():
         report = embed_batch(sessions, store, model.space, model.load, batch, progress)

@@ -33,7 +33,7 @@ async def search_audio(
 ) -> UploadResults:
     """What sounds like the audio file in the body: `curl --data-binary @song.mp3`.
 
-    It is heard as an ingest would hear it and not kept. If the collection has the same audio, that
+    It is embedded as by an ingest and not kept. If the collection has the same audio, that
     track is left out of the results.
     """
     served = served_index(live)

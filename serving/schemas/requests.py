@@ -41,7 +41,7 @@ class Filters(BaseModel):
     artists: Names = Field([], description="Any of these, whole names in any case.")
     albums: Names = Field([], description="Any of these.")
     genres: Names = Field([], description="Any of these, as the files' own tags have them.")
-    tags: Names = Field([], description="All of these among the five words the model hears most.")
+    tags: Names = Field([], description="All of these, each among the track's five strongest tags.")
     year_from: Year | None = None
     year_to: Year | None = None
     seconds_from: Seconds | None = Field(None, description="The shortest track.")

@@ -19,7 +19,7 @@ class Answer(BaseModel):
 
 
 class Tag(Answer):
-    """A word that the model hears in the music."""
+    """A tag that the model predicts for the music."""
 
     word: str = Field(examples=["acoustic"])
     weight: float = Field(description="How strongly, 0 to 1.", examples=[0.71])

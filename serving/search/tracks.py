@@ -55,7 +55,7 @@ async def _not_indexed(session: AsyncSession, track_id: str, served: ServedIndex
     elif not await session.scalar(tracks.has_allowed_length(track_id)):
         reason = f"at {view.duration:.0f} s it is shorter or longer than the settings allow"
     elif failure:
-        reason = f"it could not be heard ({failure.stage}: {failure.message})"
+        reason = f"it failed ({failure.stage}: {failure.message})"
     else:
         reason = "it came after that index was built; the next one will have it"
     detail = f"the track is not in the published index {served.manifest.version}: {reason}"

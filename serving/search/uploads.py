@@ -1,8 +1,8 @@
-"""Hearing audio that a client sends: decoded in a bounded process, by the model the index is of.
+"""Uploads: audio that a client sends, decoded in a bounded process, embedded by the index's model.
 
-The model is loaded by the first upload. If it cannot be, that question is answered with 503 and
+The model is loaded by the first upload. If it cannot be, that request is answered with 503 and
 everything else goes on. One file at a time: each takes the process's share of the cores. A service
-that hears nothing loads neither FFmpeg nor the model.
+that gets no upload loads neither FFmpeg nor the model.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class EmbeddedUpload:
-    """What an upload is: its identity, and its unit vector, float32 [dim]."""
+    """An upload's identity, and its unit vector, float32 [dim]."""
 
     track_id: str
     vector: NDArray[np.float32]
@@ -58,14 +58,14 @@ class UploadEmbedder:
             self._decoders.close()
 
     async def embed(self, request: Request, served: ServedIndex) -> EmbeddedUpload:
-        """What the request's body sounds like, in the space of the served index.
+        """Embed the request's body in the space of the served index.
 
-        A Problem for what is no audio that can be heard, for too many at once, and if the model
-        cannot be had. Raises ClientDisconnect if nobody waits for the answer any more.
+        Raises Problem for audio that cannot be embedded, for too many uploads at once, and if the
+        model cannot be loaded. Raises ClientDisconnect if the client is gone.
         """
         async with _kept(request.stream()) as file:
             if self._waiting >= MAX_UPLOADS:
-                detail = "other uploads are being heard; try again soon"
+                detail = "other uploads are being embedded; try again soon"
                 raise Problem(503, "busy", detail, RETRY_LATER)
             self._waiting += 1
             try:
@@ -79,19 +79,21 @@ class UploadEmbedder:
                 self._waiting -= 1
 
     def _embed(self, file: Path, served: ServedIndex) -> EmbeddedUpload:
-        from soundalike.ingest.single_file import identified, listen  # noqa: PLC0415
+        from soundalike.ingest.single_file import embed_file, identify_file  # noqa: PLC0415
 
-        track_id = identified(self._decoders, file, MAX_UPLOAD_SECONDS).track_id
+        track_id = identify_file(self._decoders, file, MAX_UPLOAD_SECONDS).track_id
         if track_id in served:  # the same audio has the same vector
             return EmbeddedUpload(track_id, served.index.vector(track_id))
         try:
             embedder = self._embedder_for(served)
-            vector = listen(self._decoders, embedder, file, track_id, MAX_UPLOAD_SECONDS).vector
+            vector = embed_file(self._decoders, embedder, file, track_id, MAX_UPLOAD_SECONDS).vector
         except (AudioError, Problem):
             raise
         except Exception as error:  # whatever a model fails of, the service goes on
-            log.exception("an upload cannot be heard")
-            detail = f"the model cannot hear it now: {error}; tracks of the index can be asked for"
+            log.exception("an upload cannot be embedded")
+            detail = (
+                f"the model cannot embed it now: {error}; tracks of the index can be searched for"
+            )
             raise Problem(503, "model-unavailable", detail, RETRY_LATER) from error
         return EmbeddedUpload(track_id, vector)
 

@@ -1,4 +1,4 @@
-"""What a model hears of a track: equal windows spread over it, at the model's own rate."""
+"""What a model takes of a track: equal windows spread over it, at the model's own rate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +10,7 @@ import soxr
 from numpy.typing import NDArray
 
 from soundalike.audio.resample import CANONICAL_RATE
-from soundalike.embedders.base import WindowPlan
+from soundalike.audio.window_plan import WindowPlan
 from soundalike.errors import AudioError
 
 # Window starts lie on this grid (10 ms), a whole number of samples at 16, 24 and 44.1 kHz alike:
@@ -76,7 +76,7 @@ def _read(
     first = max(0, start - MARGIN)
     file.seek(first)
     audio = file.read(start - first + window + MARGIN, dtype="float32")
-    heard = soxr.resample(audio, CANONICAL_RATE, sample_rate, quality="HQ")
+    resampled = soxr.resample(audio, CANONICAL_RATE, sample_rate, quality="HQ")
     skip = (start - first) * sample_rate // CANONICAL_RATE
-    cut: NDArray[np.float32] = heard[skip : skip + length]
+    cut: NDArray[np.float32] = resampled[skip : skip + length]
     return cut

@@ -102,7 +102,7 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
 def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """Batches with work left in `space`, oldest first.
 
-    Those never embedded, those with a track that can be heard and has no vector (its file was
+    Those never embedded, those with a track that is embeddable and has no vector (its file was
     broken or gone when its batch ran), and those with a file that is to be read again now.
     """
     embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)

@@ -16,7 +16,7 @@ SEPARATOR = ","  # ids are hex digits
 @dataclass(frozen=True)
 class TrackFilter:
     """What a track must be. Each part that is given must hold; of a list one entry must match,
-    but of `tags` all, among the five words that the model hears most. Names and words match
+    but of `tags` all, each among the track's five strongest tags. Names and words match
     whole and whatever their case; bounds are inclusive."""
 
     artists: tuple[str, ...] = ()
@@ -53,7 +53,7 @@ def matching(wanted: TrackFilter) -> Select[str]:
 
 
 def _has_top_tag(word: str) -> ColumnElement[bool]:
-    """Among the words that the model hears most; it has a weight for each word it knows."""
+    """Whether the tag is among the track's strongest; the model weighs every tag it knows."""
     path = cast(f"$[0 to {TOP_TAGS - 1}].word", JSONPATH)
     strongest = func.jsonb_path_query_array(Track.tags, path)
     return cast(func.lower(cast(strongest, Text)), JSONB).contains(

@@ -10,7 +10,7 @@ from rich.console import Console
 from soundalike.audio.sandbox import Decoders
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder
-from soundalike.embedders.spaces import musicnn_windows
+from soundalike.embedders.musicnn.spec import musicnn_windows
 from soundalike.evaluation import plots
 from soundalike.evaluation.labels import label_files
 from soundalike.evaluation.recordings import decoded

@@ -4,14 +4,14 @@ from pathlib import Path
 
 from rich.console import Console
 
-from soundalike.embedders import LICENCES, fetch_weights, weights_path
+from soundalike.embedders import MODELS, fetch_weights, weights_path
 from soundalike.settings import ModelName, Settings
 from soundalike.terminal import downloading
 
 
 def fetch_shown(settings: Settings, model: ModelName, console: Console) -> Path:
     """Fetch a model's weights if need be, with a bar; say their licence. Raises WeightsError."""
-    console.print(f"{model}: licence {LICENCES[model]}")
+    console.print(f"{model}: licence {MODELS[model].licence}")
     with downloading(console, f"fetching {model}") as report:
         return fetch_weights(settings, model, report)
 

@@ -1,8 +1,8 @@
 """Models that turn a track's windows into a vector. Importing this imports no torch."""
 
-from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, PredictedTag, WindowPlan
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, PredictedTag
 from soundalike.embedders.registry import (
-    LICENCES,
+    MODELS,
     fetch_weights,
     load_embedder,
     space_for,
@@ -10,12 +10,11 @@ from soundalike.embedders.registry import (
 )
 
 __all__ = [
-    "LICENCES",
+    "MODELS",
     "Embedder",
     "Embedding",
     "EmbeddingSpace",
     "PredictedTag",
-    "WindowPlan",
     "fetch_weights",
     "load_embedder",
     "space_for",

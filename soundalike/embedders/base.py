@@ -1,4 +1,4 @@
-"""What every embedder is: a named space, the windows it hears, and a vector for a track."""
+"""What every embedder is: a named space, the windows it takes, and a vector for a track."""
 
 import hashlib
 import json
@@ -9,30 +9,17 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.audio.window_plan import WindowPlan
+
 FloatArray = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
 class PredictedTag:
-    """A word the model hears in the music, and how strongly (0..1)."""
+    """A tag that the model predicts for the music, and its weight (0..1)."""
 
     word: str
     weight: float
-
-
-@dataclass(frozen=True)
-class WindowPlan:
-    """How a track is cut: equal windows spread over it, never padded.
-
-    `samples` is the window length at `sample_rate` (Hz). At most `most` windows are taken, or as
-    many as cover the whole track if it is None. A track shorter than one window is heard as one
-    shorter window; below `shortest_seconds` it is refused as too short.
-    """
-
-    sample_rate: int
-    samples: int
-    max_windows: int | None
-    min_seconds: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -63,7 +50,10 @@ class EmbeddingSpace:
 
 @dataclass(frozen=True)
 class Embedding:
-    """`vector`: float32 [dimension], L2-normalised. `tags`: empty for models that name none."""
+    """A track's vector, float32 [dimension], L2-normalised, and the tags the model predicts.
+
+    `tags` is empty for models that predict none.
+    """
 
     vector: FloatArray
     tags: tuple[PredictedTag, ...] = ()
@@ -87,7 +77,7 @@ class Embedder(Protocol):
 
     @property
     def device(self) -> str:
-        """Where it runs and how precisely: `cpu float32`, `cuda bfloat16`."""
+        """The device and precision it runs in: `cpu float32`, `cuda bfloat16`."""
         ...
 
     @property
@@ -96,15 +86,15 @@ class Embedder(Protocol):
         ...
 
     def extract(self, windows: FloatArray) -> FloatArray:
-        """Features of each window: float32 [n, samples] -> float32 [n, features].
+        """Extract each window's features: float32 [n, samples] -> float32 [n, features].
 
-        Mono, at `self.windows.sample_rate`; a short track's one window has fewer samples. What a
-        window's features are does not depend on the others.
+        Mono, at `self.windows.sample_rate`; a short track's one window has fewer samples. A
+        window's features do not depend on the other windows.
         """
         ...
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        """The track's embedding from the features of its windows: float32 [n, features], n >= 1.
+    def pool(self, features: FloatArray) -> Embedding:
+        """Pool the features of a track's windows, float32 [n, features], n >= 1, to its embedding.
 
         Raises AudioError("not_finite") if that is not a direction: NaN, infinity or zero.
         """

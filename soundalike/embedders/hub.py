@@ -25,6 +25,10 @@ PARTIAL_CONTENT, RANGE_NOT_SATISFIABLE = 206, 416
 DownloadProgress = Callable[[int, int], None]  # bytes that are here, bytes in all (0: not known)
 
 
+def report_nothing(_have: int, _total: int) -> None:
+    """The progress that nobody watches."""
+
+
 class HubError(Exception):
     """The hub cannot be reached, or does not give the file. The message names host and cause."""
 

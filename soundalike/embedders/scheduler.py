@@ -1,4 +1,4 @@
-"""Feeds a model with windows of many tracks: read ahead by threads, heard in full batches.
+"""Feeds a model with windows of many tracks: read ahead by threads, embedded in full batches.
 
     readers (threads) ──▶ bounded queue ──▶ batches of equal windows ──▶ model ──▶ track by track
 
@@ -9,19 +9,23 @@ queue, not on how many tracks there are or how long they are.
 
 import os
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Event, Lock, Semaphore
 from typing import Generic, TypeVar
 
 import numpy as np
 
+from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.errors import AudioError
 
 Item = TypeVar("Item")
+Key = TypeVar("Key", bound=Hashable)
 Read = Callable[[Item], Iterator[FloatArray]]
 
 MAX_READERS = 8
@@ -29,14 +33,16 @@ MAX_READERS = 8
 
 @dataclass(frozen=True)
 class EmbeddedItem(Generic[Item]):
-    """What came of a track: its embedding, or the error that reading or hearing it raised.
+    """A track's embedding, or the error that reading or embedding it raised.
 
-    `seconds`: how much of it the model heard.
+    `audio_seconds`: how much of it the model took. `model_seconds`: its share of the time that the
+    model was at work; the rest of the time the model waited for audio.
     """
 
     item: Item
     result: Embedding | Exception
-    seconds: float
+    audio_seconds: float
+    model_seconds: float
 
 
 @dataclass(eq=False)
@@ -44,6 +50,7 @@ class _Track(Generic[Item]):
     item: Item
     windows: int = 0
     samples: int = 0
+    model_seconds: float = 0.0
     features: list[FloatArray] = field(default_factory=list)
     ended: bool = False
     error: Exception | None = None
@@ -56,13 +63,30 @@ class _Track(Generic[Item]):
 _Piece = tuple[_Track[Item], FloatArray | None]  # a window, or None for the track's end
 
 
+@contextmanager
+def embed_files(
+    embedder: Embedder, flacs: Mapping[Key, Path]
+) -> Iterator[Iterator[EmbeddedItem[Key]]]:
+    """Embed canonical FLACs: what became of each, by its key, as they are done.
+
+    A file's own error (AudioError) is its result; what the model raises is raised. Leaving the
+    block ends the reading.
+    """
+
+    def read(key: Key) -> Iterator[FloatArray]:
+        return read_windows(flacs[key], embedder.windows)
+
+    # Closed even if the caller's block raises: the readers would wait for ever otherwise.
+    with closing(Scheduler[Key](embedder).run(flacs, read)) as items:
+        yield items
+
+
 class Scheduler(Generic[Item]):
-    """`model_seconds`: how long the model was at work; the rest of the time it waited for audio."""
+    """Drives one embedder with as many reading threads as there are cores, up to eight."""
 
     def __init__(self, embedder: Embedder, readers: int | None = None) -> None:
         self._embedder = embedder
         self._readers = readers or min(MAX_READERS, os.cpu_count() or 1)
-        self.model_seconds = 0.0
 
     def run(
         self, items: Iterable[Item], read: Read[Item]
@@ -90,25 +114,27 @@ class Scheduler(Generic[Item]):
             yield from self._extract(waiting)
 
     def _extract(self, pieces: list[tuple[_Track[Item], FloatArray]]) -> list[EmbeddedItem[Item]]:
-        """Returns the tracks that are complete by it."""
+        """Extract features; returns the tracks that are complete by them."""
         if not pieces:
             return []
         started = time.monotonic()
-        heard = self._embedder.extract(np.stack([window for _, window in pieces]))
-        self.model_seconds += time.monotonic() - started
-        for (track, window), features in zip(pieces, heard, strict=True):
-            track.features.append(features)
+        features = self._embedder.extract(np.stack([window for _, window in pieces]))
+        share = (time.monotonic() - started) / len(pieces)
+        for (track, window), extracted in zip(pieces, features, strict=True):
+            track.features.append(extracted)
             track.samples += len(window)
+            track.model_seconds += share
         tracks = dict.fromkeys(track for track, _ in pieces)
         return [self._finished(track) for track in tracks if track.complete and not track.error]
 
     def _finished(self, track: _Track[Item]) -> EmbeddedItem[Item]:
-        seconds = track.samples / self._embedder.windows.sample_rate
-        return EmbeddedItem(track.item, track.error or self._embedding(track), seconds)
+        audio_seconds = track.samples / self._embedder.windows.sample_rate
+        result = track.error or self._pooled(track)
+        return EmbeddedItem(track.item, result, audio_seconds, track.model_seconds)
 
-    def _embedding(self, track: _Track[Item]) -> Embedding | AudioError:
+    def _pooled(self, track: _Track[Item]) -> Embedding | AudioError:
         try:
-            return self._embedder.embedding(np.stack(track.features))
+            return self._embedder.pool(np.stack(track.features))
         except AudioError as error:
             return error
 
@@ -122,7 +148,7 @@ class _ReadAhead(Generic[Item]):
         self._readers = readers
         self._lock = Lock()
         self._stop = Event()
-        self._room = Semaphore(ahead)
+        self._free_slots = Semaphore(ahead)
         self._pieces: SimpleQueue[_Piece[Item] | None] = SimpleQueue()
         self._pool = ThreadPoolExecutor(readers, thread_name_prefix="audio")
 
@@ -133,7 +159,7 @@ class _ReadAhead(Generic[Item]):
     def __exit__(self, *_: object) -> None:
         """Ends the readers, wherever they are."""
         self._stop.set()
-        self._room.release(self._readers)
+        self._free_slots.release(self._readers)
         self._pool.shutdown()
 
     def _taken(self) -> Iterator[_Piece[Item]]:
@@ -144,7 +170,7 @@ class _ReadAhead(Generic[Item]):
                 ended += 1
                 continue
             if piece[1] is not None:
-                self._room.release()
+                self._free_slots.release()
             yield piece
         for end in self._ends:
             end.result()  # raises what listing the items raised
@@ -163,7 +189,7 @@ class _ReadAhead(Generic[Item]):
     def _read_track(self, track: _Track[Item]) -> None:
         try:
             for window in self._read(track.item):
-                self._room.acquire()
+                self._free_slots.acquire()
                 if self._stop.is_set():
                     return
                 track.windows += 1

@@ -3,7 +3,7 @@
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,9 +15,8 @@ from soundalike.audio.identity import identify
 from soundalike.audio.resample import write_canonical
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags import FileTags
-from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import Embedder, Embedding, FloatArray
-from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.scheduler import embed_files
 from soundalike.errors import AudioError
 from soundalike.evaluation.alterations import Alteration
 from soundalike.storage.atomic import atomic_file
@@ -64,29 +63,24 @@ def decoded(paths: Sequence[Path], store: ArtifactStore, decoders: Decoders) -> 
 def vectors(
     embedder: Embedder, flacs: Mapping[str, Path], cache: Path | None = None
 ) -> dict[str, FloatArray]:
-    """Unit vectors by track id. Kept in `cache` as `<space>/<track id>.npy`, and read from there.
+    """Unit vectors, float32 [dim], by track id, cached as `<cache>/<space>/<track id>.npy`.
 
-    A track that the model cannot hear (silence) is logged and left out.
+    A track that cannot be embedded (silence) is logged and left out.
     """
     folder = cache / embedder.space.key if cache else None
     known = _cached(folder, flacs)
-    missing = [track for track in flacs if track not in known]
-
-    def read(track: str) -> Iterator[FloatArray]:
-        return read_windows(flacs[track], embedder.windows)
-
-    with closing(Scheduler[str](embedder).run(missing, read)) as every:
-        for heard in every:
-            if isinstance(heard.result, Embedding):
-                known[heard.item] = heard.result.vector
+    with embed_files(embedder, {t: flac for t, flac in flacs.items() if t not in known}) as items:
+        for item in items:
+            if isinstance(item.result, Embedding):
+                known[item.item] = item.result.vector
                 if folder:
-                    path = folder / f"{heard.item}.npy"
+                    path = folder / f"{item.item}.npy"
                     with atomic_file(path) as temporary, temporary.open("wb") as file:
-                        np.save(file, heard.result.vector)
-            elif isinstance(heard.result, AudioError):
-                log.warning("evaluation.left_out", track=heard.item, reason=str(heard.result))
+                        np.save(file, item.result.vector)
+            elif isinstance(item.result, AudioError):
+                log.warning("evaluation.left_out", track=item.item, reason=str(item.result))
             else:
-                raise heard.result
+                raise item.result
     return known
 
 

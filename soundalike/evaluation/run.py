@@ -21,7 +21,7 @@ MIN_TRACKS = 12
 
 @dataclass(frozen=True)
 class Collection:
-    """Tracks that every model can hear: recordings, labels, and each model's float32 [n, dim]."""
+    """Tracks that every model can embed: recordings, labels, and each model's float32 [n, dim]."""
 
     recordings: Sequence[Recording]
     labels: Labels
@@ -36,14 +36,14 @@ def embed_recordings(
 ) -> Collection:
     """Embed recordings, of each of which something is known. Vectors are cached in the store.
 
-    Raises LibraryError if fewer than 12 tracks can be heard.
+    Raises LibraryError if fewer than 12 tracks can be embedded.
     """
     flacs = {recording.track_id: recording.flac for recording in recordings}
-    heard = {name: vectors(model, flacs, store.embeddings) for name, model in models.items()}
+    by_model = {name: vectors(model, flacs, store.embeddings) for name, model in models.items()}
     audible = [
         (recording, fact)
         for recording, fact in zip(recordings, facts, strict=True)
-        if all(recording.track_id in found for found in heard.values())
+        if all(recording.track_id in found for found in by_model.values())
     ]
     if len(audible) < MIN_TRACKS:
         raise LibraryError(f"{len(audible)} usable tracks; an evaluation needs {MIN_TRACKS}")
@@ -51,7 +51,7 @@ def embed_recordings(
     return Collection(
         kept,
         collected(fact for _, fact in audible),
-        {name: np.stack([found[r.track_id] for r in kept]) for name, found in heard.items()},
+        {name: np.stack([found[r.track_id] for r in kept]) for name, found in by_model.items()},
     )
 
 
@@ -96,8 +96,8 @@ def _known_again(
     flacs = {track: collection.recordings[row].flac for track, row in rows.items()}
     with altered_copies(flacs, alteration) as copies:
         for name, model in models.items():
-            heard = vectors(model, copies)
-            own = np.array([rows[track] for track in heard], np.intp)
-            hits = recall(np.stack(list(heard.values())), collection.matrices[name], own)
+            embedded = vectors(model, copies)
+            own = np.array([rows[track] for track in embedded], np.intp)
+            hits = recall(np.stack(list(embedded.values())), collection.matrices[name], own)
             recalls[name] = bootstrap(hits, drawn[own])
     return recalls

@@ -1,19 +1,16 @@
 """Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from functools import partial
 
 import numpy as np
 
-from soundalike.audio.windows import read_windows
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
-from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, FloatArray
-from soundalike.embedders.scheduler import EmbeddedItem, Scheduler
+from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
+from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import Outcome, StageReport, attempt
 from soundalike.progress import Progress
@@ -27,7 +24,7 @@ from soundalike.vectors.index_files import Check
 STAGE = "embeddings"
 
 Notes = dict[str, str | int | float]
-Hearing = tuple[Embedding, float]  # and how many seconds of the track the model heard
+Embedded = tuple[Embedding, float]  # and how many seconds of the track the model took
 
 
 def embed_batch(
@@ -51,16 +48,16 @@ def embed_batch(
         files = [file for file in files if store.audio(str(file.track_id)).exists()]
         known = load_batch(store, space, batch, recorded)
         missing = [file for file in files if file.track_id not in known]
-        outcomes: list[Outcome[Hearing]] = []
+        outcomes: list[Outcome[Embedded]] = []
         notes: Notes = {"device": "none needed"}
         if missing:
-            outcomes, notes = _extract(store, load_embedder(), missing, progress)
+            outcomes, notes = _embed(store, load_embedder(), missing, progress)
         new = {str(o.file.track_id): o.result for o in outcomes if o.result}
         embeddings = known | {track: embedding for track, (embedding, _) in new.items()}
         embeddings = dict(sorted(embeddings.items()))
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         _remove_damaged(store, failures)
-        _refuse_unsound(embeddings, space)
+        _require_valid(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
@@ -78,15 +75,17 @@ def embed_batch(
     )
 
 
-def _extract(
+def _embed(
     store: ArtifactStore, embedder: Embedder, files: list[BatchFile], progress: Progress
-) -> tuple[list[Outcome[Hearing]], Notes]:
-    scheduler: Scheduler[BatchFile] = Scheduler(embedder)
-    # Closed even if an outcome is raised: its readers would wait for ever otherwise.
-    with closing(scheduler.run(files, partial(_windows, store, embedder))) as heard:
-        outcomes = list(progress.track(map(_outcome, heard), STAGE, len(files)))
-    seconds = round(scheduler.model_seconds, 2)
-    return outcomes, {"device": embedder.device, "model_seconds": seconds}
+) -> tuple[list[Outcome[Embedded]], Notes]:
+    flacs = {file: store.audio(str(file.track_id)) for file in files}
+    with embed_files(embedder, flacs) as items:
+        tracked = progress.track(items, STAGE, len(files))
+        model_seconds, outcomes = 0.0, []
+        for item in tracked:
+            model_seconds += item.model_seconds
+            outcomes.append(_outcome(item))
+    return outcomes, {"device": embedder.device, "model_seconds": round(model_seconds, 2)}
 
 
 def _remove_damaged(store: ArtifactStore, failures: Sequence[StageFailure]) -> None:
@@ -96,14 +95,14 @@ def _remove_damaged(store: ArtifactStore, failures: Sequence[StageFailure]) -> N
             store.audio(str(failure.file.track_id)).unlink(missing_ok=True)
 
 
-def _refuse_unsound(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -> None:
-    """Nothing unsound is ever recorded; the asset check then looks at what came to be on disk."""
+def _require_valid(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -> None:
+    """Raises ArtifactError for vectors that must not be recorded."""
     matrix = np.stack([e.vector for e in embeddings.values()]) if embeddings else None
     if matrix is None:
         return
     wrong = [c for c in check_matrix(matrix, space.dimension, len(embeddings)) if not c.passed]
     if wrong:
-        raise ArtifactError(f"{space.key} made unsound vectors: {wrong[0].name}, {wrong[0].detail}")
+        raise ArtifactError(f"{space.key} made invalid vectors: {wrong[0].name}, {wrong[0].detail}")
 
 
 def check_batch(
@@ -128,16 +127,12 @@ def check_batch(
     return [complete, one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
 
 
-def _windows(store: ArtifactStore, embedder: Embedder, file: BatchFile) -> Iterator[FloatArray]:
-    return read_windows(store.audio(str(file.track_id)), embedder.windows)
+def _outcome(item: EmbeddedItem[BatchFile]) -> Outcome[Embedded]:
+    """The file's own error becomes its failure; others are raised."""
 
+    def result(_: BatchFile) -> Embedded:
+        if isinstance(item.result, Exception):
+            raise item.result
+        return item.result, item.audio_seconds
 
-def _outcome(heard: EmbeddedItem[BatchFile]) -> Outcome[Hearing]:
-    """What is the file's own error becomes its failure; others are raised."""
-
-    def result(_: BatchFile) -> Hearing:
-        if isinstance(heard.result, Exception):
-            raise heard.result
-        return heard.result, heard.seconds
-
-    return attempt(result, heard.item)
+    return attempt(result, item.item)

@@ -11,7 +11,7 @@ from pathlib import Path
 from soundalike.audio import child
 from soundalike.audio.child import Reply, path_of
 from soundalike.audio.limits import EXTRA_MEMORY_BYTES
-from soundalike.audio.stream import Heartbeat
+from soundalike.audio.stream import ProgressCallback
 
 child.HEARTBEAT_SECONDS = 0.01
 WORKING_SECONDS = 2.5
@@ -29,13 +29,13 @@ def told(title: object) -> Reply:
     }
 
 
-def spin(source: Path, on_progress: Heartbeat) -> Reply:
+def spin(source: Path, on_progress: ProgressCallback) -> Reply:
     announce(source)
     while True:
         pass
 
 
-def work(source: Path, on_progress: Heartbeat) -> Reply:
+def work(source: Path, on_progress: ProgressCallback) -> Reply:
     """Longer than any test lets a process stall, but never without progress."""
     end = time.monotonic() + WORKING_SECONDS
     while time.monotonic() < end:
@@ -43,24 +43,24 @@ def work(source: Path, on_progress: Heartbeat) -> Reply:
     return told("done")
 
 
-def allocate(source: Path, on_progress: Heartbeat) -> Reply:
+def allocate(source: Path, on_progress: ProgressCallback) -> Reply:
     return told(len(bytearray(2 * EXTRA_MEMORY_BYTES)))
 
 
-def answer_nonsense(source: Path, on_progress: Heartbeat) -> Reply:
+def answer_nonsense(source: Path, on_progress: ProgressCallback) -> Reply:
     return {"kind": "read", "identified": "me", "tags": "mine"}
 
 
-def answer_another_question(source: Path, on_progress: Heartbeat) -> Reply:
+def answer_another_question(source: Path, on_progress: ProgressCallback) -> Reply:
     return {"kind": "canonical", "seconds": 1.0, "decoded_share": 1.0}
 
 
-def flood(source: Path, on_progress: Heartbeat) -> Reply:
+def flood(source: Path, on_progress: ProgressCallback) -> Reply:
     while True:
         os.write(3, b"x" * 4096)
 
 
-def chatter(source: Path, on_progress: Heartbeat) -> Reply:
+def chatter(source: Path, on_progress: ProgressCallback) -> Reply:
     """Both outputs, as libraries in C do: more than a pipe holds."""
     for _ in range(100):
         os.write(1, b'{"kind":"memory"}\n' * 100)
@@ -69,18 +69,18 @@ def chatter(source: Path, on_progress: Heartbeat) -> Reply:
     return told("done")
 
 
-def die_when_old(source: Path, on_progress: Heartbeat) -> Reply:
+def die_when_old(source: Path, on_progress: ProgressCallback) -> Reply:
     if served > 1:
         os.kill(os.getpid(), signal.SIGSEGV)
     return told("done")
 
 
-def limits(source: Path, on_progress: Heartbeat) -> Reply:
+def limits(source: Path, on_progress: ProgressCallback) -> Reply:
     kinds = (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
     return told([resource.getrlimit(kind)[1] for kind in kinds])
 
 
-DEEDS: dict[str, Callable[[Path, Heartbeat], Reply]] = {
+DEEDS: dict[str, Callable[[Path, ProgressCallback], Reply]] = {
     "segfault": lambda source, on_progress: told(os.kill(os.getpid(), signal.SIGSEGV)),
     "abort": lambda source, on_progress: os.abort(),
     "exit": lambda source, on_progress: os._exit(7),
@@ -105,14 +105,14 @@ def announce(source: Path) -> None:
         fifo.write_text(str(os.getpid()))
 
 
-def read(job: dict[str, str], on_progress: Heartbeat) -> Reply:
+def read(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     global served  # noqa: PLW0603
     served += 1
     source = path_of(job["source"])
     return DEEDS[source.read_text()](source, on_progress)
 
 
-def canonical(job: dict[str, str], on_progress: Heartbeat) -> Reply:
+def canonical(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     announce(path_of(job["source"]))
     return child.JOBS["canonical"](job, on_progress)
 

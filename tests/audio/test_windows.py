@@ -10,8 +10,8 @@ import soxr
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundalike.audio.window_plan import WindowPlan
 from soundalike.audio.windows import GRID, read_windows, spread
-from soundalike.embedders.base import WindowPlan
 from soundalike.errors import AudioError
 from tests.sounds import music
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.filters import TOP_TAGS, TrackFilter, ids_of, matching
-from soundalike.embedders.base import Tag
+from soundalike.embedders.base import PredictedTag
 from soundalike.storage.layout import ArtifactStore
 from tests.serving.collection import Collection, Facts
 
@@ -33,7 +33,7 @@ def made_up(number: int, random: np.random.Generator) -> dict[str, Any]:
         "genre": one(GENRES),
         "year": one(YEARS),
         "duration": one(SECONDS),
-        "tags": tuple(Tag(word, 0.5) for word in random.permutation(ALL_WORDS).tolist()),
+        "tags": tuple(PredictedTag(word, 0.5) for word in random.permutation(ALL_WORDS).tolist()),
         "path": one(FOLDERS) + f"{number}.flac".encode(),
     }
 

@@ -85,7 +85,7 @@ def test_the_batch_does_not_change_the_vector(
     windows = np.stack(list(read_windows(tracks[0], embedder.windows)))
     with torch.inference_mode():
         parts = [network(part).numpy() for part in torch.from_numpy(windows).split(batch)]
-    assert_agree([embedder.embedding(np.concatenate(parts)).vector], expected[:1])
+    assert_agree([embedder.pool(np.concatenate(parts)).vector], expected[:1])
 
 
 @pytest.mark.skipif(not half_precisions(CPU), reason="this CPU has no 16-bit matrix units")

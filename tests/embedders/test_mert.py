@@ -18,7 +18,7 @@ from soundalike.embedders.mert.model.embedder import MertEmbedder
 from soundalike.embedders.mert.model.frontend import CPU_TILE
 from soundalike.embedders.mert.model.network import MertNetwork
 from soundalike.embedders.mert.model.tensors import read_tensors, verify_loaded
-from soundalike.embedders.spaces import mert_windows
+from soundalike.embedders.mert.spec import mert_windows
 from soundalike.errors import AudioError, WeightsError
 
 from .checkpoints import TensorMap, changed_mert
@@ -37,7 +37,7 @@ def _load(folder: Path) -> MertEmbedder:
 
 def _embed(folder: Path, windows: FloatArray) -> Embedding:
     embedder = _load(folder)
-    return embedder.embedding(embedder.extract(windows))
+    return embedder.pool(embedder.extract(windows))
 
 
 def _states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.Tensor]:

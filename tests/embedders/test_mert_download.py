@@ -30,7 +30,7 @@ def _assert_published(tensors: TensorMap) -> None:
 
 
 def test_a_fetch_leaves_descriptions_and_converted_weights(hub: Hub, folder: Path) -> None:
-    assert fetch_mert(folder, MODEL) == folder / CONVERTED
+    assert fetch_mert(folder, MODEL).weights == folder / CONVERTED
     assert _names(folder) == {*DESCRIPTIONS, CONVERTED}
     assert {path for path, _ in hub.asked} == {
         f"/m-a-p/MERT-v1-95M/resolve/{REVISION}/{name}" for name in [*DESCRIPTIONS, FILE]
@@ -38,7 +38,7 @@ def test_a_fetch_leaves_descriptions_and_converted_weights(hub: Hub, folder: Pat
 
 
 def test_every_tensor_is_the_published_one(hub: Hub, folder: Path) -> None:
-    _assert_published(load_file(fetch_mert(folder, MODEL)))
+    _assert_published(load_file(fetch_mert(folder, MODEL).weights))
 
 
 def test_published_and_converted_file_are_the_same_space(hub: Hub, folder: Path) -> None:
@@ -48,7 +48,7 @@ def test_published_and_converted_file_are_the_same_space(hub: Hub, folder: Path)
 
 
 def test_who_may_read_the_cache_may_read_the_weights(hub: Hub, folder: Path) -> None:
-    weights = fetch_mert(folder, MODEL)
+    weights = fetch_mert(folder, MODEL).weights
     assert weights.stat().st_mode == (folder / "config.json").stat().st_mode
 
 
@@ -114,11 +114,11 @@ def _other_source(content: bytes) -> bytes:
 def test_a_damaged_cache_is_refused_with_what_to_do_and_a_fetch_mends_it(
     hub: Hub, folder: Path, damage: Callable[[bytes], bytes]
 ) -> None:
-    file = fetch_mert(folder, MODEL)
+    file = fetch_mert(folder, MODEL).weights
     file.write_bytes(damage(file.read_bytes()))
     with pytest.raises(WeightsError, match=rf"{CONVERTED}: .*soundalike models fetch"):
         open_cached(folder, MODEL)
-    _assert_published(load_file(fetch_mert(folder, MODEL)))
+    _assert_published(load_file(fetch_mert(folder, MODEL).weights))
 
 
 def test_a_damaged_copy_elsewhere_is_refused_too(hub: Hub, folder: Path, tmp_path: Path) -> None:
@@ -139,7 +139,7 @@ def test_a_damaged_description_is_fetched_again(hub: Hub, folder: Path) -> None:
 
 def test_two_at_once_download_once(hub: Hub, folder: Path) -> None:
     with ThreadPoolExecutor() as threads:
-        files = list(threads.map(lambda _: fetch_mert(folder, MODEL), range(3)))
+        files = list(threads.map(lambda _: fetch_mert(folder, MODEL).weights, range(3)))
     assert set(files) == {folder / CONVERTED}
     assert [path.rpartition("/")[2] for path, _ in hub.asked] == [*DESCRIPTIONS, FILE]
 

@@ -11,7 +11,7 @@ from soundalike.embedders.base import FloatArray
 from soundalike.embedders.musicnn.download import FILE
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn
-from soundalike.embedders.spaces import MUSICNN_DIMENSION
+from soundalike.embedders.musicnn.spec import DIMENSION
 from soundalike.errors import AudioError
 
 from .audio import first_windows, synthetic
@@ -20,7 +20,7 @@ WINDOWS = np.stack([synthetic(0), synthetic(1) * 3])
 
 
 def _embed(embedder: Embedder, windows: FloatArray) -> Embedding:
-    return embedder.embedding(embedder.extract(windows))
+    return embedder.pool(embedder.extract(windows))
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +50,11 @@ def test_what_is_pooled_is_what_the_dense_layers_get(models_dir: Path) -> None:
     network.hidden.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
     with torch.inference_mode():
         pooled, _, _ = network(LogMel()(torch.from_numpy(WINDOWS)))
-    assert pooled.shape == (2, MUSICNN_DIMENSION)
+    assert pooled.shape == (2, DIMENSION)
     [whole] = seen
     varies = (whole[0] != whole[1]).nonzero().flatten()
     assert torch.equal(whole[:, varies], pooled[:, pooled[0] != pooled[1]])
-    assert len(varies) > MUSICNN_DIMENSION // 2
+    assert len(varies) > DIMENSION // 2
 
 
 def test_the_same_audio_gives_the_same_bits(musicnn: Embedder) -> None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from soundalike.embedders.base import WindowPlan
+from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.inference import runner
 from soundalike.embedders.inference.probe import probe_windows
 from soundalike.embedders.inference.runner import Runner

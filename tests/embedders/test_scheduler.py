@@ -32,7 +32,7 @@ def library(tracks: int) -> dict[int, list[FloatArray]]:
 
 def alone(windows: list[FloatArray]) -> Embedding:
     embedder = FakeEmbedder()
-    return embedder.embedding(embedder.extract(np.stack(windows)))
+    return embedder.pool(embedder.extract(np.stack(windows)))
 
 
 @pytest.mark.parametrize("batch", [1, 4, 64])
@@ -46,8 +46,8 @@ def test_a_track_s_embedding_does_not_depend_on_its_batch(batch: int, readers: i
         result = heard[track].result
         assert isinstance(result, Embedding)
         np.testing.assert_allclose(result.vector, alone(windows).vector, atol=1e-6)
-        assert heard[track].seconds == pytest.approx(sum(map(len, windows)) / SAMPLES)
-    assert scheduler.model_seconds > 0
+        assert heard[track].audio_seconds == pytest.approx(sum(map(len, windows)) / SAMPLES)
+    assert sum(item.model_seconds for item in heard.values()) > 0
 
 
 class Counting(FakeEmbedder):
@@ -118,7 +118,7 @@ def test_a_track_of_hours_is_never_held_whole() -> None:
     heard = [0]
     embedder = Patient(batch=4)
     [track] = Scheduler[str](embedder, readers=1).run(["a long one"], endless)
-    assert track.seconds == 3000
+    assert track.audio_seconds == 3000
     assert embedder.max_windows <= 2 * 4 + 4 + 1, "queue, batch, and one in the reader's hand"
 
 
@@ -142,10 +142,10 @@ def test_a_track_that_cannot_be_read_to_its_end_is_its_error_and_the_others_go_o
 
 def test_audio_that_the_model_makes_nothing_of_is_that_track_s_error() -> None:
     class Refusing(FakeEmbedder):
-        def embedding(self, heard: FloatArray) -> Embedding:
-            if heard.mean() < 1e-6:
+        def pool(self, features: FloatArray) -> Embedding:
+            if features.mean() < 1e-6:
                 raise AudioError("not_finite", "no usable vector")
-            return super().embedding(heard)
+            return super().pool(features)
 
     tracks = {"loud": windows_of(1, 2), "quiet": [np.zeros(SAMPLES, np.float32)]}
     every = Scheduler[str](Refusing()).run(tracks, lambda track: iter(tracks[track]))

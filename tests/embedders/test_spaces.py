@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from soundalike.embedders import spaces
-from soundalike.embedders.base import EmbeddingSpace, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders import window_plans
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.embedders.mert import spec
 from soundalike.embedders.mert.checkpoint import MertCheckpoint, open_checkpoint
-from soundalike.embedders.spaces import mert_windows, musicnn_space, musicnn_windows
+from soundalike.embedders.mert.spec import mert_windows
+from soundalike.embedders.musicnn.spec import musicnn_space, musicnn_windows
 from soundalike.settings import Windows
 
 from .checkpoints import TensorMap, changed_mert
@@ -18,7 +21,7 @@ BALANCED = mert_windows("balanced")
 
 
 def mert_space(checkpoint: MertCheckpoint) -> EmbeddingSpace:
-    return spaces.mert_space(checkpoint, BALANCED)
+    return spec.mert_space(checkpoint, BALANCED)
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def test_another_layer_is_another_space(checkpoint: MertCheckpoint) -> None:
 
 @pytest.mark.parametrize("other", [replace(BALANCED, samples=5 * 24_000), mert_windows("all")])
 def test_other_windows_are_another_space(checkpoint: MertCheckpoint, other: WindowPlan) -> None:
-    one, changed = mert_space(checkpoint), spaces.mert_space(checkpoint, other)
+    one, changed = mert_space(checkpoint), spec.mert_space(checkpoint, other)
     assert one.id != changed.id
     assert one.fingerprint != changed.fingerprint
 
@@ -49,7 +52,7 @@ def test_other_preprocessing_is_another_space(
     checkpoint: MertCheckpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one = mert_space(checkpoint)
-    monkeypatch.setattr(spaces, "PREPROCESSING", spaces.PREPROCESSING + 1)
+    monkeypatch.setattr(window_plans, "PREPROCESSING", window_plans.PREPROCESSING + 1)
     assert mert_space(checkpoint).key != one.key
 
 

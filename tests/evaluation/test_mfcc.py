@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from soundalike.embedders.musicnn.model.frontend import LogMel
-from soundalike.embedders.spaces import musicnn_windows
+from soundalike.embedders.musicnn.spec import musicnn_windows
 from soundalike.evaluation.baselines.mfcc import (
     COEFFICIENTS,
     DEVIATION,
@@ -43,6 +43,6 @@ def test_its_vector_is_not_of_unit_length_or_off_the_scale() -> None:
     embedder = MfccEmbedder(PLAN)
     heard = embedder.extract(WINDOWS)
     assert heard.shape == (3, FEATURES) == (3, len(MEAN)) == (3, len(DEVIATION))
-    vector = embedder.embedding(heard).vector
+    vector = embedder.pool(heard).vector
     scaled = (statistics(heard) - MEAN) / DEVIATION
     assert vector == pytest.approx(scaled / np.linalg.norm(scaled), abs=1e-6)

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from soundalike.catalog import failures
 from soundalike.catalog import library as catalog
-from soundalike.catalog.failures import RETRY_DELAYS, FailureView, wait
+from soundalike.catalog.failures import RETRY_DELAYS, FailureView, retry_delay
 from soundalike.catalog.tables import Failure, Track
 from soundalike.errors import AudioError
 from soundalike.ingest.identify import identify_batch
@@ -43,11 +43,11 @@ def failing(code: str, read: Any, times: int, calls: list[str]) -> Any:
 
 
 def test_waiting_grows_and_ends() -> None:
-    waits = [wait("unreadable", attempts) for attempts in range(1, len(RETRY_DELAYS) + 2)]
+    waits = [retry_delay("unreadable", attempts) for attempts in range(1, len(RETRY_DELAYS) + 2)]
     assert waits[0] == dt.timedelta(minutes=5)
     assert waits[:-1] == sorted(waits[:-1])
     assert waits[-1] is None
-    assert wait("truncated", 1) is None
+    assert retry_delay("truncated", 1) is None
 
 
 def test_what_may_pass_is_tried_again_after_its_wait_and_only_that(

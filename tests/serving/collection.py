@@ -10,17 +10,17 @@ from soundalike.catalog import batches, indexes, library, results
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.tracks import sort_key
-from soundalike.embedders.base import Embedding, EmbeddingSpace, Tag
+from soundalike.embedders.base import Embedding, EmbeddingSpace, PredictedTag
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
-from soundalike.sources.entry import Entry, Kind
+from soundalike.sources.entry import Entry, EntryKind
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import save_batch
 from soundalike.vectors.index_files import INDEX
 
 SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
-TAGS = (Tag("acoustic", 0.75),)
+TAGS = (PredictedTag("acoustic", 0.75),)
 Facts = Mapping[str, Any]
 
 
@@ -38,7 +38,7 @@ class Collection:
         """A batch with a track for each, under random unit vectors; returns their ids."""
         paths = [fact.get("path", f"{uuid.uuid4().hex}.flac".encode()) for fact in facts]
         ids = [uuid.uuid4().hex for _ in facts]
-        found = [Entry(path, Kind.MUSIC, size=1, mtime_ns=1) for path in paths]
+        found = [Entry(path, EntryKind.MUSIC, size=1, mtime_ns=1) for path in paths]
         root = self._root()
         with self.sessions.begin() as session:
             key = library.seal(session, root, [(None, file) for file in found])
@@ -61,7 +61,7 @@ class Collection:
                 library.add_root(session, b"/music")
             return library.roots(session)[0].id
 
-    def _embed(self, key: str, tags_of: Mapping[str, tuple[Tag, ...]]) -> None:
+    def _embed(self, key: str, tags_of: Mapping[str, tuple[PredictedTag, ...]]) -> None:
         ids = list(tags_of)
         made = self._random.standard_normal((len(ids), SPACE.dimension)).astype(np.float32)
         made /= np.linalg.norm(made, axis=1, keepdims=True)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from serving import limits
-from soundalike.embedders.base import Tag
+from soundalike.embedders.base import PredictedTag
 from soundalike.vectors.limits import MAX_EXAMPLES
 
 from .collection import Collection, numbered
@@ -82,7 +82,7 @@ async def test_filters_hold_and_the_best_within_them_are_found(
             "artist": f"Artist {number % 3}",
             "year": 1990 + number % 20,
             "genre": ["Jazz", "Rock"][number % 2],
-            "tags": (Tag("piano" if number % 4 else "drums", 0.5),),
+            "tags": (PredictedTag("piano" if number % 4 else "drums", 0.5),),
             "path": f"{'abc'[number % 3]}/{number}.flac".encode(),
         }
         for number in range(120)

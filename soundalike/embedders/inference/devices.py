@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from soundalike.embedders.base import WindowPlan
+from soundalike.audio.window_plan import WindowPlan
 from soundalike.errors import SettingsError
 
 SHARE = 0.8  # of a GPU's free memory that a batch may take

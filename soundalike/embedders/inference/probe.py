@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from soundalike.embedders.base import FloatArray, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import FloatArray
 
 SECONDS = 3.0  # of a window at most: comparing must not take long on a slow machine
 

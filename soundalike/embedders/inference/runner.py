@@ -1,13 +1,13 @@
 """Runs a network over batches of windows: on which device, how precisely, how many at once.
 
-A GPU hears a batch at once. A CPU hears a window a core (two cores, above 16 of them): cores that
+A GPU runs a batch at once. A CPU runs a window a core (two cores, above 16 of them): cores that
 share one window wait for each other, which takes 1.06 times as long in float32 and 1.25 times in
 bfloat16 on two. Each window is computed by itself then, so its features are the same to the bit in
 any batch.
 
 Precision is a measured choice. Half the bits are several times as fast on GPUs, and on CPUs with
 matrix units; but a network may be one that they do not suffice for. So each time one is loaded,
-it first hears probe windows in float32 and in half, and half is used only if they agree.
+it first runs on probe windows in float32 and in half, and half is used only if they agree.
 """
 
 from collections.abc import Callable
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from soundalike.embedders.base import FloatArray, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import FloatArray
 from soundalike.embedders.inference.devices import (
     half_precisions,
     is_lost,

@@ -2,7 +2,8 @@
 
 import torch
 
-from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray
 from soundalike.embedders.inference.runner import Build, Runner
 
 
@@ -28,18 +29,18 @@ class TorchEmbedder:
 
     @property
     def device(self) -> str:
-        """See `Embedder.device`."""
+        """The device and precision it runs in."""
         return self._run.device
 
     @property
     def batch(self) -> int:
-        """See `Embedder.batch`."""
+        """How many windows it is best given at once, now."""
         return self._run.batch
 
     def extract(self, windows: FloatArray) -> FloatArray:
-        """See `Embedder.hear`."""
+        """Extract each window's features: float32 [n, samples] -> float32 [n, features]."""
         return self._run(windows)
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`."""
+    def pool(self, features: FloatArray) -> Embedding:
+        """Pool a track's features, float32 [n, features], to its embedding; the model says how."""
         raise NotImplementedError

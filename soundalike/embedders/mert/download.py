@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from soundalike.embedders import hub
-from soundalike.embedders.hub import DownloadProgress, HubError
+from soundalike.embedders.hub import DownloadProgress, HubError, report_nothing
 from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
@@ -36,22 +36,21 @@ DESCRIPTIONS: dict[str, type[BaseModel]] = {CONFIG: MertConfig, PREPROCESSOR: Pr
 
 
 def fetch_mert(
-    folder: Path, model: str, report: DownloadProgress = lambda _have, _total: None
-) -> Path:
-    """The safetensors file in `folder`, made if it is not there or damaged.
+    folder: Path, model: str, report: DownloadProgress = report_nothing
+) -> MertCheckpoint:
+    """The published checkpoint in `folder`, fetched if it is not there or damaged.
 
     `report` is told how many bytes of the download are here, and of how many (0: not known). Of two
     processes that fetch at once, one waits for the other. Raises WeightsError that says why the
     weights cannot be had, and what to do.
     """
     try:
-        if not _cached(folder, model):
+        checkpoint = _cached(folder, model)
+        if checkpoint is None:
             folder.mkdir(parents=True, exist_ok=True)
             with exclusive(folder / ".lock"):
-                if not _cached(folder, model):
-                    _make(folder, model, report)
+                checkpoint = _cached(folder, model) or _make(folder, model, report)
         _remove_source(folder, PUBLISHED[model])
-        return open_cached(folder, model).weights
     except HubError as error:
         raise WeightsError(_ways_out(folder, model, error)) from error
     except OSError as error:
@@ -59,6 +58,7 @@ def fetch_mert(
             f"{model}: the cache {folder} cannot be used: {error}. Make room there, or set "
             "SOUNDALIKE_MODELS to a folder that can be read and written"
         ) from error
+    return checkpoint
 
 
 def _cached(folder: Path, model: str) -> MertCheckpoint | None:
@@ -77,7 +77,7 @@ def _remove_source(folder: Path, published: PublishedWeights) -> None:
             source.unlink()
 
 
-def _make(folder: Path, model: str, report: DownloadProgress) -> None:
+def _make(folder: Path, model: str, report: DownloadProgress) -> MertCheckpoint:
     from soundalike.embedders.mert.model.conversion import convert
 
     for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
@@ -89,6 +89,7 @@ def _make(folder: Path, model: str, report: DownloadProgress) -> None:
     source = folder / FILE
     sha256 = (_by_hand if source.is_file() else _downloaded)(source, published, report)
     convert(source, sha256, published.revision, folder / CONVERTED)
+    return open_cached(folder, model)
 
 
 def _describe(file: Path, kind: type[BaseModel], published: PublishedWeights) -> None:

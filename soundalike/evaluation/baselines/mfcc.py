@@ -4,7 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.pooling import unit_mean
 
@@ -64,14 +65,17 @@ class MfccEmbedder:
         moments = [mfcc.mean(1), mfcc.square().mean(1), mfcc.diff(dim=1).square().mean(1)]
         return torch.cat(moments, dim=1).numpy()
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`."""
-        scaled = (statistics(heard) - np.array(MEAN)) / np.array(DEVIATION)
+    def pool(self, features: FloatArray) -> Embedding:
+        """Turn a track's moments, float32 [n, 60], into its standardised statistics."""
+        scaled = (statistics(features) - np.array(MEAN)) / np.array(DEVIATION)
         return Embedding(unit_mean(scaled[None].astype(np.float32)))
 
 
-def statistics(heard: FloatArray) -> NDArray[np.float64]:
-    """Of a track's windows [n, 60]: means, deviations, deviations of differences, [60]."""
-    mean, square, difference = heard.mean(axis=0, dtype=np.float64).reshape(3, COEFFICIENTS)
+def statistics(moments: FloatArray) -> NDArray[np.float64]:
+    """A track's statistics, float64 [60], from its windows' moments, float32 [n, 60].
+
+    Means, deviations, deviations of differences.
+    """
+    mean, square, difference = moments.mean(axis=0, dtype=np.float64).reshape(3, COEFFICIENTS)
     deviation = np.sqrt(np.maximum(square - mean**2, 0))
     return np.concatenate([mean, deviation, np.sqrt(difference)])

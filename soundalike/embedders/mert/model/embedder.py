@@ -3,13 +3,14 @@
 import torch
 from torch import nn
 
-from soundalike.embedders.base import Embedding, FloatArray, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.inference.torch_embedder import TorchEmbedder
 from soundalike.embedders.mert.checkpoint import MertCheckpoint
 from soundalike.embedders.mert.model.network import MertNetwork
 from soundalike.embedders.mert.model.tensors import read_tensors, verify_loaded
+from soundalike.embedders.mert.spec import mert_space
 from soundalike.embedders.pooling import unit_mean
-from soundalike.embedders.spaces import mert_space
 
 
 class MertEmbedder(TorchEmbedder):
@@ -30,9 +31,9 @@ class MertEmbedder(TorchEmbedder):
             space, windows, self._network, device, half=half, may_fall_back=may_fall_back
         )
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`. Features are the state's mean over time."""
-        return Embedding(unit_mean(heard))
+    def pool(self, features: FloatArray) -> Embedding:
+        """Average the windows' features, which are the hidden state's mean over time."""
+        return Embedding(unit_mean(features))
 
     def _network(self, precision: torch.dtype) -> nn.Module:
         checkpoint = self._checkpoint

@@ -87,10 +87,10 @@ class PositionEmbedding(CheckpointModule):
         """[n, frames, hidden] -> what is to be added to it."""
         image = states.to(self.kernel.dtype).transpose(1, 2)[:, :, None]
         padding = (0, self.kernel.shape[3] // 2)
-        heard = functional.conv2d(
+        convolved = functional.conv2d(
             image, self.kernel, self.bias, padding=padding, groups=self._groups
         )
-        return gelu(heard[:, :, 0, : states.shape[1]].transpose(1, 2))
+        return gelu(convolved[:, :, 0, : states.shape[1]].transpose(1, 2))
 
 
 def _folded(tensors: Tensors, name: str) -> Tensor:
@@ -140,8 +140,8 @@ class Layer(nn.Module):
         n, frames, hidden = states.shape
         parts = self.attention_in(states).view(n, frames, 3, self._heads, -1)
         query, key, value = parts.permute(2, 0, 3, 1, 4)  # each n, heads, frames, hidden / heads
-        heard = functional.scaled_dot_product_attention(query, key, value)
-        out: Tensor = self.attention_out(heard.transpose(1, 2).reshape(n, frames, hidden))
+        attended = functional.scaled_dot_product_attention(query, key, value)
+        out: Tensor = self.attention_out(attended.transpose(1, 2).reshape(n, frames, hidden))
         return out
 
     def _feed(self, states: Tensor) -> Tensor:

@@ -25,7 +25,7 @@ from soundalike.embedders.mert.model.modules import (
 
 PATCH, PATCH_HOP = CONV_KERNEL[0], CONV_STRIDE[0]
 FRAME_HOP = 320  # samples at 24 kHz from one feature vector to the next: the strides' product
-FRAME_SPAN = 400  # samples that one feature vector hears
+FRAME_SPAN = 400  # samples in the receptive field of one feature vector
 EPSILON = 1e-5  # of the group norm
 
 # Frames at once on a CPU. Of 16 to 749, 64 and 107 were fastest; the widest tensor takes 8 MB then.

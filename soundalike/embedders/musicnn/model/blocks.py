@@ -169,6 +169,6 @@ class MidBlock(nn.Module):
         frames, half = features.shape[1], self._taps // 2
         products = functional.pad(features @ self.kernel + self.given, (0, 0, half, half))
         taps = products.view(*products.shape[:2], self._taps, -1)
-        heard = sum((taps[:, i : i + frames, i] for i in range(self._taps)), start=self.bias)
-        response: Tensor = self.norm(functional.relu(heard))
+        convolved = sum((taps[:, i : i + frames, i] for i in range(self._taps)), start=self.bias)
+        response: Tensor = self.norm(functional.relu(convolved))
         return response

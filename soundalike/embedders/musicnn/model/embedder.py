@@ -10,12 +10,13 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from soundalike.embedders.base import Embedding, FloatArray, PredictedTag, WindowPlan
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, FloatArray, PredictedTag
 from soundalike.embedders.inference.torch_embedder import TorchEmbedder
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn
+from soundalike.embedders.musicnn.spec import DIMENSION, musicnn_space
 from soundalike.embedders.pooling import unit_mean
-from soundalike.embedders.spaces import MUSICNN_DIMENSION, musicnn_space
 
 # The Million Song Dataset's 50 commonest tags, in the order of the network's outputs
 # (musicnn 0.1.0, configuration.py).
@@ -52,13 +53,13 @@ class MusicnnEmbedder(TorchEmbedder):
             space, windows, self._network, device, half=False, may_fall_back=may_fall_back
         )
 
-    def embedding(self, heard: FloatArray) -> Embedding:
-        """See `Embedder.embedding`. Features are the pooled layer and the tags' probabilities.
+    def pool(self, features: FloatArray) -> Embedding:
+        """Average the windows' features: the pooled layer and the tags' probabilities.
 
         Tags: all 50, strongest first, to 4 decimals.
         """
-        vector = unit_mean(heard[:, :MUSICNN_DIMENSION])
-        return Embedding(vector, _ranked(heard[:, MUSICNN_DIMENSION:].mean(axis=0)))
+        vector = unit_mean(features[:, :DIMENSION])
+        return Embedding(vector, _ranked(features[:, DIMENSION:].mean(axis=0)))
 
     def _network(self, _precision: torch.dtype) -> nn.Module:
         return _Features(Musicnn(load_file(self._weights)))

@@ -1,4 +1,4 @@
-"""What musicnn hears: audio to log-mel frames, as librosa's melspectrogram makes them."""
+"""musicnn's front end: audio to log-mel frames, as librosa's melspectrogram makes them."""
 
 import torch
 from torch import Tensor, nn

@@ -1,0 +1,96 @@
+"""MERT as the registry knows it: its space, its weights, how it is loaded."""
+
+from functools import partial
+from pathlib import Path
+
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedder, EmbeddingSpace
+from soundalike.embedders.hub import DownloadProgress, report_nothing
+from soundalike.embedders.mert.checkpoint import (
+    CONVERTED,
+    MertCheckpoint,
+    open_cached,
+    open_checkpoint,
+)
+from soundalike.embedders.mert.download import fetch_mert
+from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
+from soundalike.settings import ModelName, Settings, Windows
+
+SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
+LICENCE = "CC-BY-NC-4.0: not for commercial use"
+
+
+def mert_windows(windows: Windows) -> WindowPlan:
+    """MERT's windows, of 10 s."""
+    return window_plan(SAMPLE_RATE, WINDOW, windows)
+
+
+def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpace:
+    """The space of one MERT checkpoint, read at its layer."""
+    return EmbeddingSpace(
+        id=f"{checkpoint.model}.l{checkpoint.layer}.{plan_name(windows)}.mean",
+        model=checkpoint.model,
+        dimension=checkpoint.config.hidden_size,
+        parameters={
+            "layer": checkpoint.layer,
+            "normalise": int(checkpoint.normalise),
+            "revision": checkpoint.revision,
+            "architecture": checkpoint.config.fingerprint,
+            **plan_parameters(windows),
+        },
+    )
+
+
+def _spec(model: ModelName) -> ModelSpec:
+    """The spec of a published size."""
+    return ModelSpec(
+        name=model,
+        licence=LICENCE,
+        space=partial(_space, model),
+        weights_path=partial(_weights_path, model),
+        fetch=partial(_fetch, model),
+        load=partial(_load, model),
+    )
+
+
+def _space(model: ModelName, settings: Settings) -> EmbeddingSpace:
+    if settings.mert_path is not None:
+        checkpoint = open_checkpoint(settings.mert_path, model)
+    else:
+        checkpoint = open_cached(settings.models_dir / model, model)
+    return mert_space(checkpoint, mert_windows(settings.windows))
+
+
+def _weights_path(model: ModelName, settings: Settings) -> Path:
+    if settings.mert_path is not None:
+        return open_checkpoint(settings.mert_path, model).weights
+    return settings.models_dir / model / CONVERTED
+
+
+def _fetch(model: ModelName, settings: Settings, report: DownloadProgress) -> Path:
+    return _fetched(model, settings, report).weights
+
+
+def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> MertCheckpoint:
+    """The checkpoint of SOUNDALIKE_MERT_PATH as it is, if set; else the published one."""
+    if settings.mert_path is not None:
+        return open_checkpoint(settings.mert_path, model)
+    return fetch_mert(settings.models_dir / model, model, report)
+
+
+def _load(model: ModelName, settings: Settings) -> Embedder:
+    from soundalike.embedders.inference.devices import choose_device
+    from soundalike.embedders.mert.model.embedder import MertEmbedder
+
+    device = choose_device(settings.device)
+    return MertEmbedder(
+        _fetched(model, settings, report_nothing),
+        mert_windows(settings.windows),
+        device,
+        half=settings.precision == "auto",
+        may_fall_back=settings.device == "auto",
+    )
+
+
+MERT_95M, MERT_330M = _spec("mert-v1-95m"), _spec("mert-v1-330m")

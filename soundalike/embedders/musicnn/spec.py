@@ -1,0 +1,66 @@
+"""musicnn-msd as the registry knows it: its space, its weights, how it is loaded."""
+
+from pathlib import Path
+
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedder, EmbeddingSpace
+from soundalike.embedders.hub import DownloadProgress
+from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, fetch_musicnn
+from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
+from soundalike.settings import Settings, Windows
+
+# 187 frames, the length musicnn was trained on: 186 hops of 256 samples and one FFT of 512.
+SAMPLE_RATE, WINDOW = 16_000, 186 * 256 + 512
+DIMENSION = 512  # maximum and mean over time of the 256 channels that are alive
+
+
+def musicnn_windows(windows: Windows) -> WindowPlan:
+    """musicnn's windows, of 3 s."""
+    return window_plan(SAMPLE_RATE, WINDOW, windows)
+
+
+def musicnn_space(windows: WindowPlan) -> EmbeddingSpace:
+    """The space of musicnn-msd's pooled layer; there is only one set of weights."""
+    return EmbeddingSpace(
+        id=f"musicnn-msd.pooled.{plan_name(windows)}.mean",
+        model="musicnn-msd",
+        dimension=DIMENSION,
+        parameters={
+            "layer": "pooled",
+            "revision": FILE_SHA256[:16],
+            **plan_parameters(windows),
+        },
+    )
+
+
+def _space(settings: Settings) -> EmbeddingSpace:
+    return musicnn_space(musicnn_windows(settings.windows))
+
+
+def _weights_path(settings: Settings) -> Path:
+    return _folder(settings) / FILE
+
+
+def _fetch(settings: Settings, _report: DownloadProgress) -> Path:
+    """pip shows how far it is to nobody, so nothing is reported."""
+    return fetch_musicnn(_folder(settings))
+
+
+def _load(settings: Settings) -> Embedder:
+    from soundalike.embedders.inference.devices import choose_device
+    from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
+
+    return MusicnnEmbedder(
+        fetch_musicnn(_folder(settings)),
+        musicnn_windows(settings.windows),
+        choose_device(settings.device),
+        may_fall_back=settings.device == "auto",
+    )
+
+
+def _folder(settings: Settings) -> Path:
+    return settings.models_dir / "musicnn-msd"
+
+
+MUSICNN_MSD = ModelSpec("musicnn-msd", "ISC", _space, _weights_path, _fetch, _load)

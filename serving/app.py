@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.middleware import Middleware
@@ -18,10 +19,10 @@ from serving.database import open_pool
 from serving.dependencies import State
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
-from serving.observability import LogRequests, Metrics, take_over_uvicorn_logs
+from serving.metrics import Metrics
+from serving.middleware import LimitBody, LogRequests, RequireApiKey, take_over_uvicorn_logs
 from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
 from serving.search.uploads import UploadEmbedder
-from serving.security import LimitBody, RequireApiKey
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
@@ -43,13 +44,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
     live = LiveIndex(ArtifactStore(settings.data), search_threads(settings))
-    measured = Metrics(live)
+    request_metrics = Metrics(live)
     app = FastAPI(
         title="soundalike",
         summary="What else in my music collection sounds like this?",
         version=soundalike.__version__,
-        lifespan=_lifespan(settings, live, measured),
-        middleware=_middleware(settings, measured),
+        lifespan=_lifespan(settings, live, request_metrics),
+        middleware=_middleware(settings, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
@@ -65,16 +66,21 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     return app
 
 
-def _middleware(settings: Settings, measured: Metrics) -> list[Middleware]:
+def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware]:
     """Outermost first: a refused request has an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
-        Middleware(LogRequests, metrics=measured),
+        Middleware(LogRequests, metrics=request_metrics),
     ]
     if settings.api_key:
-        middleware.append(Middleware(RequireApiKey, key=settings.api_key.get_secret_value()))
-    middleware.append(Middleware(LimitBody))
+        key = settings.api_key.get_secret_value()
+        middleware.append(Middleware(RequireApiKey, key=key, open_paths=_paths(health.router)))
+    middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
     return middleware
+
+
+def _paths(router: APIRouter) -> frozenset[str]:
+    return frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
 
 
 def _documented_key(settings: Settings) -> dict[str, Any]:
@@ -89,7 +95,7 @@ def _documented_key(settings: Settings) -> dict[str, Any]:
 
 
 def _lifespan(
-    settings: Settings, live: LiveIndex, measured: Metrics
+    settings: Settings, live: LiveIndex, request_metrics: Metrics
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -100,7 +106,10 @@ def _lifespan(
             async with PublicationFollower(engine, live, restart_database=restart).following():
                 with closing(UploadEmbedder(settings)) as embedder:
                     yield State(
-                        sessions=sessions, live=live, metrics=measured, upload_embedder=embedder
+                        sessions=sessions,
+                        live=live,
+                        metrics=request_metrics,
+                        upload_embedder=embedder,
                     )
             live.threads.close()
             await engine.dispose()

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
-from serving.observability import Metrics
+from serving.metrics import Metrics
 from serving.search.uploads import UploadEmbedder
 
 

@@ -144,7 +144,7 @@ async def _answer(request: Request, error: Exception) -> Response:
 
 
 def install(app: FastAPI) -> None:
-    """Write the framework's own errors as problems. All others pass on to `observability`."""
+    """Write the framework's own errors as problems. All others pass on to `LogRequests`."""
     for expected in (Problem, HTTPException, RequestValidationError):
         app.add_exception_handler(expected, _answer)
 

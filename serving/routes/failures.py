@@ -5,37 +5,43 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from serving import limits
+from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
 from serving.errors import documented
 from serving.schemas.responses import Failure, FailurePage
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
+from soundalike.catalog.tracks import storable
 
 router = APIRouter(prefix="/v1", tags=["failures"])
 
+MAX_FILE_ID = 2**63  # PostgreSQL's bigint
+
 PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Failures on a page.")]
-SearchCursor = Annotated[
+CursorText = Annotated[
     str | None,
-    Query(pattern=r"^\d{1,18}\.[a-z_]{1,40}$", description="`next_cursor` of the page before."),
+    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
 ]
 
 
 @router.get("/failures", responses=documented(422, 503))
 async def list_failures(
-    session: SessionDep, limit: PageSize = limits.DEFAULT_PAGE_SIZE, cursor: SearchCursor = None
+    session: SessionDep, limit: PageSize = limits.DEFAULT_PAGE_SIZE, cursor: CursorText = None
 ) -> FailurePage:
     """Files of the collection that are not in the index because something is wrong with them."""
     # One more than asked for tells whether there is a next page.
-    rows = (await session.execute(failures.page(limit + 1, _after(cursor)))).all()
-    views = [FailureView(*row) for row in rows]
+    statement = failures.page(limit + 1, _position(cursor) if cursor else None)
+    views = [FailureView(*row) for row in await session.execute(statement)]
     last = views[limit - 1] if len(views) > limit else None
     return FailurePage(
         items=[Failure.model_validate(view) for view in views[:limit]],
-        next_cursor=f"{last.file_id}.{last.stage}" if last else None,
+        next_cursor=encode_cursor(last.file_id, last.stage) if last else None,
         total=await session.scalar(failures.count()) or 0,
     )
 
 
-def _after(cursor: str | None) -> tuple[int, str] | None:
-    file_id, _, stage = (cursor or "").partition(".")
-    return (int(file_id), stage) if file_id else None
+def _position(cursor: str) -> tuple[int, str]:
+    file_id, stage = decode_cursor(cursor, int, str)
+    if not (0 <= file_id < MAX_FILE_ID and storable(stage)):
+        raise invalid_cursor()
+    return file_id, stage

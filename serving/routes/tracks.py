@@ -3,24 +3,23 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
-from pydantic import AfterValidator
 
 from serving import limits
+from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
-from serving.errors import Problem, documented
-from serving.schemas.requests import storable
+from serving.errors import documented
+from serving.schemas.requests import StorableText
 from serving.schemas.responses import TRACK_ID, Track, TrackPage
 from serving.search.tracks import known_track
 from soundalike.catalog import tracks
-from soundalike.catalog.tracks import Cursor
+from soundalike.catalog.tracks import TrackPosition, storable
 
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
 Id = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
 Words = Annotated[
-    str,
-    AfterValidator(storable),
+    StorableText,
     Query(
         max_length=limits.MAX_QUERY_LENGTH,
         description="Words, each of them somewhere in title, artist, album or path.",
@@ -28,7 +27,7 @@ Words = Annotated[
     ),
 ]
 PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Tracks on a page.")]
-SearchCursor = Annotated[
+CursorText = Annotated[
     str | None,
     Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
 ]
@@ -39,26 +38,25 @@ async def list_tracks(
     session: SessionDep,
     query: Words = "",
     limit: PageSize = limits.DEFAULT_PAGE_SIZE,
-    cursor: SearchCursor = None,
+    cursor: CursorText = None,
 ) -> TrackPage:
     """The collection by artist, album and title, or those tracks of it whose words match."""
     # One more than asked for tells whether there is a next page.
-    found = await session.execute(tracks.page(query, limit + 1, _after(cursor)))
-    rows = found.all()
+    after = _position(cursor) if cursor else None
+    rows = (await session.execute(tracks.page(query, limit + 1, after))).all()
     last = rows[limit - 1] if len(rows) > limit else None
     return TrackPage(
         items=[Track.model_validate(tracks.view(row)) for row in rows[:limit]],
-        next_cursor=Cursor(last.sort_key, last.id).encode() if last else None,
+        next_cursor=encode_cursor(last.sort_key, last.id) if last else None,
         total=await session.scalar(tracks.count(query)) or 0,
     )
 
 
-def _after(cursor: str | None) -> Cursor | None:
-    try:
-        return Cursor.decode(cursor) if cursor else None
-    except ValueError as error:
-        detail = f"cursor: {error}; give `next_cursor` of a page as it was, or begin without one"
-        raise Problem(422, "invalid-request", detail) from error
+def _position(cursor: str) -> TrackPosition:
+    sort_key, track_id = decode_cursor(cursor, str, str)
+    if not (storable(sort_key) and storable(track_id)):
+        raise invalid_cursor()
+    return TrackPosition(sort_key, track_id)
 
 
 @router.get("/{track_id}", responses=documented(404, 422, 503))

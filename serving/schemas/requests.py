@@ -14,18 +14,16 @@ from soundalike.vectors.queries import Strategy
 from soundalike.vectors.rerank import RerankOptions
 
 
-def storable(text: str) -> str:
-    """Text that Postgres can be asked about. Raises ValueError for any other."""
+def _require_storable(text: str) -> str:
     if not tracks.storable(text):
         raise ValueError("must be text without NUL characters")
     return text
 
 
-Name = Annotated[str, AfterValidator(storable), Field(max_length=limits.MAX_NAME_LENGTH)]
+StorableText = Annotated[str, AfterValidator(_require_storable)]  # Postgres can be asked about it
+Name = Annotated[StorableText, Field(max_length=limits.MAX_NAME_LENGTH)]
+TrackId = Annotated[StorableText, Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])]
 Names = Annotated[list[Name], Field(max_length=limits.MAX_NAMES)]
-TrackId = Annotated[
-    str, AfterValidator(storable), Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])
-]
 Ids = Annotated[list[TrackId], Field(max_length=limits.MAX_IDS)]
 Examples = Annotated[list[TrackId], Field(max_length=MAX_EXAMPLES)]
 Year = Annotated[int, Field(ge=0, le=limits.MAX_YEAR)]
@@ -46,7 +44,7 @@ class Filters(BaseModel):
     year_to: Year | None = None
     seconds_from: Seconds | None = Field(None, description="The shortest track.")
     seconds_to: Seconds | None = Field(None, description="The longest track.")
-    path_prefix: Annotated[str, AfterValidator(storable)] | None = Field(
+    path_prefix: StorableText | None = Field(
         None, max_length=limits.MAX_PATH_LENGTH, description="Start of its path, as shown."
     )
     include: Ids = Field([], description="Only these tracks.")

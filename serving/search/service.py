@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
-from serving.observability import Metrics
+from serving.metrics import Metrics
 from serving.schemas.requests import Filters
 from serving.search.tracks import metadata_of, require_indexed, views_of
 from soundalike.catalog.filters import TrackFilter, ids_of, matching

@@ -1,7 +1,5 @@
 """Reading tracks, for the API and the command line: statements that any session can execute."""
 
-import base64
-import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,29 +44,11 @@ class TrackView:
 
 
 @dataclass(frozen=True)
-class Cursor:
-    """Where a page ended: the last track's place in the order."""
+class TrackPosition:
+    """A track's position in the order of a list."""
 
     sort_key: str
     track_id: str
-
-    def encode(self) -> str:
-        """An opaque, URL-safe text."""
-        return base64.urlsafe_b64encode(
-            json.dumps([self.sort_key, self.track_id]).encode()
-        ).decode()
-
-    @classmethod
-    def decode(cls, cursor: str) -> "Cursor":
-        """Raises ValueError for anything `encode` did not make."""
-        try:
-            place = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        except (ValueError, RecursionError) as error:
-            raise ValueError("not a cursor of this API") from error
-        match place:
-            case [str(sort_key), str(track_id)] if storable(sort_key) and storable(track_id):
-                return cls(sort_key, track_id)
-        raise ValueError("not a cursor of this API")
 
 
 def storable(text: str) -> bool:
@@ -138,15 +118,15 @@ def failures_of(track_id: str) -> Select[str, str]:
     )
 
 
-def page(query: str, limit: int, after: Cursor | None) -> Select[Any]:
-    """Up to `limit` tracks of the library whose words match, after the cursor, in sort order.
+def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
+    """Up to `limit` tracks of the library whose words match, after a position, in sort order.
 
     The row ends with the track's sort key, for the next cursor.
     """
     statement = select(*_VIEW, Track.sort_key).where(_matches(query))
     if after is not None:
-        place = tuple_(Track.sort_key, Track.id)
-        statement = statement.where(place > tuple_(after.sort_key, after.track_id))
+        position = tuple_(Track.sort_key, Track.id)
+        statement = statement.where(position > tuple_(after.sort_key, after.track_id))
     return statement.order_by(Track.sort_key, Track.id).limit(limit)
 
 

@@ -13,7 +13,7 @@ from serving import database
 from serving.database import POOL_OVERFLOW, POOL_SIZE, open_pool
 from serving.dependencies import State, open_session
 from serving.index.live_index import LiveIndex
-from serving.observability import Metrics
+from serving.metrics import Metrics
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import Track
 from soundalike.settings import Settings

@@ -3,6 +3,8 @@
 import httpx
 import pytest
 
+from serving.cursors import encode_cursor
+
 from .collection import Collection
 from .service import problem_of
 
@@ -45,12 +47,25 @@ async def test_pages_visit_every_failure_once(
 
 
 @pytest.mark.parametrize(
-    "query", ["limit=0", "limit=201", "cursor=x", "cursor=1.", "cursor=-1.a", "cursor=1.a%00"]
+    "query",
+    [
+        "limit=0",
+        "limit=201",
+        "cursor=x",
+        f"cursor={encode_cursor(1)}",
+        f"cursor={encode_cursor('1', 'a')}",
+        f"cursor={encode_cursor(-1, 'a')}",
+        f"cursor={encode_cursor(2**63, 'a')}",
+        f"cursor={encode_cursor(1, 'a' + chr(0))}",
+        f"cursor={encode_cursor(True, 'a')}",
+    ],
 )
 async def test_wrong_questions_are_told_so(api: httpx.AsyncClient, query: str) -> None:
     problem_of(await api.get(f"/v1/failures?{query}"), 422)
 
 
 async def test_a_huge_file_id_is_no_error(api: httpx.AsyncClient) -> None:
-    answer = await api.get("/v1/failures", params={"cursor": "9" * 18 + ".embeddings"})
+    answer = await api.get(
+        "/v1/failures", params={"cursor": encode_cursor(2**63 - 1, "embeddings")}
+    )
     assert answer.json()["items"] == []

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.requests import ClientDisconnect
 
-from serving import security
+from serving import middleware
 from serving.errors import as_problem
 from serving.search import uploads
 from soundalike.errors import WeightsError
@@ -103,7 +103,7 @@ async def test_a_file_that_is_too_long_is_refused(
 async def test_a_body_that_is_too_large_is_refused(
     served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(security, "MAX_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(middleware, "MAX_UPLOAD_BYTES", 1000)
     problem_of(await served.post("/v1/search/audio", content=b"x" * 1001), 413)
 
 

@@ -48,7 +48,7 @@ async def test_access_log_has_one_line_a_request_by_route(
     assert line == {
         "event": "request",
         "level": "info",
-        "logger": "serving.observability",
+        "logger": "serving.middleware",
         "correlation_id": "look-here",
         "method": "GET",
         "route": "/v1/tracks/{track_id}",

@@ -4,7 +4,7 @@ import argparse
 import os
 import sys
 import time
-from typing import Any
+from typing import Any, TypeVar
 
 import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
@@ -26,19 +26,50 @@ from soundalike.catalog.library import batch_number
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
+from soundalike.ingest.compare import Change
 from soundalike.ingest.publish import next_index
+from soundalike.ingest.reports import Report
 from soundalike.ingest.roots import register_roots
+from soundalike.ingest.scan import ScanReport
+from soundalike.ingest.stage import StageReport
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
+from soundalike.sources.entry import EntryKind
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import ProgressBars, counted, failures_table, format_error, safe
+from soundalike.vectors.index_files import IndexManifest
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
-SCANS = 3  # how often files that are still being written are waited for
+MAX_SCANS = 3  # how often files that are still being written are waited for
+
+R = TypeVar("R", bound=Report)
+
+
+class RecordedReports:
+    """Keeps the reports and the last error of the runs in this process."""
+
+    def __init__(self) -> None:
+        self._reports: list[Report] = []
+        self.error: Exception | None = None
+
+    def add(self, report: Report) -> None:
+        """Keep a stage's report."""
+        self._reports.append(report)
+
+    def fail(self, error: Exception) -> None:
+        """Keep a stage's error."""
+        self.error = error
+
+    def last(self, kind: type[R]) -> R:
+        """The latest report of this kind. Raises LookupError if there is none."""
+        for report in reversed(self._reports):
+            if isinstance(report, kind):
+                return report
+        raise LookupError(kind)
 
 
 class Foreground:
@@ -51,9 +82,15 @@ class Foreground:
         self._sessions = sessions
         self._console = console
         self._space = configured_model().space
-        overrides = {"sessions": sessions, "decoders": decoders, "progress": ProgressBars(console)}
+        self._reports = RecordedReports()
+        overrides = {
+            "sessions": sessions,
+            "decoders": decoders,
+            "progress": ProgressBars(console),
+            "reports": self._reports,
+        }
         self._store = ArtifactStore(settings.data)
-        self._broken: list[str] = []
+        self._failed_runs: list[str] = []
         self._definitions = build_defs(overrides)
         self._instance = dg.DagsterInstance.get()
 
@@ -72,65 +109,64 @@ class Foreground:
         version = self._publish()
         seconds = time.monotonic() - started
         self._console.print(f"{embedded}; {version} [dim]({seconds:.1f} s)[/dim]")
-        if self._broken:
-            raise RunFailed("\n".join(self._broken))
+        if self._failed_runs:
+            raise RunFailed("\n".join(self._failed_runs))
 
     def _scan(self, confirm_removals: bool) -> None:
         config = {"ops": {"library": {"config": {"confirm_removals": confirm_removals}}}}
-        for attempt in range(1, SCANS + 1):
-            found = self._run("scan", run_config=config)["library"]
+        for attempt in range(1, MAX_SCANS + 1):
+            self._run("scan", run_config=config)
+            report = self._reports.last(ScanReport)
             self._console.print(
-                f"{found['dagster/row_count']} music files: {found['new_files']} new, "
-                f"{found['changed_files']} changed, {found['removed_files']} removed"
+                f"{report.music} music files: {report.changes[Change.NEW]} new, "
+                f"{report.changes[Change.CHANGED]} changed, {report.gone} removed"
             )
-            if found["problems"]:
-                for line in found["what_was_wrong"].splitlines():
-                    self._console.print(f"[yellow]{safe(line)}[/yellow]")
-            if not found["still_being_written"] or attempt == SCANS:
+            for problem in report.problems:
+                self._console.print(f"[yellow]{safe(problem)}[/yellow]")
+            changing = report.entries[EntryKind.CHANGING]
+            if not changing or attempt == MAX_SCANS:
                 break
-            self._console.print(f"{found['still_being_written']} still being written; waiting")
+            self._console.print(f"{changing} still being written; waiting")
             time.sleep(self._settings.settle_seconds)
 
     def _embed_pending(self) -> str:
         with self._sessions() as session:
             keys = [batch.key for batch in pending_batches(session, self._space.key)]
         self._instance.add_dynamic_partitions(str(batches.name), keys)
-        tracks = reused = 0
+        embedded = 0
         for number, key in enumerate(keys, 1):
             if len(keys) > 1:
                 self._console.print(f"batch {number} of {len(keys)}")
             try:
-                done = self._run("ingest_batch", partition_key=key)["embeddings"]
+                self._run("ingest_batch", partition_key=key)
             except RunFailed as error:  # the other batches may be well
-                self._broken.append(str(error))
+                self._failed_runs.append(str(error))
                 continue
-            tracks, reused = tracks + done["dagster/row_count"], reused + done["reused"]
+            report = self._reports.last(StageReport)  # of embeddings, the job's last stage
+            embedded += report.done - report.reused
         with self._sessions() as session:
             failures = failures_of(session, [batch_number(key) for key in keys])
         if failures:
             self._console.print(failures_table(failures[:SHOWN_FAILURES], len(failures)))
         if not keys:
             return "nothing new"
-        return f"{counted(tracks - reused, 'track')} embedded, {counted(len(failures), 'failure')}"
+        return f"{counted(embedded, 'track')} embedded, {counted(len(failures), 'failure')}"
 
     def _publish(self) -> str:
-        wanted = next_index(self._sessions, self._store, self._space)
+        wanted = next_index(self._sessions, self._store, self._space, self._settings.index_kind)
         if wanted.version is None:
             return wanted.reason
         with self._sessions() as session:
             served = published(session)
         seen = automatic_publish_config(served.publication.id if served else 0)
-        done = self._run("publish_index", run_config=seen)["published_index"]
-        held = counted(done["dagster/row_count"], "track")
-        return f"index {done['version']} with {held} is published"
+        self._run("publish_index", run_config=seen)
+        manifest = self._reports.last(IndexManifest)
+        return f"index {manifest.version} with {counted(manifest.tracks, 'track')} is published"
 
     def _run(
         self, job: str, partition_key: str | None = None, run_config: dict[str, Any] | None = None
-    ) -> dict[str, dict[str, Any]]:
-        """Run a job here, recorded as any other; returns each asset's metadata by asset.
-
-        Raises RunFailed with the failed step's own reason.
-        """
+    ) -> None:
+        """Run a job here, recorded as any other. Raises RunFailed with the failed step's reason."""
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=partition_key,
@@ -139,14 +175,7 @@ class Foreground:
             raise_on_error=False,
         )
         if not result.success:
-            raise run_failure(result, job)
-        return {
-            event.asset_key.to_user_string(): {
-                name: entry.value for name, entry in event.materialization.metadata.items()
-            }
-            for event in result.get_asset_materialization_events()
-            if event.asset_key
-        }
+            raise run_failure(result, job, self._reports.error)
 
 
 def main() -> int:

@@ -15,7 +15,7 @@ from soundalike.ingest.stage import StageReport
 from soundalike.maintenance.quality import Quality
 from soundalike.resource_usage import Usage
 from soundalike.sources.entry import EntryKind
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.index_files import Check, IndexManifest
 
 Metadata = Mapping[str, Any]
 MIB = 2**20
@@ -70,6 +70,15 @@ def index_metadata(report: BuildReport) -> Metadata:
         "folder": dg.MetadataValue.path(report.folder),
         "manifest": dg.MetadataValue.json(manifest.model_dump(mode="json")),
         **_usage(report.usage),
+    }
+
+
+def published_metadata(manifest: IndexManifest) -> Metadata:
+    """`published_index`: which version is served now."""
+    return {
+        "dagster/row_count": manifest.tracks,
+        "version": manifest.version,
+        "space": manifest.space,
     }
 
 

@@ -10,6 +10,7 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder, EmbeddingSpace
+from soundalike.ingest.reports import NoReports, Reports
 from soundalike.postgres import connected_database
 from soundalike.progress import NoProgress, Progress
 from soundalike.settings import Settings, load_settings
@@ -76,10 +77,17 @@ def progress_resource(_: dg.InitResourceContext) -> Progress:
     return NoProgress()
 
 
+@dg.resource(description="What the stages of a run tell whoever started it.")
+def reports_resource(_: dg.InitResourceContext) -> Reports:
+    """Runs in the background tell nobody: their metadata is in the UI."""
+    return NoReports()
+
+
 RESOURCES = {
     "sessions": sessions_resource,
     "store": store_resource,
     "decoders": decoders_resource,
     "model": model_resource,
     "progress": progress_resource,
+    "reports": reports_resource,
 }

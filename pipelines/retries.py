@@ -1,4 +1,4 @@
-"""Which errors of a step are worth another try in the same run: those that pass by themselves."""
+"""Retries: which errors of a step are worth another try in the same run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import dagster as dg
 from sqlalchemy.exc import InterfaceError, OperationalError
 
+from soundalike.ingest.reports import Reports
 from soundalike.settings import load_settings
 from soundalike.storage.disk_space import raise_disk_error
 
@@ -15,16 +16,26 @@ RETRY_DELAY_SECONDS = 10.0
 
 
 @contextmanager
-def transient_errors_retried() -> Iterator[None]:
-    """Around a step's work: a database or network that went for a moment is asked again.
+def transient_errors_retried(reports: Reports) -> Iterator[None]:
+    """Retry the step if its database or network went away for a moment; report any error.
 
-    Anything else (a full disk, a missing model, unsound vectors) is the same the next time, and
+    Anything else (a full disk, a missing model, invalid vectors) is the same the next time, and
     fails the run at once. Raises StorageError if it is the data root's disk that fails.
     """
     try:
+        with _transient_errors_as_requests():
+            yield
+    except Exception as error:
+        reports.fail(error)
+        raise
+
+
+@contextmanager
+def _transient_errors_as_requests() -> Iterator[None]:
+    try:
         yield
     except (*TRANSIENT_ERRORS, OSError) as error:
-        raise_disk_error(error, load_settings().data)  # a PostgreSQL on a full disk goes away, too
+        raise_disk_error(error, load_settings().data)  # PostgreSQL on a full disk goes away, too
         if not isinstance(error, TRANSIENT_ERRORS):
             raise
         raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error

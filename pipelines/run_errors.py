@@ -1,4 +1,4 @@
-"""What went wrong in a foreground run, in words for people."""
+"""Why a foreground run failed, explained to people."""
 
 import logging
 
@@ -14,26 +14,32 @@ class RunFailed(SoundalikeError):
     """A Dagster run ended without success, for a reason that is not one file's."""
 
 
-def run_failure(result: dg.ExecuteInProcessResult, job: str) -> SoundalikeError:
-    """RunFailed with the innermost error of the first step that failed, or of the run.
+def run_failure(
+    result: dg.ExecuteInProcessResult, job: str, error: Exception | None
+) -> SoundalikeError:
+    """RunFailed with the innermost reason of the first step that failed, or of the run.
 
-    Or the StorageError that it was: all other batches would fail with it.
+    Where `error`, which the step reported, is a StorageError, it is that: all other batches would
+    fail with it.
     """
+    if isinstance(error, StorageError):
+        return error
+    reason = next(
+        filter(None, map(_innermost_reason, result.all_events)), "see it in the Dagster UI"
+    )
+    return RunFailed(f"run {result.run_id} of {job} failed: {reason}")
+
+
+def _innermost_reason(event: dg.DagsterEvent) -> str:
     reason = ""
-    for event in result.all_events:
-        error = event.step_failure_data.error if event.is_step_failure else None
-        while error:
-            reason = error.message.strip()
-            if error.cls_name == StorageError.__name__:
-                return StorageError(reason.partition(": ")[2])
-            error = error.cause
-        if reason:
-            break
-    return RunFailed(f"run {result.run_id} of {job} failed: {reason or 'see it in the Dagster UI'}")
+    error = event.step_failure_data.error if event.is_step_failure else None
+    while error:
+        reason, error = error.message.strip(), error.cause
+    return reason
 
 
 def explain(error: Exception, settings: Settings) -> Exception:
-    """What to tell people: a private server that went away is started again by the next ingest."""
+    """The error to show: a private server that went away is started again by the next ingest."""
     if isinstance(error, DagsterPostgresException):  # it has asked again and again
         error = error.__cause__ if isinstance(error.__cause__, OperationalError) else error
     if not isinstance(error, OperationalError | DagsterPostgresException):
@@ -49,5 +55,5 @@ def explain(error: Exception, settings: Settings) -> Exception:
 
 def silence_retry_warnings() -> None:
     """Dagster warns of each attempt to reach a PostgreSQL that went away; we say it once."""
-    told = "Retrying failed database connection"
-    logging.getLogger().addFilter(lambda record: told not in record.getMessage())
+    warning = "Retrying failed database connection"
+    logging.getLogger().addFilter(lambda record: warning not in record.getMessage())

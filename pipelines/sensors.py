@@ -17,6 +17,7 @@ from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.indexes import published
 from soundalike.ingest.publish import next_index
+from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 
 PARTITION = "dagster/partition"
@@ -91,7 +92,7 @@ def changed_library(
         return dg.SkipReason("`soundalike ingest` is at work in a terminal")
     if unfinished_runs(context.instance, index_job.name):
         return dg.SkipReason("a build is under way")
-    wanted = next_index(sessions, store, model.space)
+    wanted = next_index(sessions, store, model.space, load_settings().index_kind)
     if wanted.version is None:
         return dg.SkipReason(wanted.reason)
     with sessions() as session:

@@ -17,12 +17,18 @@ from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_va
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from soundalike.errors import SettingsError
-from soundalike.sources.ignore import MUSIC_EXTENSIONS
-from soundalike.vectors.kinds import KindChoice
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 Windows = Literal["balanced", "all"] | int
+KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 MAX_WINDOWS = 1000
+MUSIC_EXTENSIONS = frozenset(
+    (
+        *("mp3", "mp2", "aac", "m4a", "m4b", "mp4", "alac", "flac", "ogg", "oga", "opus", "spx"),
+        *("wma", "asf", "wav", "wave", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "mka"),
+        *("ape", "wv", "mpc", "mp+", "tta", "tak", "shn", "dsf", "dff", "ac3", "dts", "webm"),
+    )
+)
 
 
 class Settings(BaseSettings):

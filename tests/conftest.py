@@ -24,6 +24,7 @@ from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from tests.hub import MODEL, PUBLISHED_TINY, TINY, Hub, serve
+from tests.library import Library
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
@@ -101,6 +102,14 @@ def decoders() -> Iterator[Decoders]:
 @pytest.fixture
 def store(tmp_path: Path) -> ArtifactStore:
     return ArtifactStore(tmp_path / "data")
+
+
+@pytest.fixture
+def library(
+    tmp_path: Path, sessions: Sessions, store: ArtifactStore, decoders: Decoders
+) -> Library:
+    (tmp_path / "music").mkdir()
+    return Library(tmp_path / "music", sessions, store, decoders)
 
 
 @pytest.fixture

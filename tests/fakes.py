@@ -16,7 +16,7 @@ class FakeEmbedder:
         self.windows = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
         self.device = "cpu float32"
         self.batch = batch
-        self.heard = 0
+        self.embedded = 0
 
     def extract(self, windows: FloatArray) -> FloatArray:
         spectrum = np.abs(np.fft.rfft(windows, axis=1))
@@ -24,7 +24,7 @@ class FakeEmbedder:
         return np.stack([band.mean(axis=1) for band in bands], axis=1).astype(np.float32)
 
     def pool(self, features: FloatArray) -> Embedding:
-        self.heard += 1
+        self.embedded += 1
         vector = np.log1p(features.mean(axis=0))
         return Embedding(vector / np.linalg.norm(vector), (PredictedTag("fake", 0.5),))
 

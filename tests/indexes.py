@@ -6,12 +6,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.settings import KindChoice
 from soundalike.vectors import index_files
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import IndexManifest
-from soundalike.vectors.kinds import KindChoice, kind_for
+from soundalike.vectors.kinds import kind_for
 from soundalike.vectors.queries import VectorQuery
 from tests.fakes import FAKE_SPACE
 

@@ -9,6 +9,7 @@ from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
+from soundalike.ingest.reports import Reports
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
@@ -26,9 +27,11 @@ def embeddings(
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
     progress: dg.ResourceParam[Progress],
+    reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Embeds each track with the configured model; what is embedded already is kept."""
     batch = context.partition_key
-    with transient_errors_retried():
+    with transient_errors_retried(reports):
         report = embed_batch(sessions, store, model.space, model.load, batch, progress)
+    reports.add(report)
     return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -8,6 +8,8 @@ from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.build_index import build_index
+from soundalike.ingest.reports import Reports
+from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -17,8 +19,11 @@ def faiss_index(
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
+    reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Gathers all batches' vectors into a new version; nobody sees it until it is published."""
-    with transient_errors_retried():
-        report = build_index(sessions, store, model.space, context.run_id)
+    with transient_errors_retried(reports):
+        choice = load_settings().index_kind
+        report = build_index(sessions, store, model.space, context.run_id, choice)
+    reports.add(report)
     return dg.MaterializeResult(metadata=index_metadata(report))

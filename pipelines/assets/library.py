@@ -6,6 +6,7 @@ from pydantic import Field
 from pipelines.metadata import scan_metadata
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.reports import Reports
 from soundalike.ingest.roots import register_configured
 from soundalike.ingest.scan import ScanRules, scan
 from soundalike.settings import load_settings
@@ -21,12 +22,17 @@ class ScanConfig(dg.Config):
 
 
 @dg.asset(group_name="ingest", kinds={"postgres"}, pool="scan")
-def library(config: ScanConfig, sessions: dg.ResourceParam[Sessions]) -> dg.MaterializeResult[None]:
+def library(
+    config: ScanConfig,
+    sessions: dg.ResourceParam[Sessions],
+    reports: dg.ResourceParam[Reports],
+) -> dg.MaterializeResult[None]:
     """Compares the music folders with the catalog and seals what is new into batches."""
     settings = load_settings()
-    with transient_errors_retried():
+    with transient_errors_retried(reports):
         missing = register_configured(sessions, settings.music)
         rules = ScanRules.of(settings)
         report = scan(sessions, rules, confirm_removals=config.confirm_removals)
     report.problems += missing
+    reports.add(report)
     return dg.MaterializeResult(metadata=scan_metadata(report))

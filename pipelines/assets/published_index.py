@@ -4,10 +4,12 @@ import dagster as dg
 from pydantic import Field
 
 from pipelines.assets.faiss_index import faiss_index
+from pipelines.metadata import published_metadata
 from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.publish import publish
+from soundalike.ingest.reports import Reports
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -30,14 +32,10 @@ def published_index(
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
+    reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Makes a checked version the served one, in one transaction; the API swaps by itself."""
-    with transient_errors_retried():
+    with transient_errors_retried(reports):
         manifest = publish(sessions, store, model.space, config.version or None, config.seen)
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": manifest.tracks,
-            "version": manifest.version,
-            "space": manifest.space,
-        }
-    )
+    reports.add(manifest)
+    return dg.MaterializeResult(metadata=published_metadata(manifest))

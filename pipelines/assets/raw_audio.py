@@ -9,6 +9,7 @@ from pipelines.retries import transient_errors_retried
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.identify import identify_batch
+from soundalike.ingest.reports import Reports
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
@@ -26,8 +27,10 @@ def raw_audio(
     store: dg.ResourceParam[ArtifactStore],
     decoders: dg.ResourceParam[Decoders],
     progress: dg.ResourceParam[Progress],
+    reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Reads every file of the batch once: the hash of its audio, its stream, its tags."""
-    with transient_errors_retried():
+    with transient_errors_retried(reports):
         report = identify_batch(sessions, store, decoders, context.partition_key, progress)
+    reports.add(report)
     return dg.MaterializeResult(metadata=stage_metadata(report))

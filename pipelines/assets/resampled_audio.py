@@ -8,6 +8,7 @@ from pipelines.partitions import batches
 from pipelines.retries import transient_errors_retried
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.reports import Reports
 from soundalike.ingest.resample import resample_batch
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
@@ -26,8 +27,10 @@ def resampled_audio(
     store: dg.ResourceParam[ArtifactStore],
     decoders: dg.ResourceParam[Decoders],
     progress: dg.ResourceParam[Progress],
+    reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Decodes and resamples each track once; the file's name is the hash of its audio."""
-    with transient_errors_retried():
+    with transient_errors_retried(reports):
         report = resample_batch(sessions, store, decoders, context.partition_key, progress)
+    reports.add(report)
     return dg.MaterializeResult(metadata=stage_metadata(report))

@@ -19,13 +19,13 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index_checks import check_folder
 from soundalike.resource_usage import Monitor, Usage
-from soundalike.settings import load_settings
+from soundalike.settings import KindChoice
 from soundalike.storage.atomic import atomic_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_recorded
 from soundalike.vectors.index_files import IndexManifest
-from soundalike.vectors.kinds import FALLBACK_KIND, IndexKind, KindChoice, kind_for
+from soundalike.vectors.kinds import FALLBACK_KIND, IndexKind, kind_for
 from soundalike.vectors.recall import RECALL
 
 log = structlog.get_logger()
@@ -45,11 +45,9 @@ class BuildReport:
     usage: Usage
 
 
-def version_of(
-    space: EmbeddingSpace, contents: IndexContents, choice: KindChoice | None = None
-) -> str:
-    """The version an index of these contents has, of a kind as chosen here or in the settings."""
-    kind = kind_for(len(contents.tracks), choice or load_settings().index_kind)
+def version_of(space: EmbeddingSpace, contents: IndexContents, choice: KindChoice) -> str:
+    """The version of an index of these contents, of the kind that is chosen."""
+    kind = kind_for(len(contents.tracks), choice)
     return index_files.version_of(space, kind, contents.batches, contents.tracks)
 
 
@@ -58,15 +56,14 @@ def build_index(
     store: ArtifactStore,
     space: EmbeddingSpace,
     run_id: str | None,
-    choice: KindChoice | None = None,
+    choice: KindChoice = "auto",
 ) -> BuildReport:
     """Build the version that the library calls for now, unless it is there and whole.
 
-    Its kind is what SOUNDALIKE_INDEX_KIND says, unless there is a `choice`. Chosen by size, a kind
-    that does not find enough of this library's neighbours gives way to a flat index.
-    Raises ArtifactError if there is nothing to index or a batch's .npy is not what was recorded.
+    Where `choice` is `auto`, the size decides, and a kind that does not find enough of this
+    library's neighbours falls back to another. Raises ArtifactError if there is nothing to index or
+    a batch's .npy is not what was recorded.
     """
-    choice = choice or load_settings().index_kind
     with Monitor() as monitor:
         with sessions() as session:
             contents = indexes.contents(session, space.key)
@@ -74,7 +71,7 @@ def build_index(
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
         version = version_of(space, contents, choice)
         folder = store.index(version)
-        reused = _is_sound(folder)
+        reused = _is_valid(folder)
         if not reused:
             _set_aside(folder)
             with atomic_folder(folder) as temporary:
@@ -85,7 +82,7 @@ def build_index(
     return BuildReport(manifest, folder, reused, monitor.usage())
 
 
-def _is_sound(folder: Path) -> bool:
+def _is_valid(folder: Path) -> bool:
     """Whether the version is there, undamaged, and passed its checks."""
     return _is_whole(folder) and not index_files.read_manifest(folder).failed_checks
 
@@ -140,8 +137,14 @@ def _write(
         created_at=dt.datetime.now(dt.UTC),
     )
     manifest = _checked(folder, store, manifest)
-    while choice == "auto" and any(check.name == RECALL for check in manifest.failed_checks):
-        manifest = _checked(folder, store, _as_surer(folder, manifest, matrix))
+    while choice == "auto" and _may_fall_back(manifest):
+        manifest = _checked(folder, store, _of_fallback_kind(folder, manifest, matrix))
+
+
+def _may_fall_back(manifest: IndexManifest) -> bool:
+    """Whether the kind does not find enough here, and another kind finds more."""
+    missed = any(check.name == RECALL for check in manifest.failed_checks)
+    return missed and manifest.kind in FALLBACK_KIND
 
 
 def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
@@ -152,15 +155,17 @@ def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> Ind
     return checked
 
 
-def _as_surer(folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]) -> IndexManifest:
-    """Of the next kind that finds more, as this one does not find enough here; at last flat."""
-    surer = kind_for(manifest.tracks, FALLBACK_KIND[manifest.kind])
-    log.warning("index.another_kind", failed=manifest.kind, now=surer.name, tracks=manifest.tracks)
+def _of_fallback_kind(
+    folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]
+) -> IndexManifest:
+    """The manifest of the next kind that finds more, whose files replace those in the folder."""
+    kind = kind_for(manifest.tracks, FALLBACK_KIND[manifest.kind])
+    log.warning("index.fell_back", kind=manifest.kind, to=kind.name, tracks=manifest.tracks)
     (folder / index_files.CODES).unlink()
-    _write_vectors(folder, matrix, surer)
-    files = index_files.hashes_of(folder, surer)
+    _write_vectors(folder, matrix, kind)
+    files = index_files.hashes_of(folder, kind)
     return manifest.model_copy(
-        update={"kind": surer.name, "kind_parameters": surer.parameters, "files": files}
+        update={"kind": kind.name, "kind_parameters": kind.parameters, "files": files}
     )
 
 
@@ -182,8 +187,8 @@ def _gather(
     """float32 [n_tracks, dim] in track order, out of every batch's .npy as it was recorded."""
     matrix = np.empty((len(contents.tracks), space.dimension), np.float32)
     rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in contents.batches}
-    for place, (_, batch, row) in enumerate(contents.tracks):
-        rows[batch].append((place, row))
+    for position, (_, batch, row) in enumerate(contents.tracks):
+        rows[batch].append((position, row))
     for batch, pairs in rows.items():
         here, there = np.array(pairs).T
         matrix[here] = load_recorded(store, space.key, batch, contents.batches[batch])[there]

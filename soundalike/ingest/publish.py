@@ -8,6 +8,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import version_of
+from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index_files import IndexManifest
@@ -21,8 +22,10 @@ class NextIndex:
     reason: str
 
 
-def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> NextIndex:
-    """What the library calls for, held against what is served."""
+def next_index(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, choice: KindChoice = "auto"
+) -> NextIndex:
+    """Compare what the library calls for, in the kind that is chosen, with what is served."""
     with sessions() as session:
         contents = indexes.contents(session, space.key)
         served = indexes.published(session)
@@ -42,7 +45,7 @@ def next_index(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) 
             f"index {served.index.version} of {served.index.space} is served until all batches "
             f"are embedded in {space.key}; {len(pending)} are not",
         )
-    version = version_of(space, contents)
+    version = version_of(space, contents, choice)
     if served and served.index.version == version and store.index(version).is_dir():
         return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
     return NextIndex(version, f"{len(contents.tracks)} tracks")

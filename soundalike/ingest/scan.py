@@ -9,9 +9,9 @@ from soundalike.catalog import failures, library
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change, change_of, side_by_side
-from soundalike.settings import Settings
+from soundalike.settings import MUSIC_EXTENSIONS, Settings
 from soundalike.sources.entry import Entry, EntryKind
-from soundalike.sources.ignore import MUSIC_EXTENSIONS, IgnoreRules
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
 

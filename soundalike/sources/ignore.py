@@ -6,15 +6,9 @@ from dataclasses import dataclass, replace
 
 from pathspec import GitIgnoreSpec
 
-IGNORE_FILE = b".soundalikeignore"
+from soundalike.settings import MUSIC_EXTENSIONS
 
-MUSIC_EXTENSIONS = frozenset(
-    (
-        *("mp3", "mp2", "aac", "m4a", "m4b", "mp4", "alac", "flac", "ogg", "oga", "opus", "spx"),
-        *("wma", "asf", "wav", "wave", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "mka"),
-        *("ape", "wv", "mpc", "mp+", "tta", "tak", "shn", "dsf", "dff", "ac3", "dts", "webm"),
-    )
-)
+IGNORE_FILE = b".soundalikeignore"
 
 
 @dataclass(frozen=True)

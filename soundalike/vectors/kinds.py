@@ -13,8 +13,9 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from soundalike.settings import KindChoice
+
 KindName = Literal["flat", "flat+rabitq", "ivf"]
-KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 
 MIN_TRACKS_FOR_CODES = 50_000  # below, reading everything takes under 20 ms
 MIN_TRACKS_FOR_IVF = 1_500_000  # below, scanning all codes takes under 50 ms

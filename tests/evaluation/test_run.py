@@ -48,7 +48,7 @@ def test_vectors_are_computed_twice_or_are_another_track_s(
     embedder = FakeEmbedder()
     first = vectors(embedder, flacs, tmp_path)
     again = vectors(embedder, flacs, tmp_path)
-    assert embedder.heard == len(flacs)
+    assert embedder.embedded == len(flacs)
     for track, flac in flacs.items():
         np.testing.assert_array_equal(first[track], again[track])
         np.testing.assert_array_equal(first[track], vectors(FakeEmbedder(), {track: flac})[track])

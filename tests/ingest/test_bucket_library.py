@@ -8,7 +8,7 @@ from botocore.client import BaseClient
 from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport, ScanRules, scan
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import song
 
 RULES = ScanRules(settle_seconds=0, batch_tracks=100)
@@ -39,7 +39,7 @@ def test_a_bucket_is_a_library(library: Library, s3: BaseClient, tmp_path: Path)
     s3.delete_object(Bucket="music", Key="shelf/album/b.mp3")
     scanned(library)
     assert library.publish().version == before.version
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
 
 
 def test_a_bucket_that_is_gone_removes_nothing(

@@ -15,7 +15,7 @@ from soundalike.errors import AudioError
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch
 from soundalike.progress import NoProgress
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import music, song, write_audio
 
 
@@ -136,7 +136,7 @@ def test_tracks_of_unwanted_length_are_left_out_until_the_rule_changes(library: 
     song(library.music / "jingle.flac", seconds=1.0, seed=3)
     library.length = (1.5, 4.0)
     library.ingest()
-    assert library.model.embedder.heard == 1
+    assert library.model.embedder.embedded == 1
     assert (library.pending(), listed(library)) == ([], {})
     assert library.publish().tracks == 1
     assert not any(library.store.audio(t).exists() for t in track_ids(library, "mix", "jingle"))
@@ -146,7 +146,7 @@ def test_tracks_of_unwanted_length_are_left_out_until_the_rule_changes(library: 
     library.length = (1.5, 4.0)
     library.ingest()
     assert library.publish().tracks == 1
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
 
 
 def track_ids(library: Library, *titles: str) -> list[str]:

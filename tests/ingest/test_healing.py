@@ -18,7 +18,7 @@ from soundalike.ingest.identify import identify_batch
 from soundalike.progress import NoProgress
 from soundalike.storage.atomic import sha256_of
 from soundalike.vectors.embedding_files import load_batch, save_batch
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import music, song, write_audio
 
 
@@ -50,7 +50,7 @@ def test_a_batch_damaged_on_disk_is_embedded_again(library: Library, damage: str
     else:
         library.store.sidecar(library.model.space.key, "b000001").write_bytes(b"no parquet")
     library.process("b000001")
-    assert library.model.embedder.heard == 6
+    assert library.model.embedder.embedded == 6
     assert library.publish().version == before.version
 
 
@@ -101,7 +101,7 @@ def test_files_that_vanished_for_a_moment_are_taken_when_they_are_back(library: 
     assert set(failures(library).values()) == {"vanished"}
     away.rename(library.music)
     library.ingest()
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
     assert failures(library) == {}
 
 
@@ -113,7 +113,7 @@ def test_a_file_gone_while_its_batch_ran_is_taken_when_it_is_back(library: Libra
     library.process("b000001")
     (library.music.parent / "away").rename(library.music / "0.flac")
     library.ingest()
-    assert library.model.embedder.heard == 4
+    assert library.model.embedder.embedded == 4
 
 
 def test_what_was_read_of_a_file_that_changed_meanwhile_does_not_count(

@@ -10,7 +10,7 @@ from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.scan import ScanRules, scan
 from soundalike.progress import NoProgress
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import song
 
 
@@ -45,7 +45,7 @@ def test_a_moved_track_is_never_out_of_the_index(library: Library, moved: str) -
     library.ingest()
     assert held(library) == before
     assert ("moved.flac" if moved == "file" else "b/1.flac") in shown_paths(library)
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
 
 
 def test_a_copy_whose_original_goes_before_it_is_read_keeps_the_track(library: Library) -> None:
@@ -82,7 +82,7 @@ def test_a_file_moved_over_another_replaces_it(library: Library) -> None:
     library.ingest()
     assert len(held(library)) == 2
     assert shown_paths(library) == ["a/0.flac", "a/2.flac"]
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
 
 
 def test_two_files_that_change_places_are_the_same_two_tracks(library: Library) -> None:
@@ -95,7 +95,7 @@ def test_two_files_that_change_places_are_the_same_two_tracks(library: Library) 
     (library.music / "x").rename(other)
     library.ingest()
     assert held(library) == before
-    assert library.model.embedder.heard == 2
+    assert library.model.embedder.embedded == 2
 
 
 def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Library) -> None:
@@ -110,7 +110,7 @@ def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Librar
     (library.music / "a" / "0.flac").unlink()
     library.ingest()
     assert shown_paths(library) == ["second/copy.flac"]
-    assert library.model.embedder.heard == 1
+    assert library.model.embedder.embedded == 1
 
 
 @pytest.mark.parametrize("what", ["retagged", "moved"])
@@ -142,7 +142,7 @@ def test_a_disk_unplugged_before_its_changes_are_read_costs_no_track(
     library.ingest()
     assert held(library) == before
     assert library.pending() == []
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
     expected = {"retagged": "a/1.flac", "moved": "b/1.flac"}[what]
     assert expected in shown_paths(library)
 
@@ -187,4 +187,4 @@ def test_a_changed_file_is_read_even_if_its_batch_was_embedded_before(library: L
     assert library.pending() == ["b000002"]
     library.ingest()
     assert len(held(library)) == 2
-    assert library.model.embedder.heard == 4
+    assert library.model.embedder.embedded == 4

@@ -15,8 +15,8 @@ from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import register_configured, register_roots, require_music
 from soundalike.ingest.scan import ScanRules, scan
-from soundalike.sources.ignore import MUSIC_EXTENSIONS
-from tests.ingest.conftest import Library
+from soundalike.settings import MUSIC_EXTENSIONS
+from tests.library import Library
 
 RULES = ScanRules(settle_seconds=0, batch_tracks=9)
 

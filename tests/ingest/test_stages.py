@@ -15,19 +15,19 @@ from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import File, Track, Vector
+from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.ingest import build_index as index_module
-from soundalike.ingest import embed
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
+from soundalike.settings import KindChoice
 from soundalike.vectors import index_files, kinds, recall
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.kinds import KindChoice
 from tests.fakes import FakeModel
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import music, song, write_audio
 
 
@@ -89,7 +89,7 @@ def test_the_same_recording_twice_is_one_vector(library: Library) -> None:
     fill(library, 1)
     shutil.copy(library.music / "0.flac", library.music / "copy.flac")
     library.ingest()
-    assert library.model.embedder.heard == 1
+    assert library.model.embedder.embedded == 1
     with library.sessions() as session:
         assert len(session.scalars(select(Track)).all()) == 1
         assert len(session.scalars(select(File.track_id).distinct()).all()) == 1
@@ -104,7 +104,7 @@ def test_a_moved_or_retagged_file_is_not_embedded_again(library: Library) -> Non
     song(library.music / "0.flac", seconds=2.0, seed=0, title="Another name", artist="Me")
     assert (library.music / "0.flac").read_bytes() != samples
     library.ingest()
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
     with library.sessions() as session:
         titles = session.scalars(select(Track.title)).all()
     assert "Another name" in titles
@@ -117,7 +117,7 @@ def test_replaced_audio_is_a_new_track_and_the_old_one_leaves_the_index(library:
     library.publish()
     song(library.music / "0.flac", seconds=2.5, seed=77)
     library.ingest()
-    assert library.model.embedder.heard == 4
+    assert library.model.embedder.embedded == 4
     assert library.publish().tracks == 3
 
 
@@ -130,7 +130,7 @@ def test_a_removed_track_leaves_the_index_and_returns_for_nothing(library: Libra
     assert library.publish().tracks == 3
     (library.music.parent / "away").rename(library.music / "2.flac")
     library.ingest()
-    assert library.model.embedder.heard == 4
+    assert library.model.embedder.embedded == 4
     assert library.publish().version == before.version
 
 
@@ -141,7 +141,7 @@ def test_running_every_stage_again_gives_the_same_bytes(library: Library) -> Non
     before = {path: path.read_bytes() for path in files}
     reports = library.process("b000001")
     assert [report.reused for report in reports] == [3, 3, 3]
-    assert library.model.embedder.heard == 3
+    assert library.model.embedder.embedded == 3
     assert {path: path.read_bytes() for path in files} == before
 
 
@@ -218,7 +218,7 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
     fill(library, 4)
     library.ingest()
     one = library.publish()
-    library.model.embedder.heard = 0
+    library.model.embedder.embedded = 0
     song(library.music / "x.flac", seconds=2.0, seed=50)
     library.ingest()
     (library.music / "x.flac").unlink()
@@ -339,7 +339,7 @@ def test_a_disk_that_fails_under_the_readers_ends_the_batch_and_every_reader(
         yield np.ones(16_000, np.float32)
         raise OSError(5, "Input/output error")
 
-    monkeypatch.setattr(embed, "read_windows", failing)
+    monkeypatch.setattr(scheduler, "read_windows", failing)
     with pytest.raises(OSError, match="Input/output error"):
         library.process("b000001")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("audio")]

@@ -16,7 +16,7 @@ from soundalike.ingest.publish import publish
 from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
 from tests.conftest import new_database
 from tests.fakes import FakeModel
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import song
 
 KEEP = Retention(indexes=1, days=30)
@@ -112,7 +112,7 @@ def test_audio_of_removed_tracks_goes_after_its_time_and_the_embedding_stays(
     assert collected(library) == [audio.path]
     (library.music.parent / "away").rename(library.music / "2.flac")
     library.ingest()
-    assert library.model.embedder.heard == 2, "coming back costs nothing"
+    assert library.model.embedder.embedded == 2, "coming back costs nothing"
     assert library.publish().tracks == 2
 
 

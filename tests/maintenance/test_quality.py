@@ -11,7 +11,7 @@ from soundalike.maintenance import quality
 from soundalike.maintenance.quality import Quality, index_quality
 from soundalike.vectors.index.open_index import OpenIndex
 from tests.indexes import neighbours
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import song
 
 

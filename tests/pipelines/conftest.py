@@ -11,6 +11,7 @@ import pytest
 from pipelines.definitions import build_defs
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.reports import NoReports
 from soundalike.ingest.roots import register_roots
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
@@ -55,6 +56,7 @@ def orchestra(
         "decoders": decoders,
         "model": FakeModel(),
         "progress": NoProgress(),
+        "reports": NoReports(),
     }
     with dg.DagsterInstance.ephemeral() as instance:
         yield Orchestra(tmp_path / "music", instance, resources)

@@ -78,7 +78,7 @@ def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> 
         key = dg.AssetKey(asset)
         again = orchestra.run("ingest_batch", partition_key="b000001", asset_selection=[key])
         assert again.success
-    assert orchestra.resources["model"].embedder.heard == 3
+    assert orchestra.resources["model"].embedder.embedded == 3
 
 
 def test_vectors_spoilt_on_disk_are_not_built_on_and_a_rerun_heals_them(
@@ -97,14 +97,14 @@ def test_vectors_spoilt_on_disk_are_not_built_on_and_a_rerun_heals_them(
     assert orchestra.run("publish_index").success
 
 
-def test_unsound_vectors_fail_the_blocking_check(
+def test_invalid_vectors_fail_the_blocking_check(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(orchestra)
-    monkeypatch.setattr(embed, "_refuse_unsound", lambda *_: None)  # the check must find it too
+    monkeypatch.setattr(embed, "_require_valid", lambda *_: None)  # the check must find it too
     embedder = orchestra.resources["model"].embedder
-    sound = embedder.embedding
-    embedder.embedding = lambda heard: Embedding(2 * sound(heard).vector)
+    pool = embedder.pool
+    embedder.pool = lambda features: Embedding(2 * pool(features).vector)
     assert orchestra.run("scan").success
     orchestra.instance.add_dynamic_partitions("batch", ["b000001"])
     result = orchestra.run("ingest_batch", partition_key="b000001")

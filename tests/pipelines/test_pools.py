@@ -15,6 +15,7 @@ from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.retries import transient_errors_retried
 from pipelines.schedules import scan_schedule
 from soundalike.errors import StorageError
+from soundalike.ingest.reports import NoReports
 from soundalike.ingest.scan import scan as ingest_scan
 from tests.e2e.conftest import until
 from tests.pipelines.conftest import Orchestra
@@ -69,7 +70,7 @@ def test_a_batch_waits_for_the_model_while_another_has_it(pooled: Orchestra) -> 
         until(lambda: steps_done(pooled) >= {"raw_audio", "resampled_audio"}, BUSY_SECONDS)
         until(lambda: slots.get_concurrency_info("model").pending_step_count, BUSY_SECONDS)
         assert not ended
-        assert pooled.resources["model"].embedder.heard == 0
+        assert pooled.resources["model"].embedder.embedded == 0
     finally:
         slots.free_concurrency_slots_for_run("another run")
         run.join(BUSY_SECONDS)
@@ -106,7 +107,7 @@ def gone() -> OperationalError:
 
 @pytest.mark.parametrize("error", [gone(), ConnectionResetError(), TimeoutError()])
 def test_what_passes_is_asked_for_again(error: Exception) -> None:
-    with pytest.raises(dg.RetryRequested), transient_errors_retried():
+    with pytest.raises(dg.RetryRequested), transient_errors_retried(NoReports()):
         raise error
 
 
@@ -115,7 +116,7 @@ def test_what_passes_is_asked_for_again(error: Exception) -> None:
     [(OSError(28, "No space left on device"), StorageError), (MemoryError(), MemoryError)],
 )
 def test_what_does_not_pass_fails_at_once(error: Exception, told: type[Exception]) -> None:
-    with pytest.raises(told), transient_errors_retried():
+    with pytest.raises(told), transient_errors_retried(NoReports()):
         raise error
 
 

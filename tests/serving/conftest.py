@@ -9,7 +9,6 @@ import pytest
 from soundalike.catalog.engine import Sessions
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-from tests.ingest.conftest import library as library  # noqa: PLC0414 - a fixture
 
 from .collection import Collection
 from .service import running

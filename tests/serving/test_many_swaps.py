@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from serving.index.live_index import LiveIndex
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersion, Publication
+from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.kinds import KindChoice
 from soundalike.vectors.queries import VectorQuery
 from tests.indexes import unit_vectors, write_index
 

@@ -14,7 +14,7 @@ from serving.search import uploads
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
 from tests.fakes import FakeModel
-from tests.ingest.conftest import Library
+from tests.library import Library
 from tests.sounds import music, song, write_audio
 
 from .service import problem_of, running
@@ -54,7 +54,7 @@ async def test_another_encoding_of_a_song_finds_it_first(
     assert [result["rank"] for result in answer["results"]] == [1, 2, 3]
     assert answer["results"][0]["track"]["path"] == "3.flac"
     assert answer["results"][0]["score"] > 0.99
-    assert model.embedder.heard == 1
+    assert model.embedder.embedded == 1
 
 
 async def test_audio_that_the_collection_has_needs_no_model(
@@ -64,7 +64,7 @@ async def test_audio_that_the_collection_has_needs_no_model(
     assert answer["in_index"] is True
     paths = {result["track"]["path"] for result in answer["results"]}
     assert paths == {"0.flac", "1.flac", "3.flac", "4.flac"}, "itself left out"
-    assert model.embedder.heard == 0
+    assert model.embedder.embedded == 0
 
 
 async def test_filters_hold_for_uploads_too(

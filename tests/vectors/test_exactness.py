@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from soundalike.settings import KindChoice
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.kinds import KindChoice
 from soundalike.vectors.queries import VectorQuery
 from tests.indexes import unit_vectors, write_index
 from tests.vectors.brute import assert_is_best

@@ -7,10 +7,11 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
+from soundalike.settings import KindChoice
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import CODES, MANIFEST, hashes_of, read_manifest, version_of
-from soundalike.vectors.kinds import IndexKind, KindChoice, kind_for
+from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10
 from tests.fakes import FAKE_SPACE

@@ -3,8 +3,6 @@
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import pytest
-
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
@@ -59,11 +57,3 @@ class Library:
         """Scan and process all that is pending; returns each batch's last report."""
         self.scan()
         return [self.process(batch)[-1] for batch in self.pending()]
-
-
-@pytest.fixture
-def library(
-    tmp_path: Path, sessions: Sessions, store: ArtifactStore, decoders: Decoders
-) -> Library:
-    (tmp_path / "music").mkdir()
-    return Library(tmp_path / "music", sessions, store, decoders)

@@ -18,6 +18,14 @@ from game_music import MUSIC
 from immich_memories_music import tracks_dir
 from musicnn_features import Features, features, split
 from safetensors.torch import load_file
+from transforms import (
+    Matrix,
+    centring,
+    local_scaling,
+    mutual_proximity,
+    standardising,
+    whitening,
+)
 from variant_scores import Make, crossed, shown, whole
 
 from soundalike.audio.sandbox import Decoders
@@ -26,16 +34,7 @@ from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.evaluation.labels import LabelFacts, collected, label_files
 from soundalike.evaluation.recordings import Recording, decoded
 from soundalike.evaluation.retrieval import Labels
-from soundalike.evaluation.study import random_vectors, retrieval
-from soundalike.evaluation.transforms import (
-    Matrix,
-    centring,
-    local_scaling,
-    mutual_proximity,
-    standardising,
-    unit,
-    whitening,
-)
+from soundalike.evaluation.study import random_vectors, retrieval, unit_rows
 from soundalike.settings import Settings, Windows
 from soundalike.storage.layout import ArtifactStore
 
@@ -44,22 +43,22 @@ CACHE = Path(__file__).parents[1] / ".cache"
 
 def joined(*parts: Matrix) -> Matrix:
     """Each part scaled to length 1, side by side: the mean of their cosines."""
-    return unit(np.concatenate([unit(part) for part in parts], axis=1))
+    return unit_rows(np.concatenate([unit_rows(part) for part in parts], axis=1))
 
 
 def variants(found: Features) -> dict[str, Matrix]:
     """Candidates for the vector, by name; all others are compared with the first."""
     last, mid = found["penultimate"], found["mid mean"]
     return {
-        "penultimate": unit(last),
+        "penultimate": unit_rows(last),
         "penultimate, mean and deviation": joined(last, found["penultimate deviation"]),
-        "50 tags": unit(found["tags"]),
-        "mid mean": unit(mid),
+        "50 tags": unit_rows(found["tags"]),
+        "mid mean": unit_rows(mid),
         "mid mean and deviation": joined(mid, found["mid mean deviation"]),
-        "mid max and mean": unit(found["pooled"]),
+        "mid max and mean": unit_rows(found["pooled"]),
         "penultimate + mid mean": joined(last, mid),
         "penultimate + mid max and mean": joined(last, found["pooled"]),
-        "normalised max and mean (now)": unit(found["normalised"]),
+        "normalised max and mean (now)": unit_rows(found["normalised"]),
         "penultimate + normalised max and mean": joined(last, found["normalised"]),
         "random": random_vectors(len(last), last.shape[1]),
     }
@@ -168,7 +167,7 @@ def on_games(name: str, listen: Listener) -> None:
         }
         print(f"\n### Transforms of: {vector}\n\n{shown(results, drawn)}")
     plans: tuple[Windows, ...] = ("balanced", "all", 12, 5)
-    heard = {str(plan): unit(listen(made, plan)["normalised"]) for plan in plans}
+    heard = {str(plan): unit_rows(listen(made, plan)["normalised"]) for plan in plans}
     print("\n### How many windows\n")
     print(shown({n: whole(v, soundtracks, styles) for n, v in heard.items()}, drawn))
 

@@ -12,7 +12,7 @@ import search_data
 
 from serving.index.live_index import LiveIndex
 from soundalike.catalog.indexes import PublishedIndex
-from soundalike.catalog.tables import IndexVersion, Publication
+from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindName
 from soundalike.vectors.queries import VectorQuery
@@ -44,8 +44,8 @@ async def a_second(live: LiveIndex, queries: search_data.Matrix, clients: int) -
 async def measure(store: ArtifactStore, version: str, queries: search_data.Matrix) -> list[float]:
     """One by one, and with all clients."""
     live = LiveIndex(store, threads=os.cpu_count() or 1)
-    publication = Publication(version=version, published_at=dt.datetime.now(dt.UTC))
-    await live.follow(PublishedIndex(IndexVersion(version=version), publication))
+    publication = PublicationRow(version=version, published_at=dt.datetime.now(dt.UTC))
+    await live.follow(PublishedIndex(IndexVersionRow(version=version), publication))
     assert live.served, live.problem
     await a_second(live, queries, 1)
     rates = [await a_second(live, queries, clients) for clients in (1, CLIENTS)]

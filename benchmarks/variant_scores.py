@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from transforms import Matrix
 
 from soundalike.evaluation.hubness import hubness, nearest_by
 from soundalike.evaluation.report import table
 from soundalike.evaluation.retrieval import Interval, Labels, bootstrap
 from soundalike.evaluation.study import retrieval
-from soundalike.evaluation.transforms import Matrix
 
 SPLITS = 10
 METRICS = ("precision@5", "r_precision", "average_precision")

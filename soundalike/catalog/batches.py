@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
 from soundalike.catalog.presence import awaiting_retry, has_allowed_length, is_embeddable
-from soundalike.catalog.tables import Batch, EmbeddedBatch, Failure, File, Root, Track, Vector
+from soundalike.catalog.tables import (
+    BatchRow,
+    EmbeddedBatchRow,
+    FailureRow,
+    FileRow,
+    RootRow,
+    TrackRow,
+    VectorRow,
+)
 from soundalike.sources.roots import MusicRoot
 
 READING = "raw_audio"  # the stage at which a file has no track yet
@@ -60,9 +68,9 @@ def _batch_files(rows: Iterable[Any]) -> list[BatchFile]:
     ]
 
 
-_UNREADABLE = exists().where(Failure.file_id == File.id, Failure.stage == READING)
-_UNREAD = or_(File.unread, _UNREADABLE)
-_FILE = (File.id, Root.location, File.path, File.shown, File.track_id, _UNREAD)
+_UNREADABLE = exists().where(FailureRow.file_id == FileRow.id, FailureRow.stage == READING)
+_UNREAD = or_(FileRow.unread, _UNREADABLE)
+_FILE = (FileRow.id, RootRow.location, FileRow.path, FileRow.shown, FileRow.track_id, _UNREAD)
 
 
 def files_of(session: Session, batch_id: int) -> list[BatchFile]:
@@ -70,9 +78,9 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
     return _batch_files(
         session.execute(
             select(*_FILE)
-            .join(Root)
-            .where(File.batch_id == batch_id, File.gone_at.is_(None))
-            .order_by(File.root_id, File.path)
+            .join(RootRow)
+            .where(FileRow.batch_id == batch_id, FileRow.gone_at.is_(None))
+            .order_by(FileRow.root_id, FileRow.path)
         )
     )
 
@@ -85,16 +93,16 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
     return _batch_files(
         session.execute(
             select(*_FILE)
-            .distinct(File.track_id)
-            .join(Root)
-            .join(Track, Track.id == File.track_id)
+            .distinct(FileRow.track_id)
+            .join(RootRow)
+            .join(TrackRow, TrackRow.id == FileRow.track_id)
             .where(
-                Track.batch_id == batch_id,
-                File.gone_at.is_(None),
-                ~File.unread,
+                TrackRow.batch_id == batch_id,
+                FileRow.gone_at.is_(None),
+                ~FileRow.unread,
                 has_allowed_length(),
             )
-            .order_by(File.track_id, awaiting_retry(), File.id)
+            .order_by(FileRow.track_id, awaiting_retry(), FileRow.id)
         )
     )
 
@@ -105,33 +113,35 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     Those never embedded, those with a track that is embeddable and has no vector (its file was
     broken or gone when its batch ran), and those with a file that is to be read again now.
     """
-    embedded = and_(EmbeddedBatch.batch_id == Batch.id, EmbeddedBatch.space == space)
-    vector = exists().where(Vector.space == space, Vector.track_id == Track.id)
-    left = exists().where(Track.batch_id == Batch.id, is_embeddable(), ~vector)
-    there = File.batch_id == Batch.id, File.gone_at.is_(None)
-    to_read = exists().where(*there, or_(File.unread, File.track_id.is_(None)), ~awaiting_retry())
+    embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
+    vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
+    left = exists().where(TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector)
+    there = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
+    to_read = exists().where(
+        *there, or_(FileRow.unread, FileRow.track_id.is_(None)), ~awaiting_retry()
+    )
     rows = session.execute(
-        select(Batch.id, EmbeddedBatch.embedded_at)
-        .outerjoin(EmbeddedBatch, embedded)
-        .where(or_(EmbeddedBatch.batch_id.is_(None), left, to_read))
-        .order_by(Batch.id)
+        select(BatchRow.id, EmbeddedBatchRow.embedded_at)
+        .outerjoin(EmbeddedBatchRow, embedded)
+        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, to_read))
+        .order_by(BatchRow.id)
     )
     return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
 
 
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
     """Tracks first met in this batch that must have a vector in it."""
-    tracks = select(Track.id).where(Track.batch_id == batch_id, is_embeddable())
+    tracks = select(TrackRow.id).where(TrackRow.batch_id == batch_id, is_embeddable())
     return list(session.scalars(tracks))
 
 
 def count_excluded(session: Session, batch_id: int) -> int:
     """How many tracks first met in this batch are too short or too long for the library."""
-    tracks = select(func.count()).where(Track.batch_id == batch_id, ~has_allowed_length())
+    tracks = select(func.count()).where(TrackRow.batch_id == batch_id, ~has_allowed_length())
     return session.scalar(tracks) or 0
 
 
 def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:
     """SHA-256 of the batch's .npy as it was recorded; None if it never was."""
-    done = session.get(EmbeddedBatch, (space, batch_id))
+    done = session.get(EmbeddedBatchRow, (space, batch_id))
     return done.sha256 if done else None

@@ -20,7 +20,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.tables import Failure, File, Root
+from soundalike.catalog.tables import FailureRow, FileRow, RootRow
 
 # What may pass by itself. Anything else is the file's own, and the same the next time.
 TRANSIENT_CODES = frozenset(
@@ -47,9 +47,9 @@ class FailureView:
 
 
 _VIEW: tuple[Any, ...] = (
-    *(File.id, Root.location, File.shown, File.track_id),
-    *(Failure.stage, Failure.code, Failure.message),
-    *(Failure.attempts, Failure.failed_at, Failure.retry_at),
+    *(FileRow.id, RootRow.location, FileRow.shown, FileRow.track_id),
+    *(FailureRow.stage, FailureRow.code, FailureRow.message),
+    *(FailureRow.attempts, FailureRow.failed_at, FailureRow.retry_at),
 )
 
 
@@ -61,13 +61,13 @@ def retry_delay(code: str, attempts: int) -> dt.timedelta | None:
 
 def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
     """Up to `limit` failures of files that are still there, after (file id, stage), in order."""
-    place = tuple_(Failure.file_id, Failure.stage)
+    place = tuple_(FailureRow.file_id, FailureRow.stage)
     statement = (
         select(*_VIEW)
-        .select_from(Failure)
-        .join(File, File.id == Failure.file_id)
-        .join(Root, Root.id == File.root_id)
-        .where(File.gone_at.is_(None))
+        .select_from(FailureRow)
+        .join(FileRow, FileRow.id == FailureRow.file_id)
+        .join(RootRow, RootRow.id == FileRow.root_id)
+        .where(FileRow.gone_at.is_(None))
         .order_by(place)
         .limit(limit)
     )
@@ -76,14 +76,14 @@ def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
 
 def count() -> Select[int]:
     """How many failures there are, of files that are still there."""
-    there = exists().where(File.id == Failure.file_id, File.gone_at.is_(None))
-    return select(func.count()).select_from(Failure).where(there)
+    there = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    return select(func.count()).select_from(FailureRow).where(there)
 
 
 def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]:
     """Failures of these batches' files that are still there, by path."""
-    statement = page(limit=10_000).where(Failure.batch_id.in_(batch_ids)).order_by(None)
-    return [FailureView(*row) for row in session.execute(statement.order_by(File.shown))]
+    statement = page(limit=10_000).where(FailureRow.batch_id.in_(batch_ids)).order_by(None)
+    return [FailureView(*row) for row in session.execute(statement.order_by(FileRow.shown))]
 
 
 def retry_reappeared(session: Session, root_id: int, unseen: Sequence[int]) -> None:
@@ -91,19 +91,21 @@ def retry_reappeared(session: Session, root_id: int, unseen: Sequence[int]) -> N
 
     `unseen` are files that it could not look for.
     """
-    waiting = or_(Failure.retry_at.is_(None), Failure.retry_at > func.now())
+    waiting = or_(FailureRow.retry_at.is_(None), FailureRow.retry_at > func.now())
     found = exists().where(
-        *(File.id == Failure.file_id, File.root_id == root_id, File.gone_at.is_(None)),
-        File.id != all_(literal(list(unseen), ARRAY(BigInteger))),
+        *(FileRow.id == FailureRow.file_id, FileRow.root_id == root_id, FileRow.gone_at.is_(None)),
+        FileRow.id != all_(literal(list(unseen), ARRAY(BigInteger))),
     )
-    vanished = update(Failure).where(Failure.code == "vanished", waiting, found)
+    vanished = update(FailureRow).where(FailureRow.code == "vanished", waiting, found)
     session.execute(vanished.values(retry_at=func.now()))
 
 
 def retry(session: Session, *, everything: bool) -> int:
     """Have failures that may pass, or all of them, tried again now; returns how many."""
-    chosen = update(Failure).values(retry_at=func.now(), attempts=0).returning(Failure.file_id)
+    chosen = (
+        update(FailureRow).values(retry_at=func.now(), attempts=0).returning(FailureRow.file_id)
+    )
     if not everything:
-        chosen = chosen.where(Failure.code.in_(TRANSIENT_CODES))
-    there = exists().where(File.id == Failure.file_id, File.gone_at.is_(None))
+        chosen = chosen.where(FailureRow.code.in_(TRANSIENT_CODES))
+    there = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
     return len(session.scalars(chosen.where(there)).all())

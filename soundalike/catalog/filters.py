@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import InstrumentedAttribute
 
 from soundalike.catalog.presence import is_present
-from soundalike.catalog.tables import File, Track
+from soundalike.catalog.tables import FileRow, TrackRow
 
 TOP_TAGS = 5  # of a track's, strongest first, as tags are stored
 SEPARATOR = ","  # ids are hex digits
@@ -48,14 +48,14 @@ def matching(wanted: TrackFilter) -> Select[str]:
     if wanted.path_prefix:
         conditions.append(_has_file_below(wanted.path_prefix))
     if wanted.include:
-        conditions.append(Track.id == any_(literal(list(wanted.include), ARRAY(Text))))
-    return select(func.coalesce(func.string_agg(Track.id, SEPARATOR), "")).where(*conditions)
+        conditions.append(TrackRow.id == any_(literal(list(wanted.include), ARRAY(Text))))
+    return select(func.coalesce(func.string_agg(TrackRow.id, SEPARATOR), "")).where(*conditions)
 
 
 def _has_top_tag(word: str) -> ColumnElement[bool]:
     """Whether the tag is among the track's strongest; the model weighs every tag it knows."""
     path = cast(f"$[0 to {TOP_TAGS - 1}].word", JSONPATH)
-    strongest = func.jsonb_path_query_array(Track.tags, path)
+    strongest = func.jsonb_path_query_array(TrackRow.tags, path)
     return cast(func.lower(cast(strongest, Text)), JSONB).contains(
         func.jsonb_build_array(func.lower(word))
     )
@@ -68,16 +68,16 @@ def ids_of(joined: str) -> list[str]:
 
 def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
     """In the library now, below that path."""
-    there = File.track_id == Track.id, is_present()
-    below = File.shown.startswith(path_prefix, autoescape=True)
-    return select(File.id).where(*there, below).exists()
+    there = FileRow.track_id == TrackRow.id, is_present()
+    below = FileRow.shown.startswith(path_prefix, autoescape=True)
+    return select(FileRow.id).where(*there, below).exists()
 
 
 def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:
     named: list[tuple[InstrumentedAttribute[str | None], tuple[str, ...]]] = [
-        (Track.artist, wanted.artists),
-        (Track.album, wanted.albums),
-        (Track.genre, wanted.genres),
+        (TrackRow.artist, wanted.artists),
+        (TrackRow.album, wanted.albums),
+        (TrackRow.genre, wanted.genres),
     ]
     # Postgres lowers both sides: it and Python do not agree on every letter.
     return [
@@ -90,9 +90,9 @@ def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:
 def _bounds(wanted: TrackFilter) -> list[ColumnElement[bool]]:
     """A track without a year or a length is within no bounds of it."""
     bounds = (
-        (wanted.year_from, Track.year.__ge__),
-        (wanted.year_to, Track.year.__le__),
-        (wanted.seconds_from, Track.duration.__ge__),
-        (wanted.seconds_to, Track.duration.__le__),
+        (wanted.year_from, TrackRow.year.__ge__),
+        (wanted.year_to, TrackRow.year.__le__),
+        (wanted.seconds_from, TrackRow.duration.__ge__),
+        (wanted.seconds_to, TrackRow.duration.__le__),
     )
     return [compare(bound) for bound, compare in bounds if bound is not None]

@@ -12,11 +12,11 @@ from soundalike.catalog.library import batch_key
 from soundalike.catalog.presence import has_allowed_length, has_file
 from soundalike.catalog.tables import (
     BUILDS,
-    EmbeddedBatch,
-    IndexVersion,
-    Publication,
-    Track,
-    Vector,
+    EmbeddedBatchRow,
+    IndexVersionRow,
+    PublicationRow,
+    TrackRow,
+    VectorRow,
 )
 from soundalike.errors import ArtifactError
 
@@ -37,20 +37,22 @@ class IndexContents:
 class PublishedIndex:
     """The served index, and the publication that made it so."""
 
-    index: IndexVersion
-    publication: Publication
+    index: IndexVersionRow
+    publication: PublicationRow
 
 
 def contents(session: Session, space: str) -> IndexContents:
     """Every embedded track that fits and has a file in the library, once."""
     # One statement: hashes and rows must be of one moment, as a batch may be embedded again.
-    recorded = and_(EmbeddedBatch.space == Vector.space, EmbeddedBatch.batch_id == Vector.batch_id)
+    recorded = and_(
+        EmbeddedBatchRow.space == VectorRow.space, EmbeddedBatchRow.batch_id == VectorRow.batch_id
+    )
     rows = session.execute(
-        select(Track.id, Vector.batch_id, Vector.row, EmbeddedBatch.sha256)
-        .join(Vector, Vector.track_id == Track.id)
-        .join(EmbeddedBatch, recorded)
-        .where(Vector.space == space, has_allowed_length(), has_file())
-        .order_by(Track.id.collate("C"))
+        select(TrackRow.id, VectorRow.batch_id, VectorRow.row, EmbeddedBatchRow.sha256)
+        .join(VectorRow, VectorRow.track_id == TrackRow.id)
+        .join(EmbeddedBatchRow, recorded)
+        .where(VectorRow.space == space, has_allowed_length(), has_file())
+        .order_by(TrackRow.id.collate("C"))
     )
     found = [(track, batch_key(batch), row, sha256) for track, batch, row, sha256 in rows]
     hashes = {batch: sha256 for _, batch, _, sha256 in found}
@@ -61,10 +63,10 @@ def contents(session: Session, space: str) -> IndexContents:
 def record_version(session: Session, built: Mapping[str, Any]) -> None:
     """Register a built index. One built before is the latest again and else unchanged."""
     session.execute(
-        insert(IndexVersion)
+        insert(IndexVersionRow)
         .values(**built)
         .on_conflict_do_update(
-            index_elements=[IndexVersion.version],
+            index_elements=[IndexVersionRow.version],
             set_={
                 "built_at": func.now(),
                 "build": BUILDS.next_value(),
@@ -76,9 +78,12 @@ def record_version(session: Session, built: Mapping[str, Any]) -> None:
 
 def latest_built(session: Session, space: str) -> str | None:
     """The version of `space` built last, or None."""
-    newest = IndexVersion.build.desc()
+    newest = IndexVersionRow.build.desc()
     return session.scalars(
-        select(IndexVersion.version).where(IndexVersion.space == space).order_by(newest).limit(1)
+        select(IndexVersionRow.version)
+        .where(IndexVersionRow.space == space)
+        .order_by(newest)
+        .limit(1)
     ).one_or_none()
 
 
@@ -98,20 +103,20 @@ def publish(session: Session, version: str, by_hand: bool, seen: int | None = No
     served = published(session)
     if seen is not None and served and served.publication.by_hand and served.publication.id > seen:
         return served.index.version
-    built = session.get(IndexVersion, version)
+    built = session.get(IndexVersionRow, version)
     if built is None:
         raise ArtifactError(f"no index version {version!r} was ever built")
     if built.collected_at:
         raise ArtifactError(f"index {version} was removed by `soundalike gc`")
-    session.add(Publication(version=version, by_hand=by_hand))
+    session.add(PublicationRow(version=version, by_hand=by_hand))
     session.execute(select(func.pg_notify(PUBLISHED_CHANNEL, version)))
     return None
 
 
-def published_statement() -> Select[IndexVersion, Publication]:
+def published_statement() -> Select[IndexVersionRow, PublicationRow]:
     """The served version and its publication: one row, or none yet."""
-    newest = Publication.id.desc()
-    return select(IndexVersion, Publication).join(Publication).order_by(newest).limit(1)
+    newest = PublicationRow.id.desc()
+    return select(IndexVersionRow, PublicationRow).join(PublicationRow).order_by(newest).limit(1)
 
 
 def published(session: Session) -> PublishedIndex | None:

@@ -23,7 +23,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
-from soundalike.catalog.tables import Batch, Failure, File, LengthRule, Root
+from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
 from soundalike.sources.entry import Entry
 
 BATCH_PREFIX = "b"
@@ -53,9 +53,9 @@ class KnownFile:
     read: bool  # and it holds a track, as far as is known
 
 
-def roots(session: Session) -> Sequence[Root]:
+def roots(session: Session) -> Sequence[RootRow]:
     """All registered music roots, oldest first."""
-    return session.scalars(select(Root).order_by(Root.id)).all()
+    return session.scalars(select(RootRow).order_by(RootRow.id)).all()
 
 
 def lock_scan(session: Session) -> None:
@@ -65,26 +65,33 @@ def lock_scan(session: Session) -> None:
 
 def add_root(session: Session, location: bytes) -> None:
     """Register a root, by its absolute path or URL."""
-    session.add(Root(location=location))
+    session.add(RootRow(location=location))
 
 
 def set_length_rule(session: Session, shortest: float, longest: float) -> None:
     """Tracks of other lengths (seconds) are left out from now on, or are back."""
     bounds = {"shortest": shortest, "longest": longest}
     session.execute(
-        upsert(LengthRule)
+        upsert(LengthRuleRow)
         .values(id=1, **bounds)
-        .on_conflict_do_update(index_elements=[LengthRule.id], set_=bounds)
+        .on_conflict_do_update(index_elements=[LengthRuleRow.id], set_=bounds)
     )
 
 
 def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
     """Every file ever seen under the root, in order of path, as the server hands them out."""
-    read = and_(File.track_id.is_not(None), ~File.unread)
+    read = and_(FileRow.track_id.is_not(None), ~FileRow.unread)
     rows = session.execute(
-        select(File.path, File.id, File.size, File.mtime_ns, File.gone_at.is_not(None), read)
-        .where(File.root_id == root_id)
-        .order_by(File.path),
+        select(
+            FileRow.path,
+            FileRow.id,
+            FileRow.size,
+            FileRow.mtime_ns,
+            FileRow.gone_at.is_not(None),
+            read,
+        )
+        .where(FileRow.root_id == root_id)
+        .order_by(FileRow.path),
         execution_options={"yield_per": ROWS_AT_ONCE},
     )
     return (KnownFile(*row) for row in rows)
@@ -92,19 +99,19 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
 
 def count_present(session: Session, root_id: int) -> int:
     """How many files the root had at the last scan."""
-    present = File.root_id == root_id, File.gone_at.is_(None)
+    present = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
     return session.scalar(select(func.count()).where(*present)) or 0
 
 
 def newest_batch(session: Session) -> int:
     """The number of the batch sealed last, 0 if there is none."""
-    return session.scalar(select(func.coalesce(func.max(Batch.id), 0))) or 0
+    return session.scalar(select(func.coalesce(func.max(BatchRow.id), 0))) or 0
 
 
 def mark_gone(session: Session, file_ids: Sequence[int]) -> None:
     """The files were not there any more. Their tracks and vectors stay, for their return."""
     gone = {"gone_at": func.now(), "gone_as_of_batch": newest_batch(session)}
-    session.execute(update(File).where(_one_of(file_ids)).values(**gone))
+    session.execute(update(FileRow).where(_one_of(file_ids)).values(**gone))
 
 
 def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> int:
@@ -112,21 +119,21 @@ def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> 
 
     Only an estimate of what a scan has found; which track a file holds is told by its audio.
     """
-    new = aliased(File)
-    alike = new.size == File.size, new.mtime_ns == File.mtime_ns, new.batch_id > after_batch
+    new = aliased(FileRow)
+    alike = new.size == FileRow.size, new.mtime_ns == FileRow.mtime_ns, new.batch_id > after_batch
     moved = exists().where(*alike)
-    return session.scalar(select(func.count(File.id)).where(_one_of(file_ids), moved)) or 0
+    return session.scalar(select(func.count(FileRow.id)).where(_one_of(file_ids), moved)) or 0
 
 
 def mark_returned(session: Session, file_ids: Sequence[int]) -> None:
     """The files are back, unchanged."""
     back = {"gone_at": None, "gone_as_of_batch": None}
-    session.execute(update(File).where(_one_of(file_ids)).values(**back))
+    session.execute(update(FileRow).where(_one_of(file_ids)).values(**back))
 
 
 def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
     """As one array parameter: a statement takes at most 65 535 of them."""
-    return File.id == any_(literal(list(file_ids), ARRAY(BigInteger)))
+    return FileRow.id == any_(literal(list(file_ids), ARRAY(BigInteger)))
 
 
 def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]]) -> str:
@@ -135,7 +142,7 @@ def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]
     Only for whoever holds the scan: the batch's number is the next one.
     """
     batch_id = newest_batch(session) + 1
-    session.execute(insert(Batch).values(id=batch_id))
+    session.execute(insert(BatchRow).values(id=batch_id))
     new = [
         {"root_id": root_id, "path": found.path, "shown": found.shown, **_state(found, batch_id)}
         for file_id, found in work
@@ -147,11 +154,11 @@ def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]
         if file_id is not None
     ]
     if new:
-        session.execute(insert(File), new)
+        session.execute(insert(FileRow), new)
     if known:
-        session.execute(update(File), known)
-        other_file = Failure.file_id.in_([file["id"] for file in known])
-        session.execute(delete(Failure).where(other_file))  # what failed is there no more
+        session.execute(update(FileRow), known)
+        other_file = FailureRow.file_id.in_([file["id"] for file in known])
+        session.execute(delete(FailureRow).where(other_file))  # what failed is there no more
     return batch_key(batch_id)
 
 

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import retry_delay
-from soundalike.catalog.tables import EmbeddedBatch, Failure, File, Track, Vector
+from soundalike.catalog.tables import EmbeddedBatchRow, FailureRow, FileRow, TrackRow, VectorRow
 
 if TYPE_CHECKING:  # the service reads the catalog without loading decoders
     from soundalike.audio.resample import Canonical
@@ -20,7 +20,7 @@ def lock_files(session: Session, batch_id: int) -> set[int]:
 
     A file that changed while it was read is in another batch by now, and what was read is old.
     """
-    held = select(File.id).where(File.batch_id == batch_id).with_for_update()
+    held = select(FileRow.id).where(FileRow.batch_id == batch_id).with_for_update()
     return set(session.scalars(held))
 
 
@@ -33,15 +33,15 @@ def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> 
     rows = sorted(tracks.values(), key=lambda row: str(row["id"]))  # one order: no deadlocks
     if not rows:
         return
-    session.execute(insert(Track).on_conflict_do_nothing(), rows)
+    session.execute(insert(TrackRow).on_conflict_do_nothing(), rows)
     session.execute(
-        update(File),
+        update(FileRow),
         [{"id": file, "track_id": row["id"], "unread": False} for file, row in tracks.items()],
     )
     speakers = session.scalars(
-        select(func.min(File.id))
-        .where(File.track_id.in_({row["id"] for row in rows}), File.gone_at.is_(None))
-        .group_by(File.track_id)
+        select(func.min(FileRow.id))
+        .where(FileRow.track_id.in_({row["id"] for row in rows}), FileRow.gone_at.is_(None))
+        .group_by(FileRow.track_id)
     )
     kept = ("batch_id", "duration")
     renewed = [
@@ -50,14 +50,14 @@ def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> 
         if file in tracks
     ]
     if renewed:
-        session.execute(update(Track), sorted(renewed, key=lambda row: str(row["id"])))
+        session.execute(update(TrackRow), sorted(renewed, key=lambda row: str(row["id"])))
 
 
 def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
     """These files hold no track that could be identified."""
     if file_ids:
         nothing = {"track_id": None, "unread": False}
-        session.execute(update(File).where(File.id.in_(file_ids)).values(**nothing))
+        session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**nothing))
 
 
 def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:
@@ -67,7 +67,7 @@ def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None
         for track_id, found in decoded.items()
     ]
     if rows:
-        session.execute(update(Track), rows)
+        session.execute(update(TrackRow), rows)
 
 
 def record_failures(
@@ -78,11 +78,11 @@ def record_failures(
     failures: Sequence[StageFailure],
 ) -> None:
     """Of the files that were `tried` at this stage, these failed; the others' failures are past."""
-    past = Failure.file_id.in_(tried), Failure.stage == stage
-    before = session.execute(select(Failure.file_id, Failure.attempts).where(*past))
+    past = FailureRow.file_id.in_(tried), FailureRow.stage == stage
+    before = session.execute(select(FailureRow.file_id, FailureRow.attempts).where(*past))
     attempts = {row.file_id: row.attempts for row in before}
     failed = [failure.file.id for failure in failures]
-    session.execute(delete(Failure).where(*past, Failure.file_id.not_in(failed)))
+    session.execute(delete(FailureRow).where(*past, FailureRow.file_id.not_in(failed)))
     for failure in failures:
         count = attempts.get(failure.file.id, 0) + 1
         pause = retry_delay(failure.code, count)
@@ -95,9 +95,9 @@ def record_failures(
             "retry_at": None if pause is None else func.now() + pause,
         }
         session.execute(
-            insert(Failure)
+            insert(FailureRow)
             .values(file_id=failure.file.id, stage=stage, **now)
-            .on_conflict_do_update(index_elements=[Failure.file_id, Failure.stage], set_=now)
+            .on_conflict_do_update(index_elements=[FailureRow.file_id, FailureRow.stage], set_=now)
         )
 
 
@@ -109,25 +109,27 @@ def record_embeddings(
     tags: Mapping[str, list[dict[str, Any]]],
 ) -> None:
     """Record a batch's .npy. `tags` has its tracks in row order; an empty list keeps old tags."""
-    session.execute(delete(Vector).where(Vector.space == space, Vector.batch_id == batch_id))
+    session.execute(
+        delete(VectorRow).where(VectorRow.space == space, VectorRow.batch_id == batch_id)
+    )
     rows = [
         {"space": space, "track_id": track, "batch_id": batch_id, "row": row}
         for row, track in enumerate(tags)
     ]
     if rows:
-        session.execute(insert(Vector), rows)
+        session.execute(insert(VectorRow), rows)
     # A file's failures after it was read are its track's, and another file got that through.
-    of_track = select(File.id).where(File.track_id.in_(list(tags)))
-    past = Failure.file_id.in_(of_track), Failure.stage != READING
-    session.execute(delete(Failure).where(*past))
+    of_track = select(FileRow.id).where(FileRow.track_id.in_(list(tags)))
+    past = FailureRow.file_id.in_(of_track), FailureRow.stage != READING
+    session.execute(delete(FailureRow).where(*past))
     named = [{"id": track, "tags": words} for track, words in tags.items() if words]
     if named:
-        session.execute(update(Track), named)
+        session.execute(update(TrackRow), named)
     done = {"rows": len(rows), "sha256": sha256, "embedded_at": func.now()}
     session.execute(
-        insert(EmbeddedBatch)
+        insert(EmbeddedBatchRow)
         .values(space=space, batch_id=batch_id, **done)
         .on_conflict_do_update(
-            index_elements=[EmbeddedBatch.space, EmbeddedBatch.batch_id], set_=done
+            index_elements=[EmbeddedBatchRow.space, EmbeddedBatchRow.batch_id], set_=done
         )
     )

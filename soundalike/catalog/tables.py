@@ -42,7 +42,7 @@ class Base(DeclarativeBase):
 BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
-class Root(Base):
+class RootRow(Base):
     """A folder or bucket of music. `location` is its path or URL exactly, as bytes."""
 
     __tablename__ = "roots"
@@ -51,7 +51,7 @@ class Root(Base):
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
-class Batch(Base):
+class BatchRow(Base):
     """A sealed unit of ingest: its files carry its id. Its key, the partition, is `b<id>`.
 
     Ids have no gaps, so that a scan that was killed and done again seals the same batches.
@@ -62,7 +62,7 @@ class Batch(Base):
     sealed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
-class Track(Base):
+class TrackRow(Base):
     """A recording. `id` is the hash of its audio stream; `batch_id` is where it was first met,
     and where its vector lives. `decoded_share`: how much of its audio was not broken, 0..1."""
 
@@ -85,7 +85,7 @@ class Track(Base):
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
-class File(Base):
+class FileRow(Base):
     """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people.
 
     `unread`: its batch has not looked at it yet. `gone_as_of_batch`: the newest batch when the file
@@ -111,7 +111,7 @@ class File(Base):
     gone_as_of_batch: Mapped[int | None]
 
 
-class Failure(Base):
+class FailureRow(Base):
     """Why a file did not get through a stage; removed when it does.
 
     `retry_at`: when it is tried again without being asked; None for never.
@@ -130,7 +130,7 @@ class Failure(Base):
     retry_at: Mapped[dt.datetime | None]
 
 
-class LengthRule(Base):
+class LengthRuleRow(Base):
     """How long a track must be and may be to belong to the library, in seconds: one row."""
 
     __tablename__ = "length_rule"
@@ -139,7 +139,7 @@ class LengthRule(Base):
     longest: Mapped[float]
 
 
-class EmbeddedBatch(Base):
+class EmbeddedBatchRow(Base):
     """A batch's .npy in one embedding space."""
 
     __tablename__ = "embedded_batches"
@@ -150,7 +150,7 @@ class EmbeddedBatch(Base):
     embedded_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
-class Vector(Base):
+class VectorRow(Base):
     """Which row of its batch's .npy is a track's vector."""
 
     __tablename__ = "vectors"
@@ -160,7 +160,7 @@ class Vector(Base):
     row: Mapped[int]
 
 
-class IndexVersion(Base):
+class IndexVersionRow(Base):
     """A built index. `version` is a hash of everything that went into it.
 
     `created_at` is when it was first built, `built_at` when it was last called for. The order of
@@ -181,7 +181,7 @@ class IndexVersion(Base):
     collected_at: Mapped[dt.datetime | None]
 
 
-class Publication(Base):
+class PublicationRow(Base):
     """The history of what was served; the newest row is what is served now.
 
     `by_hand`: a person chose the version, so automation leaves it until a person says otherwise.

@@ -21,7 +21,7 @@ from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
 from soundalike.catalog.presence import has_file, is_present
-from soundalike.catalog.tables import Failure, File, Track
+from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
 
 
 @dataclass(frozen=True)
@@ -62,24 +62,24 @@ def sort_key(title: str, artist: str | None, album: str | None) -> str:
 
 
 _PATH = (
-    select(File.shown)
-    .where(File.track_id == Track.id, is_present())
-    .order_by(File.gone_at.is_not(None), File.id)
+    select(FileRow.shown)
+    .where(FileRow.track_id == TrackRow.id, is_present())
+    .order_by(FileRow.gone_at.is_not(None), FileRow.id)
     .limit(1)
-    .correlate(Track)
+    .correlate(TrackRow)
     .scalar_subquery()
 )
 _VIEW: tuple[Any, ...] = (
-    Track.id,
-    Track.title,
-    Track.artist,
-    Track.album,
-    Track.genre,
-    Track.year,
-    Track.duration,
-    Track.decoded_share,
+    TrackRow.id,
+    TrackRow.title,
+    TrackRow.artist,
+    TrackRow.album,
+    TrackRow.genre,
+    TrackRow.year,
+    TrackRow.duration,
+    TrackRow.decoded_share,
     _PATH.label("path"),
-    Track.tags,
+    TrackRow.tags,
 )
 _NO_TAGS = literal([], JSONB).label("tags")
 
@@ -94,27 +94,27 @@ def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     # One array parameter: a statement takes at most 65 535, and is cached whatever their number.
     asked = literal(list(filter(storable, track_ids)), ARRAY(Text))
     columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
-    return select(*columns).where(Track.id == any_(asked))
+    return select(*columns).where(TrackRow.id == any_(asked))
 
 
 def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
     """Id, genre, artist and album of these tracks, in no order."""
-    columns = (Track.id, Track.genre, Track.artist, Track.album)
-    return select(*columns).where(Track.id.in_(track_ids))
+    columns = (TrackRow.id, TrackRow.genre, TrackRow.artist, TrackRow.album)
+    return select(*columns).where(TrackRow.id.in_(track_ids))
 
 
 def has_allowed_length(track_id: str) -> Select[bool]:
     """Whether the track's length is not left out by the rule."""
-    return select(presence.has_allowed_length()).where(Track.id == track_id)
+    return select(presence.has_allowed_length()).where(TrackRow.id == track_id)
 
 
 def failures_of(track_id: str) -> Select[str, str]:
     """Stage and message of what the track's files failed at, latest first."""
     return (
-        select(Failure.stage, Failure.message)
-        .join(File, File.id == Failure.file_id)
-        .where(File.track_id == track_id)
-        .order_by(Failure.failed_at.desc())
+        select(FailureRow.stage, FailureRow.message)
+        .join(FileRow, FileRow.id == FailureRow.file_id)
+        .where(FileRow.track_id == track_id)
+        .order_by(FailureRow.failed_at.desc())
     )
 
 
@@ -123,16 +123,16 @@ def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
 
     The row ends with the track's sort key, for the next cursor.
     """
-    statement = select(*_VIEW, Track.sort_key).where(_matches(query))
+    statement = select(*_VIEW, TrackRow.sort_key).where(_matches(query))
     if after is not None:
-        position = tuple_(Track.sort_key, Track.id)
+        position = tuple_(TrackRow.sort_key, TrackRow.id)
         statement = statement.where(position > tuple_(after.sort_key, after.track_id))
-    return statement.order_by(Track.sort_key, Track.id).limit(limit)
+    return statement.order_by(TrackRow.sort_key, TrackRow.id).limit(limit)
 
 
 def count(query: str) -> Select[int]:
     """How many tracks match, over all pages."""
-    return select(func.count()).select_from(Track).where(_matches(query))
+    return select(func.count()).select_from(TrackRow).where(_matches(query))
 
 
 def _matches(query: str) -> ColumnElement[bool]:
@@ -142,13 +142,13 @@ def _matches(query: str) -> ColumnElement[bool]:
 
 
 def _contains(word: str) -> ColumnElement[bool]:
-    facts = (Track.title, Track.artist, Track.album)
+    facts = (TrackRow.title, TrackRow.artist, TrackRow.album)
     in_path = (
-        select(File.id)
+        select(FileRow.id)
         .where(
-            File.track_id == Track.id,
+            FileRow.track_id == TrackRow.id,
             is_present(),
-            File.shown.icontains(word, autoescape=True),
+            FileRow.shown.icontains(word, autoescape=True),
         )
         .exists()
     )

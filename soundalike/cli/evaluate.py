@@ -16,6 +16,7 @@ from soundalike.evaluation.labels import label_files
 from soundalike.evaluation.recordings import decoded
 from soundalike.evaluation.run import embed_recordings
 from soundalike.evaluation.run import evaluate as run
+from soundalike.sampling import evenly
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
@@ -63,7 +64,7 @@ def _files(root: Path, settings: Settings) -> list[Path]:
         for path in root.rglob("*")
         if path.suffix.lower().removeprefix(".") in settings.extensions and path.is_file()
     )
-    return files[:: max(1, -(-len(files) // MAX_TRACKS))]
+    return evenly(files, MAX_TRACKS)
 
 
 def _mfcc(settings: Settings) -> Embedder:

@@ -14,6 +14,7 @@ from soundalike.evaluation.recordings import Recording, altered_copies, vectors
 from soundalike.evaluation.report import Report
 from soundalike.evaluation.retrieval import Interval, Labels, bootstrap
 from soundalike.evaluation.study import groups, random_vectors, recall, retrieval, space
+from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
 
 MIN_TRACKS = 12
@@ -67,8 +68,8 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies:
         "random": random_vectors(count, dimension),
     }
     similar = {name: matrix @ matrix.T for name, matrix in matrices.items()}
-    sample = np.linspace(0, count - 1, min(max_copies, count)).astype(np.intp)
-    alterations = {**COPIES, **EXCERPTS} if len(sample) else {}
+    sample = evenly(range(count), max_copies)
+    alterations = {**COPIES, **EXCERPTS} if sample else {}
     return Report(
         facts=[
             f"{count} tracks, {len(set(labels.label) - {''})} labels, "
@@ -86,11 +87,11 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies:
 def _known_again(
     collection: Collection,
     models: Mapping[str, Embedder],
-    sample: NDArray[np.intp],
+    sample: Sequence[int],
     alteration: Alteration,
 ) -> dict[str, Interval]:
     """Each model's recall@1 of altered copies of the tracks in the rows `sample`."""
-    rows = {collection.recordings[row].track_id: int(row) for row in sample}
+    rows = {collection.recordings[row].track_id: row for row in sample}
     drawn = groups(collection.labels)
     recalls: dict[str, Interval] = {}
     flacs = {track: collection.recordings[row].flac for track, row in rows.items()}

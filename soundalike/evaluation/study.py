@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from soundalike.evaluation.hubness import (
     Hubness,
+    Matrix,
     cosine_quantiles,
     hubness,
     nearest,
@@ -22,7 +23,6 @@ from soundalike.evaluation.retrieval import (
     bootstrap,
     per_query,
 )
-from soundalike.evaluation.transforms import Matrix, unit
 
 BLOCK = 500  # queries at once: what `per_query` holds grows with queries times tracks
 OCCURRENCE = 10
@@ -45,6 +45,13 @@ class Space:
     hubness: Hubness
     occurrences: NDArray[np.intp]
     cosines: Floats
+
+
+def unit_rows(vectors: Matrix) -> Matrix:
+    """Scale the rows of [n, dim] to length 1; a row of zeros stays."""
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scaled: Matrix = vectors / np.where(lengths > 0, lengths, 1)
+    return scaled
 
 
 def groups(labels: Labels) -> Texts:
@@ -76,7 +83,7 @@ def space(vectors: Matrix) -> Space:
 def random_vectors(count: int, dimension: int) -> Matrix:
     """The floor: directions that know nothing, float64 [count, dimension]; always the same."""
     drawn = np.random.default_rng(0).standard_normal((count, dimension))
-    return unit(drawn)
+    return unit_rows(drawn)
 
 
 def recall(queries: Matrix, tracks: Matrix, rows: NDArray[np.intp]) -> Floats:

@@ -10,6 +10,7 @@ from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
@@ -45,13 +46,17 @@ def _sample(
     track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
 ) -> dict[str, NDArray[np.float32] | None]:
     """Evenly chosen tracks and their vectors as the batches have them; None where none has it."""
-    places = {
+    rows = {
         track: (batch, row)
         for batch, sidecar in sidecars.items()
         for row, track in enumerate(sidecar.track_ids)
     }
     sample: dict[str, NDArray[np.float32] | None] = {}
-    for track in track_ids[:: max(1, len(track_ids) // SAMPLED_TRACKS)]:
-        place = places.get(track)
-        sample[track] = np.array(load_vectors(store, space, place[0])[place[1]]) if place else None
+    for track in evenly(track_ids, SAMPLED_TRACKS):
+        recorded = rows.get(track)
+        if recorded is None:
+            sample[track] = None
+        else:
+            batch, row = recorded
+            sample[track] = np.array(load_vectors(store, space, batch)[row])
     return sample

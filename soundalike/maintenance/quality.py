@@ -15,6 +15,7 @@ from soundalike.errors import ArtifactError
 from soundalike.evaluation.labels import LabelFacts, collected, first_of
 from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
+from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar
@@ -64,16 +65,14 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
     """Track ids, evenly chosen from the version's, and their vectors out of the batches' files."""
     folder = store.index(version)
     manifest, track_ids = index_files.read_manifest(folder), index_files.read_tracks(folder)
-    chosen = {
-        track: row for row, track in enumerate(track_ids[:: -(-len(track_ids) // MAX_TRACKS)])
-    }
+    chosen = {track: row for row, track in enumerate(evenly(track_ids, MAX_TRACKS))}
     matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
     for batch in manifest.batches:
         ids = read_sidecar(store, manifest.space, batch).track_ids
-        places = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
-        if places:
-            mine, theirs = np.array(places).T
-            matrix[mine] = load_vectors(store, manifest.space, batch)[theirs]
+        rows = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
+        if rows:
+            here, there = np.array(rows).T
+            matrix[here] = load_vectors(store, manifest.space, batch)[there]
     return list(chosen), matrix
 
 

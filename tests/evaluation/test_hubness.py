@@ -5,11 +5,11 @@ import pytest
 
 from soundalike.evaluation import hubness as module
 from soundalike.evaluation.hubness import cosine_quantiles, hubness, nearest, occurrences
-from soundalike.evaluation.transforms import unit
+from soundalike.evaluation.study import unit_rows
 
 
 def points(count: int = 50, dimension: int = 8) -> np.ndarray:
-    return unit(np.random.default_rng(1).standard_normal((count, dimension)))
+    return unit_rows(np.random.default_rng(1).standard_normal((count, dimension)))
 
 
 def test_neighbours_are_not_the_nearest_ones(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from soundalike.catalog import failures
 from soundalike.catalog import library as catalog
 from soundalike.catalog.failures import RETRY_DELAYS, FailureView, retry_delay
-from soundalike.catalog.tables import Failure, Track
+from soundalike.catalog.tables import FailureRow, TrackRow
 from soundalike.errors import AudioError
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch
@@ -28,7 +28,7 @@ def listed(library: Library) -> dict[str, FailureView]:
 def time_passes(library: Library) -> None:
     """All waiting is over."""
     with library.sessions.begin() as session:
-        due = update(Failure).where(Failure.retry_at.is_not(None))
+        due = update(FailureRow).where(FailureRow.retry_at.is_not(None))
         session.execute(due.values(retry_at=func.now()))
 
 
@@ -80,7 +80,7 @@ def test_a_time_that_only_a_wrong_clock_could_tell_is_not_waited_for(library: Li
         (RETRY_DELAYS[-1] + dt.timedelta(days=1), ["b000001"]),
     ):
         with library.sessions.begin() as session:
-            session.execute(update(Failure).values(retry_at=func.now() + wrong))
+            session.execute(update(FailureRow).values(retry_at=func.now() + wrong))
         assert library.pending() == pending
 
 
@@ -123,7 +123,7 @@ def test_mostly_whole_audio_is_kept_and_flagged(library: Library) -> None:
     assert reports[1].flawed == ["cut.flac"]
     assert reports[1].notes["partly_broken"] == 1
     with library.sessions() as session:
-        share = session.scalars(select(Track.decoded_share)).one()
+        share = session.scalars(select(TrackRow.decoded_share)).one()
     assert share == pytest.approx(0.75, abs=0.1)
     again = library.process("b000001")
     assert again[1].flawed == ["cut.flac"], "and still is when its audio was there already"
@@ -151,7 +151,7 @@ def test_tracks_of_unwanted_length_are_left_out_until_the_rule_changes(library: 
 
 def track_ids(library: Library, *titles: str) -> list[str]:
     with library.sessions() as session:
-        return list(session.scalars(select(Track.id).where(Track.title.in_(titles))))
+        return list(session.scalars(select(TrackRow.id).where(TrackRow.title.in_(titles))))
 
 
 def test_a_rerun_reads_only_what_its_manifest_does_not_have(library: Library) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from soundalike.audio.identity import identify
 from soundalike.catalog.failures import failures_of
-from soundalike.catalog.tables import File, Track
+from soundalike.catalog.tables import FileRow, TrackRow
 from soundalike.ingest.embed import check_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.progress import NoProgress
@@ -134,7 +134,7 @@ def test_what_was_read_of_a_file_that_changed_meanwhile_does_not_count(
     monkeypatch.setattr(library.decoders, "read", read_then_change)
     library.process("b000001")
     with library.sessions() as session:
-        now = session.scalars(select(File.track_id)).one()
+        now = session.scalars(select(FileRow.track_id)).one()
     assert now == identify(library.music / "0.flac").track_id
     assert library.publish().tracks == 1
 
@@ -145,7 +145,7 @@ def test_an_untagged_copy_does_not_take_a_tracks_title(library: Library) -> None
     FLAC(shutil.copy(library.music / "0.flac", library.music / "track01.flac")).delete()
     library.ingest()
     with library.sessions() as session:
-        [track] = session.scalars(select(Track)).all()
+        [track] = session.scalars(select(TrackRow)).all()
     assert (track.title, track.artist) == ("Real title", "Real artist")
 
 

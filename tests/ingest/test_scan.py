@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.tables import File
+from soundalike.catalog.tables import FileRow
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import register_configured, register_roots, require_music
@@ -91,7 +91,7 @@ def test_any_name_is_kept_exactly(library: Library) -> None:
     assert library.scan().changes[Change.NEW] == 1
     assert library.scan().changes[Change.NEW] == 0
     with library.sessions() as session:
-        [file] = session.scalars(select(File)).all()
+        [file] = session.scalars(select(FileRow)).all()
     assert (file.path, file.shown) == (os.fsencode(name), "two\nlines \\xff\\xfe café.MP3")
 
 

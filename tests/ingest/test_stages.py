@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
-from soundalike.catalog.tables import File, Track, Vector
+from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
 from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
@@ -91,8 +91,8 @@ def test_the_same_recording_twice_is_one_vector(library: Library) -> None:
     library.ingest()
     assert library.model.embedder.embedded == 1
     with library.sessions() as session:
-        assert len(session.scalars(select(Track)).all()) == 1
-        assert len(session.scalars(select(File.track_id).distinct()).all()) == 1
+        assert len(session.scalars(select(TrackRow)).all()) == 1
+        assert len(session.scalars(select(FileRow.track_id).distinct()).all()) == 1
 
 
 def test_a_moved_or_retagged_file_is_not_embedded_again(library: Library) -> None:
@@ -106,7 +106,7 @@ def test_a_moved_or_retagged_file_is_not_embedded_again(library: Library) -> Non
     library.ingest()
     assert library.model.embedder.embedded == 3
     with library.sessions() as session:
-        titles = session.scalars(select(Track.title)).all()
+        titles = session.scalars(select(TrackRow.title)).all()
     assert "Another name" in titles
     assert library.publish().version == before.version, "the same tracks, the same index"
 
@@ -205,7 +205,7 @@ def test_an_index_holds_what_the_catalog_says_in_track_order(library: Library) -
     index = OpenIndex.open(library.store.index(manifest.version))
     assert index.track_ids == sorted(index.track_ids)
     with library.sessions() as session:
-        for vector in session.scalars(select(Vector)):
+        for vector in session.scalars(select(VectorRow)):
             matrix = load_vectors(library.store, vector.space, f"b{vector.batch_id:06d}")
             np.testing.assert_array_equal(index.vector(vector.track_id), matrix[vector.row])
     assert {check.name for check in manifest.checks} >= {"one_space", "finds_itself", "finite"}

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import func, update
 
 from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.tables import File
+from soundalike.catalog.tables import FileRow
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
@@ -47,7 +47,7 @@ def add(library: Library, seed: int) -> str:
 def all_gone(library: Library, days: float) -> None:
     with library.sessions.begin() as session:
         then = func.now() - func.make_interval(0, 0, 0, days)
-        session.execute(update(File).where(File.gone_at.is_not(None)).values(gone_at=then))
+        session.execute(update(FileRow).where(FileRow.gone_at.is_not(None)).values(gone_at=then))
 
 
 def test_nothing_of_a_fresh_library_is_garbage(library: Library) -> None:

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import select
 
 from soundalike.catalog.indexes import latest_built
-from soundalike.catalog.tables import Track
+from soundalike.catalog.tables import TrackRow
 from soundalike.errors import ArtifactError
 from soundalike.maintenance import quality
 from soundalike.maintenance.quality import Quality, index_quality
@@ -43,7 +43,7 @@ def test_the_numbers_are_of_other_tracks_than_the_index_s(library: Library) -> N
     index = build(library, 16)
     numbers = measured(library).numbers
     with library.sessions() as session:
-        facts = {t.id: t for t in session.scalars(select(Track))}
+        facts = {t.id: t for t in session.scalars(select(TrackRow))}
     shares, lists = [], []
     for track in index.track_ids:
         near = [near for near, _ in neighbours(index, track, 15)]
@@ -62,7 +62,7 @@ def test_the_numbers_are_of_other_tracks_than_the_index_s(library: Library) -> N
     assert numbers["cosine_median"] == pytest.approx(np.median(cosines), abs=0.01)
 
 
-def genre(track: Track) -> str:
+def genre(track: TrackRow) -> str:
     return str(track.genre).split(";")[0].casefold()
 
 

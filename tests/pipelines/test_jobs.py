@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import delete
 
 from soundalike.catalog.indexes import published
-from soundalike.catalog.tables import Root
+from soundalike.catalog.tables import RootRow
 from soundalike.embedders.base import Embedding
 from soundalike.ingest import embed
 from tests.pipelines.conftest import Orchestra
@@ -146,7 +146,7 @@ def test_a_version_named_by_hand_is_published_and_stays(orchestra: Orchestra) ->
 
 def test_no_music_folder_fails_loudly_and_says_what_to_do(orchestra: Orchestra) -> None:
     with orchestra.resources["sessions"].begin() as session:
-        session.execute(delete(Root))
+        session.execute(delete(RootRow))
     result = orchestra.run("scan")
     assert not result.success
     [failure] = [event for event in result.all_events if event.is_step_failure]

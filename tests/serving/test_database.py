@@ -15,7 +15,7 @@ from serving.dependencies import State, open_session
 from serving.index.live_index import LiveIndex
 from serving.metrics import Metrics
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.tables import Track
+from soundalike.catalog.tables import TrackRow
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -26,7 +26,7 @@ async def test_api_cannot_write(database_url: str) -> None:
     engine = open_pool(database_url)
     async with AsyncSession(engine) as session:
         with pytest.raises(InternalError, match="read-only"):
-            await session.execute(delete(Track))
+            await session.execute(delete(TrackRow))
     await engine.dispose()
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from serving.index.live_index import LiveIndex
 from soundalike.catalog.indexes import PublishedIndex
-from soundalike.catalog.tables import IndexVersion, Publication
+from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.queries import VectorQuery
@@ -25,7 +25,7 @@ SWAPS, CLIENTS, DIMENSION, K = 200, 8, 16, 10
 def published(version: str) -> PublishedIndex:
     now = dt.datetime.now(dt.UTC)
     return PublishedIndex(
-        IndexVersion(version=version), Publication(version=version, published_at=now)
+        IndexVersionRow(version=version), PublicationRow(version=version, published_at=now)
     )
 
 

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from soundalike.catalog.tables import File, Track, Vector
+from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
 
 from .collection import Collection, numbered
 from .service import eventually_serves, problem_of
@@ -136,6 +136,6 @@ async def test_query_that_the_catalog_forgot_is_404(
 
 def _forget(collection: Collection, track_id: str) -> None:
     with collection.sessions.begin() as session:
-        session.execute(delete(File).where(File.track_id == track_id))
-        session.execute(delete(Vector).where(Vector.track_id == track_id))
-        session.execute(delete(Track).where(Track.id == track_id))
+        session.execute(delete(FileRow).where(FileRow.track_id == track_id))
+        session.execute(delete(VectorRow).where(VectorRow.track_id == track_id))
+        session.execute(delete(TrackRow).where(TrackRow.id == track_id))

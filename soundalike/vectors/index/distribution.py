@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.sampling import evenly
 from soundalike.vectors.index.exact import ExactVectors
 
 SAMPLED_TRACKS = 1000  # half a million pairs: steps of 0.0002 percent
@@ -21,9 +22,8 @@ class Distribution:
     @classmethod
     def of(cls, vectors: ExactVectors) -> "Distribution":
         """Of an index. It takes 0.1 s, so it need not be stored."""
-        count = min(SAMPLED_TRACKS, vectors.count)
-        rows = np.unique(np.linspace(0, max(0, vectors.count - 1), count).astype(np.int64))
-        sample = vectors.vectors(rows[: vectors.count])
+        rows = np.array(evenly(range(vectors.count), SAMPLED_TRACKS), np.int64)
+        sample = vectors.vectors(rows)
         first, second = np.triu_indices(len(sample), k=1)
         return cls(np.clip(sample @ sample.T, -1.0, 1.0)[first, second])
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.sampling import evenly
 from soundalike.vectors.index import knn
 from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.distribution import Distribution
@@ -125,8 +126,8 @@ class OpenIndex:
 
     def probe(self) -> None:
         """Search before use. Raises ArtifactError if a track does not find itself."""
-        for row in np.unique(np.linspace(0, len(self) - 1, PROBES).astype(np.int64)):
-            [hits] = self.search([VectorQuery(self.exact.vectors(row[None]), 1)])
+        for row in evenly(range(len(self)), PROBES):
+            [hits] = self.search([VectorQuery(self.exact.vectors(np.array([row])), 1)])
             if hits.scores[0] < 1 - SELF_TOLERANCE:
                 raise ArtifactError(
                     f"index {self.manifest.version} does not find its own track "

@@ -5,15 +5,15 @@ from math import erf, sqrt
 import numpy as np
 import pytest
 
-from soundalike.evaluation.hubness import hubness, nearest_by
-from soundalike.evaluation.transforms import (
+from benchmarks.transforms import (
     centring,
     local_scaling,
     mutual_proximity,
     standardising,
-    unit,
     whitening,
 )
+from soundalike.evaluation.hubness import hubness, nearest_by
+from soundalike.evaluation.study import unit_rows
 
 random = np.random.default_rng(0)
 MIX = random.standard_normal((6, 6))
@@ -78,7 +78,7 @@ def test_local_scaling_takes_the_nearest_references() -> None:
 @pytest.mark.parametrize("correct", [mutual_proximity, local_scaling])
 def test_a_hubness_correction_that_makes_hubs(correct: object) -> None:
     generator = np.random.default_rng(2)
-    vectors = unit(generator.standard_normal((900, 60)) + 0.6)
+    vectors = unit_rows(generator.standard_normal((900, 60)) + 0.6)
     tracks, reference = vectors[:300], vectors[300:]
     similarity, to_reference = tracks @ tracks.T, tracks @ reference.T
     before = hubness(nearest_by(similarity, 10)).skewness
@@ -87,4 +87,4 @@ def test_a_hubness_correction_that_makes_hubs(correct: object) -> None:
 
 
 def test_a_vector_of_zeros_stays_finite() -> None:
-    assert unit(np.zeros((1, 3))).tolist() == [[0, 0, 0]]
+    assert unit_rows(np.zeros((1, 3))).tolist() == [[0, 0, 0]]

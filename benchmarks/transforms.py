@@ -11,27 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.evaluation.study import unit_rows
+
 Matrix = NDArray[np.floating[Any]]
 Transform = Callable[[Matrix], Matrix]
-
-
-def unit(vectors: Matrix) -> Matrix:
-    """Rows of [n, dim] scaled to length 1; a row of zeros stays."""
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scaled: Matrix = vectors / np.where(lengths > 0, lengths, 1)
-    return scaled
 
 
 def centring(reference: Matrix) -> Transform:
     """Subtract the mean of `reference` [m, dim]."""
     mean = reference.mean(axis=0)
-    return lambda vectors: unit(vectors - mean)
+    return lambda vectors: unit_rows(vectors - mean)
 
 
 def standardising(reference: Matrix) -> Transform:
     """Subtract the mean of `reference` [m, dim], and divide by its deviation."""
     mean, deviation = reference.mean(axis=0), reference.std(axis=0)
-    return lambda vectors: unit((vectors - mean) / np.where(deviation > 0, deviation, 1))
+    return lambda vectors: unit_rows((vectors - mean) / np.where(deviation > 0, deviation, 1))
 
 
 def whitening(reference: Matrix, dimensions: int, power: float = 1.0) -> Transform:
@@ -44,7 +39,7 @@ def whitening(reference: Matrix, dimensions: int, power: float = 1.0) -> Transfo
     kept = min(dimensions, int((values > 1e-6 * values[0]).sum()))
     deviations = values[:kept] / sqrt(len(reference))
     basis = axes[:kept].T / deviations**power
-    return lambda vectors: unit((vectors - mean) @ basis)
+    return lambda vectors: unit_rows((vectors - mean) @ basis)
 
 
 def mutual_proximity(similarity: Matrix, to_reference: Matrix) -> Matrix:

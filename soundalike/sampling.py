@@ -1,0 +1,14 @@
+"""Even samples of a sequence."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import numpy as np
+
+T = TypeVar("T")
+
+
+def evenly(items: Sequence[T], limit: int) -> list[T]:
+    """Choose at most `limit` items, evenly spaced from the first to the last, in their order."""
+    count = min(limit, len(items))
+    return [items[position] for position in np.linspace(0, len(items) - 1, count).astype(np.int64)]

@@ -1,6 +1,6 @@
 """A library of any size without its music: empty files, rows and vectors from a seeded generator.
 
-Only the audio is made up. Files are found by the real scan, rows and .npy are written by the real
+Only the audio is made up. The real scan finds the files, rows and .npy are written by the real
 code; an album that is added is real audio and goes through every stage.
 """
 
@@ -20,6 +20,7 @@ from soundalike.audio.window_plan import WindowPlan
 from soundalike.catalog import batches, results
 from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray
 from soundalike.ingest.embed import embed_batch
@@ -38,7 +39,7 @@ RATE = 44_100
 RULES = ScanRules(settle_seconds=0, batch_tracks=256)
 
 
-class Ear:
+class FixedFeatures:
     """An embedder that costs next to nothing: 768 bands of the spectrum."""
 
     space = SPACE
@@ -80,7 +81,7 @@ class SimulatedLibrary:
         made = vectors(self.size, seed=5, clusters=max(10, self.size // TRACKS_A_CLUSTER))
         for start, batch in enumerate(report.batches):
             first = start * RULES.batch_tracks
-            self._extract(batch, made[first : first + RULES.batch_tracks])
+            self._embed(batch, made[first : first + RULES.batch_tracks])
         # Within a minute the server would do this by itself; a library is not filled in one.
         with engine_of(self.sessions).connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -100,41 +101,42 @@ class SimulatedLibrary:
             noise = 0.1 * random.standard_normal(2 * RATE).astype(np.float32)
             soundfile.write(album / f"{track:02d}.flac", noise, RATE)
 
-    def hear_album(self, batch: str) -> float:
+    def embed_album(self, batch: str) -> float:
         """The real stages; returns the seconds that decoding and the model took of them."""
-        quiet, ear = NoProgress(), Ear()
+        quiet, embedder = NoProgress(), FixedFeatures()
         identify_batch(self.sessions, self.store, self.decoders, batch, quiet)
         decoded = resample_batch(self.sessions, self.store, self.decoders, batch, quiet)
-        heard = embed_batch(self.sessions, self.store, SPACE, lambda: ear, batch, quiet)
-        return decoded.usage.wall_seconds + float(heard.notes["model_seconds"])
+        embedded = embed_batch(self.sessions, self.store, SPACE, lambda: embedder, batch, quiet)
+        return decoded.usage.wall_seconds + float(embedded.notes["model_seconds"])
 
-    def _extract(self, batch: str, heard: Matrix) -> None:
+    def _embed(self, batch: str, vectors: Matrix) -> None:
         with self.sessions.begin() as session:
             files = batches.files_of(session, batch_number(batch))
-            rows = {file.id: row for file, row in zip(files, _rows(batch, files), strict=True)}
-            results.record_tracks(session, rows)
-        ids = sorted(row["id"] for row in rows.values())
-        embeddings = dict(zip(ids, map(Embedding, heard), strict=True))
+            tracks = zip((file.id for file in files), _tracks(batch, files), strict=True)
+            identified = dict(tracks)
+            results.record_tracks(session, identified)
+        ids = sorted(track.id for track in identified.values())
+        embeddings = dict(zip(ids, map(Embedding, vectors), strict=True))
         digest = sha256_of(save_batch(self.store, SPACE, batch, embeddings))
         with self.sessions.begin() as session:
             nothing: dict[str, list[dict[str, Any]]] = {track: [] for track in ids}
             results.record_embeddings(session, batch_number(batch), SPACE.key, digest, nothing)
 
 
-def _rows(batch: str, files: list[batches.BatchFile]) -> Iterator[dict[str, Any]]:
+def _tracks(batch: str, files: list[batches.BatchFile]) -> Iterator[IdentifiedTrack]:
     for file in files:
         artist, album, title = file.shown.split("/")
-        yield {
-            "id": hashlib.blake2b(file.path, digest_size=16).hexdigest(),
-            "batch_id": batch_number(batch),
-            "title": title,
-            "artist": artist,
-            "album": album,
-            "genre": None,
-            "year": None,
-            "duration": 200.0,
-            "codec": "flac",
-            "sample_rate": RATE,
-            "channels": 2,
-            "sort_key": sort_key(title, artist, album),
-        }
+        yield IdentifiedTrack(
+            id=hashlib.blake2b(file.path, digest_size=16).hexdigest(),
+            batch_id=batch_number(batch),
+            title=title,
+            artist=artist,
+            album=album,
+            genre=None,
+            year=None,
+            duration=200.0,
+            codec="flac",
+            sample_rate=RATE,
+            channels=2,
+            sort_key=sort_key(title, artist, album),
+        )

@@ -16,31 +16,33 @@ _OLDEST_UNREAD = (
 
 
 def is_present() -> ColumnElement[bool]:
-    """Of a File: it was there at the last scan, or it may only have moved.
+    """A condition on FileRow: it was there at the last scan, or it may only have moved.
 
-    What is gone stays until the files found up to then are read: a moved file is among them, and
-    its track must not be out of the index in between.
+    A missing file counts as present until the files found up to then are read: a moved file is
+    among them, and its track must not be out of the index in between.
     """
     return or_(FileRow.gone_at.is_(None), FileRow.gone_as_of_batch >= _OLDEST_UNREAD)
 
 
 def awaiting_retry() -> ColumnElement[bool]:
-    """Of a File: it did not get through, and is not to be tried again yet.
+    """A condition on FileRow: it failed, and its next try is not due yet, or never.
 
-    A time further ahead than anything waits was told by a clock that was wrong: it is due.
+    A time further ahead than any retry delay was told by a clock that was wrong: it is due.
     """
-    not_yet = FailureRow.retry_at > func.now(), FailureRow.retry_at <= func.now() + RETRY_DELAYS[-1]
-    waiting = or_(FailureRow.retry_at.is_(None), and_(*not_yet))
-    return exists().where(FailureRow.file_id == FileRow.id, waiting)
+    latest = func.now() + RETRY_DELAYS[-1]
+    not_due = and_(FailureRow.retry_at > func.now(), FailureRow.retry_at <= latest)
+    return exists().where(
+        FailureRow.file_id == FileRow.id, or_(FailureRow.retry_at.is_(None), not_due)
+    )
 
 
 def has_file() -> ColumnElement[bool]:
-    """Of a Track: a file that `is_there`."""
+    """A condition on TrackRow: a file of it `is_present`."""
     return exists().where(FileRow.track_id == TrackRow.id, is_present())
 
 
 def has_allowed_length() -> ColumnElement[bool]:
-    """Of a Track: its length is not left out by the rule, as far as it is known."""
+    """A condition on TrackRow: the length rule does not leave it out, as far as it is known."""
     too_short_or_long = or_(
         TrackRow.duration < LengthRuleRow.shortest, TrackRow.duration > LengthRuleRow.longest
     )
@@ -48,11 +50,7 @@ def has_allowed_length() -> ColumnElement[bool]:
 
 
 def is_embeddable() -> ColumnElement[bool]:
-    """Of a Track: it fits, and has a file that is there now, was read, and did not fail."""
-    usable = (
-        FileRow.track_id == TrackRow.id,
-        FileRow.gone_at.is_(None),
-        ~FileRow.unread,
-        ~awaiting_retry(),
-    )
-    return and_(has_allowed_length(), exists().where(*usable))
+    """A condition on TrackRow: of allowed length, with a file that was read and can be tried."""
+    readable = FileRow.gone_at.is_(None), ~FileRow.unread, ~awaiting_retry()
+    usable = exists().where(FileRow.track_id == TrackRow.id, *readable)
+    return and_(has_allowed_length(), usable)

@@ -1,6 +1,7 @@
-"""Recording what each stage made of a batch: the statements of one transaction a stage."""
+"""Results: what each stage made of a batch, in the statements of one transaction a stage."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import delete, func, select, update
@@ -15,56 +16,82 @@ if TYPE_CHECKING:  # the service reads the catalog without loading decoders
     from soundalike.audio.resample import Canonical
 
 
-def lock_files(session: Session, batch_id: int) -> set[int]:
-    """Ids of the batch's files, which no scan takes out of it before this transaction ends.
+@dataclass(frozen=True)
+class IdentifiedTrack:
+    """The track that was identified in a file, as the catalog records it; `duration` in seconds."""
 
-    A file that changed while it was read is in another batch by now, and what was read is old.
+    id: str
+    batch_id: int
+    title: str
+    artist: str | None
+    album: str | None
+    genre: str | None
+    year: int | None
+    duration: float | None
+    codec: str
+    sample_rate: int
+    channels: int
+    sort_key: str
+
+
+# What a track keeps of the file it was first identified in.
+FIRST_MET = frozenset(("batch_id", "duration"))
+
+
+def lock_files(session: Session, batch_id: int) -> set[int]:
+    """Lock the batch's files, so that no scan takes them out of it before the transaction ends.
+
+    Returns their ids. A file that changed while it was read is in another batch by now, and what
+    was read is old.
     """
     held = select(FileRow.id).where(FileRow.batch_id == batch_id).with_for_update()
     return set(session.scalars(held))
 
 
-def record_tracks(session: Session, tracks: Mapping[int, Mapping[str, Any]]) -> None:
-    """Record the tracks found in files (file id to row), and which file holds which track.
+def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> None:
+    """Record the tracks found in files (file id to track), and which file holds which track.
 
-    A known track keeps its first batch and its length, and its facts too unless they come from the
-    file that speaks for it: the oldest one that is there.
+    A known track keeps its first batch and its length. Its metadata comes from the oldest present
+    file.
     """
-    rows = sorted(tracks.values(), key=lambda row: str(row["id"]))  # one order: no deadlocks
+    rows = [asdict(track) for track in sorted(tracks.values(), key=_by_id)]
     if not rows:
         return
     session.execute(insert(TrackRow).on_conflict_do_nothing(), rows)
     session.execute(
         update(FileRow),
-        [{"id": file, "track_id": row["id"], "unread": False} for file, row in tracks.items()],
+        [{"id": file, "track_id": track.id, "unread": False} for file, track in tracks.items()],
     )
-    speakers = session.scalars(
+    authoritative = session.scalars(
         select(func.min(FileRow.id))
         .where(FileRow.track_id.in_({row["id"] for row in rows}), FileRow.gone_at.is_(None))
         .group_by(FileRow.track_id)
     )
-    kept = ("batch_id", "duration")
     renewed = [
-        {name: value for name, value in tracks[file].items() if name not in kept}
-        for file in speakers
-        if file in tracks
+        {name: value for name, value in asdict(track).items() if name not in FIRST_MET}
+        for track in sorted((tracks[file] for file in authoritative if file in tracks), key=_by_id)
     ]
     if renewed:
-        session.execute(update(TrackRow), sorted(renewed, key=lambda row: str(row["id"])))
+        session.execute(update(TrackRow), renewed)
+
+
+def _by_id(track: IdentifiedTrack) -> str:
+    """The one order in which tracks are written: no deadlocks."""
+    return track.id
 
 
 def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
-    """These files hold no track that could be identified."""
+    """Record that no track could be identified in these files."""
     if file_ids:
         nothing = {"track_id": None, "unread": False}
         session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**nothing))
 
 
 def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:
-    """Replace the containers' claims of length by what was decoded, and how much was whole."""
+    """Replace the containers' claims of length (seconds) by what was decoded, and its share."""
     rows = [
-        {"id": track_id, "duration": found.seconds, "decoded_share": found.decoded_share}
-        for track_id, found in decoded.items()
+        {"id": track_id, "duration": flac.seconds, "decoded_share": flac.decoded_share}
+        for track_id, flac in decoded.items()
     ]
     if rows:
         session.execute(update(TrackRow), rows)
@@ -77,7 +104,7 @@ def record_failures(
     tried: Collection[int],
     failures: Sequence[StageFailure],
 ) -> None:
-    """Of the files that were `tried` at this stage, these failed; the others' failures are past."""
+    """Record which of the files `tried` at this stage failed; the others' failures are past."""
     past = FailureRow.file_id.in_(tried), FailureRow.stage == stage
     before = session.execute(select(FailureRow.file_id, FailureRow.attempts).where(*past))
     attempts = {row.file_id: row.attempts for row in before}
@@ -85,14 +112,14 @@ def record_failures(
     session.execute(delete(FailureRow).where(*past, FailureRow.file_id.not_in(failed)))
     for failure in failures:
         count = attempts.get(failure.file.id, 0) + 1
-        pause = retry_delay(failure.code, count)
+        delay = retry_delay(failure.code, count)
         now = {
             "batch_id": batch_id,
             "code": failure.code,
             "message": failure.message,
             "attempts": count,
             "failed_at": func.now(),
-            "retry_at": None if pause is None else func.now() + pause,
+            "retry_at": None if delay is None else func.now() + delay,
         }
         session.execute(
             insert(FailureRow)

@@ -16,6 +16,7 @@ from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.failures import TRANSIENT_CODES
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
 from soundalike.ingest.stage import Outcome, StageReport, attempt_all
 from soundalike.progress import Progress
@@ -75,33 +76,36 @@ def identify_batch(
         failures=failures,
         audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
         usage=monitor.usage(),
-        notes={"files": len(files), "recordings": len({track["id"] for track in tracks.values()})},
+        notes={"files": len(files), "recordings": len({track.id for track in tracks.values()})},
     )
 
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> Read:
     with file.local_copy(store.scratch) as path:
-        found: Read = decoders.read(path)
-        return found
+        read: Read = decoders.read(path)
+        return read
 
 
-def _track(batch_id: int, file: BatchFile, found: Identified, tags: FileTags) -> dict[str, Any]:
-    """A row for the catalog. A file without a title is called by its name, as players do."""
-    title = tags.title or clean(PurePosixPath(file.shown).stem) or found.track_id
-    return {
-        "id": found.track_id,
-        "batch_id": batch_id,
-        "title": title,
-        "artist": tags.artist,
-        "album": tags.album,
-        "genre": tags.genre,
-        "year": tags.year,
-        "duration": found.facts.duration,
-        "codec": found.facts.codec,
-        "sample_rate": found.facts.sample_rate,
-        "channels": found.facts.channels,
-        "sort_key": sort_key(title, tags.artist, tags.album),
-    }
+def _track(
+    batch_id: int, file: BatchFile, identified: Identified, tags: FileTags
+) -> IdentifiedTrack:
+    """The catalog's row. A file without a title is called by its name, as players do."""
+    facts = identified.facts
+    title = tags.title or clean(PurePosixPath(file.shown).stem) or identified.track_id
+    return IdentifiedTrack(
+        id=identified.track_id,
+        batch_id=batch_id,
+        title=title,
+        artist=tags.artist,
+        album=tags.album,
+        genre=tags.genre,
+        year=tags.year,
+        duration=facts.duration,
+        codec=facts.codec,
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+        sort_key=sort_key(title, tags.artist, tags.album),
+    )
 
 
 def _is_of(row: dict[str, Any] | None, file: BatchFile) -> bool:
@@ -113,8 +117,8 @@ def _row(outcome: Outcome[Read]) -> dict[str, Any]:
     row = {"file_id": outcome.file.id, "path": outcome.file.shown}
     if outcome.result is None:
         return row | {"failure": outcome.failure and outcome.failure.code}
-    found, _ = outcome.result
-    return row | {"track_id": found.track_id} | vars(found.facts)
+    identified, _ = outcome.result
+    return row | {"track_id": identified.track_id} | vars(identified.facts)
 
 
 def _read_manifest(store: ArtifactStore, batch: str) -> list[dict[str, Any]]:

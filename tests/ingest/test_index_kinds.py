@@ -7,7 +7,6 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
-from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import kinds
 from soundalike.vectors.index.open_index import OpenIndex
@@ -36,17 +35,14 @@ def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collect
         assert neighbours(one, track, 10) == neighbours(other, track, 10)
 
 
-def test_the_setting_changes_what_the_library_calls_for(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_choice_of_kind_changes_what_the_library_calls_for(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
     version = collection.publish()
     assert next_index(sessions, store, SPACE).version is None, "up to date"
-    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+rabitq")
-    load_settings.cache_clear()
-    called_for = next_index(sessions, store, SPACE).version
+    called_for = next_index(sessions, store, SPACE, "flat+rabitq").version
     assert called_for not in (None, version)
-    assert collection.build() == called_for
+    built = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest
+    assert built.version == called_for
 
 
 def test_an_index_below_its_floor_of_recall_is_not_published(

@@ -9,6 +9,7 @@ import numpy as np
 from soundalike.catalog import batches, indexes, library, results
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, PredictedTag
 from soundalike.ingest.build_index import build_index
@@ -45,7 +46,7 @@ class Collection:
             batch = batch_number(key)
             file_ids = {file.shown: file.id for file in batches.files_of(session, batch)}
             rows = {
-                file_ids[file.shown]: _row(id_, batch, fact)
+                file_ids[file.shown]: _identified(id_, batch, fact)
                 for file, id_, fact in zip(found, ids, facts, strict=True)
             }
             results.record_tracks(session, rows)
@@ -130,20 +131,20 @@ def numbered(count: int, **facts: object) -> list[Facts]:
     return [{"title": f"Title {number}", **facts} for number in range(count)]
 
 
-def _row(track_id: str, batch: int, fact: Facts) -> dict[str, Any]:
+def _identified(track_id: str, batch: int, fact: Facts) -> IdentifiedTrack:
     title = fact.get("title", "Untitled")
     artist, album = fact.get("artist"), fact.get("album")
-    return {
-        "id": track_id,
-        "batch_id": batch,
-        "title": title,
-        "artist": artist,
-        "album": album,
-        "genre": fact.get("genre"),
-        "year": fact.get("year"),
-        "duration": fact.get("duration", 30.0),
-        "codec": "flac",
-        "sample_rate": 44_100,
-        "channels": 2,
-        "sort_key": sort_key(title, artist, album),
-    }
+    return IdentifiedTrack(
+        id=track_id,
+        batch_id=batch,
+        title=title,
+        artist=artist,
+        album=album,
+        genre=fact.get("genre"),
+        year=fact.get("year"),
+        duration=fact.get("duration", 30.0),
+        codec="flac",
+        sample_rate=44_100,
+        channels=2,
+        sort_key=sort_key(title, artist, album),
+    )

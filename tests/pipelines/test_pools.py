@@ -23,12 +23,19 @@ from tests.sounds import song
 
 BUSY_SECONDS = 300  # for a run that waits for a slot, however much else the machine does
 LIMITS = {"concurrency": {"pools": {"granularity": "op", "default_limit": 1}}}
+# The local manager's `tail` processes end late on a busy machine, within some later test.
+NO_COMPUTE_LOGS = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 
 
 @pytest.fixture
 def pooled(orchestra: Orchestra) -> Iterator[Orchestra]:
     """On an instance that keeps count, as the one of dagster.yaml does."""
-    with dg.instance_for_test(LIMITS) as instance:
+    with dg.instance_for_test({**LIMITS, **NO_COMPUTE_LOGS}) as instance:
         orchestra.instance = instance
         yield orchestra
 

@@ -1,0 +1,15 @@
+"""One name, one thing."""
+
+import ast
+from collections import defaultdict
+
+from tests.source import PACKAGES, definitions
+
+
+def test_no_class_name_exists_twice() -> None:
+    places = defaultdict(list)
+    for each in definitions(*PACKAGES):
+        if isinstance(each.node, ast.ClassDef):
+            places[each.node.name].append(each.place)
+    assert len(places) > 100
+    assert {name: where for name, where in places.items() if len(where) > 1} == {}

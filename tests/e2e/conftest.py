@@ -92,9 +92,13 @@ def until(look: Callable[[], T | None], seconds: float = 60) -> T:
 @contextmanager
 def serving(installation: Installation, port: int) -> Iterator[httpx.Client]:
     """The API as a process of its own, and a client of it."""
-    command = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory"]
+    command = [sys.executable, "-P", "-m", "uvicorn", "serving.app:create_app", "--factory"]
     with (
-        subprocess.Popen([*command, "--port", str(port)], env=installation.environment) as process,
+        subprocess.Popen(
+            [*command, "--port", str(port)],
+            env=installation.environment,
+            cwd=installation.data,  # uvicorn looks for the application there first
+        ) as process,
         httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
     ):
 

@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from pipelines.foreground import RecordedReports
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
-from soundalike.ingest.reports import NoReports
 from soundalike.ingest.roots import register_roots
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
@@ -25,6 +25,12 @@ class Orchestra:
     music: Path
     instance: dg.DagsterInstance
     resources: dict[str, Any]
+
+    @property
+    def reports(self) -> RecordedReports:
+        """What the stages of its runs reported."""
+        reports: RecordedReports = self.resources["reports"]
+        return reports
 
     def run(self, job: str, **options: Any) -> dg.ExecuteInProcessResult:
         definition = build_defs(self.resources).resolve_job_def(job)
@@ -56,7 +62,7 @@ def orchestra(
         "decoders": decoders,
         "model": FakeModel(),
         "progress": NoProgress(),
-        "reports": NoReports(),
+        "reports": RecordedReports(),
     }
     with dg.DagsterInstance.ephemeral() as instance:
         yield Orchestra(tmp_path / "music", instance, resources)

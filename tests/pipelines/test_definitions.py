@@ -6,8 +6,6 @@ import sys
 import dagster as dg
 
 from pipelines.definitions import defs
-from pipelines.metadata import plain, scan_metadata
-from soundalike.ingest.scan import ScanReport
 
 
 def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
@@ -36,13 +34,3 @@ def test_loading_them_loads_no_model_library() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == "[]", done.stderr
-
-
-def test_each_problem_of_a_scan_stays_on_its_line() -> None:
-    report = ScanReport(problems=["/music: two\nlines", "/other_disk: is it mounted?"])
-    shown = scan_metadata(report)["what_was_wrong"]
-    assert shown.splitlines() == ["/music: two\\x0alines", "/other_disk: is it mounted?"]
-
-
-def test_a_name_cannot_break_out_of_a_table() -> None:
-    assert plain("a|b\nc<script>`") == "a\\|b\\\\x0ac\\<script\\>\\`"

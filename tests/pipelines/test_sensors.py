@@ -13,6 +13,7 @@ from pipelines.sensors import (
 )
 from soundalike.catalog.batches import PendingBatch
 from soundalike.catalog.engine import ingest_lock
+from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 
@@ -112,8 +113,7 @@ def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seed=1)
     orchestra.ingest("b000001")
     assert orchestra.run("publish_index").success
-    event = orchestra.instance.get_latest_materialization_event(dg.AssetKey("published_index"))
-    version = event.asset_materialization.metadata["version"].value
+    version = orchestra.reports.last(IndexManifest).version
     config = {"ops": {"published_index": {"config": {"version": version}}}}
     only = [dg.AssetKey("published_index")]
     assert orchestra.run("publish_index", asset_selection=only, run_config=config).success

@@ -1,0 +1,47 @@
+"""torch, transformers and faiss are loaded by the folders of the ban list, and by no other."""
+
+import subprocess
+import sys
+import tomllib
+
+from tests.source import PACKAGES, REPOSITORY, files
+
+HEAVY = ("torch", "transformers", "faiss")
+
+
+def banned() -> list[str]:
+    """What ruff forbids to import at the top of a module: the libraries and our own folders."""
+    ruff = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["ruff"]["lint"]
+    names: list[str] = ruff["flake8-tidy-imports"]["banned-module-level-imports"]
+    return names
+
+
+def modules() -> list[str]:
+    """Every module of the packages outside of those folders, by its dotted name."""
+    dotted = (".".join(f.relative_to(REPOSITORY).with_suffix("").parts) for f in files(*PACKAGES))
+    names = [name.removesuffix(".__init__") for name in dotted]
+    folders = tuple(name for name in banned() if name not in HEAVY)
+    return [n for n in names if not any(n == f or n.startswith(f"{f}.") for f in folders)]
+
+
+def test_the_ban_list_names_the_libraries_and_folders_of_ours() -> None:
+    folders = [name for name in banned() if name not in HEAVY]
+    assert set(HEAVY) <= set(banned())
+    assert folders
+    assert [f for f in folders if not (REPOSITORY / f.replace(".", "/")).is_dir()] == []
+
+
+def test_no_other_module_loads_them() -> None:
+    names = modules()
+    assert len(names) > 100
+    program = (
+        "import importlib, sys\n"
+        f"for name in {names!r}:\n"
+        "    importlib.import_module(name)\n"
+        f"    loaded = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
+        "    assert not loaded, f'{name} loads {loaded}'\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]

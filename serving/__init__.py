@@ -1,1 +1,1 @@
-"""The API: requests in, answers out. Knows neither Dagster nor how anything was made."""
+"""The API: requests in, responses out. It does not depend on Dagster or the pipelines."""

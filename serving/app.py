@@ -1,4 +1,4 @@
-"""The service: how its parts are put together, and what lives as long as it does."""
+"""The application: routes, middleware, and the resources that live as long as the process."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -29,15 +29,15 @@ from soundalike.settings import Settings, load_settings, require_key_beyond_loop
 from soundalike.storage.layout import ArtifactStore
 
 
-def _is_safe_id(given: str) -> bool:
-    """Whether a client's own correlation id may go into logs and answers; else it is replaced."""
-    return re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", given) is not None
+def _is_safe_id(request_id: str) -> bool:
+    """Return whether a client's correlation id is safe in logs and responses."""
+    return re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", request_id) is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
-    """The service for these settings, or for the environment's.
+    """Create the application for these settings, or for those of the environment.
 
-    Raises SettingsError if it would be open to the network without a key.
+    Raises SettingsError if it would be open to the network without an API key.
     """
     settings = settings or load_settings()
     require_key_beyond_loopback(settings)
@@ -67,7 +67,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
 
 
 def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware]:
-    """Outermost first: a refused request has an id and a log line too."""
+    """List the middleware, outermost first: refused requests get an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
         Middleware(LogRequests, metrics=request_metrics),
@@ -84,7 +84,7 @@ def _paths(router: APIRouter) -> frozenset[str]:
 
 
 def _documented_key(settings: Settings) -> dict[str, Any]:
-    """What makes OpenAPI say how to send the key. The middleware is what checks it."""
+    """Document in OpenAPI how to send the API key; `RequireApiKey` is what checks it."""
     if not settings.api_key:
         return {}
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))

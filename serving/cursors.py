@@ -1,4 +1,4 @@
-"""Cursors: where a page of a list ended, as an opaque, URL-safe text."""
+"""Cursors: the position where a page of a list ended, as an opaque, URL-safe text."""
 
 import base64
 import json
@@ -8,12 +8,12 @@ from serving.errors import Problem
 
 
 def encode_cursor(*values: str | float) -> str:
-    """A cursor of these values."""
+    """Encode these values as a cursor."""
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
 def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
-    """The values of a cursor that `encode_cursor` made of such kinds. Raises Problem for others."""
+    """Decode a cursor that holds values of these types. Raises Problem for any other text."""
     try:
         values = json.loads(base64.urlsafe_b64decode(cursor.encode()))
     except (ValueError, RecursionError) as error:
@@ -24,6 +24,6 @@ def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
 
 
 def invalid_cursor() -> Problem:
-    """The 422 for a cursor that is none of this API's."""
-    what_to_do = "give `next_cursor` of a page as it was, or begin without one"
-    return Problem(422, "invalid-request", f"cursor: not a cursor of this API; {what_to_do}")
+    """Create the 422 for a cursor that this API did not create."""
+    hint = "send the `next_cursor` of a page unchanged, or begin without one"
+    return Problem(422, "invalid-request", f"cursor: not a cursor of this API; {hint}")

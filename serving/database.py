@@ -1,6 +1,6 @@
-"""The API's pool of connections to the catalog: asynchronous, read-only, bounded in time.
+"""The API's connection pool to the catalog: asynchronous, read-only, with timeouts.
 
-The statements themselves are soundalike.catalog's.
+The statements are in soundalike.catalog.
 """
 
 from sqlalchemy import event
@@ -10,7 +10,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from serving.limits import STATEMENT_TIMEOUT_SECONDS
 
-# Of each worker process; one more connection of it listens for publications.
+# Per worker process, which has one more connection that listens for publications.
 POOL_SIZE = 5
 POOL_OVERFLOW = 5
 POOL_TIMEOUT_SECONDS = 5
@@ -18,7 +18,7 @@ CONNECT_TIMEOUT_SECONDS = 5
 
 
 def open_pool(database_url: str) -> AsyncEngine:
-    """A lazy pool: Postgres may come later, and may come back."""
+    """Create a lazy pool: PostgreSQL may start later, and may restart."""
     engine = create_async_engine(
         database_url,
         pool_size=POOL_SIZE,

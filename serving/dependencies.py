@@ -1,4 +1,4 @@
-"""What routes ask for: a session, the index, the metrics. All of it comes from the lifespan."""
+"""Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, TypedDict, cast
@@ -14,7 +14,7 @@ from serving.search.uploads import UploadEmbedder
 
 
 class State(TypedDict):
-    """What the lifespan keeps for the requests."""
+    """The resources that the lifespan holds for the requests."""
 
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
@@ -23,7 +23,7 @@ class State(TypedDict):
 
 
 def state_of(request: Request) -> State:
-    """The lifespan's state, with its types."""
+    """Return the lifespan's state, typed."""
     return cast("State", request.state)
 
 
@@ -31,29 +31,29 @@ StateDep = Annotated[State, Depends(state_of)]
 
 
 def get_live(state: StateDep) -> LiveIndex:
-    """What is served now, and what is wrong with it."""
+    """Return the live index: the served version, and the problem with it, if any."""
     return state["live"]
 
 
 def get_metrics(state: StateDep) -> Metrics:
-    """The process's metrics."""
+    """Return the process's metrics."""
     return state["metrics"]
 
 
 def get_upload_embedder(state: StateDep) -> UploadEmbedder:
-    """The embedder of uploads."""
+    """Return the embedder of uploads."""
     return state["upload_embedder"]
 
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
-    """A read-only session; it takes a connection from the pool with its first statement."""
+    """Open a read-only session; its first statement takes a connection from the pool."""
     session = state["sessions"]()
     try:
         yield session
     finally:
         try:
             await session.close()
-        except DBAPIError:  # the connection died after the answer was made, which is none of its
+        except DBAPIError:  # the connection died after the response was ready: it is unaffected
             await session.invalidate()
 
 
@@ -61,7 +61,7 @@ LiveDep = Annotated[LiveIndex, Depends(get_live)]
 
 
 def served_index(live: LiveDep) -> ServedIndex:
-    """The version to answer this request from. 503 while there is none."""
+    """Return the index version to serve this request from. Raises Problem: 503 without one."""
     if live.served is None:
         raise Problem(503, "no-index", live.problem or "no index is loaded", RETRY_LATER)
     return live.served

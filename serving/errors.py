@@ -1,6 +1,6 @@
 """Errors as RFC 9457 problems: what each exception becomes, and how a problem is written.
 
-Nothing of a request's input is echoed but its escaped path; nothing of the inside is shown.
+No input of the request is echoed except its escaped path, and no internal detail is shown.
 """
 
 import json
@@ -28,9 +28,9 @@ RETRY_LATER = {"Retry-After": "5"}
 
 
 class Problem(Exception):
-    """An answer that is an error. `kind` names it for programs; without one the status does.
+    """An error response. `kind` identifies it for programs; None leaves that to the status.
 
-    `detail` is for people: what happened and what to do next.
+    `detail` is the message for users: what happened and what to do next.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Problem(Exception):
 
 
 def as_problem(error: Exception) -> Problem:
-    """The answer to a request that ended in `error`; 500 for one that nobody foresaw."""
+    """Convert the exception that a request ended in; 500 for an unexpected one."""
     match error:
         case Problem():
             return error
@@ -65,17 +65,17 @@ def as_problem(error: Exception) -> Problem:
 
 
 def _other(error: Exception) -> Problem:
-    if isinstance(error, ClientDisconnect):  # nobody will read it; for the log and the metrics
-        return Problem(400, "client-gone", "the client went away before its answer was made")
-    if isinstance(error, SoundalikeError):  # not the request's: somebody has to see to the service
+    if isinstance(error, ClientDisconnect):  # never received; for the log and the metrics
+        return Problem(400, "client-gone", "the client disconnected before the response was ready")
+    if isinstance(error, SoundalikeError):  # not the request's fault: the service needs attention
         return Problem(503, "unavailable", str(error), RETRY_LATER)
     return Problem(
-        500, None, "an error in soundalike itself; its log has the cause under this correlation id"
+        500, None, "internal error in soundalike; its log has the cause under this correlation id"
     )
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    """Which fields and what is asked of them: never what was sent, which may not even be text."""
+    """Name the fields and their constraints, never the input, which may not even be text."""
     errors = [
         FieldProblem(field=".".join(map(str, issue["loc"])), message=issue["msg"])
         for issue in error.errors()
@@ -86,8 +86,8 @@ def _invalid(error: RequestValidationError) -> Problem:
 
 def _http(error: HTTPException) -> Problem:
     details = {
-        404: "there is no such route; /docs lists those there are",
-        405: "the route does not take this method; see the Allow header",
+        404: "no such route; /docs lists all routes",
+        405: "the route does not support this method; see the Allow header",
     }
     detail = details.get(error.status_code, error.detail)
     return Problem(error.status_code, None, detail, error.headers)
@@ -99,7 +99,8 @@ def _database(
     match error:
         case OperationalError(orig=QueryCanceled()):
             detail = (
-                f"the query took more than {STATEMENT_TIMEOUT_SECONDS} s; ask for less at a time"
+                f"the catalog query took more than {STATEMENT_TIMEOUT_SECONDS} s; "
+                "request less at a time"
             )
             return Problem(503, "too-slow", detail, RETRY_LATER)
         case ProgrammingError(orig=UndefinedTable()):
@@ -112,13 +113,13 @@ def _database(
             return Problem(503, "overloaded", detail, RETRY_LATER)
         case _:
             detail = (
-                "the catalog's PostgreSQL does not answer; try again, or see `soundalike doctor`"
+                "the catalog's PostgreSQL does not respond; try again, or run `soundalike doctor`"
             )
             return Problem(503, "catalog-unreachable", detail, RETRY_LATER)
 
 
 def respond(scope: Scope, problem: Problem) -> Response:
-    """The problem as a response to the request of `scope`."""
+    """Write the problem as a response to the request of `scope`."""
     kind = problem.kind
     details = ProblemDetails(
         type=f"urn:soundalike:problem:{kind}" if kind else "about:blank",
@@ -129,28 +130,28 @@ def respond(scope: Scope, problem: Problem) -> Response:
         correlation_id=correlation_id.get(),
         errors=problem.errors,
     )
-    # ASCII, so that text that is not valid Unicode cannot break the answer about it.
+    # ASCII, so that text that is not valid Unicode cannot break the response about it.
     body = json.dumps(details.model_dump(exclude_none=True))
     return Response(body, problem.status, problem.headers, PROBLEM_JSON)
 
 
 def shown_path(scope: Scope) -> str:
-    """The request's path, percent-encoded: it may hold line breaks, or anything else."""
+    """Percent-encode the request's path, which may hold line breaks, or anything else."""
     return quote(scope["path"], errors="replace")
 
 
-async def _answer(request: Request, error: Exception) -> Response:
+async def _handle(request: Request, error: Exception) -> Response:
     return respond(request.scope, as_problem(error))
 
 
 def install(app: FastAPI) -> None:
-    """Write the framework's own errors as problems. All others pass on to `LogRequests`."""
+    """Write problems and the framework's errors as responses; `LogRequests` handles all others."""
     for expected in (Problem, HTTPException, RequestValidationError):
-        app.add_exception_handler(expected, _answer)
+        app.add_exception_handler(expected, _handle)
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """OpenAPI's `responses` of a route that may answer with these."""
+    """Describe these error statuses for OpenAPI: a route's `responses`."""
     content = {PROBLEM_JSON: {"schema": ProblemDetails.model_json_schema(mode="serialization")}}
     return {
         status: {"description": HTTPStatus(status).phrase, "content": content}

@@ -1,4 +1,4 @@
-"""The bound of everything a client can ask for; of searches, see soundalike.vectors.limits."""
+"""Limits of what clients may send and request; soundalike.vectors.limits has those of searches."""
 
 DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
@@ -10,16 +10,16 @@ MAX_NAMES = 50  # in one list of a filter
 MAX_IDS = 1000  # to include or exclude
 MAX_DIMENSION = 4096  # dimensions
 MAX_YEAR = 9999
-MAX_TRACK_SECONDS = 10**6  # seconds; what is longer than a day is not ingested
+MAX_TRACK_SECONDS = 10**6  # seconds, in a filter; tracks longer than a day are not ingested
 MIN_STEPS, DEFAULT_STEPS = 2, 10  # tracks, both ends included
 
 MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
-MAX_UPLOAD_SECONDS = 3600.0  # seconds of it
+MAX_UPLOAD_SECONDS = 3600.0  # duration of the audio
 UPLOAD_TIMEOUT_SECONDS = 120.0  # for the body to arrive
-MAX_UPLOADS = 8  # embedded or waiting in one process
+MAX_UPLOADS = 8  # being embedded or queued, per process
 
-MAX_BODY_BYTES = 2**20  # bytes; the longest question that is allowed has about half of that
+MAX_BODY_BYTES = 2**20  # bytes; the largest valid query has about half of that
 
 MAX_CURSOR_LENGTH = 8000  # characters; those of this API have at most about 5000
 
-STATEMENT_TIMEOUT_SECONDS = 10  # a query of the catalog is cut off after that
+STATEMENT_TIMEOUT_SECONDS = 10  # a catalog query is cancelled after that

@@ -1,4 +1,4 @@
-"""Middleware: the request log, the API key, the bound of a request's body."""
+"""Middleware: the request log, the API key, the limit on a request's body."""
 
 import logging
 import secrets
@@ -18,13 +18,13 @@ from serving.metrics import Metrics
 log = structlog.get_logger()
 
 SERVER_ERROR = 500
-OTHER_ROUTE = "other"  # what no route of ours matched: clients must not be able to add labels
+OTHER_ROUTE = "other"  # no route matched: clients must not be able to add metric labels
 
 
 class LogRequests:
-    """Counts, times and logs each request; turns an uncaught error into a problem.
+    """Middleware that counts, times and logs requests, and turns uncaught errors into problems.
 
-    The framework's own last resort would answer outside of the correlation id's middleware.
+    The framework's own handler of last resort is outside of the correlation id's middleware.
     """
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
@@ -32,11 +32,11 @@ class LogRequests:
         self.metrics = metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one request, or pass on what is none."""
+        """Serve one HTTP request; pass on any other scope."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        started, status = time.perf_counter(), 0  # 0: not answered at all
+        started, status = time.perf_counter(), 0  # 0: no response was started
 
         async def sending(message: Message) -> None:
             nonlocal status
@@ -50,7 +50,7 @@ class LogRequests:
             except Exception as error:
                 problem = as_problem(error)
                 _log_error(error, problem.status)
-                if status:  # the client has half an answer: break it off
+                if status:  # the client has a part of the response: abort it
                     raise
                 await respond(scope, problem)(scope, receive, sending)
             finally:
@@ -72,22 +72,22 @@ class LogRequests:
 
 def _log_error(error: Exception, status: int) -> None:
     if status == SERVER_ERROR:
-        log.error("unhandled error", exc_info=error)
+        log.error("request.unhandled_error", exc_info=error)
     else:
-        log.warning("not answered", reason=str(error).partition("\n")[0], status=status)
+        log.warning("request.failed", reason=str(error).partition("\n")[0], status=status)
 
 
 class RequireApiKey:
-    """Answers 401 without the key to all but the open paths. No route can forget to require it."""
+    """Middleware that answers 401 without the API key, so that no route can forget to check it."""
 
     def __init__(self, app: ASGIApp, key: str, open_paths: Collection[str]) -> None:
-        """`open_paths` are exact: load balancers and orchestrators, which have no key, use them."""
+        """Exempt `open_paths`, exact paths, for load balancers and orchestrators without a key."""
         self.app = app
         self._key = key.encode()
         self._open_paths = open_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Let the request through, or answer it here."""
+        """Pass the request on, or answer 401."""
         if scope["type"] != "http" or scope["path"] in self._open_paths or self._admits(scope):
             await self.app(scope, receive, send)
             return
@@ -102,24 +102,24 @@ class RequireApiKey:
     def _admits(self, scope: Scope) -> bool:
         headers = Headers(scope=scope)
         scheme, _, token = headers.get("authorization", "").partition(" ")
-        given = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
-        # In constant time, over bytes: a header may hold any of them.
-        return secrets.compare_digest(given.encode("latin-1"), self._key)
+        key = token.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+        # In constant time, and as bytes, because a header may hold any byte.
+        return secrets.compare_digest(key.encode("latin-1"), self._key)
 
 
 class LimitBody:
-    """Answers 413 to a body that is too large, having read no more of it than is allowed.
+    """Middleware that answers 413 as soon as a body has more bytes than its route allows.
 
-    FastAPI's own limit answers in plain text, and then raises into our error handling.
+    FastAPI's own limit answers in plain text, and then raises into the error handling here.
     """
 
     def __init__(self, app: ASGIApp, upload_paths: Collection[str]) -> None:
-        """`upload_paths` are those whose body is an audio file."""
+        """Allow MAX_UPLOAD_BYTES at `upload_paths`, whose body is an audio file."""
         self.app = app
         self._upload_paths = upload_paths
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve the request, counting what it sends."""
+        """Serve the request while counting the bytes of its body."""
         received = 0
         is_upload = scope.get("path") in self._upload_paths
         limit = MAX_UPLOAD_BYTES if is_upload else MAX_BODY_BYTES
@@ -128,15 +128,15 @@ class LimitBody:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
-            if received > limit:  # of the kind that FastAPI passes on while it reads a body
-                raise HTTPException(413, f"the body may have {limit} bytes at most")
+            if received > limit:  # HTTPException, which FastAPI passes on while it reads a body
+                raise HTTPException(413, f"the body is too large; the limit is {limit} bytes")
             return message
 
         await self.app(scope, counting if scope["type"] == "http" else receive, send)
 
 
 def take_over_uvicorn_logs() -> None:
-    """Let uvicorn's lines go through our one handler, without its own access log."""
+    """Send uvicorn's log lines through the root handler, without its own access log."""
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()

@@ -1,1 +1,1 @@
-"""The served index: open, verify, swap, search, follow what is published. Knows no HTTP."""
+"""The served index: opened, verified, searched, swapped on publication; independent of HTTP."""

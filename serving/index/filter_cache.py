@@ -1,4 +1,4 @@
-"""The rows that a filter allows, cached for seconds: pages and players repeat their filters."""
+"""The rows that a filter allows, cached for seconds, because pages and players repeat filters."""
 
 import time
 from collections import OrderedDict
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from soundalike.catalog.filters import TrackFilter
 
-MAX_FILTERS = 16  # of one index version; 8 bytes for each allowed row
-TTL_SECONDS = 10.0  # a retag shows up in filters after that
+MAX_FILTERS = 16  # per index version; each takes 8 bytes per allowed row
+TTL_SECONDS = 10.0  # edited metadata affects filters after that
 
 
 class FilterCache:
-    """The cache of one index version: rows mean nothing in another one."""
+    """A cache for one index version: rows are not valid in another one."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -23,7 +23,7 @@ class FilterCache:
     async def rows(
         self, track_filter: TrackFilter, look_up: Callable[[], Awaitable[NDArray[np.int64]]]
     ) -> NDArray[np.int64]:
-        """The filter's rows, looked up if they are not cached or too old."""
+        """Return the filter's rows, int64 [n], from `look_up` unless they are cached."""
         cached_at, rows = self._cached.get(track_filter, (None, None))
         if rows is None or cached_at is None or self._clock() - cached_at > TTL_SECONDS:
             rows = await look_up()

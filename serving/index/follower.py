@@ -1,8 +1,8 @@
-"""Keeps the live index at what the catalog has published: LISTEN for speed, polling for certainty.
+"""The follower of the catalog's publications: LISTEN for speed, polling for certainty.
 
-A notice can get lost: the connection breaks, or a transaction-pooling pgbouncer swallows LISTEN. So
-a notice only says "read the row now", and the row is also read every few seconds without one. Who
-follows notices first that the catalog is gone, and has it brought back if that is ours to do.
+A notification can get lost: the connection breaks, or a transaction-pooling pgbouncer drops LISTEN.
+So a notification only means "read the row now", and the row is also read every few seconds without
+one. The follower is the first to detect that the catalog is down, and calls `restart_database`.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ MAX_RETRY_SECONDS = 10.0
 
 
 class PublicationFollower:
-    """Follows the catalog's publications while `following` is entered."""
+    """A follower of publications, which keeps the live index at the version published last."""
 
     def __init__(
         self,
@@ -37,16 +37,16 @@ class PublicationFollower:
         poll_seconds: float = POLL_SECONDS,
         restart_database: Callable[[], None] | None = None,
     ) -> None:
-        """`restart_database` is called, in a thread, when the catalog does not answer."""
+        """Call `restart_database`, in a thread, whenever the catalog cannot be read."""
         self._engine = engine
         self._live = live
-        self._bring_back = restart_database
+        self._restart = restart_database
         self._poll_seconds = poll_seconds
-        self._notice = asyncio.Event()
+        self._notified = asyncio.Event()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Begin with what is published now, if the catalog answers; then follow it."""
+        """Load the published version, if the catalog can be read; then follow publications."""
         await self._refresh()
         tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
         try:
@@ -57,33 +57,31 @@ class PublicationFollower:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _refresh(self) -> None:
-        """Read the row and follow it. A catalog that does not answer changes nothing."""
-        self._notice.clear()  # before reading: a notice that comes meanwhile means reading again
+        """Read the published version and serve it. If the read fails, nothing changes."""
+        self._notified.clear()  # before reading: a later notification means reading again
         try:
             async with AsyncSession(self._engine) as session:
                 row = (await session.execute(published_statement())).one_or_none()
         except Exception as error:  # following must never end
-            log.warning(
-                "the published version cannot be read", reason=str(error).partition("\n")[0]
-            )
+            log.warning("publication.read_failed", reason=str(error).partition("\n")[0])
             await self._restart_database()
         else:
             await self._live.follow(PublishedIndex(*row) if row else None)
 
     async def _restart_database(self) -> None:
-        """The next attempt finds out whether it helped."""
-        if self._bring_back is None:
+        """Restart the database, if configured; the next read shows whether that succeeded."""
+        if self._restart is None:
             return
         try:
-            await to_thread.run_sync(self._bring_back)
+            await to_thread.run_sync(self._restart)
         except Exception as error:  # following must never end
-            log.warning("the catalog cannot be brought back", reason=str(error).partition("\n")[0])
+            log.warning("catalog.restart_failed", reason=str(error).partition("\n")[0])
 
     async def _poll(self) -> None:
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._poll_seconds):
-                    await self._notice.wait()
+                    await self._notified.wait()
             await self._refresh()
 
     async def _listen(self) -> None:
@@ -93,21 +91,21 @@ class PublicationFollower:
                 async with await self._connect() as connection:
                     await connection.execute(LISTEN)
                     retry = MIN_RETRY_SECONDS
-                    self._notice.set()  # something may have been published while nobody listened
+                    self._notified.set()  # a publication may have come before LISTEN
                     async for _ in connection.notifies():
-                        self._notice.set()
+                        self._notified.set()
             except Exception as error:  # following must never end
                 log.warning(
-                    "not listening for publications",
+                    "publication.listen_failed",
                     reason=str(error).partition("\n")[0],
                     retry=retry,
                 )
-                self._notice.set()  # if the catalog is gone, do not wait for the poll to see it
+                self._notified.set()  # if the catalog is down, do not wait for the next poll
             await asyncio.sleep(retry)
             retry = min(2 * retry, MAX_RETRY_SECONDS)
 
     async def _connect(self) -> psycopg.AsyncConnection:
-        """A connection of its own, outside of the pool: it listens for as long as it lives."""
+        """Open a connection outside of the pool, where it listens for as long as it lives."""
         _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
         arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
         return await psycopg.AsyncConnection.connect(autocommit=True, **arguments)

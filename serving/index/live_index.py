@@ -1,4 +1,4 @@
-"""The served index: open, verify, swap, search. What is published is told to it."""
+"""The live index: opens, verifies, swaps and searches the published version."""
 
 import datetime as dt
 import os
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
-NOT_READ_YET = "what is published is not known yet: the catalog has not been read"
+NOT_READ_YET = "the published version is not known yet: the catalog has not been read"
 NOTHING_PUBLISHED = (
     "no index is published yet: run `soundalike ingest FOLDER` with a folder of music, "
     "or materialise published_index in Dagster"
@@ -33,7 +33,7 @@ NOTHING_PUBLISHED = (
 
 @dataclass(frozen=True)
 class ServedIndex:
-    """An opened version. A request takes it once, so that its whole answer is of one version."""
+    """An opened index version. A request takes it once, so that its response is consistent."""
 
     index: "OpenIndex"
     published_at: dt.datetime
@@ -42,28 +42,29 @@ class ServedIndex:
 
     @property
     def manifest(self) -> "IndexManifest":
-        """What it is and where it came from."""
+        """The manifest of the opened version."""
         return self.index.manifest
 
     def __contains__(self, track_id: str) -> bool:
         return track_id in self.index
 
     async def search(self, queries: Sequence["VectorQuery"]) -> list["Hits"]:
-        """The hits of each query, searched together with what else waits just now.
+        """Search in the search threads: the hits of each query, in their order.
 
-        In threads: faiss lets go of the interpreter's lock, the event loop goes on.
+        Queries of other requests may be in the same batch. faiss releases the GIL, so the event
+        loop keeps running. Raises Overloaded if too many queries are queued.
         """
         return await self.threads.search(self.index, queries)
 
 
 def search_threads(settings: Settings) -> int:
-    """Search threads per worker: one per core over all workers; more would only contend."""
+    """Return the search threads per worker: one per core over all workers; more would contend."""
     workers = 1 if settings.environment == "development" else settings.workers
     return max(1, (os.cpu_count() or 1) // workers)
 
 
 class LiveIndex:
-    """The one reference to the served index, and why it is not the published one, if it is not."""
+    """The served index, and the problem if it is not the published version."""
 
     def __init__(self, store: ArtifactStore, threads: int = 1) -> None:
         self._store = store
@@ -73,10 +74,10 @@ class LiveIndex:
         self.load_failures = 0
 
     async def follow(self, published: PublishedIndex | None) -> None:
-        """Serve what is published now.
+        """Serve the published version.
 
-        A version that cannot be opened is refused and the old one goes on serving; the next call
-        tries it again. Not to be called twice at a time.
+        A version that cannot be opened is refused, and the old one stays served; the next call
+        tries again. Must not be called concurrently.
         """
         if published is None:
             self.problem = NOTHING_PUBLISHED
@@ -84,11 +85,11 @@ class LiveIndex:
         version = published.index.version
         try:
             index = await self._open(version)
-        except Exception as error:  # whatever it is, the service goes on
+        except Exception as error:  # any failure: the service keeps running
             self._refuse(version, error)
         else:
-            # The swap: one assignment. Requests under way keep the version that they took, and the
-            # last of them lets go of its memory.
+            # The swap is one assignment. Running requests keep the version that they took, and the
+            # last of them frees its memory.
             if self.served is None or self.served.index is not index:
                 self.served = ServedIndex(index, published.publication.published_at, self.threads)
             elif self.served.published_at != published.publication.published_at:
@@ -99,21 +100,21 @@ class LiveIndex:
         if self.served and self.served.manifest.version == version:
             return self.served.index
         index = await to_thread.run_sync(_open_verified, self._store.index(version), version)
-        log.info("index loaded", version=version, tracks=len(index))
+        log.info("index.loaded", version=version, tracks=len(index))
         return index
 
     def _refuse(self, version: str, error: Exception) -> None:
         self.load_failures += 1
         problem = f"index {version} is published but cannot be loaded: {error}"
-        if problem != self.problem:  # said once, not at every attempt
-            log.error("index refused", version=version, reason=str(error))
+        if problem != self.problem:  # logged once, not at every attempt
+            log.error("index.refused", version=version, reason=str(error))
         self.problem = problem
 
 
 def _open_verified(folder: Path, version: str) -> "OpenIndex":
     # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
-    # requests share the cores, so a search that also spreads over all of them only makes them
-    # fight; and faiss.omp_set_num_threads would hold for the calling thread alone.
+    # requests share the cores, so searches that each use all of them would only contend; and
+    # faiss.omp_set_num_threads would apply to the calling thread alone.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from soundalike.vectors.index.open_index import OpenIndex
 
@@ -121,5 +122,5 @@ def _open_verified(folder: Path, version: str) -> "OpenIndex":
     if index.manifest.version != version:
         raise ArtifactError(f"{folder} holds index {index.manifest.version}")
     index.probe()
-    _ = index.distribution  # made now, not by the first request
+    _ = index.distribution  # computed now, not by the first request
     return index

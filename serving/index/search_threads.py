@@ -1,7 +1,8 @@
-"""Search threads: concurrent queries are searched together, as many as wait, without a timer.
+"""Search threads: concurrent queries are searched in batches, without a timer.
 
-One thread a core. A thread that becomes free takes what is queued, so the batch grows with the load
-by itself, and a lone query waits for nothing. Several idle threads share the queue between them.
+There is one thread per core. A thread that becomes free takes queued queries as one batch, so
+batches grow with the load, and a single query does not wait. Several idle threads divide the queue
+between them.
 """
 
 import asyncio
@@ -19,16 +20,16 @@ if TYPE_CHECKING:
     from soundalike.vectors.queries import Hits, VectorQuery
 
 MAX_BATCH = 32
-MAX_QUEUED = 1024  # beyond that a client is told to come back
+MAX_QUEUED = 1024  # further queries are refused with Overloaded
 
 
 class Overloaded(SoundalikeError):
-    """More searches wait than can be answered soon."""
+    """Too many queries are queued to serve more of them soon."""
 
 
 @dataclass(frozen=True, eq=False)
 class PendingSearch:
-    """A query, the version it is searched in, and where its hits go."""
+    """A queued query, the index version it searches, and the future of its hits."""
 
     index: "OpenIndex"
     query: "VectorQuery"
@@ -36,7 +37,7 @@ class PendingSearch:
 
 
 class SearchThreads:
-    """Searches in threads of its own, started with the first query."""
+    """A queue of queries and the threads that search them, started with the first query."""
 
     def __init__(self, threads: int) -> None:
         self._count = threads
@@ -48,9 +49,9 @@ class SearchThreads:
         self.queries = self.batches = 0  # searched so far
 
     async def search(self, index: "OpenIndex", queries: Sequence["VectorQuery"]) -> list["Hits"]:
-        """The hits of some queries, of one version. A client that went away is not served.
+        """Return the hits of each query, all of one version. Cancelled queries are skipped.
 
-        Raises Overloaded, or what the search raised.
+        Raises Overloaded if the queue is full or closed, or the error that the search raised.
         """
         pending = [PendingSearch(index, query, Future()) for query in queries]
         with self._changed:
@@ -62,7 +63,7 @@ class SearchThreads:
         return list(await asyncio.gather(*(asyncio.wrap_future(each.hits) for each in pending)))
 
     def close(self) -> None:
-        """Search for what waits, then end the threads. Queries that come later are refused."""
+        """Search the queued queries, then end the threads. Later queries are refused."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -81,22 +82,22 @@ class SearchThreads:
     def _work(self) -> None:
         while batch := self._next_batch():
             self._search(batch)
-            del batch  # or an idle thread would keep the old version's index open
+            del batch  # or an idle thread would keep an old version's index open
 
     def _next_batch(self) -> list[PendingSearch]:
-        """What to search next; nothing once all is done and closed."""
+        """Wait for the next batch to search; empty once the queue is closed and empty."""
         with self._changed:
             self._idle += 1
             while not self._queue and not self._closed:
                 self._changed.wait()
-            share = -(-len(self._queue) // self._idle)  # of all idle threads, rounded up
+            share = -(-len(self._queue) // self._idle)  # per idle thread, rounded up
             self._idle -= 1
-            return self._taken(min(share, MAX_BATCH))
+            return self._take(min(share, MAX_BATCH))
 
-    def _taken(self, limit: int) -> list[PendingSearch]:
-        """Take from the queue's head, as long as queries are batchable and of the same version.
+    def _take(self, limit: int) -> list[PendingSearch]:
+        """Take queries from the queue's head while they are batchable and of the same version.
 
-        A query that is not goes alone: its hits need not wait for those of others.
+        A query that is not batchable is searched alone, so that its hits do not wait for others.
         """
         batch: list[PendingSearch] = []
         while self._queue and len(batch) < limit:
@@ -125,12 +126,12 @@ class SearchThreads:
 
     @staticmethod
     def _search_one_by_one(batch: list[PendingSearch], error: Exception) -> None:
-        """One query that cannot be searched must not take the others with it."""
+        """Search each query alone, so that one that fails does not fail the others."""
         if len(batch) == 1:
             batch[0].hits.set_exception(error)
             return
         for each in batch:
             try:
                 each.hits.set_result(each.index.search([each.query])[0])
-            except Exception as own:  # whatever it is, its client is told
+            except Exception as own:  # any failure is raised to the query's caller
                 each.hits.set_exception(own)

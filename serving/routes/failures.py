@@ -1,4 +1,4 @@
-"""Files that did not get through the pipeline: which, where, why, and when they are tried again."""
+"""Route for failures: which files failed, at which stage, why, and when they are retried."""
 
 from typing import Annotated
 
@@ -17,10 +17,12 @@ router = APIRouter(prefix="/v1", tags=["failures"])
 
 MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
-PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Failures on a page.")]
+PageSize = Annotated[
+    int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Maximum number of failures per page.")
+]
 CursorText = Annotated[
     str | None,
-    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
+    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."),
 ]
 
 
@@ -28,8 +30,8 @@ CursorText = Annotated[
 async def list_failures(
     session: SessionDep, limit: PageSize = limits.DEFAULT_PAGE_SIZE, cursor: CursorText = None
 ) -> FailurePage:
-    """Files of the collection that are not in the index because something is wrong with them."""
-    # One more than asked for tells whether there is a next page.
+    """List the files of the collection that failed and why, a page at a time."""
+    # One more than requested shows whether there is a next page.
     statement = failures.page(limit + 1, _position(cursor) if cursor else None)
     views = [FailureView(*row) for row in await session.execute(statement)]
     last = views[limit - 1] if len(views) > limit else None

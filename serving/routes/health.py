@@ -1,4 +1,4 @@
-"""Whether the process lives, and whether it can answer."""
+"""Health routes: whether the process is alive, and whether it is ready to serve queries."""
 
 from fastapi import APIRouter
 from sqlalchemy import select
@@ -12,13 +12,13 @@ router = APIRouter(prefix="/health", tags=["health"])
 
 @router.get("/live")
 async def live() -> Alive:
-    """The process answers. Restart it when this does not."""
+    """Check that the process is alive. Restart it when this does not respond."""
     return Alive()
 
 
 @router.get("/ready", responses=documented(503))
 async def ready(session: SessionDep, live: LiveDep) -> Ready:
-    """The catalog answers and an index is loaded. Send no requests while this is 503."""
+    """Check that the catalog responds and an index is loaded. Send no queries while this is 503."""
     await session.execute(select(1))
     served = served_index(live)
     return Ready(index_version=served.manifest.version, problem=live.problem)

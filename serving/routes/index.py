@@ -1,4 +1,4 @@
-"""The index that is served: what it is and where it came from."""
+"""Route for the served index version and its origin."""
 
 from fastapi import APIRouter
 
@@ -11,7 +11,7 @@ router = APIRouter(prefix="/v1", tags=["index"])
 
 @router.get("/index", responses=documented(503))
 async def index(served: SearchDep) -> Index:
-    """What answers come from now. It changes by itself when a new version is published."""
+    """Return the served index version. It changes automatically when a new one is published."""
     return Index(
         **served.manifest.model_dump(include=set(Index.model_fields)),
         published_at=served.published_at,

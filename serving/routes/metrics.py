@@ -1,4 +1,4 @@
-"""The process's numbers, for Prometheus."""
+"""Route for the process's Prometheus metrics."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
@@ -10,5 +10,5 @@ router = APIRouter()
 
 @router.get("/metrics", include_in_schema=False)
 async def metrics(metrics: MetricsDep) -> Response:
-    """In Prometheus' text format."""
+    """Return the metrics in Prometheus' text format."""
     return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,4 +1,4 @@
-"""From one track to another in steps that sound like a journey."""
+"""Route for paths: from one track to another in steps of similar sound."""
 
 from typing import Annotated
 
@@ -21,7 +21,7 @@ Steps = Annotated[
     Query(
         ge=limits.MIN_STEPS,
         le=MAX_PATH_STEPS,
-        description="Tracks of the path, with both ends.",
+        description="Number of tracks on the path, both ends included.",
     ),
 ]
 
@@ -36,15 +36,17 @@ async def path(
     steps: Steps = limits.DEFAULT_STEPS,
     per_artist: Cap | None = None,
 ) -> TrackPath:
-    """A path from one track to another, each step near its place on the way, none twice."""
+    """Find a path from one track to another; each step is near its point on the arc, none twice."""
     served = served_index(live)
     if start == end:
         raise Problem(422, "invalid-request", "query.to: the path must end at another track")
-    made, views = await path_between(session, served, metrics, (start, end), steps, per_artist)
+    track_path, views = await path_between(
+        session, served, metrics, (start, end), steps, per_artist
+    )
     if start not in views or end not in views:
         raise unknown_track()
-    if not made.steps:
-        detail = f"the collection has no {steps} tracks for this path; ask for fewer steps"
+    if not track_path.steps:
+        detail = f"the collection has too few tracks for a path of {steps}; request fewer steps"
         raise Problem(
             409, "too-few-tracks", detail + (", or more per artist" if per_artist else "")
         )
@@ -57,6 +59,6 @@ async def path(
                 from_previous=step.from_previous,
                 track=Track.model_validate(views[step.track_id]),
             )
-            for position, step in enumerate(made.steps, 1)
+            for position, step in enumerate(track_path.steps, 1)
         ],
     )

@@ -1,4 +1,4 @@
-"""What sounds like this: one track, several examples, a vector; filtered, varied, page by page."""
+"""Search routes: tracks similar to one track, several examples or a vector; filtered, in pages."""
 
 from typing import Annotated
 
@@ -26,15 +26,15 @@ Id = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
 @router.get("/tracks/{track_id}/similar", responses=documented(404, 409, 422, 503))
 async def similar(
     track_id: Id,
-    asked: Annotated[SimilarParameters, Query()],
+    parameters: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
 ) -> SimilarTracks:
-    """What sounds like this track, best first."""
-    served = served_index(live)  # not SearchDep: a wrong k is told before a missing index
-    query = TrackQuery((track_id,), options=asked.rerank_options)
-    results, views = await search_tracks(session, served, metrics, query, asked, asked.k)
+    """Find the tracks most similar to this track, best first."""
+    served = served_index(live)  # not SearchDep: invalid parameters come before a missing index
+    query = TrackQuery((track_id,), options=parameters.rerank_options)
+    results, views = await search_tracks(session, served, metrics, query, parameters, parameters.k)
     if track_id not in views:
         raise unknown_track()
     return SimilarTracks(
@@ -46,41 +46,45 @@ async def similar(
 
 @router.post("/search", responses=documented(400, 404, 409, 413, 422, 503))
 async def search(
-    asked: SearchRequest, session: SessionDep, live: LiveDep, metrics: MetricsDep
+    request: SearchRequest, session: SessionDep, live: LiveDep, metrics: MetricsDep
 ) -> SearchResults:
-    """What sounds like some tracks or a vector and unlike others, within a filter.
+    """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.
 
-    Pages go on with `next_cursor` and the same question, on the same version of the index.
+    Get further pages with `next_cursor` and the same query, on the same index version.
     """
     served = served_index(live)
     version = served.manifest.version
-    after = parse_cursor(asked, version)
-    # One more than asked for tells whether there is a next page.
-    wanted = min((after.seen if after else 0) + asked.k + 1, MAX_RANKED)
-    query = _query(asked, served)
-    results, views = await search_tracks(session, served, metrics, query, asked.filter, wanted)
-    page, cursor = page_of(results, asked, version, after, wanted)
+    after = parse_cursor(request, version)
+    # One more than requested shows whether there is a next page.
+    limit = min((after.seen if after else 0) + request.k + 1, MAX_RANKED)
+    query = _query(request, served)
+    results, views = await search_tracks(session, served, metrics, query, request.filter, limit)
+    page, cursor = page_of(results, request, version, after, limit)
     return SearchResults(index_version=version, results=shown(page, views), next_cursor=cursor)
 
 
-def _query(asked: SearchRequest, served: ServedIndex) -> TrackQuery:
+def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:
     vectors = NO_VECTORS
-    if asked.vector is not None:
+    if request.vector is not None:
         dimension = served.manifest.dimension
-        if len(asked.vector) != dimension:
+        if len(request.vector) != dimension:
             detail = (
-                f"vector: {len(asked.vector)} numbers, but the space {served.manifest.space} "
+                f"vector: {len(request.vector)} numbers, but the space {served.manifest.space} "
                 f"of the served index has {dimension} dimensions"
             )
             raise Problem(422, "wrong-dimension", detail)
-        vectors = unit(np.array(asked.vector))[None]
+        vectors = unit(np.array(request.vector))[None]
     return TrackQuery(
-        tuple(asked.positive), tuple(asked.negative), vectors, asked.strategy, asked.rerank_options
+        tuple(request.positive),
+        tuple(request.negative),
+        vectors,
+        request.strategy,
+        request.rerank_options,
     )
 
 
 def shown(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
-    """Results as they are answered."""
+    """Convert results and their tracks to the response's form."""
     return [
         SimilarTrack(
             rank=result.rank,

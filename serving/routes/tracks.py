@@ -1,4 +1,4 @@
-"""Tracks: one by its id, or a list by their words."""
+"""Routes for tracks: one by its id, or a list by words."""
 
 from typing import Annotated
 
@@ -22,14 +22,16 @@ Words = Annotated[
     StorableText,
     Query(
         max_length=limits.MAX_QUERY_LENGTH,
-        description="Words, each of them somewhere in title, artist, album or path.",
+        description="Words; each must occur in the title, artist, album or path.",
         examples=["ana saudade"],
     ),
 ]
-PageSize = Annotated[int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Tracks on a page.")]
+PageSize = Annotated[
+    int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Maximum number of tracks per page.")
+]
 CursorText = Annotated[
     str | None,
-    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."),
+    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."),
 ]
 
 
@@ -40,8 +42,8 @@ async def list_tracks(
     limit: PageSize = limits.DEFAULT_PAGE_SIZE,
     cursor: CursorText = None,
 ) -> TrackPage:
-    """The collection by artist, album and title, or those tracks of it whose words match."""
-    # One more than asked for tells whether there is a next page.
+    """List tracks by artist, album and title: the whole collection, or those that match `query`."""
+    # One more than requested shows whether there is a next page.
     after = _position(cursor) if cursor else None
     rows = (await session.execute(tracks.page(query, limit + 1, after))).all()
     last = rows[limit - 1] if len(rows) > limit else None
@@ -61,5 +63,5 @@ def _position(cursor: str) -> TrackPosition:
 
 @router.get("/{track_id}", responses=documented(404, 422, 503))
 async def track(track_id: Id, session: SessionDep) -> Track:
-    """One track."""
+    """Return one track."""
     return Track.model_validate(await known_track(session, track_id))

@@ -1,4 +1,4 @@
-"""What sounds like a file that the client sends."""
+"""Route for uploads: tracks similar to an audio file that the client sends."""
 
 from typing import Annotated
 
@@ -25,26 +25,26 @@ BODY = {
 @router.post("/search/audio", responses=documented(409, 413, 422, 503), openapi_extra=BODY)
 async def search_audio(
     request: Request,
-    asked: Annotated[SimilarParameters, Query()],
+    parameters: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
 ) -> UploadResults:
-    """What sounds like the audio file in the body: `curl --data-binary @song.mp3`.
+    """Find the tracks most similar to the audio file in the body: `curl --data-binary @song.mp3`.
 
-    It is embedded as by an ingest and not kept. If the collection has the same audio, that
-    track is left out of the results.
+    The file is embedded as an ingest would embed it, and not kept. If the index contains the same
+    audio, that track is left out of the results.
     """
     served = served_index(live)
     upload = await embedder.embed(request, served)
     in_index = upload.track_id in served
     query = (
-        TrackQuery((upload.track_id,), options=asked.rerank_options)
+        TrackQuery((upload.track_id,), options=parameters.rerank_options)
         if in_index
-        else TrackQuery((), vectors=upload.vector[None], options=asked.rerank_options)
+        else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
-    results, views = await search_tracks(session, served, metrics, query, asked, asked.k)
+    results, views = await search_tracks(session, served, metrics, query, parameters, parameters.k)
     return UploadResults(
         index_version=served.manifest.version,
         track_id=upload.track_id,

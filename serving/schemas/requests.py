@@ -1,4 +1,4 @@
-"""Requests as pydantic models: everything has a bound."""
+"""Requests as pydantic models; every field is bounded."""
 
 from typing import Annotated, Self
 
@@ -20,7 +20,8 @@ def _require_storable(text: str) -> str:
     return text
 
 
-StorableText = Annotated[str, AfterValidator(_require_storable)]  # Postgres can be asked about it
+# PostgreSQL accepts it as a parameter.
+StorableText = Annotated[str, AfterValidator(_require_storable)]
 Name = Annotated[StorableText, Field(max_length=limits.MAX_NAME_LENGTH)]
 TrackId = Annotated[StorableText, Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])]
 Names = Annotated[list[Name], Field(max_length=limits.MAX_NAMES)]
@@ -34,25 +35,31 @@ Cap = Annotated[int, Field(ge=1, le=MAX_K)]
 
 
 class Filters(BaseModel):
-    """What answers must be. Each part that is given must hold."""
+    """Conditions on the results. All fields that are set must hold."""
 
-    artists: Names = Field([], description="Any of these, whole names in any case.")
-    albums: Names = Field([], description="Any of these.")
-    genres: Names = Field([], description="Any of these, as the files' own tags have them.")
-    tags: Names = Field([], description="All of these, each among the track's five strongest tags.")
+    artists: Names = Field([], description="Any of these artists: whole names, case-insensitive.")
+    albums: Names = Field([], description="Any of these albums: whole names, case-insensitive.")
+    genres: Names = Field(
+        [], description="Any of these genres, from the files' metadata: whole, case-insensitive."
+    )
+    tags: Names = Field([], description="All of these tags, each among the track's five strongest.")
     year_from: Year | None = None
     year_to: Year | None = None
-    seconds_from: Seconds | None = Field(None, description="The shortest track.")
-    seconds_to: Seconds | None = Field(None, description="The longest track.")
-    path_prefix: StorableText | None = Field(
-        None, max_length=limits.MAX_PATH_LENGTH, description="Start of its path, as shown."
+    seconds_from: Seconds | None = Field(
+        None, description="Minimum duration in seconds, inclusive."
     )
-    include: Ids = Field([], description="Only these tracks.")
-    exclude: Ids = Field([], description="None of these tracks.")
+    seconds_to: Seconds | None = Field(None, description="Maximum duration in seconds, inclusive.")
+    path_prefix: StorableText | None = Field(
+        None,
+        max_length=limits.MAX_PATH_LENGTH,
+        description="Start of the track's path, as responses show it.",
+    )
+    include: Ids = Field([], description="Only these tracks, by id.")
+    exclude: Ids = Field([], description="None of these tracks, by id.")
 
     @property
     def in_catalog(self) -> TrackFilter:
-        """The part of the filter that the catalog decides; `exclude` is a matter of rows."""
+        """The part of the filter that the catalog evaluates; `exclude` is applied to index rows."""
         return TrackFilter(
             artists=tuple(self.artists),
             albums=tuple(self.albums),
@@ -68,21 +75,24 @@ class Filters(BaseModel):
 
 
 class Shape(BaseModel):
-    """How many answers, and how much alike they may be among themselves."""
+    """The number of results, and how similar they may be to each other."""
 
-    k: int = Field(DEFAULT_K, ge=1, le=MAX_K, description="How many at most.")
-    per_artist: Cap | None = Field(None, description="At most that many of one artist.")
-    per_album: Cap | None = Field(None, description="At most that many of one album.")
+    k: int = Field(DEFAULT_K, ge=1, le=MAX_K, description="Maximum number of results.")
+    per_artist: Cap | None = Field(None, description="Maximum number of results per artist.")
+    per_album: Cap | None = Field(None, description="Maximum number of results per album.")
     duplicate: Share | None = Field(
-        None, description="Leave out what has this cosine or more with an example or a better hit."
+        None,
+        description="Leave out near-duplicates: tracks with at least this cosine similarity to an "
+        "example or a better result.",
     )
     diversity: Share = Field(
-        0.0, description="0 is by likeness alone; towards 1, unlike what was chosen before."
+        0.0,
+        description="0 ranks by score alone; towards 1, results differ more from better ones.",
     )
 
     @property
     def rerank_options(self) -> RerankOptions:
-        """The part that reranking decides."""
+        """The options that reranking applies."""
         return RerankOptions(self.per_artist, self.per_album, self.duplicate, self.diversity)
 
 
@@ -99,24 +109,24 @@ class SearchFilter(Filters):
 
 
 class SearchRequest(Shape):
-    """What should sound like these and not like those."""
+    """A query: tracks similar to the positive examples and dissimilar to the negative ones."""
 
     model_config = ConfigDict(extra="forbid")
 
-    positive: Examples = Field([], description="Tracks it should sound like.")
-    negative: Examples = Field([], description="Tracks it should not sound like.")
+    positive: Examples = Field([], description="Ids of tracks that results should sound like.")
+    negative: Examples = Field([], description="Ids of tracks that results should not sound like.")
     vector: list[Number] | None = Field(
         None,
         min_length=1,
         max_length=limits.MAX_DIMENSION,
-        description="An embedding of the index's space, as one more positive example.",
+        description="An embedding in the index's space, as one more positive example.",
     )
     strategy: Strategy = Field(
-        "average_vector", description="How several examples become one question."
+        "average_vector", description="How several examples are combined into one query."
     )
     filter: SearchFilter = SearchFilter()
     cursor: str | None = Field(
-        None, max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the page before."
+        None, max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."
     )
 
     @model_validator(mode="after")

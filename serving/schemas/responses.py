@@ -1,4 +1,4 @@
-"""What the API answers, as pydantic models: the source of /docs and of the clients made from it."""
+"""Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
 from typing import Annotated, Literal
@@ -8,135 +8,149 @@ from pydantic import BaseModel, ConfigDict, Field
 TRACK_ID = "9f86d081884c7d659a2feaa0c55ad015"
 
 TrackId = Annotated[
-    str, Field(description="Hash of the track's audio, unchanged by tags.", examples=[TRACK_ID])
+    str,
+    Field(
+        description="Hash of the track's audio; editing the file's metadata does not change it.",
+        examples=[TRACK_ID],
+    ),
 ]
 
 
-class Answer(BaseModel):
-    """Base of all answers: made once, from an object's attributes or from arguments."""
+class ResponseModel(BaseModel):
+    """Base of all responses: immutable, created from an object's attributes or from arguments."""
 
     model_config = ConfigDict(frozen=True, from_attributes=True)
 
 
-class Tag(Answer):
+class Tag(ResponseModel):
     """A tag that the model predicts for the music."""
 
     word: str = Field(examples=["acoustic"])
-    weight: float = Field(description="How strongly, 0 to 1.", examples=[0.71])
+    weight: float = Field(description="Strength of the tag, 0 to 1.", examples=[0.71])
 
 
-class Track(Answer):
+class Track(ResponseModel):
     """A recording in the collection."""
 
     id: TrackId
     title: str = Field(examples=["Saudade"])
     artist: str | None = Field(examples=["Ana Lua"])
     album: str | None = Field(examples=["Marés"])
-    genre: str | None = Field(description="As the file's own tags have it.", examples=["Fado"])
+    genre: str | None = Field(description="From the file's metadata.", examples=["Fado"])
     year: int | None = Field(examples=[2011])
-    duration: float | None = Field(description="Seconds.", examples=[214.3])
+    duration: float | None = Field(description="Duration in seconds.", examples=[214.3])
     decoded_share: float | None = Field(
-        description="How much of its audio is not broken, 0 to 1; null if that is not known.",
+        description="Share of the audio that could be decoded, 0 to 1; null if unknown.",
         examples=[1.0],
     )
     path: str | None = Field(
-        description="Relative to its music folder; bytes that are not UTF-8 are escaped "
-        "(`caf\\xe9.mp3`). Null while no file of the collection holds the track.",
+        description="Path relative to its music folder; bytes that are not UTF-8 are escaped "
+        "(`caf\\xe9.mp3`). Null while no file in the collection contains the track.",
         examples=["Ana Lua/Marés/03 Saudade.flac"],
     )
-    tags: list[Tag] = Field(description="Empty for models that name none.")
+    tags: list[Tag] = Field(description="Empty for models that predict no tags.")
 
 
-class TrackPage(Answer):
-    """Tracks by artist, album and title, a page at a time."""
+class TrackPage(ResponseModel):
+    """A page of tracks, ordered by artist, album and title."""
 
     items: list[Track]
-    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
-    total: int = Field(description="Matches over all pages.", examples=[28])
+    next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    total: int = Field(description="Number of matching tracks over all pages.", examples=[28])
 
 
-class SimilarTrack(Answer):
-    """One answer to what sounds like the query."""
+class SimilarTrack(ResponseModel):
+    """A result: a track that is similar to the query."""
 
     rank: int = Field(description="1 is the most similar.", examples=[1])
-    score: float = Field(description="Cosine similarity, -1 to 1.", examples=[0.93])
+    score: float = Field(
+        description="Cosine similarity, -1 to 1; with `best_score` and negative examples, what "
+        "that strategy defines.",
+        examples=[0.93],
+    )
     percentile: float | None = Field(
-        description="How many percent of all pairs of tracks of the collection are less alike.",
+        description="Percentage of all pairs of tracks in the collection that are less similar; "
+        "null if the score is not a cosine, or there is only one track.",
         examples=[99.87],
     )
     track: Track
 
 
-class SimilarTracks(Answer):
-    """What sounds like `query`, best first, itself left out."""
+class SimilarTracks(ResponseModel):
+    """The tracks most similar to `query`, best first, without the query itself."""
 
     query: Track
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     results: list[SimilarTrack]
 
 
-class Failure(Answer):
-    """Why a file is not in the index."""
+class Failure(ResponseModel):
+    """A file that failed, and why it is not in the index."""
 
     path: str = Field(
-        description="Relative to its music folder.", examples=["Ana Lua/03 Saudade.flac"]
+        description="Path relative to its music folder.", examples=["Ana Lua/03 Saudade.flac"]
     )
     track_id: TrackId | None = Field(description="Null if no audio could be read.")
-    stage: str = Field(description="Where it did not get through.", examples=["resampled_audio"])
-    code: str = Field(description="For programs; docs/operations.md has all.", examples=["silent"])
-    message: str = Field(description="For people.", examples=["the file is empty (0 bytes)"])
+    stage: str = Field(description="The stage that failed.", examples=["resampled_audio"])
+    code: str = Field(
+        description="Code for programs; docs/operations.md lists all.", examples=["silent"]
+    )
+    message: str = Field(description="Message for users.", examples=["the file is empty (0 bytes)"])
     attempts: int = Field(examples=[2])
     failed_at: dt.datetime
     retry_at: dt.datetime | None = Field(
-        description="When it is tried again; null if only once it changes, or somebody asks."
+        description="Time of the next attempt; null if the file is retried only on request or "
+        "after it changes."
     )
 
 
-class FailurePage(Answer):
-    """Files that did not get through, a page at a time."""
+class FailurePage(ResponseModel):
+    """A page of files that failed."""
 
     items: list[Failure]
-    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
-    total: int = Field(description="Failures over all pages.", examples=[3])
+    next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    total: int = Field(description="Number of failures over all pages.", examples=[3])
 
 
-class SearchResults(Answer):
-    """A page of what sounds like the question, best first; its own tracks are left out."""
+class SearchResults(ResponseModel):
+    """A page of results, best first; the query's own tracks are left out."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     results: list[SimilarTrack]
-    next_cursor: str | None = Field(description="Give it as `cursor`; null on the last page.")
+    next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
 
 
-class UploadResults(Answer):
-    """What sounds like the file that was sent, best first."""
+class UploadResults(ResponseModel):
+    """The tracks most similar to the uploaded file, best first."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     track_id: TrackId
-    in_index: bool = Field(description="Whether the collection has the same audio.")
+    in_index: bool = Field(description="Whether the index contains the same audio.")
     results: list[SimilarTrack]
 
 
-class PathStep(Answer):
-    """A track of a path."""
+class PathStep(ResponseModel):
+    """A track on a path."""
 
     position: int = Field(description="1 is the start.", examples=[2])
-    nearness: float = Field(description="Cosine with its point on the way.", examples=[0.97])
+    nearness: float = Field(
+        description="Cosine similarity to its point on the arc.", examples=[0.97]
+    )
     from_previous: float | None = Field(
-        description="Cosine with the step before; null for the first.", examples=[0.91]
+        description="Cosine similarity to the previous step; null for the first.", examples=[0.91]
     )
     track: Track
 
 
-class TrackPath(Answer):
-    """From one track to another, both included."""
+class TrackPath(ResponseModel):
+    """A path from one track to another, both included."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     steps: list[PathStep]
 
 
-class Index(Answer):
-    """The index that answers come from."""
+class Index(ResponseModel):
+    """The index version that results come from."""
 
     version: str = Field(examples=["3fd0c9a7b2e1"])
     space: str = Field(description="The embedding space.", examples=["musicnn-msd-1f0c33aa"])
@@ -144,46 +158,48 @@ class Index(Answer):
     dimension: int = Field(examples=[512])
     kind: str = Field(examples=["flat"])
     tracks: int = Field(examples=[28])
-    dagster_run_id: str | None = Field(description="The run that built it.")
+    dagster_run_id: str | None = Field(description="The Dagster run that built it.")
     created_at: dt.datetime
     published_at: dt.datetime
 
 
-class Alive(Answer):
-    """The process answers."""
+class Alive(ResponseModel):
+    """The process is alive."""
 
     status: Literal["alive"] = "alive"
 
 
-class Ready(Answer):
-    """Questions can be answered now."""
+class Ready(ResponseModel):
+    """Queries can be served now."""
 
     status: Literal["ready"] = "ready"
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     problem: str | None = Field(
-        description="Why the version published last is not the one that is served, or null."
+        description="Why the version published last is not the served one, or null."
     )
 
 
-class FieldProblem(Answer):
-    """What is wrong with one part of a request."""
+class FieldProblem(ResponseModel):
+    """An invalid field of a request, and what is wrong with it."""
 
     field: str = Field(examples=["query.k"])
     message: str = Field(examples=["Input should be less than or equal to 200"])
 
 
-class ProblemDetails(Answer):
-    """Every error: RFC 9457, as application/problem+json."""
+class ProblemDetails(ResponseModel):
+    """An error: an RFC 9457 problem, sent as application/problem+json."""
 
     type: str = Field(
-        description="What kind of problem, for programs; about:blank where the status says it all.",
+        description="Type of the problem, for programs; about:blank where the status is enough.",
         examples=["urn:soundalike:problem:unknown-track"],
     )
     title: str = Field(examples=["Unknown track"])
     status: int = Field(examples=[404])
-    detail: str = Field(description="What happened and what to do next, for people.")
+    detail: str = Field(description="Message for users: what happened and what to do next.")
     instance: str = Field(examples=[f"/v1/tracks/{TRACK_ID}"])
-    correlation_id: str | None = Field(description="X-Request-ID of the request, as in the logs.")
+    correlation_id: str | None = Field(
+        description="X-Request-ID of the request; the logs have it too."
+    )
     errors: list[FieldProblem] | None = Field(
-        None, description="With status 422: which fields are wrong."
+        None, description="With status 422: the invalid fields."
     )

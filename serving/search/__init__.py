@@ -1,1 +1,1 @@
-"""From a request to its results: the index and the catalog in turns."""
+"""Search: turns a request into results, from the index and the catalog alternately."""

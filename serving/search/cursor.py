@@ -1,4 +1,4 @@
-"""Pages of a search: a cursor says which query of which version it continues, and where."""
+"""Pages of a search: a cursor holds the query, the index version and where to continue."""
 
 import hashlib
 from collections.abc import Sequence
@@ -15,14 +15,14 @@ FINGERPRINT_DIGITS = 16  # hex
 
 
 def fingerprint(request: SearchRequest) -> str:
-    """Name a query, whatever the page and its size: hex digits."""
+    """Hash a query without its cursor and k: hex digits, the same for all of its pages."""
     query = request.model_dump_json(exclude={"cursor", "k"})
     return hashlib.sha256(query.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
 @dataclass(frozen=True)
 class SearchCursor:
-    """Where a page ended: after how many results, and which one was the last."""
+    """The end of a page: how many results were seen, and which one was the last."""
 
     version: str
     query: str
@@ -36,10 +36,10 @@ class SearchCursor:
 
 
 def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:
-    """Where to go on; None to begin.
+    """Parse the request's cursor; None for the first page.
 
-    Raises Problem: 422 for a cursor of another query, 409 for one of another version, whose scores
-    and positions are not those of this one.
+    Raises Problem: 422 for an invalid cursor or one of another query, 409 for one of another
+    version, whose scores and positions are not those of this one.
     """
     if not request.cursor:
         return None
@@ -47,11 +47,12 @@ def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:
     if not 0 < cursor.seen <= MAX_RANKED:
         raise invalid_cursor()
     if cursor.query != fingerprint(request):
-        detail = "cursor: it continues another query; only `k` may change from page to page"
+        detail = "cursor: it belongs to another query; only `k` may change from page to page"
         raise Problem(422, "invalid-request", detail)
     if cursor.version != version:
         detail = (
-            f"the cursor is of index {cursor.version}, and {version} is served by now; begin again"
+            f"the cursor belongs to index version {cursor.version}, but {version} is served now; "
+            "start again without a cursor"
         )
         raise Problem(409, "index-changed", detail)
     return cursor
@@ -64,10 +65,10 @@ def page_of(
     after: SearchCursor | None,
     limit: int,
 ) -> tuple[list[Result], str | None]:
-    """Up to k results after the cursor, and the next cursor where there are more.
+    """Return up to k results after the cursor, and the next cursor if there are more.
 
-    `results` were cut at `limit`. If tracks came back meanwhile, what is behind them is cut off,
-    so a page may hold fewer than k and still not be the last.
+    `results` were cut at `limit`. If tracks reappeared meanwhile, the results behind them are cut
+    off, so a page may hold fewer than k and still not be the last.
     """
     rest = results if after is None else _after(results, after, by_score=not request.diversity)
     page = list(rest[: request.k])
@@ -84,10 +85,11 @@ def page_of(
 
 
 def _after(results: Sequence[Result], cursor: SearchCursor, *, by_score: bool) -> list[Result]:
-    """The results behind the cursor.
+    """Return the results behind the cursor.
 
-    By score, what comes after the last one seen, wherever that is now: tracks may have left the
-    collection meanwhile. With diversity there is no such order, and results are counted.
+    By score, those that rank after the last one seen, whose position may have changed: tracks may
+    have left the collection meanwhile. With diversity there is no such order, and results are
+    skipped by count.
     """
     if not by_score:
         return list(results[cursor.seen :])

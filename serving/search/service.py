@@ -1,4 +1,4 @@
-"""The search service: the index says what is near and the catalog what may be shown, in turns."""
+"""The search service: alternates between hits from the index and metadata from the catalog."""
 
 from collections.abc import Callable, Mapping
 from typing import TypeVar
@@ -19,7 +19,7 @@ from soundalike.vectors.paths import Path
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
 
-Made = TypeVar("Made")
+Prepared = TypeVar("Prepared", Ranking, Path)
 
 
 async def search_tracks(
@@ -30,10 +30,14 @@ async def search_tracks(
     filters: Filters,
     limit: int,
 ) -> tuple[list[Result], dict[str, TrackView]]:
-    """The first `limit` results, and the tracks they are, with the query's own."""
+    """Return the first `limit` results, and the tracks of the results and the query by id.
+
+    Raises Problem: 404 or 409 for a track that is not in the index, 422 if the query has no
+    direction.
+    """
     await require_indexed(session, served, query.track_ids)
     rows = await _allowed_rows(session, served, filters.in_catalog)
-    ranking = _with_a_direction(
+    ranking = _require_direction(
         lambda: Ranking(served.index, query, limit, rows, tuple(filters.exclude))
     )
     while (next_query := ranking.next_query) is not None:
@@ -41,7 +45,7 @@ async def search_tracks(
         with metrics.search_seconds.time():
             [hits] = await served.search([next_query])
         metadata = await metadata_of(session, ranking.without_metadata(hits))
-        await _aside(query.options.compares_results, lambda: ranking.add(hits, metadata))  # noqa: B023 - awaited
+        await _run(lambda: ranking.add(hits, metadata), in_thread=query.options.compares_results)  # noqa: B023 - awaited
     shown = [*query.track_ids, *(result.track_id for result in ranking.results)]
     return ranking.results, await views_of(session, shown)
 
@@ -54,9 +58,13 @@ async def path_between(
     steps: int,
     per_artist: int | None,
 ) -> tuple[Path, Mapping[str, TrackView]]:
-    """The path, and the tracks of its steps; of its ends where there are too few tracks for it."""
+    """Return the path, and the tracks of its steps by id.
+
+    If there are too few tracks for it, the path has no steps and the tracks are its ends. Raises
+    Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
+    """
     await require_indexed(session, served, ends)
-    path = _with_a_direction(lambda: Path(served.index, ends, steps, per_artist))
+    path = _require_direction(lambda: Path(served.index, ends, steps, per_artist))
     metadata = await metadata_of(session, ends)
     if not path.next_queries:
         path.add([], metadata)
@@ -72,7 +80,7 @@ async def path_between(
 async def _allowed_rows(
     session: AsyncSession, served: ServedIndex, track_filter: TrackFilter
 ) -> NDArray[np.int64] | None:
-    """The filter's rows in the served version; None where nothing is filtered."""
+    """Return the rows that the filter allows, ascending int64 [n]; None for an empty filter."""
     if track_filter.is_empty:
         return None
 
@@ -83,16 +91,16 @@ async def _allowed_rows(
     return await served.filters.rows(track_filter, look_up)
 
 
-def _with_a_direction(make: Callable[[], Made]) -> Made:
+def _require_direction(prepare: Callable[[], Prepared]) -> Prepared:
     try:
-        return make()
+        return prepare()
     except ValueError as error:
         raise Problem(422, "no-direction", str(error)) from error
 
 
-async def _aside(heavy: bool, work: Callable[[], None]) -> None:
-    """Work in a thread, if it would keep the event loop from others."""
-    if heavy:
+async def _run(work: Callable[[], None], *, in_thread: bool) -> None:
+    """Run work that takes long in a thread, so that it does not block the event loop."""
+    if in_thread:
         await to_thread.run_sync(work)
     else:
         work()

@@ -1,8 +1,8 @@
-"""Uploads: audio that a client sends, decoded in a bounded process, embedded by the index's model.
+"""Uploads: audio sent by clients, decoded in a bounded process, embedded by the index's model.
 
-The model is loaded by the first upload. If it cannot be, that request is answered with 503 and
-everything else goes on. One file at a time: each takes the process's share of the cores. A service
-that gets no upload loads neither FFmpeg nor the model.
+The first upload that needs the model loads it. If that fails, the request is answered with 503 and
+all other routes keep working. Files are embedded one at a time, each with the process's share of
+the cores. A service without uploads loads neither FFmpeg nor the model.
 """
 
 import asyncio
@@ -44,39 +44,40 @@ class EmbeddedUpload:
 
 
 class UploadEmbedder:
-    """The process's decoders and model."""
+    """The embedder of uploads: the process's decoder and model, loaded when first needed."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._threads = search_threads(settings)
-        self._turn = Lock()
-        self._waiting = 0
+        self._one_at_a_time = Lock()
+        self._pending = 0
 
     def close(self) -> None:
-        """End its processes."""
+        """Stop the decoder process, if one was started."""
         if "_decoders" in vars(self):
             self._decoders.close()
 
     async def embed(self, request: Request, served: ServedIndex) -> EmbeddedUpload:
         """Embed the request's body in the space of the served index.
 
-        Raises Problem for audio that cannot be embedded, for too many uploads at once, and if the
-        model cannot be loaded. Raises ClientDisconnect if the client is gone.
+        Raises Problem: 408 if the body does not arrive in time, 422 for audio that cannot be
+        embedded, 503 for too many uploads at once and if the model fails, 409 if the configured
+        model is not the index's. Raises ClientDisconnect if the client disconnected.
         """
-        async with _kept(request.stream()) as file:
-            if self._waiting >= MAX_UPLOADS:
-                detail = "other uploads are being embedded; try again soon"
+        async with _saved(request.stream()) as file:
+            if self._pending >= MAX_UPLOADS:
+                detail = "too many uploads are being embedded; try again soon"
                 raise Problem(503, "busy", detail, RETRY_LATER)
-            self._waiting += 1
+            self._pending += 1
             try:
-                async with self._turn:
+                async with self._one_at_a_time:
                     if await request.is_disconnected():
                         raise ClientDisconnect
                     return await to_thread.run_sync(self._embed, file, served)
             except AudioError as error:
                 raise Problem(422, "unusable-audio", f"{error.code}: {error}") from error
             finally:
-                self._waiting -= 1
+                self._pending -= 1
 
     def _embed(self, file: Path, served: ServedIndex) -> EmbeddedUpload:
         from soundalike.ingest.single_file import embed_file, identify_file  # noqa: PLC0415
@@ -89,24 +90,25 @@ class UploadEmbedder:
             vector = embed_file(self._decoders, embedder, file, track_id, MAX_UPLOAD_SECONDS).vector
         except (AudioError, Problem):
             raise
-        except Exception as error:  # whatever a model fails of, the service goes on
-            log.exception("an upload cannot be embedded")
-            detail = (
-                f"the model cannot embed it now: {error}; tracks of the index can be searched for"
-            )
+        except Exception as error:  # any failure of the model: the service keeps running
+            log.exception("upload.embedding_failed")
+            detail = f"the model cannot embed uploads now: {error}; queries by track id still work"
             raise Problem(503, "model-unavailable", detail, RETRY_LATER) from error
         return EmbeddedUpload(track_id, vector)
 
     def _embedder_for(self, served: ServedIndex) -> Embedder:
-        ours, theirs = space_for(self._settings).key, served.manifest.space
-        if ours != theirs:
-            detail = f"the served index is of {theirs}, and the model that is set is {ours}"
-            raise Problem(409, "other-space", f"{detail}; wait for its index, or set the other")
+        configured, indexed = space_for(self._settings).key, served.manifest.space
+        if configured != indexed:
+            detail = (
+                f"the served index has the space {indexed}, and the configured model has "
+                f"{configured}; wait for an index of that model, or configure the index's model"
+            )
+            raise Problem(409, "other-space", detail)
         return self._embedder
 
     @cached_property
     def _decoders(self) -> "Decoders":
-        from soundalike.audio.sandbox import Decoders  # noqa: PLC0415 - see the module
+        from soundalike.audio.sandbox import Decoders  # noqa: PLC0415 - see the module docstring
 
         return Decoders(count=1)
 
@@ -114,14 +116,17 @@ class UploadEmbedder:
     def _embedder(self) -> Embedder:
         import torch
 
-        # The search threads have one core each; this one may have all of the process's.
+        # Search threads use one core each; this model may use all cores of the process.
         torch.set_num_threads(self._threads)
         return load_embedder(self._settings)
 
 
 @asynccontextmanager
-async def _kept(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
-    """The body as a file, for as long as it is needed. Its size is bounded by `BoundBody`."""
+async def _saved(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
+    """Save the body as a temporary file. `LimitBody` bounds its size.
+
+    Raises Problem: 408 if it does not arrive in time.
+    """
     with TemporaryDirectory(prefix="soundalike-upload-") as folder:
         path = Path(folder) / "upload"
         try:
@@ -129,6 +134,6 @@ async def _kept(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
                 async for chunk in body:
                     await file.write(chunk)
         except TimeoutError as error:
-            detail = f"the file did not arrive within {UPLOAD_TIMEOUT_SECONDS:.0f} s"
+            detail = f"the body did not arrive within {UPLOAD_TIMEOUT_SECONDS:.0f} s"
             raise Problem(408, None, detail) from error
         yield path

@@ -63,7 +63,7 @@ async def test_unhandled_error_is_500_that_hides_the_inside_and_is_logged_with_i
         assert "secret" not in answer.text
         assert problem["correlation_id"] == "trace-me"
     lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
-    [logged] = [line for line in lines if line["event"] == "unhandled error"]
+    [logged] = [line for line in lines if line["event"] == "request.unhandled_error"]
     assert logged["correlation_id"] == "trace-me"
     assert "secret /etc/passwd" in logged["exception"]
 

@@ -88,7 +88,7 @@ async def test_track_that_came_after_the_index_is_409(
     [late] = collection.add(*numbered(1))
     problem = problem_of(await api.get(f"/v1/tracks/{late}/similar"), 409)
     assert version in problem["detail"]
-    assert "came after" in problem["detail"]
+    assert "added after" in problem["detail"]
 
 
 async def test_track_that_failed_is_409_with_its_failure(

@@ -1,4 +1,4 @@
-"""File to canonical audio: ours against the loop everyone writes, on the demo music, in one run.
+"""File to canonical audio: ours against a plain loop with PyAV, on the demo music, in one run.
 
 Baseline: PyAV's own AudioResampler to 44 100 Hz mono, the whole file in memory, then one write.
 Ours decodes, mixes, resamples with soxr HQ, hashes for identity, and streams into the FLAC.

@@ -1,4 +1,4 @@
-"""How fast and how lean embedding is: MERT at the 95M's size, real files, memory, and musicnn.
+"""Speed and memory of embedding: MERT at the 95M's size, real files, long files, and musicnn.
 
     make bench-embed
 
@@ -28,7 +28,7 @@ TRACKS = {"cpu": 4, "mps": 16, "cuda": 200}
 
 
 def mert(folder: Path) -> dict[str, float]:
-    """Against the baseline and the machine's peaks."""
+    """MERT against the baseline and the machine's peaks."""
     device = choose_device("auto")
     checkpoint = write_checkpoint(folder)
     music = embed_model.tracks(TRACKS[device.type])
@@ -89,7 +89,7 @@ def files(folder: Path) -> dict[str, float]:
 
 
 def musicnn(folder: Path) -> dict[str, float]:
-    """Against bliss-audio, on the demo's clips and on tracks of the usual length."""
+    """The model musicnn against bliss-audio, on the demo's clips and on whole tracks."""
     if not BLISS.exists():
         print("bliss-audio is not installed: run `make bench-embed`")
         return {}

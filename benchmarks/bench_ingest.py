@@ -1,4 +1,4 @@
-"""What an album costs in a library that is large already: from its files to being served.
+"""The time that an album takes in a large library: from its files to being served.
 
     make bench-ingest
 
@@ -45,7 +45,7 @@ class Clock:
         self.steps: dict[str, float] = {}
 
     def time(self, step: str, work: Callable[[], T]) -> T:
-        """Do it and keep how long it took."""
+        """Run `work` and record how long it took."""
         started = time.perf_counter()
         result = work()
         self.steps[step] = time.perf_counter() - started
@@ -61,7 +61,7 @@ def measured(size: int, folder: Path) -> dict[str, float]:
         library = SimulatedLibrary(folder / "music", sessions, store, decoders, size)
         clock, live = Clock(), LiveIndex(store)
         clock.time("fill", library.fill)
-        serve(library, clock, live)  # the index of before, which is not what is measured
+        serve(library, clock, live)  # the index before the album, which is not measured
         with Monitor() as monitor:
             before = monitor.usage().peak_rss_bytes
             clock.time("scan_nothing_new", library.scan)
@@ -94,16 +94,16 @@ def serve(library: SimulatedLibrary, clock: Clock, live: LiveIndex) -> None:
 
 
 def walk(folder: Path) -> int:
-    """The floor of any scan: every folder listed, every file's state asked for."""
+    """The lower bound of any scan: list every folder and stat every file."""
     total = 0
-    with os.scandir(folder) as found:
-        for item in found:
+    with os.scandir(folder) as entries:
+        for item in entries:
             total += walk(Path(item.path)) if item.is_dir() else item.stat().st_size
     return total
 
 
 def rewrite(store: ArtifactStore, version: str) -> None:
-    """The floor of any publish of one file: its bytes written, made durable, and hashed."""
+    """The lower bound of publishing one file: write its bytes, fsync, and hash them."""
     source = store.index(version) / "index.faiss"
     copy = store.root / "copy"
     copy.write_bytes(source.read_bytes())
@@ -128,8 +128,8 @@ def main(sizes: tuple[int, ...]) -> None:
         print(f"{step:<28}" + "".join(f"{figures[step]:12.2f}" for figures in table.values()))
     largest = table[max(table)]
     figures = {
-        f"{name}_s_{size // 1000}k": round(found[name], 3)
-        for size, found in table.items()
+        f"{name}_s_{size // 1000}k": round(seconds[name], 3)
+        for size, seconds in table.items()
         for name in ("scan_nothing_new", "album_to_served")
     }
     figures["scan_ratio_vs_bare_walk"] = round(

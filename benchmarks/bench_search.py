@@ -29,12 +29,12 @@ Figures = dict[str, float]
 
 
 def middle(sizes: list[int]) -> int:
-    """100 000 where it is asked for."""
+    """The middle size: 100 000 of the default ones."""
     return sorted(sizes)[len(sizes) // 2]
 
 
 def run(part: str, folder: Path, tracks: int) -> Figures:
-    """A part's tables pass through; its last line is its figures."""
+    """Run a part as a process: print its tables; its last line has its figures."""
     command = [sys.executable, str(FOLDER / f"{part}.py"), str(folder), str(tracks), str(PEERS)]
     paths = f"{FOLDER.parent}{os.pathsep}{FOLDER}"
     settings = {
@@ -54,17 +54,17 @@ def run(part: str, folder: Path, tracks: int) -> Figures:
                 print(line, end="", flush=True)
     if child.returncode:
         sys.exit(f"{part} failed at {tracks} tracks")
-    found: Figures = json.loads(figures)
-    return found
+    parsed: Figures = json.loads(figures)
+    return parsed
 
 
 def closing(figures: Figures, size: int) -> Figures:
-    """The figures that the issue asks for, first; all others after them."""
+    """The most important figures first, then all others."""
     named = {
         f"rabitq_speedup_{size // 1000}k": figures[f"rabitq_speedup_{size}"],
         f"rabitq_recall_at_10_{size // 1000}k": figures[f"rabitq_recall_at_10_{size}"],
         f"bandwidth_floor_share_{size // 1000}k": figures[f"bandwidth_floor_share_{size}"],
-        # Of the flat kind, where a batch is one multiplication; codes gain only by cores.
+        # Of the flat kind, where a batch is one multiplication; codes benefit only from more cores.
         "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_flat_{size}"],
     }
     peers = {

@@ -28,8 +28,8 @@ LONG_HOURS = 3
 BATCH = "b000001"
 
 
-class Deaf:
-    """Takes windows and hears nothing: what is left is the reading."""
+class NoModel:
+    """An embedder that computes nothing, so that only the reading takes time."""
 
     def __init__(self, embedder: Embedder) -> None:
         self.space, self.windows = embedder.space, embedder.windows
@@ -57,13 +57,15 @@ def end_to_end(embedder: Embedder, folder: Path) -> dict[str, float]:
     def embedded(
         model: Embedder, read: Callable[[Path], Iterator[FloatArray]]
     ) -> dict[str, Embedding]:
-        heard = {each.item.stem: each.result for each in Scheduler[Path](model).run(sources, read)}
-        return {name: result for name, result in heard.items() if isinstance(result, Embedding)}
+        results = {
+            each.item.stem: each.result for each in Scheduler[Path](model).run(sources, read)
+        }
+        return {name: result for name, result in results.items() if isinstance(result, Embedding)}
 
     embeddings = embedded(embedder, lambda source: iter(ready[source]))
     assert len(embeddings) == len(sources)
     steps: dict[str, Callable[[], object]] = {
-        "reading": lambda: embedded(Deaf(embedder), decoded),
+        "reading": lambda: embedded(NoModel(embedder), decoded),
         "model": lambda: embedded(embedder, lambda source: iter(ready[source])),
         "writing": lambda: save_batch(store, embedder.space, BATCH, embeddings),
         "all": lambda: save_batch(store, embedder.space, BATCH, embedded(embedder, decoded)),
@@ -92,7 +94,7 @@ def long_track(folder: Path) -> Path:
 
 
 def peak_memory_gb(checkpoint: Path, track: Path, precision: str) -> float:
-    """Peak memory of a fresh process that hears 60 windows of a track."""
+    """Peak memory of a fresh process that embeds 60 windows of a track."""
     command = [sys.executable, __file__, str(checkpoint), str(track), precision]
     ended = subprocess.run(command, capture_output=True, text=True, check=True)
     return float(json.loads(ended.stdout.splitlines()[-1])["peak_rss_gb"])
@@ -106,16 +108,16 @@ def _child(checkpoint: Path, track: Path, precision: str) -> None:
         "windows": 60,
     }
     embedder = load_embedder(Settings(**chosen))
-    every = Scheduler[Path](embedder).run(
+    items = Scheduler[Path](embedder).run(
         [track], lambda path: read_windows(path, embedder.windows)
     )
-    [heard] = every
-    assert isinstance(heard.result, Embedding)
+    [item] = items
+    assert isinstance(item.result, Embedding)
     print(json.dumps({"peak_rss_gb": _peak_bytes() / 1e9}))
 
 
 def _peak_bytes() -> int:
-    """On Linux not by getrusage: what that tells of a child begins with its parent's peak."""
+    """Read VmHWM on Linux: there, a child's peak by getrusage starts at its parent's peak."""
     if sys.platform == "linux":
         [peak] = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
         return int(peak) * 1024

@@ -1,4 +1,4 @@
-"""MERT on ready windows: ours, and the loop that everyone writes."""
+"""MERT on windows in memory: ours, and a plain loop over HubertModel."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Speed:
 
 
 def tracks(count: int) -> list[FloatArray]:
-    """`count` tracks of as many windows as the default hears of each: float32 [6, 240000]."""
+    """`count` tracks of as many windows as the default embeds of each: float32 [6, 240000]."""
     noise = np.random.default_rng(0)
     time = np.arange(PLAN.samples, dtype=np.float32) / PLAN.sample_rate
     pitches = noise.uniform(60, 2000, (count, PLAN.max_windows, 1)).astype(np.float32)
@@ -77,7 +77,7 @@ def ours(
     music: list[FloatArray],
     expected: list[FloatArray],
 ) -> Speed:
-    """Through the scheduler, as in the pipeline."""
+    """MERT through the scheduler, as in the pipeline."""
     scheduler: Scheduler[int] = Scheduler(embedder)
     vectors: dict[int, FloatArray] = {}
 
@@ -85,9 +85,9 @@ def ours(
         return iter(music[track])
 
     def work() -> None:
-        for heard in scheduler.run(range(len(music)), read):
-            assert isinstance(heard.result, Embedding)
-            vectors[heard.item] = heard.result.vector
+        for each in scheduler.run(range(len(music)), read):
+            assert isinstance(each.result, Embedding)
+            vectors[each.item] = each.result.vector
 
     seconds = best_seconds(work, ROUNDS)
     cosine = min(float(vectors[i] @ vector) for i, vector in enumerate(expected))
@@ -104,6 +104,6 @@ def _speed(
     cosine: float,
 ) -> Speed:
     windows = sum(map(len, music))
-    heard = windows * PLAN.samples / PLAN.sample_rate
+    audio_seconds = windows * PLAN.samples / PLAN.sample_rate
     done = windows * flops(checkpoint.config, PLAN.samples, layers)
-    return Speed(name, heard / seconds, done / seconds, cosine)
+    return Speed(name, audio_seconds / seconds, done / seconds, cosine)

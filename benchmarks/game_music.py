@@ -3,9 +3,9 @@
     python benchmarks/game_music.py [second]
 
 `apt-get download` fetches each package (2.3 GB in all; nothing is installed), its music is unpacked
-into .cache/music/first/<package>/, and CSVs of labels are written beside it. What is there is not
-fetched again. With `second`, another set (2.2 GB) on which a decision is confirmed. Licences:
-docs/quality.md; none of it is ours to pass on.
+into .cache/music/first/<package>/, and CSVs of labels are written beside it. Existing packages are
+not fetched again. With `second`, another set (2.2 GB) on which a decision is confirmed. Licences:
+docs/quality.md; we redistribute none of it.
 """
 
 import csv
@@ -22,7 +22,7 @@ import mutagen
 from soundalike.audio.tags import read_tags
 
 MUSIC = Path(__file__).parents[1] / ".cache" / "music"
-SHORTEST = 30.0  # seconds; what is shorter is a jingle
+MIN_SECONDS = 30.0  # shorter files are jingles
 FORMATS = {".ogg", ".opus", ".mp3"}
 
 # Package and the folder of its music.
@@ -64,7 +64,7 @@ SECOND = {
 SETS = {"first": FIRST, "second": SECOND}
 
 # What the packages' own tags and credits call their music, where that is one thing. The others'
-# tracks have no style, and stand among the candidates all the same.
+# tracks have no style, and are candidates all the same.
 STYLES = {
     "wesnoth-1.16-music": "orchestral",  # genre tag "Romantic Classical"
     "widelands-data": "orchestral",
@@ -76,7 +76,7 @@ STYLES = {
 
 
 def fetch(package: str, folder: str, target: Path) -> None:
-    """Its music of at least `SHORTEST` seconds, into the folder `target`."""
+    """Fetch a package's music of at least `MIN_SECONDS`, into the folder `target`."""
     if target.is_dir():
         return
     with tempfile.TemporaryDirectory(dir=MUSIC) as name:
@@ -95,12 +95,12 @@ def keep(work: Path, folder: str, kept: Path) -> None:
     """Move the music out, under names without folders."""
     kept.mkdir()
     for path in sorted(work.rglob("*")):
-        place = f"/{path.relative_to(work).as_posix()}"
-        if path.suffix.lower() not in FORMATS or f"/{folder}/" not in place or path.is_symlink():
+        inside = f"/{path.relative_to(work).as_posix()}"
+        if path.suffix.lower() not in FORMATS or f"/{folder}/" not in inside or path.is_symlink():
             continue
         file = mutagen.File(path)
-        if file is not None and file.info.length >= SHORTEST:
-            inner = place.split(f"/{folder}/", 1)[1]
+        if file is not None and file.info.length >= MIN_SECONDS:
+            inner = inside.split(f"/{folder}/", 1)[1]
             shutil.move(path, kept / re.sub(r"[^\w.-]+", "_", inner))
 
 
@@ -112,8 +112,8 @@ def write_labels(table: Path, tracks: Path, labels: dict[str, str]) -> None:
         for path in sorted(filter(Path.is_file, tracks.rglob("*"))):
             package = path.relative_to(tracks).parts[0]
             artist = read_tags(path).artist or package
-            place = path.relative_to(tracks).as_posix()
-            rows.writerow([place, labels.get(package, ""), artist, package])
+            relative = path.relative_to(tracks).as_posix()
+            rows.writerow([relative, labels.get(package, ""), artist, package])
 
 
 def main(name: str = "first") -> None:

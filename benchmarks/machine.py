@@ -1,4 +1,4 @@
-"""What the machine itself can do, measured: the limits that the other figures are held against."""
+"""The machine's own speed, measured: the limits that the other figures are compared with."""
 
 import time
 from collections.abc import Callable

@@ -42,9 +42,9 @@ def write_checkpoint(folder: Path) -> MertCheckpoint:
 
 
 def flops(config: MertConfig, samples: int, layers: int) -> int:
-    """Of one window of `samples` through the front end and `layers` layers, as published.
+    """The operations that one window of `samples` takes in front end and `layers` layers.
 
-    Multiplications and additions of convolutions, linear layers and attention.
+    As published: multiplications and additions of convolutions, linear layers and attention.
     """
     total, frames, inputs = 0, samples, 1
     shape = zip(config.conv_dim, config.conv_kernel, config.conv_stride, strict=True)

@@ -1,4 +1,4 @@
-"""Do altered copies and excerpts find their track, by each candidate for musicnn's vector?
+"""Recall of altered copies and excerpts by each candidate for musicnn's vector.
 
 python benchmarks/game_music.py && python benchmarks/musicnn_copies.py
 """
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from musicnn_features import DeepEmbedder, split
-from musicnn_variants import Listener, load, variants
+from musicnn_variants import FeatureExtractor, load, variants
 
 from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import FloatArray
@@ -30,32 +30,32 @@ SHOWN = (
 )
 
 
-def heard(embedder: DeepEmbedder, flacs: dict[str, Path]) -> dict[str, FloatArray]:
-    """Each file's features; those that are silent are left out."""
+def embedded(embedder: DeepEmbedder, flacs: dict[str, Path]) -> dict[str, FloatArray]:
+    """Each file's features; silent files are left out."""
 
     def read(track: str) -> Iterator[FloatArray]:
         return read_windows(flacs[track], embedder.windows)
 
-    every = Scheduler[str](embedder).run(list(flacs), read)
-    return {h.item: h.result.vector for h in every if not isinstance(h.result, Exception)}
+    items = Scheduler[str](embedder).run(list(flacs), read)
+    return {i.item: i.result.vector for i in items if not isinstance(i.result, Exception)}
 
 
 def main() -> None:
-    listener, (made, soundtracks, _) = Listener(), load("first")
-    flacs = {recording.track_id: recording.flac for recording in made}
+    extractor, (recordings, soundtracks, _) = FeatureExtractor(), load("first")
+    flacs = {recording.track_id: recording.flac for recording in recordings}
     rows = {track: row for row, track in enumerate(flacs)}
-    originals = variants(listener(made, "balanced"))
+    originals = variants(extractor(recordings, "balanced"))
     windows = musicnn_windows("balanced")
-    embedder = DeepEmbedder(listener.weights, windows, torch.device("cpu"))
+    embedder = DeepEmbedder(extractor.weights, windows, torch.device("cpu"))
     some = list(flacs)[:: -(-len(flacs) // TRACKS)]
     print(f"Copies of {len(some)} tracks among {len(flacs)}\n")
     cells = []
     for name, alteration in {**EXCERPTS, **COPIES}.items():
         with altered_copies({track: flacs[track] for track in some}, alteration) as copies:
-            found = heard(embedder, copies)
-        own = np.array([rows[track] for track in found])
-        stacked = np.stack(list(found.values())).astype(np.float64)
-        altered = variants(split(stacked, listener.network))
+            vectors = embedded(embedder, copies)
+        own = np.array([rows[track] for track in vectors])
+        stacked = np.stack(list(vectors.values())).astype(np.float64)
+        altered = variants(split(stacked, extractor.network))
         hits = {way: recall(altered[way], originals[way], own) for way in SHOWN}
         intervals = (str(bootstrap(hits[way], soundtracks.album[own])) for way in SHOWN)
         cells.append([name, *intervals])

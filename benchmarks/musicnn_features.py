@@ -1,4 +1,4 @@
-"""What musicnn computes of each track at several depths, for choosing the one to compare by."""
+"""Features of each track at several depths of musicnn, for choosing the one to compare by."""
 
 import threading
 from collections.abc import Iterator
@@ -29,15 +29,15 @@ class Depths(nn.Module):
     def __init__(self, network: Musicnn) -> None:
         super().__init__()
         self._frontend, self._network = LogMel(), network
-        self._seen = threading.local()  # windows are heard in threads
-        network.pool_norm.register_forward_pre_hook(self._see)
+        self._captured = threading.local()  # windows are embedded in threads
+        network.pool_norm.register_forward_pre_hook(self._capture)
 
-    def _see(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        self._seen.pooled = inputs[0]
+    def _capture(self, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._captured.pooled = inputs[0]
 
     def forward(self, windows: Tensor) -> Tensor:
         _, hidden, tags = self._network(self._frontend(windows))
-        return torch.cat([hidden, tags, self._seen.pooled], dim=1)
+        return torch.cat([hidden, tags, self._captured.pooled], dim=1)
 
 
 class DeepEmbedder(MusicnnEmbedder):
@@ -63,10 +63,10 @@ def features(
     def read(track: str) -> Iterator[FloatArray]:
         return read_windows(flacs[track], embedder.windows)
 
-    for heard in Scheduler[str](embedder).run(missing, read):
-        if isinstance(heard.result, Exception):
-            raise heard.result
-        np.save(files[heard.item], heard.result.vector)
+    for each in Scheduler[str](embedder).run(missing, read):
+        if isinstance(each.result, Exception):
+            raise each.result
+        np.save(files[each.item], each.result.vector)
     return {track: np.load(file) for track, file in files.items()}
 
 

@@ -1,11 +1,11 @@
-"""What to compare of musicnn, and whether to transform it: the experiments behind docs/quality.md.
+"""Experiments for docs/quality.md: which layer of musicnn to compare, whether to transform it.
 
     python benchmarks/game_music.py && python benchmarks/musicnn_variants.py first
 
-Labels: which game's soundtrack a track is from; and its style, where only tracks of other games may
-answer. Differences are paired, their intervals over soundtracks. Transforms are fitted on half of
-the soundtracks and tested on the other half, among themselves, for several random halves. `second`
-is another set of games, without styles, to confirm on what was chosen on the first.
+Labels: which game's soundtrack a track is from; and its style, where only tracks of other games
+are candidates. Differences are paired, their intervals over soundtracks. Transforms are fitted on
+half of the soundtracks and tested on the other half, among themselves, for several random halves.
+`second` is another set of games, without styles, to confirm what was chosen on the first.
 """
 
 import sys
@@ -46,26 +46,26 @@ def joined(*parts: Matrix) -> Matrix:
     return unit_rows(np.concatenate([unit_rows(part) for part in parts], axis=1))
 
 
-def variants(found: Features) -> dict[str, Matrix]:
+def variants(depths: Features) -> dict[str, Matrix]:
     """Candidates for the vector, by name; all others are compared with the first."""
-    last, mid = found["penultimate"], found["mid mean"]
+    last, mid = depths["penultimate"], depths["mid mean"]
     return {
         "penultimate": unit_rows(last),
-        "penultimate, mean and deviation": joined(last, found["penultimate deviation"]),
-        "50 tags": unit_rows(found["tags"]),
+        "penultimate, mean and deviation": joined(last, depths["penultimate deviation"]),
+        "50 tags": unit_rows(depths["tags"]),
         "mid mean": unit_rows(mid),
-        "mid mean and deviation": joined(mid, found["mid mean deviation"]),
-        "mid max and mean": unit_rows(found["pooled"]),
+        "mid mean and deviation": joined(mid, depths["mid mean deviation"]),
+        "mid max and mean": unit_rows(depths["pooled"]),
         "penultimate + mid mean": joined(last, mid),
-        "penultimate + mid max and mean": joined(last, found["pooled"]),
-        "normalised max and mean (now)": unit_rows(found["normalised"]),
-        "penultimate + normalised max and mean": joined(last, found["normalised"]),
+        "penultimate + mid max and mean": joined(last, depths["pooled"]),
+        "normalised max and mean (now)": unit_rows(depths["normalised"]),
+        "penultimate + normalised max and mean": joined(last, depths["normalised"]),
         "random": random_vectors(len(last), last.shape[1]),
     }
 
 
 def transforms() -> dict[str, Make]:
-    """What may be done after the model, by name; the first does nothing."""
+    """Transforms that may follow the model, by name; the first does nothing."""
 
     def by_vectors(fit: Callable[[Matrix], Callable[[Matrix], Matrix]]) -> Make:
         def make(reference: Matrix, tracks: Matrix) -> Matrix:
@@ -117,46 +117,47 @@ def load_demo() -> list[Recording]:
 def load(name: str) -> tuple[list[Recording], Labels, Labels]:
     """A set of game music, its soundtracks and its styles."""
     root = MUSIC / name
-    made = canonical(root)
-    tags = {each.path: each.tags for each in made}
+    recordings = canonical(root)
+    tags = {each.path: each.tags for each in recordings}
     known = [
         label_files(str(MUSIC / table), root, tags)
         for table in (f"{name}.csv", f"{name}-styles.csv")
     ]
-    soundtracks, styles = (collected(facts[each.path] for each in made) for facts in known)
-    return made, soundtracks, styles
+    soundtracks, styles = (collected(facts[each.path] for each in recordings) for facts in known)
+    return recordings, soundtracks, styles
 
 
-def demo_labels(made: Sequence[Recording]) -> dict[str, Labels]:
-    """Of the demo's file names, calm_acoustic_1: mood and instrumentation."""
-    parts = [recording.path.stem.split("_") for recording in made]
+def demo_labels(recordings: Sequence[Recording]) -> dict[str, Labels]:
+    """Mood and instrumentation by the demo's file names, calm_acoustic_1."""
+    parts = [recording.path.stem.split("_") for recording in recordings]
     return {
-        what: collected(LabelFacts(part[place]) for part in parts)
-        for place, what in enumerate(("mood", "instrumentation"))
+        what: collected(LabelFacts(part[position]) for part in parts)
+        for position, what in enumerate(("mood", "instrumentation"))
     }
 
 
-class Listener:
-    """Hears collections with musicnn, once each."""
+class FeatureExtractor:
+    """Computes musicnn's features of collections; they are cached."""
 
     def __init__(self) -> None:
         self.weights = fetch_weights(Settings(models=CACHE / "models"), "musicnn-msd")
         self.network = Musicnn(load_file(self.weights))
 
-    def __call__(self, made: Sequence[Recording], windows: Windows) -> Features:
+    def __call__(self, recordings: Sequence[Recording], windows: Windows) -> Features:
         """Features of each, in order."""
-        flacs = {recording.track_id: recording.flac for recording in made}
-        found = features(self.weights, flacs, windows, CACHE / "evaluate")
-        stacked = np.stack([found[track] for track in flacs]).astype(np.float64)
+        flacs = {recording.track_id: recording.flac for recording in recordings}
+        by_track = features(self.weights, flacs, windows, CACHE / "evaluate")
+        stacked = np.stack([by_track[track] for track in flacs]).astype(np.float64)
         return split(stacked, self.network)
 
 
-def on_games(name: str, listen: Listener) -> None:
+def on_games(name: str, extract: FeatureExtractor) -> None:
     """Layers, transforms and windows on a set of games."""
-    made, soundtracks, styles = load(name)
+    recordings, soundtracks, styles = load(name)
     drawn = soundtracks.album
-    print(f"## {name}: {len(made)} tracks of {len(set(drawn))} soundtracks\n\n### Which layer\n")
-    candidates = variants(listen(made, "balanced"))
+    count = len(recordings)
+    print(f"## {name}: {count} tracks of {len(set(drawn))} soundtracks\n\n### Which layer\n")
+    candidates = variants(extract(recordings, "balanced"))
     print(shown({n: whole(v, soundtracks, styles) for n, v in candidates.items()}, drawn))
     if name != "first":
         return
@@ -167,29 +168,29 @@ def on_games(name: str, listen: Listener) -> None:
         }
         print(f"\n### Transforms of: {vector}\n\n{shown(results, drawn)}")
     plans: tuple[Windows, ...] = ("balanced", "all", 12, 5)
-    heard = {str(plan): unit_rows(listen(made, plan)["normalised"]) for plan in plans}
+    by_plan = {str(plan): unit_rows(extract(recordings, plan)["normalised"]) for plan in plans}
     print("\n### How many windows\n")
-    print(shown({n: whole(v, soundtracks, styles) for n, v in heard.items()}, drawn))
+    print(shown({n: whole(v, soundtracks, styles) for n, v in by_plan.items()}, drawn))
 
 
-def on_demo(listen: Listener) -> None:
+def on_demo(extract: FeatureExtractor) -> None:
     """Layers on the 28 demo tracks; intervals over tracks."""
-    made = load_demo()
-    labels = demo_labels(made)
-    alone = np.array([recording.track_id for recording in made])
+    recordings = load_demo()
+    labels = demo_labels(recordings)
+    alone = np.array([recording.track_id for recording in recordings])
     results = {
         name: {
             f"{what} {metric}": retrieval(vectors @ vectors.T, known, filtered=False).values[metric]
             for what, known in labels.items()
             for metric in ("r_precision", "average_precision")
         }
-        for name, vectors in variants(listen(made, "balanced")).items()
+        for name, vectors in variants(extract(recordings, "balanced")).items()
     }
-    print(f"\n## The demo's {len(made)} tracks\n\n{shown(results, alone)}")
+    print(f"\n## The demo's {len(recordings)} tracks\n\n{shown(results, alone)}")
 
 
 if __name__ == "__main__":
-    listener = Listener()
+    extractor = FeatureExtractor()
     for chosen in sys.argv[1:] or ["first"]:
-        on_games(chosen, listener)
-    on_demo(listener)
+        on_games(chosen, extractor)
+    on_demo(extractor)

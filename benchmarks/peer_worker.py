@@ -44,7 +44,7 @@ def musicnn(models: Path) -> Callable[[str], int]:
     embedder = load_embedder(Settings(model="musicnn-msd", models=models, device="cpu"))
 
     def vector(file: str) -> int:
-        """As the pipeline does, but that the canonical audio stays in memory."""
+        """Embed a file as the pipeline does, except that the canonical audio stays in memory."""
         canonical = io.BytesIO()
         track_id = identify(Path(file)).track_id
         with SoundFile(canonical, "w", CANONICAL_RATE, 1, "FLOAT", format="WAV") as wav:

@@ -1,6 +1,6 @@
-"""Vectors to search in, as embeddings are: clusters, a common mean, a power-law spectrum. Seeded.
+"""Seeded vectors that resemble embeddings: clusters, a common mean, a power-law spectrum.
 
-And index artifacts over them, made with the project's own functions.
+Also index artifacts over them, made with the project's own functions.
 """
 
 import datetime as dt
@@ -30,13 +30,13 @@ def vectors(count: int, seed: int, clusters: int) -> Matrix:
     centres = (np.random.default_rng(2).standard_normal((clusters, DIMENSION)) * scale).astype("f4")
     common = (3 * np.random.default_rng(3).standard_normal(DIMENSION) * scale).astype("f4")
     random = np.random.default_rng(seed)
-    made = np.empty((count, DIMENSION), np.float32)
+    matrix = np.empty((count, DIMENSION), np.float32)
     for start in range(0, count, CHUNK):
-        part = made[start : start + CHUNK]
+        part = matrix[start : start + CHUNK]
         part[:] = random.standard_normal(part.shape, np.float32) * (0.6 * scale).astype("f4")
         part += 0.8 * centres[random.integers(0, clusters, len(part))] + common
         part /= np.linalg.norm(part, axis=1, keepdims=True)
-    return made
+    return matrix
 
 
 def collection(count: int) -> tuple[Matrix, Matrix]:

@@ -1,4 +1,4 @@
-"""Through HTTP, one worker: latency at 1, 16 and 64 clients, what share is HTTP, and filters."""
+"""Search through HTTP, one worker: latency at 1, 16 and 64 clients, HTTP's share, and filters."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ SHARES = (0.5, 0.1, 0.01, 0.001)
 
 
 async def _one(port: int, requests: list[bytes], end: float, times: list[float]) -> None:
-    """A client with one connection that asks again at once. Plain sockets: clients cost as well."""
+    """Send requests one after another over a plain socket: client libraries cost time as well."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     number = 0
     while time.perf_counter() < end:
@@ -53,8 +53,8 @@ async def load(port: int, paths: list[str], clients: int) -> tuple[float, float,
 
 def searching(port: int) -> tuple[float, float]:
     """Seconds and number of searches so far, waiting for a thread included."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as answer:
-        lines = answer.read().decode().splitlines()
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics") as response:
+        lines = response.read().decode().splitlines()
     named = dict(line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
     return tuple(float(named[f"soundalike_search_seconds_{part}"]) for part in ("sum", "count"))  # type: ignore[return-value]
 

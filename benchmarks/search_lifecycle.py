@@ -73,7 +73,7 @@ def main() -> None:
                 figures["publish_to_served_seconds"] = seconds_since(started)
                 while len(workers_of(pid)) < 2 or search_service.version_at(port) != version:  # noqa: PLR2004
                     time.sleep(0.1)
-                time.sleep(5)  # the other worker has had its notice as well
+                time.sleep(5)  # the other worker has been notified as well
                 workers, pss, rss = memory(pid)
     figures |= {"workers": workers, "pss_mib": pss, "rss_mib": rss}
     for name, value in figures.items():

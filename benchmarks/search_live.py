@@ -23,7 +23,7 @@ KINDS: tuple[KindName, ...] = ("flat", "flat+rabitq")
 
 
 async def a_second(live: LiveIndex, queries: search_data.Matrix, clients: int) -> float:
-    """Queries answered a second, by that many clients that each ask again at once."""
+    """Searches per second of that many clients, each of which searches again at once."""
     served = live.served
     assert served
     done = 0
@@ -32,8 +32,8 @@ async def a_second(live: LiveIndex, queries: search_data.Matrix, clients: int) -
     async def client(number: int) -> None:
         nonlocal done
         while time.perf_counter() < end:
-            place = (number + done) % len(queries)
-            await served.search([VectorQuery(queries[place : place + 1], 30)])
+            row = (number + done) % len(queries)
+            await served.search([VectorQuery(queries[row : row + 1], 30)])
             done += 1
 
     started = time.perf_counter()

@@ -1,7 +1,7 @@
-"""The same queries against what a user would pick instead; recall and time side by side.
+"""The same queries against other libraries that a user might choose: recall and time.
 
-Each is asked one query at a time, in one thread. Of its settings the fastest with a recall@10 of
-0.99 is shown, or the best where none reaches that. The libraries live in an environment of their
+Each searches for one query at a time, in one thread. Of its settings the fastest with a recall@10
+of 0.99 is shown, or the best where none reaches that. The libraries are in an environment of their
 own, which `make bench-search` sets up.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 import faiss
 import numpy as np
 import search_data
-from peer_search import LISTED, PEERS, K, measure
+from peer_search import BREADTHS, PEERS, K, measure
 from sqlalchemy import create_engine, text
 
 from soundalike.postgres import connected_database
@@ -27,7 +27,7 @@ from soundalike.vectors.kinds import KindName
 from soundalike.vectors.queries import VectorQuery
 
 ENOUGH = 0.99
-ASKED = 100
+QUERIES = 100
 Measured = tuple[float, list[list[float]]]  # build seconds; setting, recall, ms
 
 
@@ -37,10 +37,10 @@ def ours(name: KindName, matrix: search_data.Matrix, folder: Path) -> Measured:
     index = OpenIndex.open(store.index(search_data.write_artifact(store, matrix, name)))
     build = time.perf_counter() - started
     queries, true = np.load(folder / "queries.npy"), np.load(folder / "true.npy")
-    found = measure(
+    recall_and_time = measure(
         lambda query: index.search([VectorQuery(query[None], K)])[0].rows, queries, true
     )
-    return build, [[0, *found]]
+    return build, [[0, *recall_and_time]]
 
 
 def elsewhere(peer: str, python: str, folder: Path) -> Measured:
@@ -49,8 +49,8 @@ def elsewhere(peer: str, python: str, folder: Path) -> Measured:
     quiet = {**os.environ, "RUST_LOG": "error"}
     command = [python, worker, peer, str(folder)]
     ended = subprocess.run(command, env=quiet, stdout=subprocess.PIPE, text=True, check=True)
-    answer = json.loads(ended.stdout.splitlines()[-1])
-    return answer["build_seconds"], answer["settings"]
+    figures = json.loads(ended.stdout.splitlines()[-1])
+    return figures["build_seconds"], figures["settings"]
 
 
 def pgvector(url: str, folder: Path) -> Measured:
@@ -71,13 +71,13 @@ def pgvector(url: str, folder: Path) -> Measured:
         build, settings = time.perf_counter() - started, []
         wanted = "select id from v order by e <#> %s::vector limit 10"
 
-        def ask(query: search_data.Matrix) -> object:
+        def search(query: search_data.Matrix) -> object:
             cursor.execute(wanted, ("[" + ",".join(map(str, query.tolist())) + "]",))
             return np.array([row[0] for row in cursor.fetchall()])
 
-        for looked_at in LISTED:
-            connection.execute(text(f"set hnsw.ef_search = {looked_at}"))
-            settings.append([looked_at, *measure(ask, queries, true)])
+        for breadth in BREADTHS:
+            connection.execute(text(f"set hnsw.ef_search = {breadth}"))
+            settings.append([breadth, *measure(search, queries, true)])
     engine.dispose()
     return build, settings
 
@@ -88,7 +88,7 @@ def shown(name: str, measured: Measured) -> dict[str, float]:
     setting, recall, took = min(good, key=lambda one: one[2])
     print(
         f"  {name:<12} recall {recall:.4f} {took:8.2f} ms   built in {build:7.1f} s"
-        + (f"   (looking at {setting})" if setting else "")
+        + (f"   (setting {setting})" if setting else "")
     )
     short = name.partition("+")[2] or name
     return {f"peer_{short}_recall": recall, f"peer_{short}_ms": took, f"peer_{short}_build": build}
@@ -97,7 +97,7 @@ def shown(name: str, measured: Measured) -> dict[str, float]:
 def main() -> None:
     count, python = int(sys.argv[2]), sys.argv[3]
     matrix, queries = search_data.collection(count)
-    queries = queries[:ASKED]
+    queries = queries[:QUERIES]
     plain = faiss.IndexFlatIP(matrix.shape[1])
     plain.add(matrix)
     print(f"\npeers, {count} x {matrix.shape[1]}, one query at a time, one thread, k = {K}")

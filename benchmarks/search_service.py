@@ -1,4 +1,4 @@
-"""The service over made-up tracks: a private Postgres with rows for them, and uvicorn on a port."""
+"""The service over synthetic tracks: a private Postgres with their rows, and uvicorn on a port."""
 
 import json
 import os
@@ -20,7 +20,7 @@ READY_SECONDS = 120
 ROWS = """
 with root as (insert into roots (location) values ('/music') returning id),
      batch as (insert into batches (id) values (1) returning id),
-     made as (
+     track as (
         insert into tracks (id, batch_id, title, artist, album, genre, year, duration, codec,
                             sample_rate, channels, tags, sort_key)
         select lpad(to_hex(row), 32, '0'), batch.id, 'Title ' || row, 'Artist ' || row % 5000,
@@ -28,8 +28,9 @@ with root as (insert into roots (location) values ('/music') returning id),
                44100, 2, '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
         from batch, generate_series(0, :count - 1) as row returning id, batch_id)
 insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)
-select root.id, convert_to(made.id, 'UTF8'), made.id || '.flac', 1, 1, made.batch_id, made.id, false
-from root, made
+select root.id, convert_to(track.id, 'UTF8'), track.id || '.flac', 1, 1, track.batch_id, track.id,
+       false
+from root, track
 """
 PUBLISH = """
 with built as (insert into index_versions (version, space, model, kind, dimension, tracks)
@@ -48,7 +49,7 @@ def fill(url: str, count: int) -> None:
 
 
 def publish(url: str, version: str, count: int) -> None:
-    """Make it the served one, and say so."""
+    """Publish a version, and notify the service."""
     with open_catalog(url).begin() as session:
         session.execute(text(PUBLISH), {"version": version, "count": count})
         session.execute(text("select pg_notify('soundalike_published', :v)"), {"v": version})
@@ -56,7 +57,7 @@ def publish(url: str, version: str, count: int) -> None:
 
 @contextmanager
 def served(url: str, data: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
-    """The service's port and process id, once it answers."""
+    """Start the service; yields its port and process id once it is ready."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -78,20 +79,20 @@ def served(url: str, data: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
 
 
 def version_at(port: int) -> str | None:
-    """What is served there now; None if it does not answer yet."""
+    """The version that is served now; None if the service is not ready yet."""
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/index", timeout=5) as answer:
-            return str(json.load(answer)["version"])
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/index", timeout=5) as response:
+            return str(json.load(response)["version"])
     except OSError:
         return None
 
 
 def wait_until_served(port: int, version: str | None = None) -> None:
-    """Until it answers, from that version where one is named."""
+    """Wait until any version, or the named one, is served. Raises TimeoutError."""
     end = time.monotonic() + READY_SECONDS
     while time.monotonic() < end:
-        found = version_at(port)
-        if found and version in (None, found):
+        current = version_at(port)
+        if current and version in (None, current):
             return
         time.sleep(0.01)
     raise TimeoutError(f"nothing is served on port {port}")

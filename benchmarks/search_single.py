@@ -21,23 +21,23 @@ from soundalike.vectors.queries import VectorQuery
 K = 10
 KINDS: tuple[KindName, ...] = ("flat", "flat+rabitq", "ivf")
 SHARES = (0.5, 0.1, 0.01, 0.001)
-ROUNDS, ASKED = 3, 64
+ROUNDS, QUERIES = 3, 64
 FLOAT = 4
 
 
-def milliseconds(ask: Callable[[int], object], asked: int = ASKED) -> float:
+def milliseconds(search: Callable[[int], object], queries: int = QUERIES) -> float:
     """The median over the queries, of the best of three rounds: others use the machine too."""
-    times = np.empty((ROUNDS, asked))
+    times = np.empty((ROUNDS, queries))
     for turn in range(ROUNDS):
-        for number in range(asked):
+        for number in range(queries):
             started = time.perf_counter()
-            ask(number)
+            search(number)
             times[turn, number] = time.perf_counter() - started
     return float(np.median(times.min(axis=0))) * 1000
 
 
 def bytes_a_second(matrix: NDArray[np.float32]) -> float:
-    """What one thread reads from memory: norms of all vectors, which is all a flat search reads."""
+    """One thread's memory bandwidth, by the norms of all vectors: a flat search reads as much."""
     norms = np.empty(len(matrix), np.float32)
 
     def read(_: int) -> None:
@@ -45,7 +45,7 @@ def bytes_a_second(matrix: NDArray[np.float32]) -> float:
             faiss.swig_ptr(norms), faiss.swig_ptr(matrix), matrix.shape[1], len(matrix)
         )
 
-    return matrix.nbytes / milliseconds(read, asked=8) * 1000
+    return matrix.nbytes / milliseconds(read, queries=8) * 1000
 
 
 def kinds(
@@ -65,8 +65,8 @@ def kinds(
     for name in KINDS:
         folder = store.index(search_data.write_artifact(store, matrix, name))
         index = OpenIndex.open(folder)
-        found = [index.search([VectorQuery(query[None], K)])[0].rows for query in queries]
-        recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(found, true, strict=True)])
+        hits = [index.search([VectorQuery(query[None], K)])[0].rows for query in queries]
+        recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(hits, true, strict=True)])
         took = milliseconds(lambda n, i=index: i.search([VectorQuery(queries[n : n + 1], K)]))
         read = matrix.nbytes
         if name == "flat+rabitq":
@@ -87,17 +87,17 @@ def kinds(
 def filters(
     store: ArtifactStore, matrix: search_data.Matrix, queries: search_data.Matrix
 ) -> dict[str, float]:
-    """Rows given, the time by how many of them there are; recall against brute force."""
+    """Search among allowed rows: the time by their share; recall against brute force."""
     count, random = len(matrix), np.random.default_rng(5)
     index = OpenIndex.open(store.index(search_data.write_artifact(store, matrix, "flat")))
-    base = milliseconds(lambda n: index.search([VectorQuery(queries[n : n + 1], K)]), asked=16)
+    base = milliseconds(lambda n: index.search([VectorQuery(queries[n : n + 1], K)]), queries=16)
     print(f"  filtered, against {base:.2f} ms of unfiltered flat:")
     figures = {}
     for share in SHARES:
         rows = np.flatnonzero(random.random(count) < share)
         took = milliseconds(
             lambda n, r=rows: index.search([VectorQuery(queries[n : n + 1], K, allowed_rows=r)]),
-            asked=16,
+            queries=16,
         )
         right = [
             set(index.search([VectorQuery(query[None], K, allowed_rows=rows)])[0].rows)

@@ -1,7 +1,7 @@
 """A library of any size without its music: empty files, rows and vectors from a seeded generator.
 
-Only the audio is made up. The real scan finds the files, rows and .npy are written by the real
-code; an album that is added is real audio and goes through every stage.
+Only the audio is missing. The real scan finds the files, rows and .npy are written by the real
+code; an album that is added is real audio and is processed by every stage.
 """
 
 import hashlib
@@ -48,20 +48,20 @@ class FixedFeatures:
     batch = 8
 
     def extract(self, windows: FloatArray) -> FloatArray:
-        """[n, 768] of [n, 16000]."""
+        """Map [n, 16000] to [n, 768]."""
         spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, : 10 * SPACE.dimension]
         bands: FloatArray = spectrum.reshape(len(windows), SPACE.dimension, 10).mean(axis=2)
         return bands.astype(np.float32)
 
     def pool(self, features: FloatArray) -> Embedding:
-        """Unit length."""
+        """Average and scale to length 1."""
         vector = features.mean(axis=0)
         return Embedding(vector / np.linalg.norm(vector))
 
 
 @dataclass
 class SimulatedLibrary:
-    """`size` tracks in albums of ten, as a person's disk would have them."""
+    """`size` tracks in albums of ten, as on a user's disk."""
 
     music: Path
     sessions: Sessions
@@ -70,7 +70,7 @@ class SimulatedLibrary:
     size: int
 
     def fill(self) -> ScanReport:
-        """Make the files, scan them, and record each batch as if it had been heard."""
+        """Make the files, scan them, and record each batch as if it had been embedded."""
         for number in range(0, self.size, ALBUM):
             album = self.music / f"artist {number // 100:05d}" / f"album {number // ALBUM:06d}"
             album.mkdir(parents=True)
@@ -78,22 +78,22 @@ class SimulatedLibrary:
                 (album / f"{track:02d} track.flac").touch()
         register_roots(self.sessions, [str(self.music)])
         report = scan(self.sessions, RULES)
-        made = vectors(self.size, seed=5, clusters=max(10, self.size // TRACKS_A_CLUSTER))
+        matrix = vectors(self.size, seed=5, clusters=max(10, self.size // TRACKS_A_CLUSTER))
         for start, batch in enumerate(report.batches):
             first = start * RULES.batch_tracks
-            self._embed(batch, made[first : first + RULES.batch_tracks])
-        # Within a minute the server would do this by itself; a library is not filled in one.
+            self._embed(batch, matrix[first : first + RULES.batch_tracks])
+        # The server would do this by itself within a minute; a real library takes longer to fill.
         with engine_of(self.sessions).connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             connection.execute(text("vacuum analyze"))
         return report
 
     def scan(self) -> ScanReport:
-        """What is new, as the schedule does it."""
+        """Scan for new files, as the schedule does."""
         return scan(self.sessions, RULES)
 
     def add_album(self) -> None:
-        """Ten real files of two seconds."""
+        """Add ten real files of two seconds."""
         random = np.random.default_rng(self.size)
         album = self.music / "new artist" / "new album"
         album.mkdir(parents=True)
@@ -102,7 +102,7 @@ class SimulatedLibrary:
             soundfile.write(album / f"{track:02d}.flac", noise, RATE)
 
     def embed_album(self, batch: str) -> float:
-        """The real stages; returns the seconds that decoding and the model took of them."""
+        """Run the real stages; returns the seconds of decoding and the model."""
         quiet, embedder = NoProgress(), FixedFeatures()
         identify_batch(self.sessions, self.store, self.decoders, batch, quiet)
         decoded = resample_batch(self.sessions, self.store, self.decoders, batch, quiet)

@@ -1,4 +1,4 @@
-"""What may be done to vectors or similarities after the model, fitted on other music.
+"""Transforms of vectors or similarities after the model, fitted on other music.
 
 Vectors: centring, PCA whitening. Similarities: mutual proximity and local scaling, which lower
 hubness (Schnitzer et al., JMLR 2012).

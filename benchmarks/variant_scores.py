@@ -37,9 +37,9 @@ def crossed(vectors: Matrix, make: Make, soundtracks: Labels, styles: Labels) ->
         first = np.isin(soundtracks.album, half)
         for test in (first, ~first):
             similarity = make(vectors[~test], vectors[test])
-            found = measured(similarity, soundtracks.take(test), styles.take(test))
+            scores = measured(similarity, soundtracks.take(test), styles.take(test))
             skew = hubness(nearest_by(similarity, 10)).skewness
-            for name, values in {**found, "skewness": np.full(test.sum(), skew)}.items():
+            for name, values in {**scores, "skewness": np.full(test.sum(), skew)}.items():
                 total.setdefault(name, np.full((SPLITS, len(vectors)), np.nan))[seed, test] = values
     with np.errstate(invalid="ignore"):
         counts = {name: np.isfinite(values).sum(axis=0) for name, values in total.items()}
@@ -53,8 +53,8 @@ def whole(vectors: Matrix, soundtracks: Labels, styles: Labels) -> Values:
     """Everything measured on the whole collection."""
     similarity = vectors @ vectors.T
     skew = hubness(nearest_by(similarity, 10)).skewness
-    found = measured(similarity, soundtracks, styles)
-    return {**found, "skewness": np.full(len(vectors), skew)}
+    scores = measured(similarity, soundtracks, styles)
+    return {**scores, "skewness": np.full(len(vectors), skew)}
 
 
 def shown(results: Mapping[str, Values], drawn: np.ndarray) -> str:

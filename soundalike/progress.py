@@ -1,22 +1,27 @@
-"""How long work shows itself: every stage passes its results through a Progress."""
+"""Progress of long work: every stage passes its results through a Progress."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
 
 T = TypeVar("T")
+DownloadProgress = Callable[[int, int], None]  # bytes received, bytes in all (0: not known)
 
 
 class Progress(Protocol):
-    """Passes results on as they come and shows how far the stage is."""
+    """An interface that passes a stage's results on and shows how far the stage is."""
 
     def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
-        """`results`, one by one, of a `stage` that will have `total` of them."""
+        """Yield `results` one by one, of a `stage` that will have `total` of them."""
         ...
 
 
 class NoProgress:
-    """Shows nothing: runs in the background are watched in the Dagster UI."""
+    """A Progress that shows nothing: background runs are watched in the Dagster UI."""
 
     def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
-        """The results, as they are."""
+        """Yield the results unchanged."""
         yield from results
+
+
+def report_nothing(_received: int, _total: int) -> None:
+    """Ignore a download's progress."""

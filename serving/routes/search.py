@@ -40,7 +40,7 @@ async def similar(
     return SimilarTracks(
         query=Track.model_validate(views[track_id]),
         index_version=served.manifest.version,
-        results=shown(results, views),
+        results=as_similar_tracks(results, views),
     )
 
 
@@ -60,7 +60,9 @@ async def search(
     query = _query(request, served)
     results, views = await search_tracks(session, served, metrics, query, request.filter, limit)
     page, cursor = page_of(results, request, version, after, limit)
-    return SearchResults(index_version=version, results=shown(page, views), next_cursor=cursor)
+    return SearchResults(
+        index_version=version, results=as_similar_tracks(page, views), next_cursor=cursor
+    )
 
 
 def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:
@@ -83,7 +85,7 @@ def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:
     )
 
 
-def shown(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+def as_similar_tracks(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
     """Convert results and their tracks to the response's form."""
     return [
         SimilarTrack(

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 
 from serving.dependencies import LiveDep, MetricsDep, SessionDep, UploadEmbedderDep, served_index
 from serving.errors import documented
-from serving.routes.search import shown
+from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import SimilarParameters
 from serving.schemas.responses import UploadResults
 from serving.search.service import search_tracks
@@ -49,5 +49,5 @@ async def search_audio(
         index_version=served.manifest.version,
         track_id=upload.track_id,
         in_index=in_index,
-        results=shown(results, views),
+        results=as_similar_tracks(results, views),
     )

@@ -1,6 +1,5 @@
-"""Models that turn a track's windows into a vector. Importing this imports no torch."""
+"""Models that turn a track's windows into a vector. Importing this package imports no torch."""
 
-from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace, PredictedTag
 from soundalike.embedders.registry import (
     MODELS,
     fetch_weights,
@@ -11,10 +10,6 @@ from soundalike.embedders.registry import (
 
 __all__ = [
     "MODELS",
-    "Embedder",
-    "Embedding",
-    "EmbeddingSpace",
-    "PredictedTag",
     "fetch_weights",
     "load_embedder",
     "space_for",

@@ -1,4 +1,4 @@
-"""What every embedder is: a named space, the windows it takes, and a vector for a track."""
+"""The embedder's protocol: a named space, the windows it takes, and a vector for a track."""
 
 import hashlib
 import json
@@ -24,9 +24,9 @@ class PredictedTag:
 
 @dataclass(frozen=True)
 class EmbeddingSpace:
-    """Everything that changes a vector. Vectors of two spaces never meet.
+    """Everything that changes a vector. Vectors of two spaces are never compared.
 
-    `id` is for people (`mert-v1-95m.l6.w10s.mean`), `fingerprint` covers every parameter,
+    `id` is for users (`mert-v1-95m.l6.6x10s.mean`), `fingerprint` covers every parameter,
     including the checkpoint's revision.
     """
 
@@ -37,7 +37,7 @@ class EmbeddingSpace:
 
     @property
     def fingerprint(self) -> str:
-        """16 hex digits over id, model, dimension and parameters."""
+        """Hash id, model, dimension and parameters to 16 hex digits."""
         named = [self.id, self.model, self.dimension, dict(self.parameters)]
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
@@ -67,12 +67,12 @@ class Embedder(Protocol):
 
     @property
     def space(self) -> EmbeddingSpace:
-        """The space its vectors lie in."""
+        """The space of its vectors."""
         ...
 
     @property
     def windows(self) -> WindowPlan:
-        """How its tracks are to be cut."""
+        """The window plan that tracks are to be cut by."""
         ...
 
     @property
@@ -82,7 +82,7 @@ class Embedder(Protocol):
 
     @property
     def batch(self) -> int:
-        """How many windows it is best given at once, now."""
+        """The number of windows to pass to `extract` at once; it may change between calls."""
         ...
 
     def extract(self, windows: FloatArray) -> FloatArray:
@@ -96,6 +96,6 @@ class Embedder(Protocol):
     def pool(self, features: FloatArray) -> Embedding:
         """Pool the features of a track's windows, float32 [n, features], n >= 1, to its embedding.
 
-        Raises AudioError("not_finite") if that is not a direction: NaN, infinity or zero.
+        Raises AudioError("not_finite") if the result has no direction: NaN, infinity or zero.
         """
         ...

@@ -1,11 +1,11 @@
-"""What the registry holds of a model: one frozen record, made in the model's own spec module."""
+"""The registry's entry for a model: a frozen record, made in the model's own spec module."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.hub import DownloadProgress
+from soundalike.progress import DownloadProgress
 from soundalike.settings import ModelName, Settings
 
 
@@ -13,15 +13,15 @@ from soundalike.settings import ModelName, Settings
 class ModelSpec:
     """A model that SOUNDALIKE_MODEL may name.
 
-    - `licence` of its weights, as people should read it before they fetch them.
-    - `space` that `load` embeds into. Loads and fetches nothing. Raises WeightsError if it depends
-      on a checkpoint that is not there or is damaged.
-    - `weights_path` where its weights are, or will be once fetched. Raises WeightsError if the
-      settings name a checkpoint that is none.
-    - `fetch` returns the verified weights file, fetched if need be, and reports the download's
+    - `licence`: that of its weights, for users to read before they fetch them.
+    - `space`: returns the space that `load` embeds into. Loads and fetches nothing. Raises
+      WeightsError if it depends on a checkpoint that is missing or damaged.
+    - `weights_path`: returns where its weights are, or will be once fetched. Raises WeightsError if
+      the settings name a folder that is no checkpoint.
+    - `fetch`: returns the verified weights file, fetched if necessary, and reports the download's
       progress. Raises WeightsError that says what to do.
-    - `load` the model onto the settings' device; its weights are fetched if need be. Imports torch.
-      Raises WeightsError, SettingsError.
+    - `load`: loads the model onto the settings' device; its weights are fetched if necessary.
+      Imports torch. Raises WeightsError, SettingsError.
     """
 
     name: ModelName

@@ -1,13 +1,13 @@
-"""The registry: every model that SOUNDALIKE_MODEL may name. No torch until one is loaded."""
+"""The registry of models that SOUNDALIKE_MODEL may name. Imports torch only to load one."""
 
 import os
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.hub import DownloadProgress, report_nothing
 from soundalike.embedders.mert.spec import MERT_95M, MERT_330M
 from soundalike.embedders.model_spec import ModelSpec
 from soundalike.embedders.musicnn.spec import MUSICNN_MSD
+from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import ModelName, Settings
 
 MODELS: dict[ModelName, ModelSpec] = {
@@ -20,7 +20,7 @@ MODELS: dict[ModelName, ModelSpec] = {
 def space_for(settings: Settings) -> EmbeddingSpace:
     """The space that `load_embedder` would embed into. Loads and fetches nothing.
 
-    Raises WeightsError if it depends on a checkpoint that is not there or is damaged.
+    Raises WeightsError if it depends on a checkpoint that is missing or damaged.
     """
     return MODELS[settings.model].space(settings)
 
@@ -28,7 +28,7 @@ def space_for(settings: Settings) -> EmbeddingSpace:
 def weights_path(settings: Settings) -> Path:
     """The path of the weights of the settings' model, whether or not they are fetched.
 
-    Raises WeightsError if `settings.mert_path` is no folder of a checkpoint.
+    Raises WeightsError if `settings.mert_path` is not the folder of a checkpoint.
     """
     return MODELS[settings.model].weights_path(settings)
 
@@ -36,19 +36,20 @@ def weights_path(settings: Settings) -> Path:
 def fetch_weights(
     settings: Settings, model: ModelName, report: DownloadProgress = report_nothing
 ) -> Path:
-    """A model's verified weights file, fetched if need be.
+    """Return a model's verified weights file; fetch it first if necessary.
 
-    `report` is told how many bytes of a download are here, and of how many (0: not known). Raises
-    WeightsError that says what to do.
+    `report` gets the bytes received and the bytes in all (0: not known). Raises WeightsError that
+    says what to do.
     """
     return MODELS[model].fetch(settings, report)
 
 
 def load_embedder(settings: Settings) -> Embedder:
-    """Load the settings' model onto the settings' device; its weights are fetched if need be.
+    """Load the settings' model onto the settings' device; its weights are fetched if necessary.
 
     Raises WeightsError, SettingsError.
     """
-    # Before torch is loaded: what Apple's GPUs cannot do runs on the CPU, and torch warns of it.
+    # Must be set before torch is imported. Operations that Apple's GPUs lack then run on the CPU,
+    # with a warning from torch.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
     return MODELS[settings.model].load(settings)

@@ -1,10 +1,10 @@
-"""Feeds a model with windows of many tracks: read ahead by threads, embedded in full batches.
+"""The scheduler: windows of many tracks, read ahead by threads, embedded in full batches.
 
     readers (threads) ──▶ bounded queue ──▶ batches of equal windows ──▶ model ──▶ track by track
 
 Reading runs outside the interpreter's lock, so that the model waits for audio only if reading is
-slower than it. A track's windows are never held together: memory depends on the batch and the
-queue, not on how many tracks there are or how long they are.
+slower than the model. A track's windows are never in memory together: memory depends on the batch
+and the queue, not on the number or length of tracks.
 """
 
 import os
@@ -35,8 +35,8 @@ MAX_READERS = 8
 class EmbeddedItem(Generic[Item]):
     """A track's embedding, or the error that reading or embedding it raised.
 
-    `audio_seconds`: how much of it the model took. `model_seconds`: its share of the time that the
-    model was at work; the rest of the time the model waited for audio.
+    `audio_seconds`: the length of its windows. `model_seconds`: its share of the time that the
+    model ran; the rest of the time the model waited for audio.
     """
 
     item: Item
@@ -67,22 +67,23 @@ _Piece = tuple[_Track[Item], FloatArray | None]  # a window, or None for the tra
 def embed_files(
     embedder: Embedder, flacs: Mapping[Key, Path]
 ) -> Iterator[Iterator[EmbeddedItem[Key]]]:
-    """Embed canonical FLACs: what became of each, by its key, as they are done.
+    """Embed canonical FLACs; yields an iterator of their results, by key, in order of completion.
 
-    A file's own error (AudioError) is its result; what the model raises is raised. Leaving the
-    block ends the reading.
+    An error of reading a file, or an AudioError of pooling, is that file's result; other errors of
+    the model are raised. Leaving the block stops the reading.
     """
 
     def read(key: Key) -> Iterator[FloatArray]:
+        """Read a file's windows, float32 [samples]."""
         return read_windows(flacs[key], embedder.windows)
 
-    # Closed even if the caller's block raises: the readers would wait for ever otherwise.
+    # Closed even if the caller's block raises; otherwise the readers would wait for ever.
     with closing(Scheduler[Key](embedder).run(flacs, read)) as items:
         yield items
 
 
 class Scheduler(Generic[Item]):
-    """Drives one embedder with as many reading threads as there are cores, up to eight."""
+    """Drives one embedder; by default with one reading thread per core, at most eight."""
 
     def __init__(self, embedder: Embedder, readers: int | None = None) -> None:
         self._embedder = embedder
@@ -91,11 +92,11 @@ class Scheduler(Generic[Item]):
     def run(
         self, items: Iterable[Item], read: Read[Item]
     ) -> Generator[EmbeddedItem[Item], None, None]:
-        """Embed every item; they come as they are done, in no particular order.
+        """Embed every item; results are yielded as they are complete, in no particular order.
 
-        `read` yields an item's windows, float32 [samples], and runs in a thread. An exception of
-        its is that item's result. What the model raises is raised here. Close it if you leave it
-        before its end: the readers wait for you.
+        `read` yields an item's windows, float32 [samples], and runs in a thread. An exception that
+        it raises, or an AudioError of pooling, is that item's result; other errors of the model are
+        raised here. Close the generator if you leave it early; otherwise the readers wait for ever.
         """
         waiting: list[tuple[_Track[Item], FloatArray]] = []
         with _ReadAhead(items, read, self._readers, 2 * self._embedder.batch) as pieces:
@@ -104,7 +105,9 @@ class Scheduler(Generic[Item]):
                     track.ended = True
                     if track.error or track.complete:
                         yield self._finished(track)
-                elif len(window) != self._embedder.windows.samples:  # a short track, alone
+                elif (
+                    len(window) != self._embedder.windows.samples
+                ):  # a short track: a batch of its own
                     self._extract([(track, window)])
                 else:
                     waiting.append((track, window))
@@ -114,7 +117,7 @@ class Scheduler(Generic[Item]):
             yield from self._extract(waiting)
 
     def _extract(self, pieces: list[tuple[_Track[Item], FloatArray]]) -> list[EmbeddedItem[Item]]:
-        """Extract features; returns the tracks that are complete by them."""
+        """Extract the features of windows; returns the tracks that this completes."""
         if not pieces:
             return []
         started = time.monotonic()
@@ -140,7 +143,7 @@ class Scheduler(Generic[Item]):
 
 
 class _ReadAhead(Generic[Item]):
-    """Reads items in threads, at most `ahead` windows before they are taken."""
+    """Reads items in threads; at most `ahead` windows are read and not yet consumed."""
 
     def __init__(self, items: Iterable[Item], read: Read[Item], readers: int, ahead: int) -> None:
         self._items = iter(items)
@@ -154,15 +157,15 @@ class _ReadAhead(Generic[Item]):
 
     def __enter__(self) -> Iterator[_Piece[Item]]:
         self._ends = [self._pool.submit(self._work) for _ in range(self._readers)]
-        return self._taken()
+        return self._consumed()
 
     def __exit__(self, *_: object) -> None:
-        """Ends the readers, wherever they are."""
+        """Stop the readers, also those that wait for a free slot."""
         self._stop.set()
         self._free_slots.release(self._readers)
         self._pool.shutdown()
 
-    def _taken(self) -> Iterator[_Piece[Item]]:
+    def _consumed(self) -> Iterator[_Piece[Item]]:
         ended = 0
         while ended < self._readers:
             piece = self._pieces.get()
@@ -173,7 +176,7 @@ class _ReadAhead(Generic[Item]):
                 self._free_slots.release()
             yield piece
         for end in self._ends:
-            end.result()  # raises what listing the items raised
+            end.result()  # raises an error of iterating the items
 
     def _work(self) -> None:
         try:

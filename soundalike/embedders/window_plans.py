@@ -1,17 +1,17 @@
-"""How much of a track a model takes (SOUNDALIKE_WINDOWS), and what of it identifies a space."""
+"""Window plans: how much of a track is embedded (SOUNDALIKE_WINDOWS), as part of a space."""
 
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.settings import Windows
 
-# `balanced`: a minute of each track, in excerpts from all over it.
+# `balanced`: a minute of each track, in windows spread over it.
 BALANCED_SECONDS = 60
 
-# Raised when the code that turns audio into vectors changes what comes out.
+# Incremented when a change of the code changes the vectors.
 PREPROCESSING = 1
 
 
 def window_plan(sample_rate: int, samples: int, windows: Windows) -> WindowPlan:
-    """A plan of windows of `samples` at `sample_rate` (Hz), as many as `windows` says."""
+    """Make a plan of windows of `samples` at `sample_rate` (Hz), as many as `windows` allows."""
     if windows == "all":
         return WindowPlan(sample_rate, samples, None)
     count = BALANCED_SECONDS // _seconds(sample_rate, samples) if windows == "balanced" else windows

@@ -1,1 +1,1 @@
-"""How good an embedding is: labelled retrieval, hubness, robustness, baselines, a report."""
+"""Evaluation of embeddings: labelled retrieval, hubness, robustness, baselines, a report."""

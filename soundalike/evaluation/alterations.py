@@ -1,4 +1,4 @@
-"""Altered copies of a track, as files, to see whether the model still knows it."""
+"""Altered copies of a track, as files, for measuring whether the model still identifies it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,7 +19,10 @@ Write = Callable[[Samples, Path], None]
 
 @dataclass(frozen=True)
 class Alteration:
-    """`write` puts the altered copy of mono samples at 44 100 Hz into a file named `*.suffix`."""
+    """A change to a track.
+
+    `write` writes the altered copy of mono float32 [samples] at 44 100 Hz to a path `*.suffix`.
+    """
 
     suffix: str
     write: Write
@@ -51,13 +54,13 @@ def _lossless(change: Callable[[Samples], Samples]) -> Write:
 
 
 def _without_ends(samples: Samples) -> Samples:
-    """Less its first and last tenth, at most 10 s each."""
+    """Cut off the first and the last tenth, at most 10 s each."""
     cut = min(10 * RATE, len(samples) // 10)
     return samples[cut : len(samples) - cut]
 
 
 def _excerpt(seconds: int) -> Callable[[Samples], Samples]:
-    """From a third of the track on."""
+    """Make a function that cuts out `seconds`, with a third of the rest before them."""
 
     def cut(samples: Samples) -> Samples:
         start = max(0, (len(samples) - seconds * RATE) // 3)

@@ -1,6 +1,6 @@
-"""Hubness: a few tracks in everyone's neighbour list, others in nobody's; and how cosines spread.
+"""Hubness (a few tracks in very many neighbour lists, others in none) and the spread of cosines.
 
-In many dimensions some points come near to all others whatever they sound like (Radovanovic et
+In many dimensions some points are near to all others whatever they sound like (Radovanovic et
 al., 2010); in music collections up to a third of the songs was in no list (Flexer et al., 2010).
 """
 
@@ -13,16 +13,17 @@ from numpy.typing import NDArray
 Matrix = NDArray[np.floating[Any]]
 Rows = NDArray[np.intp]
 
-BLOCK = 1000  # rows whose similarities to all are held at once
+BLOCK = 1000  # rows whose similarities to all are in memory at once
 QUANTILES = (0.01, 0.25, 0.5, 0.75, 0.99)
 
 
 @dataclass(frozen=True)
 class Hubness:
-    """Of n tracks' k-occurrence, in how many lists of k neighbours each stands (its mean is k).
+    """Statistics of n tracks' k-occurrence: the number of lists of k neighbours that a track is in.
 
-    `skewness`: 0 if evenly spread, the larger the fewer take most places. `orphans`: share that
-    stand in none. `largest_hub`: share of the lists that the commonest track stands in.
+    The mean k-occurrence is k. `skewness`: 0 if evenly spread; the more a few tracks dominate the
+    lists, the larger. `orphans`: the share of tracks that are in no list. `largest_hub`: the share
+    of lists that contain the most frequent track.
     """
 
     skewness: float
@@ -31,20 +32,24 @@ class Hubness:
 
 
 def nearest(vectors: Matrix, k: int) -> Rows:
-    """The k rows of greatest inner product with each row, itself left out: int [n, min(k, n-1)].
+    """The k rows of greatest inner product with each row of [n, dim]: int [n, min(k, n - 1)].
 
-    In no particular order.
+    A row is not its own neighbour. In no particular order.
     """
     k = min(k, len(vectors) - 1)
-    found = np.empty((len(vectors), k), np.intp)
+    neighbours = np.empty((len(vectors), k), np.intp)
     for start in range(0, len(vectors), BLOCK):
         block = vectors[start : start + BLOCK] @ vectors.T
-        found[start : start + BLOCK] = nearest_by(block, k, start)
-    return found
+        neighbours[start : start + BLOCK] = nearest_by(block, k, start)
+    return neighbours
 
 
 def nearest_by(similarity: Matrix, k: int, first: int = 0) -> Rows:
-    """The same from similarities [m, n] of tracks `first`, `first` + 1, ... to all."""
+    """The neighbours, int [m, k], by similarities [m, n] of tracks to all.
+
+    The rows are tracks `first`, `first` + 1, ... A track is not its own neighbour. In no
+    particular order.
+    """
     own = np.arange(len(similarity))
     without = similarity.copy()
     without[own, own + first] = -np.inf
@@ -53,12 +58,12 @@ def nearest_by(similarity: Matrix, k: int, first: int = 0) -> Rows:
 
 
 def occurrences(neighbours: Rows) -> Rows:
-    """In how many rows of int [n, k] each of the n tracks stands: int [n]."""
+    """Count the rows of int [n, k] that each of the n tracks is in: int [n]."""
     return np.bincount(neighbours.ravel(), minlength=len(neighbours))
 
 
 def hubness(neighbours: Rows) -> Hubness:
-    """Of every track's k neighbours, int [n, k]."""
+    """Compute the hubness of every track's k neighbours, int [n, k]."""
     counts = occurrences(neighbours).astype(np.float64)
     spread = float(counts.std())
     skewness = float(((counts - counts.mean()) ** 3).mean()) / spread**3 if spread else 0.0
@@ -70,9 +75,9 @@ def hubness(neighbours: Rows) -> Hubness:
 
 
 def cosine_quantiles(vectors: Matrix, pairs: int = 50_000, seed: int = 0) -> NDArray[np.float64]:
-    """`QUANTILES` of the cosine of random pairs of different rows of [n, dim], n >= 2.
+    """The `QUANTILES`, float64 [5], of cosines of random pairs of different rows of [n, dim].
 
-    Where all cosines are alike, a score tells nobody much.
+    Rows have length 1, n >= 2. If all cosines are similar, a score says little.
     """
     random = np.random.default_rng(seed)
     first = random.integers(0, len(vectors), pairs)

@@ -1,4 +1,4 @@
-"""Where a collection's labels come from: its folders, its files' tags, or a CSV."""
+"""Labels of a collection: from its folders, its files' tags, or a CSV."""
 
 import csv
 from collections.abc import Iterable, Mapping
@@ -16,12 +16,12 @@ COLUMNS = ("path", "label", "artist", "album")
 
 
 class LabelError(SoundalikeError):
-    """The labels cannot be had as asked."""
+    """The labels cannot be read as requested."""
 
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """What is known of one file; "" for what is not."""
+    """The known facts of one file; "" where unknown."""
 
     label: str = ""
     artist: str = ""
@@ -29,28 +29,32 @@ class LabelFacts:
 
 
 def collected(facts: Iterable[LabelFacts]) -> Labels:
-    """One row a file, in order. However an artist is spelt, it is one artist."""
+    """Collect one row per file, in order; text arrays [n].
+
+    Artists and albums are compared regardless of case and spacing.
+    """
     rows = [(fact.label, _plain(fact.artist), _plain(fact.album)) for fact in facts]
     return Labels(*np.array(rows, np.str_).reshape(-1, 3).T)
 
 
 def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Path, LabelFacts]:
-    """Facts of each file below `root`, whose tags are given.
+    """Label each file of `tags`, all of them below `root`.
 
-    `how`: `folder`, the first folder below the root; `tag:genre` (or artist, album, year), as the
-    file says; else a CSV with the columns path (below the root), label, and maybe artist and album,
-    which win over the tags. Files that a CSV leaves out have no label. Raises LabelError.
+    `how`: `folder`, the first folder below the root; `tag:genre` (or artist, album, year), the
+    file's tag; else a CSV with the columns path (relative to the root), label, and optionally
+    artist and album, which take precedence over the tags. Files that a CSV omits have no label.
+    Raises LabelError.
     """
     if how == "folder":
         return {path: _facts(_folder(path, root), tag) for path, tag in tags.items()}
     if how.startswith("tag:"):
         name = how.removeprefix("tag:")
         if name not in TAGS:
-            raise LabelError(f"labels {how!r}: the tags there are {', '.join(TAGS)}")
+            raise LabelError(f"labels {how!r}: the supported tags are {', '.join(TAGS)}")
         return {path: _facts(first_of(getattr(tag, name)), tag) for path, tag in tags.items()}
-    told = _read(Path(how))
+    listed = _read(Path(how))
     return {
-        path: _joined(told.get(path.relative_to(root).as_posix(), LabelFacts()), tag)
+        path: _joined(listed.get(path.relative_to(root).as_posix(), LabelFacts()), tag)
         for path, tag in tags.items()
     }
 
@@ -59,8 +63,8 @@ def _facts(label: str, tag: FileTags) -> LabelFacts:
     return LabelFacts(label, tag.artist or "", tag.album or "")
 
 
-def _joined(told: LabelFacts, tag: FileTags) -> LabelFacts:
-    return LabelFacts(told.label, told.artist or tag.artist or "", told.album or tag.album or "")
+def _joined(row: LabelFacts, tag: FileTags) -> LabelFacts:
+    return LabelFacts(row.label, row.artist or tag.artist or "", row.album or tag.album or "")
 
 
 def _folder(path: Path, root: Path) -> str:
@@ -73,7 +77,7 @@ def _plain(name: str) -> str:
 
 
 def first_of(value: object) -> str:
-    """Of `Rock; Pop` the first, whatever its case."""
+    """Return the first of several values, in lower case: `rock` of `Rock; Pop`."""
     return "" if value is None else str(value).split(";")[0].strip().casefold()
 
 

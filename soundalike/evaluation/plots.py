@@ -1,4 +1,4 @@
-"""The report's pictures. matplotlib is an extra: without it there is a report without pictures."""
+"""The report's plots. matplotlib is an optional extra; without it the report has no plots."""
 
 from collections.abc import Mapping
 from importlib.util import find_spec
@@ -13,24 +13,24 @@ COLOURS = ("#1b6ca8", "#e08a1e", "#8c8c8c", "#5a9e4b", "#a84b8c")
 
 
 def can_plot() -> bool:
-    """Whether matplotlib is installed."""
+    """Return whether matplotlib is installed."""
     return find_spec("matplotlib") is not None
 
 
 def plot(folder: Path, every: Mapping[str, Retrieval], spaces: Mapping[str, Space]) -> list[str]:
-    """Write the PNGs; their names."""
+    """Write the PNGs into `folder` and return their names."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4), layout="constrained", dpi=110)
     left, right = figure.subplots(1, 2)
     width = 0.8 / len(every)
-    for number, (model, found) in enumerate(every.items()):
-        means = [found.means[metric] for metric in METRICS]
+    for number, (model, result) in enumerate(every.items()):
+        means = [result.means[metric] for metric in METRICS]
         left.bar(
             np.arange(len(METRICS)) + (number - (len(every) - 1) / 2) * width,
             [each.mean for each in means],
             width,
-            yerr=[  # rounding may put a mean beside an interval of no length
+            yerr=[  # by rounding, a mean may be outside an interval of length 0
                 [max(0.0, each.mean - each.low) for each in means],
                 [max(0.0, each.high - each.mean) for each in means],
             ],
@@ -51,8 +51,8 @@ def plot(folder: Path, every: Mapping[str, Retrieval], spaces: Mapping[str, Spac
             label=f"{model}, skewness {space.hubness.skewness:.2f}",
         )
     right.axhline(OCCURRENCE, color="black", linewidth=0.5)
-    right.set_xlabel("tracks, the commonest neighbours first (%)")
-    right.set_title(f"In how many lists of {OCCURRENCE} neighbours a track stands")
+    right.set_xlabel("tracks, the most frequent neighbours first (%)")
+    right.set_title(f"Number of lists of {OCCURRENCE} neighbours that a track is in")
     right.legend(frameon=False)
     figure.savefig(folder / "quality.png")
     return ["quality.png"]

@@ -1,4 +1,4 @@
-"""From music files to vectors, outside of any catalog: what is evaluated need not be ingested."""
+"""Music files to vectors without a catalog: evaluated files need not be ingested."""
 
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,9 +38,9 @@ class Recording:
 
 
 def decoded(paths: Sequence[Path], store: ArtifactStore, decoders: Decoders) -> list[Recording]:
-    """Canonical audio of each file, made where the store has none yet; each recording once.
+    """Decode each file to canonical audio, unless the store has it; returns each recording once.
 
-    Files that cannot be used are logged and left out.
+    Sorted by path. Files that cannot be used are logged and left out.
     """
 
     def one(path: Path) -> Recording | None:
@@ -55,17 +55,18 @@ def decoded(paths: Sequence[Path], store: ArtifactStore, decoders: Decoders) -> 
         return Recording(path, identified.track_id, tags, flac)
 
     with ThreadPoolExecutor(THREADS) as pool:
-        found = [recording for recording in pool.map(one, paths) if recording]
-    once = {recording.track_id: recording for recording in reversed(found)}
+        recordings = [recording for recording in pool.map(one, paths) if recording]
+    once = {recording.track_id: recording for recording in reversed(recordings)}
     return sorted(once.values(), key=lambda recording: recording.path)
 
 
 def vectors(
     embedder: Embedder, flacs: Mapping[str, Path], cache: Path | None = None
 ) -> dict[str, FloatArray]:
-    """Unit vectors, float32 [dim], by track id, cached as `<cache>/<space>/<track id>.npy`.
+    """Embed tracks: unit vectors, float32 [dim], by track id.
 
-    A track that cannot be embedded (silence) is logged and left out.
+    With `cache`, they are kept as `<cache>/<space>/<track id>.npy`. A track that cannot be embedded
+    (silence) is logged and left out. Other errors are raised.
     """
     folder = cache / embedder.space.key if cache else None
     known = _cached(folder, flacs)
@@ -94,9 +95,9 @@ def _cached(folder: Path | None, tracks: Mapping[str, Path]) -> dict[str, FloatA
 
 @contextmanager
 def altered_copies(flacs: Mapping[str, Path], alteration: Alteration) -> Iterator[dict[str, Path]]:
-    """Canonical audio of altered copies, by the original's track id, for as long as it is open.
+    """Make canonical audio of altered copies, by the original's track id; deleted at the end.
 
-    Each copy is a file that goes through identification, decoding and resampling as any other.
+    Each copy is a file that is identified, decoded and resampled as any other.
     """
     with tempfile.TemporaryDirectory(prefix="soundalike-") as scratch:
 

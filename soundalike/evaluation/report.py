@@ -10,22 +10,22 @@ MIN_QUERIES = 10
 
 NOTES = """
 Means, with 95 % bootstrap intervals over artists (else albums, else labels). Precision@k is the
-share of the k nearest with the query's label; R-precision and average precision look at as many as
-have it, and at all of them. Only queries count for which there is something to find.
+share of the k nearest with the query's label; R-precision considers as many as have it, average
+precision all of them. Only queries with at least one relevant candidate count.
 """
 HUBNESS_NOTES = """
-Skewness of how often each track stands among others' 10 nearest (0: evenly); orphans stand in no
-list; the largest hub stands in that share of all lists. Cosines: of random pairs.
+Skewness of how often each track is among others' 10 nearest (0: evenly); orphans are in no
+list; the largest hub is in that share of all lists. Cosines: of random pairs.
 """
 COPY_NOTES = """
-Share of altered copies whose nearest track is their original, among all tracks. Each copy goes
-through the whole pipeline.
+Share of altered copies whose nearest track is their original, among all tracks. Each copy is
+processed by the whole pipeline.
 """
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that was measured: for each model by name, and for altered copies by alteration."""
+    """All measurements: for each model by name, and for altered copies by alteration."""
 
     facts: Sequence[str]
     every: Mapping[str, Retrieval]
@@ -35,14 +35,14 @@ class Report:
     plots: Sequence[str] = ()
 
     def markdown(self) -> str:
-        """The whole text."""
+        """Write the report as markdown."""
         parts = [
             "# How good the neighbours are",
             "\n".join(f"- {fact}" for fact in self.facts),
             "## Neighbours of the same label",
             NOTES.strip(),
-            *_retrieval("All tracks may answer", self.every),
-            *_retrieval("Only other artists and other albums may answer", self.filtered),
+            *_retrieval("All tracks as candidates", self.every),
+            *_retrieval("Only other artists and albums as candidates", self.filtered),
             "## The space",
             HUBNESS_NOTES.strip(),
             _spaces(self.spaces),
@@ -54,19 +54,19 @@ class Report:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A markdown table."""
+    """Format a markdown table."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _retrieval(name: str, found: Mapping[str, Retrieval]) -> list[str]:
-    queries = next(iter(found.values())).queries
+def _retrieval(name: str, results: Mapping[str, Retrieval]) -> list[str]:
+    queries = next(iter(results.values())).queries
     head = f"### {name}"
     if queries < MIN_QUERIES:
-        return [head, f"Too few queries have anything to find then ({queries})."]
+        return [head, f"Too few queries have a relevant candidate ({queries})."]
     rows = [
         [model, *(str(result.means[metric]) for metric in METRICS)]
-        for model, result in found.items()
+        for model, result in results.items()
     ]
     return [f"{head}: {queries} queries", table(["", *METRICS], rows)]
 
@@ -89,5 +89,5 @@ def _spaces(spaces: Mapping[str, Space]) -> str:
 
 def _copies(copies: Mapping[str, Mapping[str, Interval]]) -> str:
     models = list(next(iter(copies.values())))
-    rows = [[name, *(str(found[model]) for model in models)] for name, found in copies.items()]
+    rows = [[name, *(str(recalls[model]) for model in models)] for name, recalls in copies.items()]
     return table(["recall@1", *models], rows)

@@ -1,4 +1,4 @@
-"""Labelled retrieval: does what is near a track carry its label? One number a query and metric.
+"""Labelled retrieval: how many of a track's neighbours have its label, per query and metric.
 
 Everything is exact over a similarity matrix [n, n]: for collections of up to some 10 000 tracks.
 """
@@ -19,7 +19,7 @@ METRICS = ("precision@5", "precision@10", "r_precision", "average_precision")
 
 @dataclass(frozen=True)
 class Labels:
-    """What is known of n tracks, text arrays [n] with "" for what is not.
+    """The labels, artists and albums of n tracks: text arrays [n], "" where unknown.
 
     A track is relevant to another if their labels are the same and known.
     """
@@ -32,20 +32,24 @@ class Labels:
         return len(self.label)
 
     def take(self, rows: NDArray[Any]) -> "Labels":
-        """Those of some tracks, by index or mask."""
+        """Select tracks by index [m] or mask [n]."""
         return Labels(self.label[rows], self.artist[rows], self.album[rows])
 
     def relevant(self) -> Bools:
-        """[n, n]: row's and column's labels agree; a track is not relevant to itself."""
+        """Compare labels: bool [n, n], true where row and column have the same known one.
+
+        A track is not relevant to itself.
+        """
         agree = _agree(self.label)
         np.fill_diagonal(agree, False)
         return agree
 
     def candidates(self, *, other_artist: bool, other_album: bool) -> Bools:
-        """[n, n]: which columns may answer a row.
+        """The candidates of each row: bool [n, n].
 
-        Never itself; with the filters, nothing of its artist or album: else a model that knows the
-        voice, or the mastering, passes for one that knows the genre (Flexer, 2007).
+        A track is not its own candidate; with the filters, neither is any of its artist or album:
+        otherwise a model that recognises the voice, or the mastering, would seem to recognise the
+        genre (Flexer, 2007).
         """
         allowed = ~np.eye(len(self), dtype=np.bool_)
         if other_artist:
@@ -56,7 +60,7 @@ class Labels:
 
 
 def _agree(names: Texts) -> Bools:
-    _, codes = np.unique(names, return_inverse=True)  # numbers compare far faster than texts
+    _, codes = np.unique(names, return_inverse=True)  # integers compare far faster than texts
     agree: Bools = (codes[:, None] == codes[None, :]) & (names != "")[:, None]
     return agree
 
@@ -64,7 +68,7 @@ def _agree(names: Texts) -> Bools:
 def per_query(
     similarity: NDArray[np.floating[Any]], relevant: Bools, candidates: Bools
 ) -> Mapping[str, Floats]:
-    """Each of `METRICS` for each row of [n, n]: float64 [n], NaN where nothing is relevant.
+    """Compute each of `METRICS` for each row of [m, n]: float64 [m], NaN if nothing is relevant.
 
     Precision@k counts hits among the first k, always over k. Ties are taken in column order.
     """
@@ -72,22 +76,22 @@ def per_query(
     order = np.argsort(scores, axis=1, kind="stable")
     hits = np.take_along_axis(relevant & candidates, order, axis=1)
     total = hits.sum(axis=1)
-    found = hits.cumsum(axis=1)
+    hits_so_far = hits.cumsum(axis=1)
     ranks = np.arange(1, hits.shape[1] + 1)
     known = total > 0
     rows = np.flatnonzero(known)
-    average = (hits * (found / ranks)).sum(axis=1)
+    average = (hits * (hits_so_far / ranks)).sum(axis=1)
     values = {name: np.full(len(hits), np.nan) for name in METRICS}
     for k in (5, 10):
         values[f"precision@{k}"][known] = hits[known, :k].sum(axis=1) / k
-    values["r_precision"][known] = found[rows, total[rows] - 1] / total[rows]
+    values["r_precision"][known] = hits_so_far[rows, total[rows] - 1] / total[rows]
     values["average_precision"][known] = average[known] / total[known]
     return values
 
 
 @dataclass(frozen=True)
 class Interval:
-    """A mean, and where 95 % of its bootstrap means lie."""
+    """A mean, and the bounds of the middle 95 % of its bootstrap means."""
 
     mean: float
     low: float
@@ -100,9 +104,10 @@ class Interval:
 def bootstrap(values: Floats, groups: Texts, draws: int = 2000, seed: int = 0) -> Interval:
     """Mean of float64 [n] without its NaNs, and the interval over `groups` (artists, albums).
 
-    Whole groups are drawn with replacement, because tracks of one artist are not independent; a
-    track without a group is one of its own. For two models on the same queries give the difference
-    of their values: then it is a paired comparison. NaNs only if there is no value at all.
+    `groups`: text [n]. Whole groups are drawn with replacement, because tracks of one artist are
+    not independent; a track without a group forms its own. To compare two models on the same
+    queries, pass the difference of their values (a paired comparison). NaNs only if there is no
+    value.
     """
     known = np.isfinite(values)
     if not known.any():

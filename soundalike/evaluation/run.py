@@ -1,4 +1,4 @@
-"""The evaluation from recordings to a report: every model on the same tracks."""
+"""The evaluation from recordings to a report, every model on the same tracks."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -35,31 +35,35 @@ def embed_recordings(
     models: Mapping[str, Embedder],
     store: ArtifactStore,
 ) -> Collection:
-    """Embed recordings, of each of which something is known. Vectors are cached in the store.
+    """Embed recordings with every model; vectors are cached in the store.
 
-    Raises LibraryError if fewer than 12 tracks can be embedded.
+    `facts`: one per recording. Tracks that a model cannot embed are left out of all. Raises
+    LibraryError if fewer than 12 tracks remain.
     """
     flacs = {recording.track_id: recording.flac for recording in recordings}
     by_model = {name: vectors(model, flacs, store.embeddings) for name, model in models.items()}
-    audible = [
+    embedded = [
         (recording, fact)
         for recording, fact in zip(recordings, facts, strict=True)
-        if all(recording.track_id in found for found in by_model.values())
+        if all(recording.track_id in by_track for by_track in by_model.values())
     ]
-    if len(audible) < MIN_TRACKS:
-        raise LibraryError(f"{len(audible)} usable tracks; an evaluation needs {MIN_TRACKS}")
-    kept = [recording for recording, _ in audible]
+    if len(embedded) < MIN_TRACKS:
+        raise LibraryError(f"{len(embedded)} usable tracks; an evaluation needs {MIN_TRACKS}")
+    kept = [recording for recording, _ in embedded]
     return Collection(
         kept,
-        collected(fact for _, fact in audible),
-        {name: np.stack([found[r.track_id] for r in kept]) for name, found in by_model.items()},
+        collected(fact for _, fact in embedded),
+        {
+            name: np.stack([by_track[r.track_id] for r in kept])
+            for name, by_track in by_model.items()
+        },
     )
 
 
 def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies: int) -> Report:
-    """Measure each model, and chance, on the collection.
+    """Measure each model, and random vectors, on the collection.
 
-    Altered copies are made of at most `most_copies` of its tracks, evenly chosen.
+    Altered copies are made of at most `max_copies` of its tracks, evenly chosen.
     """
     labels, count = collection.labels, len(collection.recordings)
     dimension = max(matrix.shape[1] for matrix in collection.matrices.values())
@@ -80,17 +84,19 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies:
         every={name: retrieval(s, labels, filtered=False) for name, s in similar.items()},
         filtered={name: retrieval(s, labels, filtered=True) for name, s in similar.items()},
         spaces={name: space(matrix) for name, matrix in matrices.items()},
-        copies={n: _known_again(collection, models, sample, a) for n, a in alterations.items()},
+        copies={
+            n: _recall_of_copies(collection, models, sample, a) for n, a in alterations.items()
+        },
     )
 
 
-def _known_again(
+def _recall_of_copies(
     collection: Collection,
     models: Mapping[str, Embedder],
     sample: Sequence[int],
     alteration: Alteration,
 ) -> dict[str, Interval]:
-    """Each model's recall@1 of altered copies of the tracks in the rows `sample`."""
+    """Measure each model's recall@1 of altered copies of the tracks in the rows `sample`."""
     rows = {collection.recordings[row].track_id: row for row in sample}
     drawn = groups(collection.labels)
     recalls: dict[str, Interval] = {}

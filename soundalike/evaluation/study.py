@@ -1,4 +1,4 @@
-"""What is measured of one set of vectors over a labelled collection."""
+"""Measurements of one set of vectors over a labelled collection."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ from soundalike.evaluation.retrieval import (
     per_query,
 )
 
-BLOCK = 500  # queries at once: what `per_query` holds grows with queries times tracks
+BLOCK = 500  # queries at once: the memory of `per_query` grows with queries times tracks
 OCCURRENCE = 10
 
 
 @dataclass(frozen=True)
 class Retrieval:
-    """Each of `METRICS`: every query's value, and the mean with its interval."""
+    """Results of labelled retrieval: for each of `METRICS` every query's value, and their mean."""
 
     queries: int
     values: Mapping[str, Floats]
@@ -39,7 +39,7 @@ class Retrieval:
 
 @dataclass(frozen=True)
 class Space:
-    """What needs no labels: hubness over 10 neighbours, all tracks' counts, spread of cosines."""
+    """Measurements without labels: hubness over 10 neighbours, k-occurrences, cosine quantiles."""
 
     dimension: int
     hubness: Hubness
@@ -55,13 +55,16 @@ def unit_rows(vectors: Matrix) -> Matrix:
 
 
 def groups(labels: Labels) -> Texts:
-    """What is drawn as a whole in a bootstrap: the artist, else the album, else the label."""
+    """The groups that a bootstrap draws, text [n]: the artist, else the album, else the label."""
     album = np.where(labels.album == "", labels.label, labels.album)
     return np.where(labels.artist == "", album, labels.artist)
 
 
 def retrieval(similarity: Matrix, labels: Labels, *, filtered: bool) -> Retrieval:
-    """Of [n, n]. `filtered`: only tracks of other artists and other albums may answer."""
+    """Measure retrieval by similarities [n, n].
+
+    `filtered`: only tracks of other artists and other albums are candidates.
+    """
     relevant = labels.relevant()
     candidates = labels.candidates(other_artist=filtered, other_album=filtered)
     parts = [
@@ -75,18 +78,21 @@ def retrieval(similarity: Matrix, labels: Labels, *, filtered: bool) -> Retrieva
 
 
 def space(vectors: Matrix) -> Space:
-    """Of float [n, dim], rows of length 1, n >= 3."""
-    found = nearest(vectors, OCCURRENCE)
-    return Space(vectors.shape[1], hubness(found), occurrences(found), cosine_quantiles(vectors))
+    """Measure vectors, float [n, dim] with rows of length 1, n >= 3."""
+    near = nearest(vectors, OCCURRENCE)
+    return Space(vectors.shape[1], hubness(near), occurrences(near), cosine_quantiles(vectors))
 
 
 def random_vectors(count: int, dimension: int) -> Matrix:
-    """The floor: directions that know nothing, float64 [count, dimension]; always the same."""
+    """Random directions, the lower bound: float64 [count, dimension]; always the same."""
     drawn = np.random.default_rng(0).standard_normal((count, dimension))
     return unit_rows(drawn)
 
 
 def recall(queries: Matrix, tracks: Matrix, rows: NDArray[np.intp]) -> Floats:
-    """Whether each query [m, dim] finds its own track, row `rows[i]` of [n, dim], first: 0 or 1."""
+    """Compute recall@1: float64 [m], 1 where the nearest track of a query is its own, else 0.
+
+    `queries` [m, dim], `tracks` [n, dim]; the own track of query i is row `rows[i]`, int [m].
+    """
     hits: Floats = ((queries @ tracks.T).argmax(axis=1) == rows).astype(np.float64)
     return hits

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.embedders import Embedder, load_embedder
+from soundalike.embedders import load_embedder
+from soundalike.embedders.base import Embedder
 from soundalike.settings import Settings
 from tests.conftest import REPOSITORY
 from tests.hub import MODEL

@@ -10,8 +10,8 @@ from benchmarks.mert_95m import write_checkpoint
 from soundalike.audio.identity import identify
 from soundalike.audio.resample import write_canonical
 from soundalike.audio.windows import read_windows
-from soundalike.embedders import Embedder, load_embedder
-from soundalike.embedders.base import Embedding, FloatArray
+from soundalike.embedders import load_embedder
+from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.embedders.inference.devices import half_precisions
 from soundalike.embedders.scheduler import Scheduler
 from soundalike.settings import Settings

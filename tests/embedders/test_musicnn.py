@@ -6,8 +6,7 @@ import torch
 from immich_memories_music import tracks_dir
 from safetensors.torch import load_file
 
-from soundalike.embedders import Embedder, Embedding
-from soundalike.embedders.base import FloatArray
+from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.embedders.musicnn.download import FILE
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn

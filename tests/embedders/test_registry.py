@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.embedders import Embedder, fetch_weights, load_embedder, space_for, weights_path
+from soundalike.embedders import fetch_weights, load_embedder, space_for, weights_path
+from soundalike.embedders.base import Embedder
 from soundalike.errors import WeightsError
 from soundalike.settings import ModelName, Settings
 from tests.hub import MODEL, TINY, Hub

@@ -98,7 +98,7 @@ def test_too_few_queries_are_reported_as_a_figure(
     models = {"fake": FakeEmbedder()}
     report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=0)
     assert report.copies == {}
-    assert "Too few queries have anything to find then (0)" in report.markdown()
+    assert "Too few queries have a relevant candidate (0)" in report.markdown()
 
 
 @pytest.mark.skipif(not plots.can_plot(), reason="matplotlib is an extra")

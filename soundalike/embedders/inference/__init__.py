@@ -1,1 +1,1 @@
-"""Running a network over windows: devices, precision, batches. Loads torch."""
+"""Inference: devices, precision and batches of a network. Loads torch."""

@@ -1,4 +1,4 @@
-"""Where a model runs, what that place can do, and how it fails."""
+"""Devices: choosing one, its precisions and memory, and the errors that it raises."""
 
 import torch
 from torch import nn
@@ -6,24 +6,24 @@ from torch import nn
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.errors import SettingsError
 
-SHARE = 0.8  # of a GPU's free memory that a batch may take
+MEMORY_SHARE = 0.8  # of a GPU's free memory that a batch may take
 
-# What CUDA, its libraries and Metal say. Memory: the driver, cuBLAS and cuDNN, MPS.
+# Messages of CUDA, its libraries and Metal. Out of memory: the driver, cuBLAS and cuDNN, MPS.
 OUT_OF_MEMORY_MESSAGES = (
     "CUDA error: out of memory",
     "_STATUS_ALLOC_FAILED",
     "MPS backend out of memory",
 )
-FAILED = (
+FAILURE_MESSAGES = (
     *("CUDA error", "CUDA driver error", "CUDNN_STATUS", "CUBLAS_STATUS", "cuFFT error"),
     "Metal",
 )
 
 
 def choose_device(wanted: str) -> torch.device:
-    """The device for `settings.device`; auto is the first there of cuda, mps, cpu.
+    """Choose the device for `settings.device`; auto is the first available of cuda, mps, cpu.
 
-    Raises SettingsError if a device is asked for that this machine, or this torch, has not.
+    Raises SettingsError if the wanted device is not available to this torch on this machine.
     """
     available = _available()
     if wanted == "auto":
@@ -38,14 +38,14 @@ def choose_device(wanted: str) -> torch.device:
 
 def _available() -> list[str]:
     present = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
-    return [*(name for name, there in present.items() if there), "cpu"]
+    return [*(name for name, is_present in present.items() if is_present), "cpu"]
 
 
 def half_precisions(device: torch.device) -> list[torch.dtype]:
-    """The 16-bit types that are faster than float32 there, the one to try first first.
+    """The 16-bit types that are faster than float32 on a device, in the order to try them.
 
-    bfloat16 cannot overflow. Of CPUs, those with matrix units gain by it (Intel's AMX: 4 times as
-    fast here); on others nothing was measured, and they keep float32.
+    bfloat16 has float32's range, so it comes first. CPUs with matrix units benefit from it (Intel's
+    AMX: measured 4 times as fast); others were not measured, and keep float32.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
@@ -56,9 +56,9 @@ def half_precisions(device: torch.device) -> list[torch.dtype]:
 
 
 def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan) -> int:
-    """How many windows a GPU's free memory holds at once, at least 1: measured on one.
+    """Estimate how many windows fit into a GPU's free memory, at least 1, by running one.
 
-    On MPS, which shares the machine's memory and tells no peak, the answer is 4.
+    On MPS, which shares the machine's memory and reports no peak, the result is always 4.
     """
     if device.type != "cuda":
         return 4
@@ -67,19 +67,21 @@ def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan)
     network(torch.zeros(1, plan.samples, device=device))
     needed = torch.cuda.max_memory_allocated(device) - before
     free, _ = torch.cuda.mem_get_info(device)
-    return max(1, int(SHARE * free / needed))
+    return max(1, int(MEMORY_SHARE * free / needed))
 
 
 def is_out_of_memory(error: RuntimeError) -> bool:
-    """Whether a GPU's memory did not suffice; a smaller batch may fit."""
-    told = str(error)
+    """Return whether a GPU's memory did not suffice; a smaller batch may fit."""
+    message = str(error)
     return isinstance(error, torch.OutOfMemoryError) or any(
-        text in told for text in OUT_OF_MEMORY_MESSAGES
+        text in message for text in OUT_OF_MEMORY_MESSAGES
     )
 
 
 def is_lost(error: RuntimeError) -> bool:
-    """Whether a GPU failed otherwise: nothing more can be run on it."""
-    told = str(error)
-    failed = isinstance(error, torch.AcceleratorError) or any(text in told for text in FAILED)
+    """Return whether a GPU failed otherwise, so that nothing more can be run on it."""
+    message = str(error)
+    failed = isinstance(error, torch.AcceleratorError) or any(
+        text in message for text in FAILURE_MESSAGES
+    )
     return failed and not is_out_of_memory(error)

@@ -1,13 +1,13 @@
-"""Runs a network over batches of windows: on which device, how precisely, how many at once.
+"""The runner of a network over batches of windows: device, precision, batch size.
 
-A GPU runs a batch at once. A CPU runs a window a core (two cores, above 16 of them): cores that
-share one window wait for each other, which takes 1.06 times as long in float32 and 1.25 times in
-bfloat16 on two. Each window is computed by itself then, so its features are the same to the bit in
-any batch.
+A GPU runs a batch at once. A CPU runs one window per core (on more than 16 cores, one per group of
+cores, at most 16 at a time): cores that share one window wait for each other, which takes 1.06
+times as long in float32 and 1.25 times in bfloat16 on two. As a CPU computes each window by itself,
+its features are the same to the bit in any batch.
 
-Precision is a measured choice. Half the bits are several times as fast on GPUs, and on CPUs with
-matrix units; but a network may be one that they do not suffice for. So each time one is loaded,
-it first runs on probe windows in float32 and in half, and half is used only if they agree.
+Precision is a measured choice. 16 bits are several times as fast on GPUs, and on CPUs with matrix
+units, but not precise enough for every network. So each time a network is loaded, it first runs on
+probe windows in float32 and in 16 bits, and 16 bits are used only if the results agree.
 """
 
 from collections.abc import Callable
@@ -34,16 +34,17 @@ log = structlog.get_logger()
 
 Build = Callable[[torch.dtype], nn.Module]
 
-AGREEMENT = 0.9999  # least cosine between the precisions, on every probe window
-MAX_WINDOWS = 64  # at once; a GPU is busy with fewer
+AGREEMENT = 0.9999  # minimum cosine between the precisions, on every probe window
+MAX_WINDOWS = 64  # at once on a GPU; fewer already keep one busy
 MAX_STREAMS = 16  # windows at a time on a CPU; each takes about 55 MB of memory
 
 
 class Runner:
     """A network, [n, samples] -> [n, features], as a function of arrays.
 
-    `build` makes it on the CPU, in a precision. `may_fall_back`: if the GPU fails for good, go on
-    with the CPU; otherwise its error is raised.
+    `build` makes the network on the CPU, in a precision. `half`: use 16 bits where they agree with
+    float32. `may_fall_back`: if the GPU fails for good, continue on the CPU; otherwise its error is
+    raised.
     """
 
     def __init__(
@@ -62,16 +63,16 @@ class Runner:
         self._fell_back = ""
         try:
             self._move_to(device)
-        except RuntimeError as error:  # a GPU that is full of something else, or too old
+        except RuntimeError as error:  # a GPU whose memory is taken, or that is too old
             self._fall_back(error)
 
     @property
     def device(self) -> str:
-        """Device and precision, and whether that is a retreat."""
+        """The device and precision, and the failure after which it fell back, if it did."""
         return f"{self._device.type} {str(self._precision).removeprefix('torch.')}{self._fell_back}"
 
     def __call__(self, windows: FloatArray) -> FloatArray:
-        """float32 [n, samples] -> float32 [n, features].
+        """Run the network: float32 [n, samples] -> float32 [n, features].
 
         A batch that does not fit into the GPU's memory is halved, and so are those after it.
         """
@@ -95,11 +96,11 @@ class Runner:
         return features.float().cpu().numpy()
 
     def _one_by_one(self, windows: Tensor) -> FloatArray:
-        alone = [window[None] for window in windows]
-        return np.concatenate(list(self._streams.map(self._at_once, alone)))
+        batches_of_one = [window[None] for window in windows]
+        return np.concatenate(list(self._streams.map(self._at_once, batches_of_one)))
 
     def _adapt(self, error: RuntimeError, size: int) -> None:
-        """Make the next attempt one that may work, or raise the error."""
+        """Halve the batch or fall back to the CPU, for a retry; else raise the error."""
         if is_out_of_memory(error) and size > 1:
             self.batch = size // 2
             log.warning("embedder.batch_halved", device=self.device, windows=self.batch)
@@ -107,7 +108,7 @@ class Runner:
             self._fall_back(error)
 
     def _fall_back(self, error: RuntimeError) -> None:
-        """To the CPU, if that may be and the GPU is what failed; else raise the error."""
+        """Move to the CPU if that is allowed and the GPU is what failed; else raise the error."""
         gpu = self._device.type
         if gpu == "cpu" or not self._may_fall_back:
             raise error
@@ -120,7 +121,7 @@ class Runner:
 
     @torch.inference_mode()
     def _move_to(self, device: torch.device) -> None:
-        if device.type == "cuda":  # float32 is to mean float32 there too
+        if device.type == "cuda":  # true float32 on GPUs too
             torch.backends.cudnn.allow_tf32 = False
         self._device = device
         self._precision = torch.float32
@@ -131,10 +132,10 @@ class Runner:
             cores = torch.get_num_threads()
             share = -(-cores // MAX_STREAMS)  # cores a window: 1 on all but large machines
             streams = cores // share
-            alone = partial(torch.set_num_threads, share)
-            self._streams = ThreadPoolExecutor(streams, "model", initializer=alone)
+            limit_threads = partial(torch.set_num_threads, share)
+            self._streams = ThreadPoolExecutor(streams, "model", initializer=limit_threads)
             self._extract = self._one_by_one
-            self.batch = 2 * streams  # so that one that ends early has another to go on with
+            self.batch = 2 * streams  # a stream that ends early has another window to continue with
         else:
             self._extract = self._at_once
             self.batch = min(MAX_WINDOWS, windows_that_fit(device, self._network, self._plan))
@@ -148,7 +149,7 @@ class Runner:
         for precision in precisions:
             network = self._build(precision).eval().to(self._device)
             cosine = float(functional.cosine_similarity(network(probes).float(), exact).min())
-            agrees = cosine >= AGREEMENT  # not if it is NaN
+            agrees = cosine >= AGREEMENT  # False for NaN
             log.info("embedder.precision", precision=str(precision), cosine=cosine, used=agrees)
             if agrees:
                 self._network, self._precision = network, precision

@@ -1,4 +1,4 @@
-"""What MERT and musicnn share as embedders: windows go through a runner."""
+"""The base class of the MERT and musicnn embedders, which pass windows to a runner."""
 
 import torch
 
@@ -8,7 +8,7 @@ from soundalike.embedders.inference.runner import Build, Runner
 
 
 class TorchEmbedder:
-    """An `Embedder` around a network; what a track's features mean is for the model to say.
+    """An `Embedder` around a network; subclasses define how a track's features are pooled.
 
     `build`, `half` and `may_fall_back`: see `Runner`.
     """
@@ -34,7 +34,7 @@ class TorchEmbedder:
 
     @property
     def batch(self) -> int:
-        """How many windows it is best given at once, now."""
+        """The number of windows to pass to `extract` at once; it may change between calls."""
         return self._run.batch
 
     def extract(self, windows: FloatArray) -> FloatArray:
@@ -42,5 +42,5 @@ class TorchEmbedder:
         return self._run(windows)
 
     def pool(self, features: FloatArray) -> Embedding:
-        """Pool a track's features, float32 [n, features], to its embedding; the model says how."""
+        """Pool a track's features, float32 [n, features], to its embedding; subclasses do."""
         raise NotImplementedError

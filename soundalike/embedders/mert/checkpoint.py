@@ -1,7 +1,7 @@
-"""A MERT checkpoint as a folder: which files, which architecture, which revision. No torch here.
+"""A MERT checkpoint as a folder: its files, architecture and revision. Imports no torch.
 
 MERT-v1-95M and -330M (Li et al. 2023, arXiv:2306.00107) are published on the Hugging Face hub,
-under CC-BY-NC-4.0. published.py says which files these are, download.py fetches them.
+under CC-BY-NC-4.0. published.py lists these files, download.py fetches them.
 """
 
 from dataclasses import dataclass
@@ -15,8 +15,9 @@ CONVERTED = "model.safetensors"
 WEIGHTS = (CONVERTED, "pytorch_model.bin")
 PUBLISHED_SIZES = {768: "mert-v1-95m", 1024: "mert-v1-330m"}  # by hidden size
 
-# The hidden state that agrees best with people's judgements of similarity, training-free, plain
-# cosine: 81.7 % (95M, layer 6) and 82.7 % (330M, layer 4) of DimSim triplets. The last is worst.
+# The hidden state whose cosines, without any training, agree best with human judgements of
+# similarity: 81.7 % (95M, layer 6) and 82.7 % (330M, layer 4) of DimSim triplets. The last layer
+# agrees worst.
 LAYERS = {"mert-v1-95m": 6, "mert-v1-330m": 4}
 
 
@@ -24,7 +25,7 @@ LAYERS = {"mert-v1-95m": 6, "mert-v1-330m": 4}
 class MertCheckpoint:
     """A verified folder, used as `model`: its hidden state `layer` is the embedding.
 
-    `normalise`: each window is first brought to zero mean and unit variance.
+    `normalise`: each window is first scaled to zero mean and unit variance.
     """
 
     model: str
@@ -35,14 +36,14 @@ class MertCheckpoint:
 
     @property
     def revision(self) -> str:
-        """16 hex digits that name its tensors; see `revision_of`."""
+        """The 16 hex digits that identify its tensors; see `revision_of`."""
         return revision_of(self.weights)
 
 
 def open_checkpoint(folder: Path, model: str) -> MertCheckpoint:
-    """The checkpoint in `folder`, to be used as `model`.
+    """Open the checkpoint in `folder`, to be used as `model`.
 
-    Raises WeightsError if a file is missing, or the architecture is another.
+    Raises WeightsError if a file is missing, or the architecture is a different one.
     """
     weights = next((folder / name for name in WEIGHTS if (folder / name).is_file()), None)
     if weights is None:
@@ -55,9 +56,9 @@ def open_checkpoint(folder: Path, model: str) -> MertCheckpoint:
 
 
 def open_cached(folder: Path, model: str) -> MertCheckpoint:
-    """The checkpoint that was fetched into `folder`. Downloads nothing.
+    """Open the checkpoint that was fetched into `folder`. Downloads nothing.
 
-    Raises WeightsError if it is not there, is damaged, or is not the published one.
+    Raises WeightsError if it is missing, damaged, or not the published one.
     """
     fetch = f"soundalike models fetch {model}"
     if not (folder / CONVERTED).is_file():
@@ -70,13 +71,16 @@ def open_cached(folder: Path, model: str) -> MertCheckpoint:
     if checkpoint.revision != PUBLISHED[model].revision[:16]:
         raise WeightsError(
             f"{checkpoint.weights}: it is not the published {model}. Run `{fetch}`, which replaces "
-            "it; if you mean it, move it elsewhere and name its folder in SOUNDALIKE_MERT_PATH"
+            "it; if this is intended, move it elsewhere and name its folder in SOUNDALIKE_MERT_PATH"
         )
     return checkpoint
 
 
 def refuse_other_size(folder: Path, config: MertConfig, model: str) -> None:
-    """Raises WeightsError if the config in `folder` is another published model's, or too small."""
+    """Check that the config in `folder` can be `model`'s.
+
+    Raises WeightsError if it is the other published model's, or has too few layers.
+    """
     published = PUBLISHED_SIZES.get(config.hidden_size, model)
     if published != model:
         raise WeightsError(f"{folder}: holds {published}; set SOUNDALIKE_MODEL={published}")

@@ -1,4 +1,4 @@
-"""MERT's config.json and preprocessor_config.json: what is read of them, and what they may say."""
+"""MERT's config.json and preprocessor_config.json: the fields read, and the values supported."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from soundalike.errors import WeightsError
 
 CONFIG, PREPROCESSOR = "config.json", "preprocessor_config.json"
 
-# The only front end that our network computes, and both published checkpoints have.
+# The only front end that our network supports; both published checkpoints have it.
 CONV_KERNEL = [10, 3, 3, 3, 3, 2, 2]
 CONV_STRIDE = [5, 2, 2, 2, 2, 2, 2]
 
@@ -63,9 +63,9 @@ class Architecture(BaseModel):
 
 
 class MertConfig(Architecture):
-    """config.json. With a CQT or deepnorm the model would not be a plain HuBERT.
+    """The file config.json. With a CQT or deepnorm the model would not be a plain HuBERT.
 
-    `attention_relax` is not looked at: the published code reads it only with deepnorm.
+    `attention_relax` is ignored: the published code reads it only with deepnorm.
     """
 
     model_type: Literal["mert_model"]
@@ -75,17 +75,17 @@ class MertConfig(Architecture):
 
     @property
     def hubert(self) -> dict[str, Any]:
-        """The arguments of transformers' HubertConfig."""
+        """The arguments for transformers' HubertConfig."""
         return self.model_dump(include=set(Architecture.model_fields))
 
     @property
     def fingerprint(self) -> str:
-        """8 hex digits of the architecture: heads and norms change vectors, but no tensor."""
+        """Hash the architecture to 8 hex digits: heads and norms change vectors, but no tensor."""
         return hashlib.sha256(json.dumps(self.hubert, sort_keys=True).encode()).hexdigest()[:8]
 
 
 class Preprocessor(BaseModel):
-    """preprocessor_config.json. Both published checkpoints normalise."""
+    """The file preprocessor_config.json. Both published checkpoints normalise."""
 
     do_normalize: bool = True
 
@@ -94,20 +94,20 @@ Description = TypeVar("Description", bound=BaseModel)
 
 
 def parsed(kind: type[Description], file: Path) -> Description:
-    """What a file says. Raises WeightsError naming it, the field and the value."""
+    """Parse a file. Raises WeightsError naming the file, the field and the value."""
     try:
         return described(kind, file.read_bytes(), str(file))
     except OSError as error:
         raise WeightsError(f"{file}: {error.strerror}") from error
 
 
-def described(kind: type[Description], content: bytes, where: str) -> Description:
-    """What `content`, from `where`, says. Raises WeightsError naming where, field and value."""
+def described(kind: type[Description], content: bytes, origin: str) -> Description:
+    """Parse `content`, read from `origin`. Raises WeightsError naming origin, field and value."""
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
         issue = error.errors(include_url=False)[0]
         field = ".".join(str(part) for part in issue["loc"])
-        # Of what is no JSON, or lacks the field, the value would be all of it.
+        # If the content is no JSON or lacks the field, the input would be the whole content.
         value = f"={issue['input']!r:.80}" if field and issue["type"] != "missing" else ""
-        raise WeightsError(f"{where}: {field}{value}: {issue['msg']}") from error
+        raise WeightsError(f"{origin}: {field}{value}: {issue['msg']}") from error

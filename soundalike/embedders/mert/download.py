@@ -1,6 +1,6 @@
 """MERT's weights: fetched once from the hub at a pinned revision, verified, converted once.
 
-Files of the published revision that are put into the cache folder by hand are used instead of the
+Files of the published revision that were put into the cache folder by hand are used instead of the
 network.
 """
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from soundalike.embedders import hub
-from soundalike.embedders.hub import DownloadProgress, HubError, report_nothing
+from soundalike.embedders.hub import HubError
 from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
@@ -27,6 +27,7 @@ from soundalike.embedders.mert.config import (
 )
 from soundalike.embedders.mert.published import PUBLISHED, PublishedWeights
 from soundalike.errors import WeightsError
+from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.locks import exclusive
 
@@ -38,24 +39,24 @@ DESCRIPTIONS: dict[str, type[BaseModel]] = {CONFIG: MertConfig, PREPROCESSOR: Pr
 def fetch_mert(
     folder: Path, model: str, report: DownloadProgress = report_nothing
 ) -> MertCheckpoint:
-    """The published checkpoint in `folder`, fetched if it is not there or damaged.
+    """Open the published checkpoint in `folder`; fetch it first if it is missing or damaged.
 
-    `report` is told how many bytes of the download are here, and of how many (0: not known). Of two
-    processes that fetch at once, one waits for the other. Raises WeightsError that says why the
-    weights cannot be had, and what to do.
+    `report` gets the bytes received and the bytes in all (0: not known). Of two processes that
+    fetch at once, one waits for the other. Raises WeightsError that says why the weights cannot be
+    fetched, and what to do.
     """
     try:
         checkpoint = _cached(folder, model)
         if checkpoint is None:
             folder.mkdir(parents=True, exist_ok=True)
             with exclusive(folder / ".lock"):
-                checkpoint = _cached(folder, model) or _make(folder, model, report)
+                checkpoint = _cached(folder, model) or _fetch(folder, model, report)
         _remove_source(folder, PUBLISHED[model])
     except HubError as error:
-        raise WeightsError(_ways_out(folder, model, error)) from error
+        raise WeightsError(_fetch_failure(folder, model, error)) from error
     except OSError as error:
         raise WeightsError(
-            f"{model}: the cache {folder} cannot be used: {error}. Make room there, or set "
+            f"{model}: the cache {folder} cannot be used: {error}. Free some space there, or set "
             "SOUNDALIKE_MODELS to a folder that can be read and written"
         ) from error
     return checkpoint
@@ -69,31 +70,37 @@ def _cached(folder: Path, model: str) -> MertCheckpoint | None:
 
 
 def _remove_source(folder: Path, published: PublishedWeights) -> None:
-    """What the converted file was made of, also where the process that made it was killed."""
+    """Delete the source of the converted file, also one that a killed process left behind.
+
+    A file that is not the published one is kept.
+    """
     source = folder / FILE
     (folder / PART).unlink(missing_ok=True)
-    with suppress(FileNotFoundError):  # another process may be at it too
+    with suppress(FileNotFoundError):  # another process may do the same
         if sha256_of(source).startswith(published.sha256):
             source.unlink()
 
 
-def _make(folder: Path, model: str, report: DownloadProgress) -> MertCheckpoint:
+def _fetch(folder: Path, model: str, report: DownloadProgress) -> MertCheckpoint:
     from soundalike.embedders.mert.model.conversion import convert
 
-    for leftover in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
-        leftover.unlink()
+    for orphaned in folder.glob(f".{CONVERTED}.*.tmp"):  # of a process that was killed
+        orphaned.unlink()
     published = PUBLISHED[model]
     for name, kind in DESCRIPTIONS.items():
-        _describe(folder / name, kind, published)
+        _fetch_description(folder / name, kind, published)
     refuse_other_size(folder, parsed(MertConfig, folder / CONFIG), model)
     source = folder / FILE
-    sha256 = (_by_hand if source.is_file() else _downloaded)(source, published, report)
+    sha256 = (_verified if source.is_file() else _downloaded)(source, published, report)
     convert(source, sha256, published.revision, folder / CONVERTED)
     return open_cached(folder, model)
 
 
-def _describe(file: Path, kind: type[BaseModel], published: PublishedWeights) -> None:
-    """One of the small files; only what is of its kind is kept, which a login page is not."""
+def _fetch_description(file: Path, kind: type[BaseModel], published: PublishedWeights) -> None:
+    """Fetch one of the small files, unless a valid one exists.
+
+    Only content that parses is written: a captive portal's login page is refused.
+    """
     try:
         parsed(kind, file)
     except WeightsError:
@@ -104,20 +111,20 @@ def _describe(file: Path, kind: type[BaseModel], published: PublishedWeights) ->
             temporary.write_bytes(content)
 
 
-def _by_hand(source: Path, published: PublishedWeights, _report: DownloadProgress) -> str:
-    """The file's SHA-256. Raises WeightsError if it is not the published one."""
+def _verified(source: Path, published: PublishedWeights, _report: DownloadProgress) -> str:
+    """Return the existing file's SHA-256. Raises WeightsError if it is not the published one."""
     sha256 = sha256_of(source)
     if not sha256.startswith(published.sha256):
         raise WeightsError(
             f"{source}: it is not the published file (SHA-256 {sha256}, expected "
-            f"{published.sha256}). Remove it and fetch again, or name its folder in "
-            "SOUNDALIKE_MERT_PATH if you mean it"
+            f"{published.sha256}). Remove it and fetch again, or, if this is intended, name its "
+            "folder in SOUNDALIKE_MERT_PATH"
         )
     return sha256
 
 
 def _downloaded(source: Path, published: PublishedWeights, report: DownloadProgress) -> str:
-    """The SHA-256 of `source`, which is there afterwards. Raises HubError."""
+    """Download `source` and return its SHA-256. Raises HubError."""
     url, part = hub.url_of(published.repository, published.revision, FILE), source.with_name(PART)
     hub.download(url, part, published.size, report)
     sha256 = sha256_of(part)
@@ -131,14 +138,14 @@ def _downloaded(source: Path, published: PublishedWeights, report: DownloadProgr
     return sha256
 
 
-def _ways_out(folder: Path, model: str, error: HubError) -> str:
+def _fetch_failure(folder: Path, model: str, error: HubError) -> str:
     part = folder / PART
     kept = (
         f"{part.stat().st_size / 1e6:.1f} MB are there, and kept" if part.is_file() else "none yet"
     )
     return (
         f"{model}: its weights cannot be fetched: {error}\n"
-        f"Their place is {folder} ({kept}). Fetch again later, or take one of three ways:\n"
+        f"They belong in {folder} ({kept}). Fetch again later, or use one of:\n"
         f"- a local folder: SOUNDALIKE_MERT_PATH=FOLDER with its {CONFIG}, and {FILE} or "
         f"{CONVERTED}\n"
         "- a proxy or a mirror: HTTPS_PROXY=http://HOST:PORT or HF_ENDPOINT=https://HOST\n"

@@ -1,7 +1,7 @@
-"""Which MERT weights are published, and which of them a file on disk holds. No torch here.
+"""The published MERT weights, and the identification of a file on disk. Imports no torch.
 
-A converted file says in its header what it was made of, and seals its tensors with a hash, so that
-it can be copied to another machine and damage is noticed wherever it is opened.
+The header of a converted file holds the source file's hash and one of its tensors' bytes, so that
+it can be copied to another machine and damage is detected wherever it is opened.
 """
 
 import functools
@@ -17,14 +17,15 @@ from soundalike.storage.atomic import sha256_of
 
 SOURCE, SEAL = "source_sha256", "data_sha256"  # in the metadata of a converted file
 UNSEALED = "unsealed".ljust(64, "-")
-MAX_HEADER_BYTES = 100_000_000  # bytes; the limit of the format itself
+MAX_HEADER_BYTES = 100_000_000  # the limit of the format itself
 
 
 @dataclass(frozen=True)
 class PublishedWeights:
-    """A pytorch_model.bin on the hub. `sha256`: all its digits, or as many of the first as we know.
+    """A pytorch_model.bin on the hub.
 
-    `size` in bytes, where it is known.
+    `sha256`: all its hex digits, or only the first ones if no more are known. `size`: bytes, or
+    None if it is not known.
     """
 
     repository: str
@@ -33,8 +34,8 @@ class PublishedWeights:
     size: int | None
 
 
-# From public projects that pin these files. The hub cannot be reached from where we develop, so
-# nobody of us has fetched them yet.
+# From public projects that pin these files. The hub cannot be reached from the development machine,
+# so these values have not been checked against it.
 PUBLISHED: dict[str, PublishedWeights] = {
     "mert-v1-95m": PublishedWeights(
         repository="m-a-p/MERT-v1-95M",
@@ -45,17 +46,17 @@ PUBLISHED: dict[str, PublishedWeights] = {
     "mert-v1-330m": PublishedWeights(
         repository="m-a-p/MERT-v1-330M",
         revision="5240c2708a5acaee1007f43fb9735c7dcd0b78c9",
-        sha256="0c03774d",  # no more digits of it, and no exact size, have come to us
+        sha256="0c03774d",  # no more digits and no exact size are known
         size=None,
     ),
 }
 
 
 def revision_of(weights: Path) -> str:
-    """16 hex digits that name the tensors: of the published revision, else of the file's SHA-256.
+    """Identify the tensors by 16 hex digits: of the published revision, else of the file's SHA-256.
 
-    A published file and what was converted from it have the same. Each state of a file is read
-    once a process. Raises WeightsError if a converted file is damaged.
+    A published file and the file converted from it have the same revision. Each state of a file is
+    read once a process. Raises WeightsError if a converted file is damaged.
     """
     state = weights.stat()
     source = _source(weights, state.st_size, state.st_mtime_ns)
@@ -65,7 +66,7 @@ def revision_of(weights: Path) -> str:
 
 
 def seal(converted: Path) -> None:
-    """Put the SHA-256 of the tensors' bytes where the header has UNSEALED."""
+    """Replace UNSEALED in the header by the SHA-256 of the tensors' bytes."""
     with converted.open("r+b") as file:
         _metadata(file)
         start = file.tell()
@@ -78,7 +79,10 @@ def seal(converted: Path) -> None:
 
 @functools.cache
 def _source(weights: Path, size: int, mtime_ns: int) -> str:
-    """SHA-256 of the file that the tensors come from, which is this one unless we converted it."""
+    """The SHA-256 of the file that the tensors come from: a converted file's source, or itself.
+
+    `size` and `mtime_ns` are part of the cache's key, so that a changed file is read again.
+    """
     if weights.suffix == ".safetensors":
         with weights.open("rb") as file:
             metadata = _metadata(file)
@@ -97,9 +101,9 @@ def _refuse_broken_seal(weights: Path, file: BufferedIOBase, expected: object) -
 
 
 def _metadata(file: BufferedIOBase) -> Mapping[str, object]:
-    """What a safetensors header says of its file, which is then read up to the tensors' bytes.
+    """Read the metadata of a safetensors header; the file is then at the tensors' bytes.
 
-    Empty where there is no such header: whoever loads the file complains in detail.
+    Empty if there is no such header: loading the file then raises a detailed error.
     """
     length = min(int.from_bytes(file.read(8), "little"), MAX_HEADER_BYTES)
     try:

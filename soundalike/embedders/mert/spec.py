@@ -1,20 +1,19 @@
-"""MERT as the registry knows it: its space, its weights, how it is loaded."""
+"""MERT's registry entries: space, weights and loading."""
 
 from functools import partial
 from pathlib import Path
 
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.hub import DownloadProgress, report_nothing
 from soundalike.embedders.mert.checkpoint import (
     CONVERTED,
     MertCheckpoint,
     open_cached,
     open_checkpoint,
 )
-from soundalike.embedders.mert.download import fetch_mert
 from soundalike.embedders.model_spec import ModelSpec
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
+from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import ModelName, Settings, Windows
 
 SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
@@ -22,12 +21,12 @@ LICENCE = "CC-BY-NC-4.0: not for commercial use"
 
 
 def mert_windows(windows: Windows) -> WindowPlan:
-    """MERT's windows, of 10 s."""
+    """The plan of MERT's windows, of 10 s each."""
     return window_plan(SAMPLE_RATE, WINDOW, windows)
 
 
 def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpace:
-    """The space of one MERT checkpoint, read at its layer."""
+    """The space of a MERT checkpoint's layer."""
     return EmbeddingSpace(
         id=f"{checkpoint.model}.l{checkpoint.layer}.{plan_name(windows)}.mean",
         model=checkpoint.model,
@@ -43,7 +42,7 @@ def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpac
 
 
 def _spec(model: ModelName) -> ModelSpec:
-    """The spec of a published size."""
+    """Make the spec of a published size."""
     return ModelSpec(
         name=model,
         licence=LICENCE,
@@ -73,9 +72,11 @@ def _fetch(model: ModelName, settings: Settings, report: DownloadProgress) -> Pa
 
 
 def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> MertCheckpoint:
-    """The checkpoint of SOUNDALIKE_MERT_PATH as it is, if set; else the published one."""
+    """Open SOUNDALIKE_MERT_PATH's checkpoint as it is, if set; else fetch the published one."""
     if settings.mert_path is not None:
         return open_checkpoint(settings.mert_path, model)
+    from soundalike.embedders.mert.download import fetch_mert  # noqa: PLC0415 - loads an HTTP client
+
     return fetch_mert(settings.models_dir / model, model, report)
 
 

@@ -1,1 +1,1 @@
-"""musicnn-msd: its weights, and the model."""
+"""The model musicnn-msd and its weights."""

@@ -2,7 +2,7 @@
 
 They exist only as a TensorFlow checkpoint inside the wheel of the PyPI package musicnn 0.1.0 (Jordi
 Pons, ISC licence), which itself can no longer be installed. pip fetches the wheel, so that the
-user's own index, proxy and certificates hold; nothing of it is installed or run.
+user's own index, proxy and certificates are used; nothing of it is installed or run.
 """
 
 import hashlib
@@ -34,10 +34,10 @@ OPTIMISER_STATE = ("/Adam", "/Adam_1", "beta1_power", "beta2_power")
 
 
 def fetch_musicnn(folder: Path) -> Path:
-    """The safetensors file in `folder`, made if it is not there or damaged.
+    """Return the safetensors file in `folder`; make it first if it is missing or damaged.
 
     A wheel put into `folder` by hand is used instead of the network. Raises WeightsError that says
-    why the weights cannot be had, and what to do.
+    why the weights cannot be fetched, and what to do.
     """
     file = folder / FILE
     try:
@@ -84,15 +84,15 @@ def _download(folder: Path, by_hand: Path) -> None:
 
 
 def _cause(stderr: str) -> str:
-    """One line of what pip says. Behind a broken connection its ERROR lines only mislead."""
+    """Pick one line of pip's messages. After a broken connection its ERROR lines only mislead."""
     for pattern in (r"connection broken by '(.+)'", r"ERROR: (.+)", r"(.+)"):
-        if told := re.search(pattern, stderr):
-            return told[1]
-    return "it says nothing"
+        if match := re.search(pattern, stderr):
+            return match[1]
+    return "it gives no reason"
 
 
 def _converted(wheel: Path) -> bytes:
-    """The trained tensors, under TensorFlow's names and in its layout, as safetensors."""
+    """Convert the trained tensors to safetensors, under TensorFlow's names and in its layout."""
     _verify(wheel.name, WHEEL_SHA256, sha256_of(wheel))
     with zipfile.ZipFile(wheel) as archive:
         index, data = archive.read(INDEX), archive.read(DATA)

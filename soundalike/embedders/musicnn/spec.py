@@ -1,22 +1,22 @@
-"""musicnn-msd as the registry knows it: its space, its weights, how it is loaded."""
+"""The registry entry of musicnn-msd: space, weights and loading."""
 
 from pathlib import Path
 
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.hub import DownloadProgress
 from soundalike.embedders.model_spec import ModelSpec
 from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, fetch_musicnn
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
+from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings, Windows
 
 # 187 frames, the length musicnn was trained on: 186 hops of 256 samples and one FFT of 512.
 SAMPLE_RATE, WINDOW = 16_000, 186 * 256 + 512
-DIMENSION = 512  # maximum and mean over time of the 256 channels that are alive
+DIMENSION = 512  # maximum and mean over time of the 256 channels that are not dead
 
 
 def musicnn_windows(windows: Windows) -> WindowPlan:
-    """musicnn's windows, of 3 s."""
+    """The plan of musicnn's windows, of 3 s each."""
     return window_plan(SAMPLE_RATE, WINDOW, windows)
 
 
@@ -43,7 +43,7 @@ def _weights_path(settings: Settings) -> Path:
 
 
 def _fetch(settings: Settings, _report: DownloadProgress) -> Path:
-    """pip shows how far it is to nobody, so nothing is reported."""
+    """Fetch the weights without reporting progress: pip does not expose its own."""
     return fetch_musicnn(_folder(settings))
 
 

@@ -1,9 +1,9 @@
-"""Reads the tensors of a TensorFlow V2 checkpoint, without TensorFlow.
+"""A reader of TensorFlow V2 checkpoints without TensorFlow.
 
 A checkpoint is two files. `.index` is a LevelDB table (blocks of prefix-compressed keys, then a
 48-byte footer) that maps each tensor's name to a protobuf, BundleEntryProto; `.data-*` holds the
 values, raw. Format: tensorflow/core/protobuf/tensor_bundle.proto, tensorflow/core/lib/io/format.cc.
-Checksums are not read: the caller knows both files' SHA-256.
+The format's checksums are ignored: the caller verifies both files' SHA-256.
 """
 
 import math
@@ -26,7 +26,7 @@ DIMS, DIM_SIZE = 2, 1
 
 
 def read_tensors(index: bytes, data: bytes) -> dict[str, FloatArray]:
-    """Name -> float32 tensor, for every tensor of a one-shard checkpoint of float32 tensors.
+    """Read every tensor, float32 [...], of a one-shard checkpoint of float32 tensors, by name.
 
     Raises WeightsError if the files are damaged or hold something else.
     """
@@ -49,7 +49,7 @@ def _entries(index: bytes) -> Iterator[tuple[str, bytes]]:
 
 
 def _records(index: bytes, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Key and value of each record of a block; a key shares its start with the one before it."""
+    """Yield key and value of each record of a block; a key may share a prefix with the last one."""
     if index[offset + size] != 0:
         raise ValueError("a block is compressed")
     block = index[offset : offset + size]
@@ -78,7 +78,7 @@ def _shape(messages: dict[int, list[bytes]]) -> list[bytes]:
 
 
 def _fields(message: bytes) -> tuple[dict[int, int], dict[int, list[bytes]]]:
-    """A protobuf message's numbers, and its messages still encoded, by field number."""
+    """Decode a protobuf message: its numbers, and its encoded submessages, by field number."""
     numbers: dict[int, int] = {}
     messages: dict[int, list[bytes]] = {}
     stream = BytesIO(message)
@@ -96,7 +96,7 @@ def _fields(message: bytes) -> tuple[dict[int, int], dict[int, list[bytes]]]:
 
 
 def _handle(stream: BytesIO) -> tuple[int, int]:
-    """A block's offset and size."""
+    """Read a block's offset and size."""
     return _varint(stream), _varint(stream)
 
 
@@ -111,7 +111,7 @@ def _varint(stream: BytesIO) -> int:
 
 
 def _exactly(stream: BytesIO, length: int) -> bytes:
-    """`read` alone would quietly return less at the end."""
+    """Read `length` bytes; at the end, `read` alone would return fewer without an error."""
     read = stream.read(length)
     if len(read) != length:
         raise ValueError("the index ends inside a value")

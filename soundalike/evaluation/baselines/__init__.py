@@ -1,1 +1,1 @@
-"""What a model has to beat. Loads torch."""
+"""Baselines that a model is compared with. Loads torch."""

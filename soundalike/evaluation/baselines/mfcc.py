@@ -1,4 +1,4 @@
-"""The baseline to beat: statistics of MFCCs, the usual hand-made timbre vector."""
+"""The MFCC baseline: statistics of MFCCs, the usual hand-crafted timbre vector."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ COEFFICIENTS = 20
 FEATURES = 3 * COEFFICIENTS
 
 # Mean and deviation of each statistic over the 28 tracks of immich-memories-music 0.1.0, so that no
-# coefficient outweighs the others; fixed, because nothing may be fitted on what is evaluated.
+# coefficient outweighs the others; fixed, because nothing may be fitted on the evaluated tracks.
 # fmt: off
 MEAN = (
     17.7, 8.92, 2.27, 2.02, 0.613, 0.248, -0.245, -0.124, -0.282, -0.0516,
@@ -35,7 +35,7 @@ DEVIATION = (
 
 
 def _cosines(bands: int) -> torch.Tensor:
-    """The orthonormal DCT-II's first rows: [bands, COEFFICIENTS]."""
+    """The first vectors of the orthonormal DCT-II: float32 [bands, COEFFICIENTS]."""
     band, order = np.arange(bands) + 0.5, np.arange(COEFFICIENTS)
     table = np.cos(np.pi / bands * np.outer(band, order)) * np.sqrt(2 / bands)
     table[:, 0] /= np.sqrt(2)
@@ -45,8 +45,8 @@ def _cosines(bands: int) -> torch.Tensor:
 class MfccEmbedder:
     """Mean and deviation of 20 MFCCs, and deviation of their differences: 60 numbers a track.
 
-    Differences from frame to frame (16 ms) average to nothing, so their mean is left out. The mel
-    bands are musicnn's. Standardised by MEAN and DEVIATION, compared by cosine.
+    Differences from frame to frame (16 ms) average to about zero, so their mean is left out. The
+    mel bands are musicnn's. Standardised by MEAN and DEVIATION, compared by cosine.
     """
 
     device = "cpu float32"
@@ -59,20 +59,23 @@ class MfccEmbedder:
 
     @torch.inference_mode()
     def extract(self, windows: FloatArray) -> FloatArray:
-        """First and second moments of each window: float32 [n, samples] -> [n, 60]."""
+        """Compute first and second moments of each window: float32 [n, samples] -> [n, 60]."""
         mel = self._frontend(torch.from_numpy(windows))
         mfcc = mel @ _cosines(mel.shape[-1])
         moments = [mfcc.mean(1), mfcc.square().mean(1), mfcc.diff(dim=1).square().mean(1)]
         return torch.cat(moments, dim=1).numpy()
 
     def pool(self, features: FloatArray) -> Embedding:
-        """Turn a track's moments, float32 [n, 60], into its standardised statistics."""
+        """Turn a track's moments, float32 [n, 60], into its standardised statistics.
+
+        Raises AudioError("not_finite") if they have no direction: NaN, infinity or zero.
+        """
         scaled = (statistics(features) - np.array(MEAN)) / np.array(DEVIATION)
         return Embedding(unit_mean(scaled[None].astype(np.float32)))
 
 
 def statistics(moments: FloatArray) -> NDArray[np.float64]:
-    """A track's statistics, float64 [60], from its windows' moments, float32 [n, 60].
+    """Compute a track's statistics, float64 [60], from its windows' moments, float32 [n, 60].
 
     Means, deviations, deviations of differences.
     """

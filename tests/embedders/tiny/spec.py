@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.hub import DownloadProgress
 from soundalike.embedders.model_spec import ModelSpec
+from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings
 from soundalike.storage.atomic import atomic_file
 

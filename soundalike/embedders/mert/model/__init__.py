@@ -1,1 +1,1 @@
-"""MERT's network and what reads its tensors. Loads torch."""
+"""MERT's network and the reader of its tensors. Loads torch."""

@@ -1,4 +1,7 @@
-"""A published pytorch_model.bin as safetensors, which opens faster and can hold no code."""
+"""Conversion of a published pytorch_model.bin to safetensors.
+
+Safetensors open faster and cannot contain code.
+"""
 
 import shutil
 from pathlib import Path
@@ -17,18 +20,18 @@ from soundalike.storage.atomic import atomic_file
 def convert(source: Path, sha256: str, revision: str, target: Path) -> None:
     """Write `source`'s tensors, as float32, to `target`, and read each back to compare it.
 
-    `sha256`: that of `source`. `revision`: where it comes from. No pickle is executed, and the
-    tensors stay on the disk but for the one in hand. Raises WeightsError; OSError if `target`
-    cannot be written.
+    `sha256`: that of `source`. `revision`: its revision on the hub. No pickle is executed, and
+    float32 tensors stay on disk, memory-mapped. Raises WeightsError; OSError if `target` cannot be
+    written.
     """
     tensors = _tensors(source)
     metadata = {"format": "pt", SOURCE: sha256, "revision": revision, SEAL: UNSEALED}
     with atomic_file(target) as temporary:
         try:
             save_file(tensors, temporary, metadata)
-        except SafetensorError as error:  # what the system says, within a text
+        except SafetensorError as error:  # the system's error is only in its text
             raise OSError(str(error)) from error
-        shutil.copymode(source, temporary)  # safetensors makes files that their owner alone reads
+        shutil.copymode(source, temporary)  # safetensors makes files that only their owner can read
         seal(temporary)
         _compare(tensors, temporary, target)
 
@@ -39,8 +42,8 @@ def _tensors(source: Path) -> dict[str, Tensor]:
     except OSError:
         raise
     except Exception as error:  # another kind of file fails in many ways
-        told = " ".join(str(error).split())[:300]
-        raise WeightsError(f"{source}: not readable as tensors: {told}") from error
+        cause = " ".join(str(error).split())[:300]
+        raise WeightsError(f"{source}: not readable as tensors: {cause}") from error
 
 
 def _compare(tensors: dict[str, Tensor], written: Path, target: Path) -> None:
@@ -49,4 +52,6 @@ def _compare(tensors: dict[str, Tensor], written: Path, target: Path) -> None:
             torch.equal(file.get_tensor(name), tensor) for name, tensor in tensors.items()
         )
     if not same:
-        raise WeightsError(f"{target}: what was written is not what was read; is the disk sound?")
+        raise WeightsError(
+            f"{target}: the tensors read back differ from those written; is the disk faulty?"
+        )

@@ -14,7 +14,7 @@ from soundalike.embedders.pooling import unit_mean
 
 
 class MertEmbedder(TorchEmbedder):
-    """A loaded MERT. Raises WeightsError if the checkpoint is not what it should be."""
+    """A loaded MERT. Raises WeightsError if the checkpoint is damaged or not its config's."""
 
     def __init__(
         self,
@@ -32,7 +32,10 @@ class MertEmbedder(TorchEmbedder):
         )
 
     def pool(self, features: FloatArray) -> Embedding:
-        """Average the windows' features, which are the hidden state's mean over time."""
+        """Average the windows' features, float32 [n, dimension]: the state's means over time.
+
+        Raises AudioError("not_finite") if the mean has no direction: NaN, infinity or zero.
+        """
         return Embedding(unit_mean(features))
 
     def _network(self, precision: torch.dtype) -> nn.Module:

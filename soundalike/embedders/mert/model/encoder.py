@@ -1,7 +1,7 @@
 """MERT's transformer encoder, as HuBERT's (Hsu et al. 2021, arXiv:2106.07447), for inference.
 
 Matrix products and attention run in a chosen precision; the residual stream, norms and softmax
-stay in float32, so that half the bits cost the vector next to nothing.
+stay in float32, so that a 16-bit precision changes the vector very little.
 """
 
 import torch
@@ -25,12 +25,12 @@ class Norm(CheckpointModule):
         self.register_buffer("shift", tensors[f"{name}.bias"].clone())
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """See `Loaded`."""
+        """Compare scale and shift, [hidden], with the checkpoint's."""
         held = {f"{self._name}.weight": self.scale, f"{self._name}.bias": self.shift}
         return mismatches(held, tensors)
 
     def forward(self, states: Tensor) -> Tensor:
-        """[..., hidden] -> the same shape."""
+        """Normalise [..., hidden] to float32 of the same shape."""
         return functional.layer_norm(
             states.float(), self.scale.shape, self.scale, self.shift, self._epsilon
         )
@@ -51,14 +51,14 @@ class Linear(CheckpointModule):
         self.register_buffer("bias", torch.cat([tensors[f"{n}.bias"] for n in names]).to(precision))
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """See `Loaded`."""
+        """Compare each layer's weight [outputs, inputs] and bias with the checkpoint's."""
         count = len(self._names)
         parts = zip(self._names, self.weight.chunk(count), self.bias.chunk(count), strict=True)
         held = [{f"{n}.weight": weight, f"{n}.bias": bias} for n, weight, bias in parts]
         return [name for one in held for name in mismatches(one, tensors)]
 
     def forward(self, states: Tensor) -> Tensor:
-        """[..., inputs] -> [..., outputs] in its precision."""
+        """Map [..., inputs] to [..., outputs] in the weight's precision."""
         return functional.linear(states.to(self.weight.dtype), self.weight, self.bias)
 
 
@@ -78,13 +78,13 @@ class PositionEmbedding(CheckpointModule):
         self.register_buffer("bias", tensors[f"{name}.bias"].to(precision, copy=True))
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """See `Loaded`. The kernel has to be what its length and direction make together."""
+        """Compare the bias, and the kernel [channels, of a group, taps] with its parts' product."""
         kernel = f"{self._name}.weight"
         held = {kernel: self.kernel[:, :, 0], f"{self._name}.bias": self.bias}
         return mismatches(held, {**tensors, kernel: _folded(tensors, self._name)})
 
     def forward(self, states: Tensor) -> Tensor:
-        """[n, frames, hidden] -> what is to be added to it."""
+        """Compute the embedding to be added to [n, frames, hidden], of the same shape."""
         image = states.to(self.kernel.dtype).transpose(1, 2)[:, :, None]
         padding = (0, self.kernel.shape[3] // 2)
         convolved = functional.conv2d(
@@ -94,7 +94,7 @@ class PositionEmbedding(CheckpointModule):
 
 
 def _folded(tensors: Tensors, name: str) -> Tensor:
-    """The weight norm's two parts as the kernel they stand for: [channels, of a group, taps]."""
+    """Fold the weight norm's two parts into the kernel: [channels, channels of a group, taps]."""
     direction = tensors[f"{name}.weight_v"]
     length = torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
     kernel: Tensor = direction * (tensors[f"{name}.weight_g"] / length)
@@ -128,7 +128,7 @@ class Layer(nn.Module):
         self.feed_norm = Norm(tensors, f"{name}.final_layer_norm", epsilon)
 
     def forward(self, states: Tensor) -> Tensor:
-        """float32 [n, frames, hidden] -> the same."""
+        """Map float32 [n, frames, hidden] to the same shape."""
         if self._pre_norm:
             states = states + self._attend(self.attention_norm(states))
             return states + self._feed(self.feed_norm(states))

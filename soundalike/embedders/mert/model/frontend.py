@@ -1,13 +1,13 @@
 """MERT's convolutional front end: audio to 75 feature vectors a second, tile by tile.
 
 It is wav2vec 2.0's (Baevski et al. 2020, arXiv:2006.11477): seven convolutions without padding, a
-group norm over time after the first, GELU after each. Two things are done in another way here, to
-the same result:
+group norm over time after the first, GELU after each. Two things are computed differently here,
+with the same result:
 
 - The group norm's mean and variance over a window follow from the mean and covariance of the
   window's 10-sample patches. So they are known before anything is convolved, and the norm is an
   affine map folded into the first kernel.
-- Then nothing looks at the whole window any more, and the stack runs in tiles that stay in the
+- Then nothing depends on the whole window any more, and the stack runs in tiles that stay in the
   CPU's caches. Each convolution is a matrix product on the tile as it lies in memory.
 """
 
@@ -49,7 +49,7 @@ class FrontEnd(CheckpointModule):
         self.rest = nn.ModuleList(Convolution(tensors, name, precision) for name in names)
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """See `Loaded`. The convolutions after the first answer for themselves."""
+        """Compare the first kernel [channels, 1, taps] and norm; the rest compare themselves."""
         held = {
             f"{CONVOLUTIONS}.0.conv.weight": self.first[:, None],
             f"{CONVOLUTIONS}.0.layer_norm.weight": self.scale,
@@ -58,22 +58,22 @@ class FrontEnd(CheckpointModule):
         return mismatches(held, tensors)
 
     def forward(self, audio: Tensor) -> Tensor:
-        """float32 [n, samples] at 24 kHz -> [n, frames, channels], 75 frames a second."""
+        """Map float32 [n, samples] at 24 kHz to [n, frames, channels], 75 frames a second."""
         kernels, biases = self._first_and_norm(audio)
         windows = zip(audio, kernels, biases, strict=True)
         return torch.stack([self._window(*window) for window in windows])
 
     def _first_and_norm(self, audio: Tensor) -> tuple[Tensor, Tensor]:
-        """For each window, the first convolution and the group norm as one affine map of patches.
+        """Fold the first convolution and the group norm into one affine map of patches per window.
 
-        float32 kernels [n, 10, channels] and biases [n, channels]. Computed in float64: a filter
-        that passes only highs leaves a ten-millionth of the patches' variance.
+        Returns float32 kernels [n, 10, channels] and biases [n, channels]. Computed in float64: a
+        high-pass filter leaves a ten-millionth of the patches' variance.
         """
-        place = "cpu" if audio.device.type == "mps" else audio.device  # MPS has no float64
+        device = "cpu" if audio.device.type == "mps" else audio.device  # MPS has no float64
         first, scale, shift = (
-            tensor.to(place).double() for tensor in (self.first, self.scale, self.shift)
+            tensor.to(device).double() for tensor in (self.first, self.scale, self.shift)
         )
-        patches = audio.to(place).double().unfold(1, PATCH, PATCH_HOP)
+        patches = audio.to(device).double().unfold(1, PATCH, PATCH_HOP)
         mean = patches.mean(dim=1, keepdim=True)
         centred = patches - mean
         covariance = centred.transpose(1, 2) @ centred / patches.shape[1]
@@ -84,7 +84,7 @@ class FrontEnd(CheckpointModule):
         return kernels.to(audio.device, torch.float32), biases.to(audio.device, torch.float32)
 
     def _window(self, audio: Tensor, kernel: Tensor, bias: Tensor) -> Tensor:
-        """[samples] -> [frames, channels]. A GPU takes the window whole: it has no such caches."""
+        """Map [samples] to [frames, channels]: in tiles on a CPU, at once on a GPU."""
         frames = (len(audio) - FRAME_SPAN) // FRAME_HOP + 1
         tile = CPU_TILE if audio.device.type == "cpu" else frames
         starts = range(0, frames, tile)
@@ -121,15 +121,15 @@ class Convolution(CheckpointModule):
         self.register_buffer("third", taps[2].contiguous() if len(taps) > 2 else None)  # noqa: PLR2004
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """See `Loaded`."""
+        """Compare the kernel [channels out, channels in, taps] with the checkpoint's."""
         taps = list(self.pair.chunk(2)) + ([] if self.third is None else [self.third])
         return mismatches({self._name: torch.stack(taps).permute(2, 1, 0)}, tensors)
 
     def forward(self, features: Tensor) -> Tensor:
-        """[frames, channels] -> [about half the frames, channels]."""
+        """Map [frames, channels] to [about half the frames, channels]."""
         taps = 2 if self.third is None else 3
         frames = (len(features) - taps) // 2 + 1
-        answer = features[: 2 * frames].view(frames, -1) @ self.pair
+        convolved = features[: 2 * frames].view(frames, -1) @ self.pair
         if self.third is not None:
-            answer.addmm_(features[2 : 2 * frames + 1 : 2], self.third)
-        return answer
+            convolved.addmm_(features[2 : 2 * frames + 1 : 2], self.third)
+        return convolved

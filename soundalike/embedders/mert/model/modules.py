@@ -1,4 +1,4 @@
-"""What MERT's modules share: how a part is held against its checkpoint, and GELU."""
+"""Common parts of MERT's modules: the comparison with a checkpoint, and GELU."""
 
 from collections.abc import Mapping
 
@@ -11,19 +11,22 @@ CONVOLUTIONS = "feature_extractor.conv_layers"  # in the checkpoint's names
 
 
 class CheckpointModule(nn.Module):
-    """A part of the network that can tell whether it holds what the checkpoint has for it."""
+    """A part of the network that can be compared with the checkpoint that it was loaded from."""
 
     def mismatched(self, tensors: Tensors) -> list[str]:
-        """Names of the checkpoint's tensors that are not here, to the bit of their precision."""
+        """List the names of the checkpoint's `tensors` [...] that this part does not hold.
+
+        They are compared bit for bit, in this part's precision.
+        """
         raise NotImplementedError
 
 
 def mismatches(held: Mapping[str, Tensor], tensors: Tensors) -> list[str]:
-    """Names under which `tensors`, in the precision of `held`, has something else."""
+    """List the names whose tensors [...] differ, in the precision of `held`."""
     return [n for n, tensor in held.items() if not torch.equal(tensor, tensors[n].to(tensor.dtype))]
 
 
 def gelu(features: Tensor) -> Tensor:
-    """GELU in place: a fresh tensor of this size can cost more than the function."""
+    """Apply GELU to [...] in place: allocating a tensor can cost more than the function."""
     activated: Tensor = torch.ops.aten.gelu_(features)
     return activated

@@ -1,7 +1,7 @@
 """MERT (Li et al. 2023, arXiv:2306.00107) up to one layer: windows to the mean of a hidden state.
 
-A MERT without CQT is a HuBERT. This is that network for inference: the layers above the one that is
-read are not there, and what can be folded into weights is. Its hidden states equal the published
+A MERT without CQT is a HuBERT. This is that network for inference: layers above the one that is
+read are omitted, and whatever can be folded into weights is. Its hidden states equal the published
 code's (tests/embedders/test_mert.py).
 """
 
@@ -21,7 +21,7 @@ VARIANCE_FLOOR = 1e-7  # as in transformers' Wav2Vec2FeatureExtractor
 class MertNetwork(nn.Module):
     """Hidden state `layer` of a checkpoint's float32 `tensors`, averaged over time.
 
-    `normalise`: each window is first brought to zero mean and unit variance.
+    `normalise`: each window is first scaled to zero mean and unit variance.
     """
 
     def __init__(
@@ -47,18 +47,19 @@ class MertNetwork(nn.Module):
             Layer(tensors, f"encoder.layers.{i}", heads, self._pre_norm, epsilon, precision)
             for i in range(layer)
         )
-        self._whole = layer == config.num_hidden_layers
+        self._complete = layer == config.num_hidden_layers
 
     def forward(self, windows: Tensor) -> Tensor:
-        """float32 [n, samples] at 24 kHz -> float32 [n, hidden]."""
+        """Map float32 [n, samples] at 24 kHz to float32 [n, hidden]."""
         for state in self.hidden_states(windows):  # noqa: B007 - one at a time is in memory
             pass
         return state.mean(dim=1)
 
     def hidden_states(self, windows: Tensor) -> Iterator[Tensor]:
-        """The encoder's input and each layer's output: float32 [n, frames, hidden].
+        """Yield the encoder's input and each layer's output: float32 [n, frames, hidden].
 
-        The last one of a whole pre-norm model has passed the final norm.
+        `windows`: float32 [n, samples] at 24 kHz. The last output of a complete pre-norm model has
+        passed the final norm.
         """
         audio = _normalised(windows) if self._normalise else windows
         state = self.projection(self.projection_norm(self.front_end(audio))).float()
@@ -67,7 +68,7 @@ class MertNetwork(nn.Module):
         yield state
         for number, layer in enumerate(self.layers, 1):
             state = layer(state)
-            last = self._whole and number == len(self.layers)
+            last = self._complete and number == len(self.layers)
             yield self.norm(state) if self._pre_norm and last else state
 
 

@@ -1,4 +1,4 @@
-"""A MERT checkpoint's tensors: read without pickle, held against what its config.json promises."""
+"""A MERT checkpoint's tensors: read without pickle, checked against its config.json."""
 
 import zipfile
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ Shape = tuple[int, ...]
 
 
 def read_tensors(checkpoint: MertCheckpoint) -> dict[str, torch.Tensor]:
-    """The tensors that the embedding depends on, float32, by the checkpoint's names.
+    """Read the tensors that the embedding depends on: float32 [...], by the checkpoint's names.
 
-    Those of the layers above stay on disk. Raises WeightsError if the file is damaged, or holds
+    Those of the layers above are not loaded. Raises WeightsError if the file is damaged, or holds
     other tensors than its config.json's model has.
     """
     expected = dict(_expected(checkpoint.config))
@@ -35,14 +35,17 @@ def read_tensors(checkpoint: MertCheckpoint) -> dict[str, torch.Tensor]:
     ]
     if wrong:
         raise _refusal(checkpoint, "not its config.json's model", "; ".join(wrong))
-    spoilt = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
-    if spoilt:
-        raise _refusal(checkpoint, "not finite", ", ".join(spoilt))
+    not_finite = [name for name, tensor in tensors.items() if not tensor.isfinite().all()]
+    if not_finite:
+        raise _refusal(checkpoint, "not finite", ", ".join(not_finite))
     return tensors
 
 
 def verify_loaded(checkpoint: MertCheckpoint, network: nn.Module, tensors: Tensors) -> None:
-    """Raises WeightsError unless every part of the network holds the checkpoint's tensors."""
+    """Check that every part of the network holds the checkpoint's tensors, [...] of any shape.
+
+    Raises WeightsError if one does not.
+    """
     parts = [module for module in network.modules() if isinstance(module, CheckpointModule)]
     wrong = [name for part in parts for name in part.mismatched(tensors)]
     if wrong:
@@ -52,7 +55,7 @@ def verify_loaded(checkpoint: MertCheckpoint, network: nn.Module, tensors: Tenso
 def _read(
     checkpoint: MertCheckpoint, used: set[str]
 ) -> tuple[dict[str, Shape], dict[str, torch.Tensor]]:
-    """Every tensor's shape, and the used ones."""
+    """Read every tensor's shape, and the used tensors."""
     if checkpoint.weights.suffix == ".safetensors":
         with safe_open(checkpoint.weights, framework="pt") as file:
             shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
@@ -63,8 +66,11 @@ def _read(
 
 
 def open_bin(file: Path) -> dict[str, torch.Tensor]:
-    """A pytorch_model.bin's tensors, left on the disk. No pickle is executed. Raises anything."""
-    # Files from before torch 1.6 are no archives, and cannot be mapped.
+    """Open a pytorch_model.bin's tensors [...], memory-mapped where possible.
+
+    No pickle is executed. Raises torch's own errors, which are of many classes.
+    """
+    # Files from before torch 1.6 are not zip archives, and cannot be mapped.
     mapped = zipfile.is_zipfile(file)
     tensors: dict[str, torch.Tensor] = torch.load(
         file, map_location="cpu", weights_only=True, mmap=mapped
@@ -73,14 +79,14 @@ def open_bin(file: Path) -> dict[str, torch.Tensor]:
 
 
 def _is_used(name: str, layer: int) -> bool:
-    if name == "masked_spec_embed":  # of training
+    if name == "masked_spec_embed":  # only used in training
         return False
     above = name.startswith("encoder.layers.") and int(name.split(".")[2]) >= layer
     return not above
 
 
 def _expected(config: MertConfig) -> Iterator[tuple[str, Shape]]:
-    """Name and shape of every tensor, as HubertModel's."""
+    """Yield name and shape of every tensor that a HubertModel of this config has."""
     hidden, wide = config.hidden_size, config.intermediate_size
     inputs = 1
     for i, (channels, kernel) in enumerate(zip(config.conv_dim, config.conv_kernel, strict=True)):
@@ -112,6 +118,6 @@ def _pair(name: str, outputs: int, *inputs: int) -> Iterator[tuple[str, Shape]]:
     yield f"{name}.bias", (outputs,)
 
 
-def _refusal(checkpoint: MertCheckpoint, problem: str, told: str) -> WeightsError:
-    """torch tells its errors over many lines."""
-    return WeightsError(f"{checkpoint.weights}: {problem}: {' '.join(told.split())[:300]}")
+def _refusal(checkpoint: MertCheckpoint, problem: str, detail: str) -> WeightsError:
+    """Put `detail`, which torch spreads over many lines, on one line of at most 300 characters."""
+    return WeightsError(f"{checkpoint.weights}: {problem}: {' '.join(detail.split())[:300]}")

@@ -1,1 +1,1 @@
-"""musicnn's network. Loads torch."""
+"""The network of musicnn. Loads torch."""

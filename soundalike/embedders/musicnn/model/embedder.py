@@ -1,6 +1,6 @@
-"""musicnn-msd as an embedder: what it pools over time, and its 50 tags, averaged over windows.
+"""The embedder of musicnn-msd: its pooled layer and its 50 tags, averaged over windows.
 
-Why the pooled layer and not the penultimate one: docs/quality.md.
+The reasons for the pooled layer rather than the penultimate one: docs/quality.md.
 """
 
 from pathlib import Path
@@ -18,7 +18,7 @@ from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.embedders.musicnn.spec import DIMENSION, musicnn_space
 from soundalike.embedders.pooling import unit_mean
 
-# The Million Song Dataset's 50 commonest tags, in the order of the network's outputs
+# The Million Song Dataset's 50 most common tags, in the order of the network's outputs
 # (musicnn 0.1.0, configuration.py).
 # fmt: off
 MSD_TAGS = (
@@ -36,7 +36,7 @@ MSD_TAGS = (
 class MusicnnEmbedder(TorchEmbedder):
     """A loaded musicnn-msd. `weights`: the verified file that `fetch_musicnn` returns.
 
-    Always in float32: there is little work in it, and half the bits change the vector most here.
+    Always in float32: it takes little time, and 16 bits would change its vectors more than MERT's.
     """
 
     def __init__(
@@ -54,9 +54,10 @@ class MusicnnEmbedder(TorchEmbedder):
         )
 
     def pool(self, features: FloatArray) -> Embedding:
-        """Average the windows' features: the pooled layer and the tags' probabilities.
+        """Average the windows' features, float32 [n, 512 + 50]: pooled layer and tag probabilities.
 
-        Tags: all 50, strongest first, to 4 decimals.
+        Tags: all 50, most probable first, to 4 decimals. Raises AudioError("not_finite") if the
+        vector has no direction: NaN, infinity or zero.
         """
         vector = unit_mean(features[:, :DIMENSION])
         return Embedding(vector, _ranked(features[:, DIMENSION:].mean(axis=0)))
@@ -72,7 +73,7 @@ class _Features(nn.Module):
         self._network = network
 
     def forward(self, windows: Tensor) -> Tensor:
-        """[n, samples] at 16 kHz -> [n, 512 + 50]."""
+        """Map float32 [n, samples] at 16 kHz to [n, 512 + 50]."""
         pooled, _, tags = self._network(self._frontend(windows))
         return torch.cat([pooled, tags], dim=1)
 

@@ -1,4 +1,4 @@
-"""musicnn's front end: audio to log-mel frames, as librosa's melspectrogram makes them."""
+"""The front end of musicnn: audio to log-mel frames, as librosa's melspectrogram makes them."""
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,10 @@ BANDS = 96
 
 
 class LogMel(nn.Module):
-    """Parameters of musicnn 0.1.0 (configuration.py, extractor.py): power, Slaney mel, log10."""
+    """Log-mel frames with the parameters of musicnn 0.1.0: power, Slaney mel, log10.
+
+    They are in its configuration.py and extractor.py.
+    """
 
     window: Tensor
     filters: Tensor
@@ -31,7 +34,7 @@ class LogMel(nn.Module):
         self.register_buffer("window", torch.hann_window(FFT))
 
     def forward(self, audio: Tensor) -> Tensor:
-        """[n, samples] at 16 kHz -> [n, frames, 96]. Only whole frames: nothing is padded."""
+        """Map float32 [n, samples] at 16 kHz to [n, frames, 96]. Only whole frames: no padding."""
         spectrum = torch.stft(
             audio, FFT, HOP, window=self.window, center=False, return_complex=True
         ).transpose(1, 2)

@@ -31,12 +31,12 @@ class Dense(nn.Module):
         self.register_buffer("bias", weights[f"{name}/bias"])
 
     def forward(self, features: Tensor) -> Tensor:
-        """[n, inputs] -> [n, outputs]."""
+        """Map float32 [n, inputs] to [n, outputs]."""
         return torch.addmm(self.bias, features, self.kernel)
 
 
 class Musicnn(nn.Module):
-    """Log-mel frames to what is pooled of them, the penultimate layer and the tags."""
+    """The network: log-mel frames to the pooled layer, the penultimate layer and the tags."""
 
     alive: Tensor
     constant: Tensor
@@ -55,7 +55,7 @@ class Musicnn(nn.Module):
         every, none = torch.ones(64, dtype=torch.bool), torch.zeros(64)
         first = MidBlock(weights, *names[5], alive, constant)
         self.mid = nn.ModuleList([first, *(MidBlock(weights, *n, every, none) for n in names[6:])])
-        # What is pooled: the front's channels, dead ones as they are, and three times the middle's.
+        # The pooled channels: the front's, dead ones as constants, and three times the middle's.
         self.register_buffer("alive", torch.cat([alive, every, every, every]))
         self.register_buffer("constant", torch.cat([constant, none, none, none]))
         self.pool_norm = Affine(weights, norms[9])
@@ -64,10 +64,10 @@ class Musicnn(nn.Module):
         self.output = Dense(weights, "dense_1")
 
     def forward(self, mel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """[n, frames, bands] -> pooled [n, 512], penultimate [n, 200], tag probabilities [n, 50].
+        """Map [n, frames, bands] to pooled [n, 512], penultimate [n, 200] and tags [n, 50].
 
         Pooled: maximum and mean over time of the 256 channels that are alive, normalised by the
-        network's own batch norm, as the dense layers get them.
+        network's own batch norm, as the input of the dense layers. Tags: probabilities.
         """
         mel = self.normalise(mel)
         front = torch.cat([block(mel) for block in self.front], dim=2)

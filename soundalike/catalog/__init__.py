@@ -1,5 +1,5 @@
-"""The catalog in Postgres: the truth about files, tracks, batches, vectors and published indexes.
+"""The catalog in Postgres: the record of files, tracks, batches, vectors and published indexes.
 
-Every query of the project lives here. `tables` defines the rows; the other modules hold the
-statements, one module a subject.
+All SQL of the project is in this package. `tables` defines the rows; each other module holds the
+statements of one subject.
 """

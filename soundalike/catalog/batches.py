@@ -1,4 +1,4 @@
-"""What is in a batch, and which batches have work left."""
+"""Batches: the files of each, and the batches that have work left."""
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
@@ -27,9 +27,9 @@ READING = "raw_audio"  # the stage at which a file has no track yet
 
 @dataclass(frozen=True)
 class BatchFile:
-    """A file to work on. `path` is relative to its root, exact, as bytes.
+    """A file to process; `path` is relative to its root, exact, as bytes.
 
-    `unread`: its batch has not looked at it yet, or could not read it.
+    `unread`: its batch has not processed it yet, or could not read it.
     """
 
     id: int
@@ -40,13 +40,13 @@ class BatchFile:
     unread: bool
 
     def local_copy(self, scratch: Path) -> AbstractContextManager[Path]:
-        """As `MusicRoot.at_hand`."""
+        """Provide a local path of the file while the block lasts, by `MusicRoot.local_copy`."""
         return self.root.local_copy(self.path, scratch)
 
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """A batch to run, and since when: asking twice for the same `since` is asking once."""
+    """A batch to run. `since` is when it was last embedded, or "first"; part of a run's key."""
 
     key: str
     since: str
@@ -54,7 +54,7 @@ class PendingBatch:
 
 @dataclass(frozen=True)
 class StageFailure:
-    """Why a file did not get through a stage. `code` is stable, `message` is for people."""
+    """A file's failure in a stage; `code` is stable, `message` is for users."""
 
     file: BatchFile
     code: str
@@ -74,7 +74,7 @@ _FILE = (FileRow.id, RootRow.location, FileRow.path, FileRow.shown, FileRow.trac
 
 
 def files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """The batch's files that were there at the last scan, by path."""
+    """Return the batch's files that were present at the last scan, by path."""
     return _batch_files(
         session.execute(
             select(*_FILE)
@@ -86,9 +86,10 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
 
 
 def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """One file for each fitting track first met in this batch that still has one, by track id.
+    """Return one present file of each track first identified in this batch, by track id.
 
-    A copy that did not fail goes before one that did.
+    Tracks that the length rule excludes are left out. A copy that is not waiting for a retry is
+    preferred.
     """
     return _batch_files(
         session.execute(
@@ -108,17 +109,17 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
 
 
 def pending_batches(session: Session, space: str) -> list[PendingBatch]:
-    """Batches with work left in `space`, oldest first.
+    """Return the batches with work left in `space`, oldest first.
 
-    Those never embedded, those with a track that is embeddable and has no vector (its file was
-    broken or gone when its batch ran), and those with a file that is to be read again now.
+    These are the batches that were never embedded, that have an embeddable track without a vector
+    (its file was broken or missing when the batch ran), or a file that is due to be read again.
     """
     embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
     left = exists().where(TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector)
-    there = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
+    present = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
     to_read = exists().where(
-        *there, or_(FileRow.unread, FileRow.track_id.is_(None)), ~awaiting_retry()
+        *present, or_(FileRow.unread, FileRow.track_id.is_(None)), ~awaiting_retry()
     )
     rows = session.execute(
         select(BatchRow.id, EmbeddedBatchRow.embedded_at)
@@ -130,18 +131,18 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
 
 
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
-    """Tracks first met in this batch that must have a vector in it."""
+    """Return ids of tracks first identified in this batch that must have a vector in it."""
     tracks = select(TrackRow.id).where(TrackRow.batch_id == batch_id, is_embeddable())
     return list(session.scalars(tracks))
 
 
 def count_excluded(session: Session, batch_id: int) -> int:
-    """How many tracks first met in this batch are too short or too long for the library."""
+    """Count the tracks first identified in this batch that the length rule excludes."""
     tracks = select(func.count()).where(TrackRow.batch_id == batch_id, ~has_allowed_length())
     return session.scalar(tracks) or 0
 
 
 def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:
-    """SHA-256 of the batch's .npy as it was recorded; None if it never was."""
+    """Return the recorded SHA-256 of the batch's .npy; None if it was never recorded."""
     done = session.get(EmbeddedBatchRow, (space, batch_id))
     return done.sha256 if done else None

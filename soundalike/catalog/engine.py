@@ -1,4 +1,4 @@
-"""Connections to the catalog: engines, sessions, advisory locks, and Dagster's place beside it."""
+"""Connections to the catalog: engines, sessions, advisory locks, and Dagster's storage URL."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -12,14 +12,14 @@ from soundalike.errors import LibraryError, PostgresError
 Sessions = sessionmaker[Session]
 DAGSTER_SCHEMA = "dagster"
 
-# Advisory locks are freed by the server when their holder dies, however it dies.
+# The server frees advisory locks when their holder ends, however it ends.
 INGEST_LOCK = 5_011_850_001
 UP_LOCK = 5_011_850_004
 BATCH_LOCK = 5_011_851
 
 
 def open_catalog(database_url: str) -> Sessions:
-    """Sessions on a small pool. Raises PostgresError if the server does not answer."""
+    """Open sessions on a small pool. Raises PostgresError if the server does not answer."""
     engine = create_engine(database_url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
     try:
         with engine.connect() as connection:
@@ -30,7 +30,7 @@ def open_catalog(database_url: str) -> Sessions:
 
 
 def describe(error: SQLAlchemyError, where: str = "") -> PostgresError:
-    """A database error in words that say what to do."""
+    """Convert a database error to one whose message says what to do."""
     cause = str(getattr(error, "orig", None) or error).strip() or "no answer"
     first = cause.splitlines()[0]
     if isinstance(error, OperationalError):
@@ -43,19 +43,20 @@ def describe(error: SQLAlchemyError, where: str = "") -> PostgresError:
             f"the catalog{where} is not as expected: {first}\n"
             "Run `soundalike db upgrade`; `soundalike ingest FOLDER` fills an empty catalog."
         )
-    return PostgresError(f"the catalog{where} cannot do it: {first}")
+    return PostgresError(f"the catalog{where} reports an error: {first}")
 
 
 def engine_of(sessions: Sessions) -> Engine:
-    """The engine behind `sessions`."""
+    """Return the engine behind `sessions`."""
     with sessions() as session:
         return session.get_bind().engine
 
 
 def dagster_url(database_url: str) -> str:
-    """Dagster's storage: the same database, its own schema (both own a table alembic_version).
+    """Return the URL of Dagster's storage: a schema of its own in the same database.
 
-    dagster-postgres needs psycopg2: with psycopg 3 its NOTIFY is a syntax error.
+    The schema is separate because both have a table alembic_version. dagster-postgres needs
+    psycopg2: with psycopg 3 its NOTIFY is a syntax error.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg2")
     url = url.update_query_dict({"options": f"-csearch_path={DAGSTER_SCHEMA}"})
@@ -63,12 +64,12 @@ def dagster_url(database_url: str) -> str:
 
 
 def _autocommit(sessions: Sessions) -> Connection:
-    """A connection that holds no transaction open while it holds a lock."""
+    """Open a connection that can hold a lock without holding a transaction open."""
     return engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
 
 
 def _unlock(connection: Connection, call: str, key: dict[str, int]) -> None:
-    """If the connection broke, the lock went with it: what was done in between is done."""
+    """Release a lock. If the connection broke, the server has released it; the work done stands."""
     with suppress(OperationalError):
         connection.execute(text(f"select {call}"), key)
 
@@ -86,22 +87,22 @@ def _alone(sessions: Sessions, lock: int, command: str) -> Iterator[None]:
 
 
 def ingest_lock(sessions: Sessions) -> AbstractContextManager[None]:
-    """Hold the right to ingest in the foreground. Raises LibraryError if another process has it."""
+    """Hold the lock of foreground ingest. Raises LibraryError if another process has it."""
     return _alone(sessions, INGEST_LOCK, "ingest")
 
 
 def up_lock(sessions: Sessions) -> AbstractContextManager[None]:
-    """Hold the right to run Dagster on this catalog. Raises LibraryError if another has it."""
+    """Hold the lock of running Dagster. Raises LibraryError if another process has it."""
     return _alone(sessions, UP_LOCK, "up")
 
 
 def ingest_running(sessions: Sessions) -> bool:
-    """Whether some process holds `ingest_lock`, without disturbing it."""
+    """Return whether a process holds `ingest_lock`, without taking it."""
     return _is_held(sessions, INGEST_LOCK)
 
 
 def up_running(sessions: Sessions) -> bool:
-    """Whether some process holds `up_lock`, without disturbing it."""
+    """Return whether a process holds `up_lock`, without taking it."""
     return _is_held(sessions, UP_LOCK)
 
 
@@ -117,7 +118,7 @@ def _is_held(sessions: Sessions, lock: int) -> bool:
 
 @contextmanager
 def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
-    """Hold a batch, so that two runs that were given the same one do its work one after another."""
+    """Hold a batch's lock, so that two runs of the same batch work one after another."""
     key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
     with _autocommit(sessions) as connection:
         connection.execute(text("select pg_advisory_lock(:space, :batch)"), key)

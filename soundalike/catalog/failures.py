@@ -1,4 +1,4 @@
-"""Failures: which files did not get through, where and why, and when they are tried again."""
+"""Failures: the files that failed, in which stage and why, and when they are retried."""
 
 import datetime as dt
 from collections.abc import Sequence
@@ -22,17 +22,17 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog.tables import FailureRow, FileRow, RootRow
 
-# What may pass by itself. Anything else is the file's own, and the same the next time.
+# Failures that may be transient. Any other is due to the file itself, and would be repeated.
 TRANSIENT_CODES = frozenset(
     ("vanished", "changed", "unreadable", "no_room", "damaged", "stalled", "decoder_died")
 )
-# More and more patience; after the last of them a person has to ask.
+# Growing delays; after the last of them only `soundalike failures retry` tries again.
 RETRY_DELAYS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_080))
 
 
 @dataclass(frozen=True)
 class FailureView:
-    """A failure as people see it. `retry_at`: None if it is not tried again by itself."""
+    """A failure as users see it; `retry_at` is None if it is not retried automatically."""
 
     file_id: int
     root: bytes
@@ -54,58 +54,59 @@ _VIEW: tuple[Any, ...] = (
 
 
 def retry_delay(code: str, attempts: int) -> dt.timedelta | None:
-    """How long to wait before the next attempt, after so many; None for ever."""
-    may_pass = code in TRANSIENT_CODES and attempts <= len(RETRY_DELAYS)
-    return RETRY_DELAYS[attempts - 1] if may_pass else None
+    """Return the delay before the next attempt, after `attempts` of them; None for no retry."""
+    is_retried = code in TRANSIENT_CODES and attempts <= len(RETRY_DELAYS)
+    return RETRY_DELAYS[attempts - 1] if is_retried else None
 
 
 def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
-    """Up to `limit` failures of files that are still there, after (file id, stage), in order."""
-    place = tuple_(FailureRow.file_id, FailureRow.stage)
+    """Select up to `limit` failures of present files, by (file id, stage), after such a pair."""
+    position = tuple_(FailureRow.file_id, FailureRow.stage)
     statement = (
         select(*_VIEW)
         .select_from(FailureRow)
         .join(FileRow, FileRow.id == FailureRow.file_id)
         .join(RootRow, RootRow.id == FileRow.root_id)
         .where(FileRow.gone_at.is_(None))
-        .order_by(place)
+        .order_by(position)
         .limit(limit)
     )
-    return statement.where(place > tuple_(*after)) if after else statement
+    return statement.where(position > tuple_(*after)) if after else statement
 
 
 def count() -> Select[int]:
-    """How many failures there are, of files that are still there."""
-    there = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
-    return select(func.count()).select_from(FailureRow).where(there)
+    """Select the number of failures of present files."""
+    of_present = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    return select(func.count()).select_from(FailureRow).where(of_present)
 
 
 def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]:
-    """Failures of these batches' files that are still there, by path."""
+    """Return the failures of these batches' present files, by path."""
     statement = page(limit=10_000).where(FailureRow.batch_id.in_(batch_ids)).order_by(None)
     return [FailureView(*row) for row in session.execute(statement.order_by(FileRow.shown))]
 
 
 def retry_reappeared(session: Session, root_id: int, unseen: Sequence[int]) -> None:
-    """A scan has found what had vanished: that is tried now, however often it was before.
+    """Make failures of vanished files due now if a scan has listed the files again.
 
-    `unseen` are files that it could not look for.
+    The number of attempts does not matter. `unseen` are ids of files in places that the scan could
+    not list.
     """
     waiting = or_(FailureRow.retry_at.is_(None), FailureRow.retry_at > func.now())
-    found = exists().where(
+    reappeared = exists().where(
         *(FileRow.id == FailureRow.file_id, FileRow.root_id == root_id, FileRow.gone_at.is_(None)),
         FileRow.id != all_(literal(list(unseen), ARRAY(BigInteger))),
     )
-    vanished = update(FailureRow).where(FailureRow.code == "vanished", waiting, found)
+    vanished = update(FailureRow).where(FailureRow.code == "vanished", waiting, reappeared)
     session.execute(vanished.values(retry_at=func.now()))
 
 
 def retry(session: Session, *, everything: bool) -> int:
-    """Have failures that may pass, or all of them, tried again now; returns how many."""
+    """Make transient failures, or all, due now, with no attempts counted; return how many."""
     chosen = (
         update(FailureRow).values(retry_at=func.now(), attempts=0).returning(FailureRow.file_id)
     )
     if not everything:
         chosen = chosen.where(FailureRow.code.in_(TRANSIENT_CODES))
-    there = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
-    return len(session.scalars(chosen.where(there)).all())
+    of_present = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    return len(session.scalars(chosen.where(of_present)).all())

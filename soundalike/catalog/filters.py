@@ -1,4 +1,4 @@
-"""Which tracks a filter lets through: one statement, whose ids the caller turns into rows."""
+"""Metadata filters: one statement for the ids of the tracks that match."""
 
 from dataclasses import dataclass, fields
 
@@ -9,15 +9,18 @@ from sqlalchemy.orm import InstrumentedAttribute
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.tables import FileRow, TrackRow
 
-TOP_TAGS = 5  # of a track's, strongest first, as tags are stored
+TOP_TAGS = 5  # tags are stored strongest first
 SEPARATOR = ","  # ids are hex digits
 
 
 @dataclass(frozen=True)
 class TrackFilter:
-    """What a track must be. Each part that is given must hold; of a list one entry must match,
-    but of `tags` all, each among the track's five strongest tags. Names and words match
-    whole and whatever their case; bounds are inclusive."""
+    """Conditions on a track's metadata.
+
+    Every field that is set must hold. One entry of a list must match, but all of `tags`, each among
+    the track's five strongest tags. Names and words match as a whole, ignoring case; bounds are
+    inclusive.
+    """
 
     artists: tuple[str, ...] = ()
     albums: tuple[str, ...] = ()
@@ -32,28 +35,28 @@ class TrackFilter:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is asked, so that nothing need be looked up."""
+        """Return whether no field is set, so that no look-up is needed."""
         return all(getattr(self, field.name) == field.default for field in fields(self))
 
 
-def matching(wanted: TrackFilter) -> Select[str]:
-    """One text: the ids of all tracks that pass, joined by commas; split it with `ids_of`.
+def matching(track_filter: TrackFilter) -> Select[str]:
+    """Select one text: the ids of all tracks that match, joined by commas; `ids_of` splits it.
 
-    Tracks that have no file any more pass too, unless there is a path to look at: whoever shows
-    tracks passes over them anyway. Half of 100 000 ids take 20 ms so, and 251 ms as an array and
-    with a look for the file of each (measured together, on a busy machine).
+    Tracks that no longer have a file match too, unless a path prefix is set: readers of results
+    skip them anyway. Selecting half of 100 000 ids takes 20 ms this way, and 251 ms as an array
+    with a check for each track's file (measured together, on a busy machine).
     """
-    conditions = [*_names(wanted), *_bounds(wanted)]
-    conditions += [_has_top_tag(word) for word in wanted.tags]
-    if wanted.path_prefix:
-        conditions.append(_has_file_below(wanted.path_prefix))
-    if wanted.include:
-        conditions.append(TrackRow.id == any_(literal(list(wanted.include), ARRAY(Text))))
+    conditions = [*_names(track_filter), *_bounds(track_filter)]
+    conditions += [_has_top_tag(word) for word in track_filter.tags]
+    if track_filter.path_prefix:
+        conditions.append(_has_file_below(track_filter.path_prefix))
+    if track_filter.include:
+        conditions.append(TrackRow.id == any_(literal(list(track_filter.include), ARRAY(Text))))
     return select(func.coalesce(func.string_agg(TrackRow.id, SEPARATOR), "")).where(*conditions)
 
 
 def _has_top_tag(word: str) -> ColumnElement[bool]:
-    """Whether the tag is among the track's strongest; the model weighs every tag it knows."""
+    """Condition: the tag is among the track's strongest (the model scores every tag it knows)."""
     path = cast(f"$[0 to {TOP_TAGS - 1}].word", JSONPATH)
     strongest = func.jsonb_path_query_array(TrackRow.tags, path)
     return cast(func.lower(cast(strongest, Text)), JSONB).contains(
@@ -62,24 +65,24 @@ def _has_top_tag(word: str) -> ColumnElement[bool]:
 
 
 def ids_of(joined: str) -> list[str]:
-    """What `matching` found, in no order."""
+    """Split the text that `matching` selects into track ids, in no particular order."""
     return joined.split(SEPARATOR) if joined else []
 
 
 def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
-    """In the library now, below that path."""
-    there = FileRow.track_id == TrackRow.id, is_present()
+    """Condition: a present file of the track has a path that starts with this prefix."""
+    present = FileRow.track_id == TrackRow.id, is_present()
     below = FileRow.shown.startswith(path_prefix, autoescape=True)
-    return select(FileRow.id).where(*there, below).exists()
+    return select(FileRow.id).where(*present, below).exists()
 
 
-def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:
+def _names(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
     named: list[tuple[InstrumentedAttribute[str | None], tuple[str, ...]]] = [
-        (TrackRow.artist, wanted.artists),
-        (TrackRow.album, wanted.albums),
-        (TrackRow.genre, wanted.genres),
+        (TrackRow.artist, track_filter.artists),
+        (TrackRow.album, track_filter.albums),
+        (TrackRow.genre, track_filter.genres),
     ]
-    # Postgres lowers both sides: it and Python do not agree on every letter.
+    # Postgres lowers both sides, because it and Python differ for some letters.
     return [
         func.lower(column).in_([func.lower(name) for name in names])
         for column, names in named
@@ -87,12 +90,12 @@ def _names(wanted: TrackFilter) -> list[ColumnElement[bool]]:
     ]
 
 
-def _bounds(wanted: TrackFilter) -> list[ColumnElement[bool]]:
-    """A track without a year or a length is within no bounds of it."""
+def _bounds(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
+    """Conditions for the bounds; a track whose year or length is unknown is within none."""
     bounds = (
-        (wanted.year_from, TrackRow.year.__ge__),
-        (wanted.year_to, TrackRow.year.__le__),
-        (wanted.seconds_from, TrackRow.duration.__ge__),
-        (wanted.seconds_to, TrackRow.duration.__le__),
+        (track_filter.year_from, TrackRow.year.__ge__),
+        (track_filter.year_to, TrackRow.year.__le__),
+        (track_filter.seconds_from, TrackRow.duration.__ge__),
+        (track_filter.seconds_to, TrackRow.duration.__le__),
     )
     return [compare(bound) for bound, compare in bounds if bound is not None]

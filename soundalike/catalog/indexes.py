@@ -1,4 +1,4 @@
-"""Index versions: what belongs in the next one, which were built, and which one is served."""
+"""Index versions: the contents of the next one, those that were built, and the served one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ PUBLISHING_LOCK = 5_011_850_005
 
 @dataclass(frozen=True)
 class IndexContents:
-    """What an index of `space` holds now: its batches' .npy by hash, and each track's place."""
+    """The current contents of an index of `space`: its batches' .npy hashes, each track's row."""
 
     space: str
     batches: dict[str, str]  # batch key -> SHA-256 of its .npy
@@ -35,15 +35,15 @@ class IndexContents:
 
 @dataclass(frozen=True)
 class PublishedIndex:
-    """The served index, and the publication that made it so."""
+    """The served index and its publication."""
 
     index: IndexVersionRow
     publication: PublicationRow
 
 
 def contents(session: Session, space: str) -> IndexContents:
-    """Every embedded track that fits and has a file in the library, once."""
-    # One statement: hashes and rows must be of one moment, as a batch may be embedded again.
+    """Read the contents: each embedded track of allowed length that has a file, once."""
+    # One statement, so that hashes and rows are consistent: a batch may be embedded again.
     recorded = and_(
         EmbeddedBatchRow.space == VectorRow.space, EmbeddedBatchRow.batch_id == VectorRow.batch_id
     )
@@ -54,14 +54,18 @@ def contents(session: Session, space: str) -> IndexContents:
         .where(VectorRow.space == space, has_allowed_length(), has_file())
         .order_by(TrackRow.id.collate("C"))
     )
-    found = [(track, batch_key(batch), row, sha256) for track, batch, row, sha256 in rows]
-    hashes = {batch: sha256 for _, batch, _, sha256 in found}
-    tracks = tuple((track, batch, row) for track, batch, row, _ in found)
+    entries = [(track, batch_key(batch), row, sha256) for track, batch, row, sha256 in rows]
+    hashes = {batch: sha256 for _, batch, _, sha256 in entries}
+    tracks = tuple((track, batch, row) for track, batch, row, _ in entries)
     return IndexContents(space, dict(sorted(hashes.items())), tracks)
 
 
 def record_version(session: Session, built: Mapping[str, Any]) -> None:
-    """Register a built index. One built before is the latest again and else unchanged."""
+    """Record a built index.
+
+    A version that was built before becomes the latest one again, no longer collected, and is
+    otherwise unchanged.
+    """
     session.execute(
         insert(IndexVersionRow)
         .values(**built)
@@ -77,7 +81,7 @@ def record_version(session: Session, built: Mapping[str, Any]) -> None:
 
 
 def latest_built(session: Session, space: str) -> str | None:
-    """The version of `space` built last, or None."""
+    """Return the version of `space` that was built last, or None."""
     newest = IndexVersionRow.build.desc()
     return session.scalars(
         select(IndexVersionRow.version)
@@ -88,15 +92,15 @@ def latest_built(session: Session, space: str) -> str | None:
 
 
 def lock_publishing(session: Session) -> None:
-    """Wait until nobody else publishes or gives up versions; others wait for this transaction."""
+    """Take the lock on publishing and retiring versions, until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
 
 
 def publish(session: Session, version: str, by_hand: bool, seen: int | None = None) -> str | None:
-    """Make `version` the served one and tell every listener, with the transaction's commit.
+    """Make `version` the served one and notify every subscriber when the transaction commits.
 
-    Returns None; or the version that stays, because a person published it after the publication
-    that was `seen`.
+    Returns None; or the version that stays served, because a user published it by hand after the
+    publication `seen`.
     Raises ArtifactError if no such version was built, or `soundalike gc` removed it.
     """
     lock_publishing(session)
@@ -114,12 +118,12 @@ def publish(session: Session, version: str, by_hand: bool, seen: int | None = No
 
 
 def published_statement() -> Select[IndexVersionRow, PublicationRow]:
-    """The served version and its publication: one row, or none yet."""
+    """Select the served version and its publication: one row, or none yet."""
     newest = PublicationRow.id.desc()
     return select(IndexVersionRow, PublicationRow).join(PublicationRow).order_by(newest).limit(1)
 
 
 def published(session: Session) -> PublishedIndex | None:
-    """The served version, or None while nothing was published."""
+    """Return the served version, or None before the first publication."""
     row = session.execute(published_statement()).one_or_none()
     return PublishedIndex(*row) if row else None

@@ -1,6 +1,7 @@
-"""Roots and files: what the last scan knew, and recording what this one found, in one transaction.
+"""Roots and files: reading what the catalog knows of them, and recording a scan's results.
 
-A file that needs work is given to a new batch. Nothing here touches the music itself.
+A scan is one transaction, in which files that need work are assigned to new batches. Nothing in
+this module reads the music itself.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,44 +33,44 @@ ROWS_AT_ONCE = 2000
 
 
 def batch_key(batch_id: int) -> str:
-    """The batch's partition key and file name: b000042."""
+    """Return the batch's partition key and file name: b000042."""
     return f"{BATCH_PREFIX}{batch_id:06d}"
 
 
 def batch_number(key: str) -> int:
-    """The inverse of `batch_key`."""
+    """Return the batch id of a key: the inverse of `batch_key`."""
     return int(key.removeprefix(BATCH_PREFIX))
 
 
 @dataclass(frozen=True)
 class KnownFile:
-    """A file's row, as much of it as a scan compares."""
+    """The columns of a file's row that a scan compares."""
 
     path: bytes
     id: int
     size: int
     mtime_ns: int
     gone: bool
-    read: bool  # and it holds a track, as far as is known
+    read: bool  # and a track was identified in it
 
 
 def roots(session: Session) -> Sequence[RootRow]:
-    """All registered music roots, oldest first."""
+    """Return all registered music roots, oldest first."""
     return session.scalars(select(RootRow).order_by(RootRow.id)).all()
 
 
 def lock_scan(session: Session) -> None:
-    """Wait until no other scan is recording, and keep others waiting until the transaction ends."""
+    """Take the scan lock until the transaction ends, waiting for another scan to finish."""
     session.execute(select(func.pg_advisory_xact_lock(SCAN_LOCK)))
 
 
 def add_root(session: Session, location: bytes) -> None:
-    """Register a root, by its absolute path or URL."""
+    """Register a root by its absolute path or URL."""
     session.add(RootRow(location=location))
 
 
 def set_length_rule(session: Session, shortest: float, longest: float) -> None:
-    """Tracks of other lengths (seconds) are left out from now on, or are back."""
+    """Set the length bounds (seconds); from now on they decide which tracks are excluded."""
     bounds = {"shortest": shortest, "longest": longest}
     session.execute(
         upsert(LengthRuleRow)
@@ -79,7 +80,7 @@ def set_length_rule(session: Session, shortest: float, longest: float) -> None:
 
 
 def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
-    """Every file ever seen under the root, in order of path, as the server hands them out."""
+    """Iterate over every file ever seen under the root, by path, streamed from the server."""
     read = and_(FileRow.track_id.is_not(None), ~FileRow.unread)
     rows = session.execute(
         select(
@@ -98,26 +99,26 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
 
 
 def count_present(session: Session, root_id: int) -> int:
-    """How many files the root had at the last scan."""
+    """Return the number of files that the root had at the last scan."""
     present = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
     return session.scalar(select(func.count()).where(*present)) or 0
 
 
 def newest_batch(session: Session) -> int:
-    """The number of the batch sealed last, 0 if there is none."""
+    """Return the id of the batch sealed last, or 0."""
     return session.scalar(select(func.coalesce(func.max(BatchRow.id), 0))) or 0
 
 
 def mark_gone(session: Session, file_ids: Sequence[int]) -> None:
-    """The files were not there any more. Their tracks and vectors stay, for their return."""
+    """Record that the files are missing. Their tracks and vectors stay, in case they return."""
     gone = {"gone_at": func.now(), "gone_as_of_batch": newest_batch(session)}
     session.execute(update(FileRow).where(_one_of(file_ids)).values(**gone))
 
 
 def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> int:
-    """How many of these files are likely to have moved: a new file has their size and time.
+    """Estimate how many of these files have moved: a new file has their size and time.
 
-    Only an estimate of what a scan has found; which track a file holds is told by its audio.
+    Used only to judge a scan; which track a file holds is decided by its audio.
     """
     new = aliased(FileRow)
     alike = new.size == FileRow.size, new.mtime_ns == FileRow.mtime_ns, new.batch_id > after_batch
@@ -126,46 +127,46 @@ def count_moved(session: Session, file_ids: Sequence[int], after_batch: int) -> 
 
 
 def mark_returned(session: Session, file_ids: Sequence[int]) -> None:
-    """The files are back, unchanged."""
+    """Record that the files are back, unchanged."""
     back = {"gone_at": None, "gone_as_of_batch": None}
     session.execute(update(FileRow).where(_one_of(file_ids)).values(**back))
 
 
 def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
-    """As one array parameter: a statement takes at most 65 535 of them."""
+    """Condition with one array parameter: a statement takes at most 65 535 parameters."""
     return FileRow.id == any_(literal(list(file_ids), ARRAY(BigInteger)))
 
 
 def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]]) -> str:
-    """Give (known file id or None, what was found) to a new batch; returns its key.
+    """Assign files, pairs of (known file id or None, listed entry), to a new batch; return its key.
 
-    Only for whoever holds the scan: the batch's number is the next one.
+    The caller must hold `lock_scan`: the batch's id is the highest one plus 1.
     """
     batch_id = newest_batch(session) + 1
     session.execute(insert(BatchRow).values(id=batch_id))
     new = [
-        {"root_id": root_id, "path": found.path, "shown": found.shown, **_state(found, batch_id)}
-        for file_id, found in work
+        {"root_id": root_id, "path": entry.path, "shown": entry.shown, **_state(entry, batch_id)}
+        for file_id, entry in work
         if file_id is None
     ]
     known = [
-        {"id": file_id, "gone_at": None, "gone_as_of_batch": None, **_state(found, batch_id)}
-        for file_id, found in work
+        {"id": file_id, "gone_at": None, "gone_as_of_batch": None, **_state(entry, batch_id)}
+        for file_id, entry in work
         if file_id is not None
     ]
     if new:
         session.execute(insert(FileRow), new)
     if known:
         session.execute(update(FileRow), known)
-        other_file = FailureRow.file_id.in_([file["id"] for file in known])
-        session.execute(delete(FailureRow).where(other_file))  # what failed is there no more
+        outdated = FailureRow.file_id.in_([file["id"] for file in known])
+        session.execute(delete(FailureRow).where(outdated))  # the content that failed is gone
     return batch_key(batch_id)
 
 
-def _state(found: Entry, batch_id: int) -> dict[str, int | bool]:
+def _state(entry: Entry, batch_id: int) -> dict[str, int | bool]:
     return {
-        "size": found.size,
-        "mtime_ns": found.mtime_ns,
+        "size": entry.size,
+        "mtime_ns": entry.mtime_ns,
         "batch_id": batch_id,
         "unread": True,
     }

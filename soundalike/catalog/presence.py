@@ -1,4 +1,4 @@
-"""Which files and tracks are in the library now: the conditions that statements share."""
+"""Conditions shared by statements: the files and tracks that are in the library now."""
 
 from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
@@ -16,18 +16,18 @@ _OLDEST_UNREAD = (
 
 
 def is_present() -> ColumnElement[bool]:
-    """A condition on FileRow: it was there at the last scan, or it may only have moved.
+    """Condition on FileRow: the last scan listed the file, or it may only have moved.
 
-    A missing file counts as present until the files found up to then are read: a moved file is
-    among them, and its track must not be out of the index in between.
+    A missing file counts as present while a batch sealed up to then has unread files: if it moved,
+    it is among them, and its track must not be out of the index in between.
     """
     return or_(FileRow.gone_at.is_(None), FileRow.gone_as_of_batch >= _OLDEST_UNREAD)
 
 
 def awaiting_retry() -> ColumnElement[bool]:
-    """A condition on FileRow: it failed, and its next try is not due yet, or never.
+    """Condition on FileRow: the file failed, and its next attempt is not due yet, or never.
 
-    A time further ahead than any retry delay was told by a clock that was wrong: it is due.
+    A time further ahead than the longest retry delay comes from a wrong clock: it counts as due.
     """
     latest = func.now() + RETRY_DELAYS[-1]
     not_due = and_(FailureRow.retry_at > func.now(), FailureRow.retry_at <= latest)
@@ -37,12 +37,12 @@ def awaiting_retry() -> ColumnElement[bool]:
 
 
 def has_file() -> ColumnElement[bool]:
-    """A condition on TrackRow: a file of it `is_present`."""
+    """Condition on TrackRow: a file of the track `is_present`."""
     return exists().where(FileRow.track_id == TrackRow.id, is_present())
 
 
 def has_allowed_length() -> ColumnElement[bool]:
-    """A condition on TrackRow: the length rule does not leave it out, as far as it is known."""
+    """Condition on TrackRow: the length is within the length rule, or not known yet."""
     too_short_or_long = or_(
         TrackRow.duration < LengthRuleRow.shortest, TrackRow.duration > LengthRuleRow.longest
     )
@@ -50,7 +50,7 @@ def has_allowed_length() -> ColumnElement[bool]:
 
 
 def is_embeddable() -> ColumnElement[bool]:
-    """A condition on TrackRow: of allowed length, with a file that was read and can be tried."""
+    """Condition on TrackRow: allowed length, and a file that was read and may be tried now."""
     readable = FileRow.gone_at.is_(None), ~FileRow.unread, ~awaiting_retry()
     usable = exists().where(FileRow.track_id == TrackRow.id, *readable)
     return and_(has_allowed_length(), usable)

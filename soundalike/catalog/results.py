@@ -1,4 +1,4 @@
-"""Results: what each stage made of a batch, in the statements of one transaction a stage."""
+"""Results: statements that record what each stage did with a batch, one transaction a stage."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -34,24 +34,24 @@ class IdentifiedTrack:
     sort_key: str
 
 
-# What a track keeps of the file it was first identified in.
-FIRST_MET = frozenset(("batch_id", "duration"))
+# Columns that keep the values of the file that a track was first identified in.
+KEPT_COLUMNS = frozenset(("batch_id", "duration"))
 
 
 def lock_files(session: Session, batch_id: int) -> set[int]:
-    """Lock the batch's files, so that no scan takes them out of it before the transaction ends.
+    """Lock the batch's files, so that no scan moves them to another batch until the commit.
 
-    Returns their ids. A file that changed while it was read is in another batch by now, and what
-    was read is old.
+    Returns their ids. A file that changed after it was read is in another batch by now, and its
+    result is obsolete.
     """
     held = select(FileRow.id).where(FileRow.batch_id == batch_id).with_for_update()
     return set(session.scalars(held))
 
 
 def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> None:
-    """Record the tracks found in files (file id to track), and which file holds which track.
+    """Record the tracks identified in files (file id to track), and which file holds which track.
 
-    A known track keeps its first batch and its length. Its metadata comes from the oldest present
+    A known track keeps its first batch and its length. Its metadata comes from its oldest present
     file.
     """
     rows = [asdict(track) for track in sorted(tracks.values(), key=_by_id)]
@@ -68,7 +68,7 @@ def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> No
         .group_by(FileRow.track_id)
     )
     renewed = [
-        {name: value for name, value in asdict(track).items() if name not in FIRST_MET}
+        {name: value for name, value in asdict(track).items() if name not in KEPT_COLUMNS}
         for track in sorted((tracks[file] for file in authoritative if file in tracks), key=_by_id)
     ]
     if renewed:
@@ -76,19 +76,19 @@ def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> No
 
 
 def _by_id(track: IdentifiedTrack) -> str:
-    """The one order in which tracks are written: no deadlocks."""
+    """Return the sort key for writing tracks; one order everywhere avoids deadlocks."""
     return track.id
 
 
 def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
     """Record that no track could be identified in these files."""
     if file_ids:
-        nothing = {"track_id": None, "unread": False}
-        session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**nothing))
+        no_track = {"track_id": None, "unread": False}
+        session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**no_track))
 
 
 def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:
-    """Replace the containers' claims of length (seconds) by what was decoded, and its share."""
+    """Replace the lengths that containers claim (seconds) by the decoded ones; record the share."""
     rows = [
         {"id": track_id, "duration": flac.seconds, "decoded_share": flac.decoded_share}
         for track_id, flac in decoded.items()
@@ -104,7 +104,7 @@ def record_failures(
     tried: Collection[int],
     failures: Sequence[StageFailure],
 ) -> None:
-    """Record which of the files `tried` at this stage failed; the others' failures are past."""
+    """Record which of the files `tried` at this stage failed; delete the others' failures."""
     past = FailureRow.file_id.in_(tried), FailureRow.stage == stage
     before = session.execute(select(FailureRow.file_id, FailureRow.attempts).where(*past))
     attempts = {row.file_id: row.attempts for row in before}
@@ -135,7 +135,7 @@ def record_embeddings(
     sha256: str,
     tags: Mapping[str, list[dict[str, Any]]],
 ) -> None:
-    """Record a batch's .npy. `tags` has its tracks in row order; an empty list keeps old tags."""
+    """Record a batch's .npy; `tags` has its tracks in row order, an empty list keeps old tags."""
     session.execute(
         delete(VectorRow).where(VectorRow.space == space, VectorRow.batch_id == batch_id)
     )
@@ -145,7 +145,7 @@ def record_embeddings(
     ]
     if rows:
         session.execute(insert(VectorRow), rows)
-    # A file's failures after it was read are its track's, and another file got that through.
+    # Failures after reading are the track's, which is embedded now, maybe from another file.
     of_track = select(FileRow.id).where(FileRow.track_id.in_(list(tags)))
     past = FailureRow.file_id.in_(of_track), FailureRow.stage != READING
     session.execute(delete(FailureRow).where(*past))

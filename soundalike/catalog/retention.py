@@ -1,4 +1,4 @@
-"""What the catalog still needs of the artifacts, and letting go of what it does not."""
+"""Retention: the artifacts that the catalog still needs, and forgetting those it does not."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -19,7 +19,7 @@ from soundalike.catalog.tables import (
 
 
 def superseded(session: Session, keep: int) -> list[str]:
-    """Index versions older than the published one, but for the newest `keep` of them."""
+    """Return the index versions older than the published one, except the newest `keep` of them."""
     served = published(session)
     if served is None:
         return []
@@ -33,23 +33,23 @@ def superseded(session: Session, keep: int) -> list[str]:
 
 
 def retire_superseded(session: Session, keep: int) -> list[str]:
-    """As `superseded`, and none of them can be published from this transaction's end on."""
+    """Mark `superseded` versions as collected, so that they cannot be published; return them."""
     lock_publishing(session)
     versions = superseded(session, keep)
-    given_up = IndexVersionRow.version.in_(versions)
-    session.execute(update(IndexVersionRow).where(given_up).values(collected_at=func.now()))
+    retired = IndexVersionRow.version.in_(versions)
+    session.execute(update(IndexVersionRow).where(retired).values(collected_at=func.now()))
     return versions
 
 
 def kept_versions(session: Session) -> dict[str, str]:
-    """Index versions that were not given up: version to space."""
+    """Return the index versions that were not retired: version to space."""
     kept = IndexVersionRow.collected_at.is_(None)
     rows = session.execute(select(IndexVersionRow.version, IndexVersionRow.space).where(kept))
     return {row.version: row.space for row in rows}
 
 
 def kept_audio(session: Session, keep_days: int) -> set[str]:
-    """Tracks that have a file, or had one in the last `keep_days`, or were just met."""
+    """Return ids of tracks that have a file, or had one or were added in the last `keep_days`."""
     since = func.now() - dt.timedelta(days=keep_days)
     lately = or_(FileRow.gone_at.is_(None), FileRow.gone_at > since)
     wanted = exists().where(FileRow.track_id == TrackRow.id, lately)
@@ -57,22 +57,22 @@ def kept_audio(session: Session, keep_days: int) -> set[str]:
 
 
 def known_tracks(session: Session) -> set[str]:
-    """Ids of all tracks, whether or not they have a file."""
+    """Return the ids of all tracks, with or without a file."""
     return set(session.scalars(select(TrackRow.id)))
 
 
 def known_batches(session: Session) -> set[str]:
-    """Keys of all batches."""
+    """Return the keys of all batches."""
     return set(map(batch_key, session.scalars(select(BatchRow.id))))
 
 
 def embedded_batches(session: Session) -> set[tuple[str, str]]:
-    """(space, batch key) of every recorded .npy."""
+    """Return (space, batch key) of every recorded .npy."""
     rows = session.execute(select(EmbeddedBatchRow.space, EmbeddedBatchRow.batch_id))
     return {(row.space, batch_key(row.batch_id)) for row in rows}
 
 
 def forget_spaces(session: Session, spaces: Collection[str]) -> None:
-    """Nothing is embedded in these spaces any more."""
+    """Delete the records of all embeddings in these spaces."""
     session.execute(delete(VectorRow).where(VectorRow.space.in_(spaces)))
     session.execute(delete(EmbeddedBatchRow).where(EmbeddedBatchRow.space.in_(spaces)))

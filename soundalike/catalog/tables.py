@@ -1,4 +1,4 @@
-"""The catalog's tables as SQLAlchemy 2 models. Columns and constraints only."""
+"""The catalog's tables as SQLAlchemy 2 models: columns and constraints only."""
 
 import datetime as dt
 from typing import Any
@@ -27,7 +27,7 @@ NAMING = {
 
 
 class Base(DeclarativeBase):
-    """Maps Python types to the one Postgres type we use for each."""
+    """Base of the models; maps each Python type to one Postgres type."""
 
     metadata = MetaData(naming_convention=NAMING)
     type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's own protocol
@@ -43,7 +43,7 @@ BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
 class RootRow(Base):
-    """A folder or bucket of music. `location` is its path or URL exactly, as bytes."""
+    """A folder or bucket of music; `location` is its exact path or URL, as bytes."""
 
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
@@ -52,9 +52,9 @@ class RootRow(Base):
 
 
 class BatchRow(Base):
-    """A sealed unit of ingest: its files carry its id. Its key, the partition, is `b<id>`.
+    """A sealed unit of ingest, whose files refer to it; its partition key is `b<id>`.
 
-    Ids have no gaps, so that a scan that was killed and done again seals the same batches.
+    Ids have no gaps, so that a scan that is repeated after a kill seals the same batches.
     """
 
     __tablename__ = "batches"
@@ -63,8 +63,12 @@ class BatchRow(Base):
 
 
 class TrackRow(Base):
-    """A recording. `id` is the hash of its audio stream; `batch_id` is where it was first met,
-    and where its vector lives. `decoded_share`: how much of its audio was not broken, 0..1."""
+    """A recording.
+
+    `id` is the hash of its audio stream. `batch_id` is the batch that it was first identified in,
+    whose .npy has its vector. `duration` is in seconds. `decoded_share`: how much of its audio was
+    not broken, 0..1.
+    """
 
     __tablename__ = "tracks"
     __table_args__ = (Index(None, "sort_key", "id"),)
@@ -86,10 +90,11 @@ class TrackRow(Base):
 
 
 class FileRow(Base):
-    """A file of a music root. `path` is relative, exact, as bytes; `shown` is it for people.
+    """A file of a music root.
 
-    `unread`: its batch has not looked at it yet. `gone_as_of_batch`: the newest batch when the file
-    was missed; while a batch up to that one is unread, the file may only have moved into it.
+    `path` is relative to the root, exact, as bytes; `shown` is its printable form. `unread`: its
+    batch has not processed it yet. `gone_as_of_batch`: the newest batch when the file was missed;
+    while a batch up to that one has unread files, the file may only have moved into it.
     """
 
     __tablename__ = "files"
@@ -112,9 +117,9 @@ class FileRow(Base):
 
 
 class FailureRow(Base):
-    """Why a file did not get through a stage; removed when it does.
+    """A file's failure in a stage; removed when the file succeeds in it.
 
-    `retry_at`: when it is tried again without being asked; None for never.
+    `retry_at`: when it is retried automatically; None for never.
     """
 
     __tablename__ = "failures"
@@ -131,7 +136,7 @@ class FailureRow(Base):
 
 
 class LengthRuleRow(Base):
-    """How long a track must be and may be to belong to the library, in seconds: one row."""
+    """The length rule: minimum and maximum length of the library's tracks, in seconds; one row."""
 
     __tablename__ = "length_rule"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
@@ -151,7 +156,7 @@ class EmbeddedBatchRow(Base):
 
 
 class VectorRow(Base):
-    """Which row of its batch's .npy is a track's vector."""
+    """A track's vector: its row in its batch's .npy."""
 
     __tablename__ = "vectors"
     space: Mapped[str] = mapped_column(primary_key=True)
@@ -161,10 +166,11 @@ class VectorRow(Base):
 
 
 class IndexVersionRow(Base):
-    """A built index. `version` is a hash of everything that went into it.
+    """A built index; `version` is a hash of everything that went into it.
 
-    `created_at` is when it was first built, `built_at` when it was last called for. The order of
-    builds is `build`, as clocks may go backwards. `collected_at`: when its files were removed.
+    `created_at` is when it was first built, `built_at` when a build last produced it. Builds are
+    ordered by `build`, as clocks may go backwards. `collected_at`: when garbage collection retired
+    it.
     """
 
     __tablename__ = "index_versions"
@@ -182,9 +188,9 @@ class IndexVersionRow(Base):
 
 
 class PublicationRow(Base):
-    """The history of what was served; the newest row is what is served now.
+    """A publication of an index version; the newest row is the served one.
 
-    `by_hand`: a person chose the version, so automation leaves it until a person says otherwise.
+    `by_hand`: a user chose the version, so automation keeps it until a user publishes another.
     """
 
     __tablename__ = "publications"

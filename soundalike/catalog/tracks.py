@@ -1,4 +1,4 @@
-"""Reading tracks, for the API and the command line: statements that any session can execute."""
+"""Statements that read tracks for the API and the command line, for any kind of session."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -26,8 +26,9 @@ from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
 
 @dataclass(frozen=True)
 class TrackView:
-    """A track as people see it. `path` is relative to its music root, None once it has no file.
+    """A track as users see it.
 
+    `path` is relative to its music root, None once the track has no file. `duration` is in seconds.
     `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
     """
 
@@ -52,12 +53,12 @@ class TrackPosition:
 
 
 def storable(text: str) -> bool:
-    """Whether Postgres can hold it, and so be asked about it: no NUL, no lone surrogate."""
+    """Return whether Postgres can store or compare the text: no NUL, no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def sort_key(title: str, artist: str | None, album: str | None) -> str:
-    """What tracks are listed by: artist, album, title, whatever their case."""
+    """Return the key that orders lists of tracks: artist, album, title, ignoring case."""
     return "\x1f".join((artist or "", album or "", title)).casefold()[:300]
 
 
@@ -85,31 +86,31 @@ _NO_TAGS = literal([], JSONB).label("tags")
 
 
 def view(row: Row[Any]) -> TrackView:
-    """A row of `by_ids` or `page` as a TrackView."""
+    """Convert a row of `by_ids` or `page` to a TrackView."""
     return TrackView(*row[: len(_VIEW)])
 
 
 def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
-    """The tracks with these ids, in no order. An id may be anything a client sent."""
-    # One array parameter: a statement takes at most 65 535, and is cached whatever their number.
-    asked = literal(list(filter(storable, track_ids)), ARRAY(Text))
+    """Select the tracks with these ids, in no order; ids may be any text that a client sent."""
+    # One array parameter: a statement takes at most 65 535, and is cached for any number of ids.
+    ids = literal(list(filter(storable, track_ids)), ARRAY(Text))
     columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
-    return select(*columns).where(TrackRow.id == any_(asked))
+    return select(*columns).where(TrackRow.id == any_(ids))
 
 
 def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
-    """Id, genre, artist and album of these tracks, in no order."""
+    """Select id, genre, artist and album of these tracks, in no order."""
     columns = (TrackRow.id, TrackRow.genre, TrackRow.artist, TrackRow.album)
     return select(*columns).where(TrackRow.id.in_(track_ids))
 
 
 def has_allowed_length(track_id: str) -> Select[bool]:
-    """Whether the track's length is not left out by the rule."""
+    """Select whether the length rule does not exclude the track."""
     return select(presence.has_allowed_length()).where(TrackRow.id == track_id)
 
 
 def failures_of(track_id: str) -> Select[str, str]:
-    """Stage and message of what the track's files failed at, latest first."""
+    """Select stage and message of the failures of the track's files, latest first."""
     return (
         select(FailureRow.stage, FailureRow.message)
         .join(FileRow, FileRow.id == FailureRow.file_id)
@@ -119,9 +120,9 @@ def failures_of(track_id: str) -> Select[str, str]:
 
 
 def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
-    """Up to `limit` tracks of the library whose words match, after a position, in sort order.
+    """Select up to `limit` tracks that match the query, after a position, in sort order.
 
-    The row ends with the track's sort key, for the next cursor.
+    Rows end with the track's sort key, for the next cursor.
     """
     statement = select(*_VIEW, TrackRow.sort_key).where(_matches(query))
     if after is not None:
@@ -131,18 +132,18 @@ def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
 
 
 def count(query: str) -> Select[int]:
-    """How many tracks match, over all pages."""
+    """Select the number of tracks that match the query, over all pages."""
     return select(func.count()).select_from(TrackRow).where(_matches(query))
 
 
 def _matches(query: str) -> ColumnElement[bool]:
-    """In the library now, and each word somewhere in title, artist, album or path."""
+    """Condition: the track has a file, and each word is in its title, artist, album or path."""
     words = [_contains(word) for word in query.split()]
     return and_(has_file(), *words)
 
 
 def _contains(word: str) -> ColumnElement[bool]:
-    facts = (TrackRow.title, TrackRow.artist, TrackRow.album)
+    columns = (TrackRow.title, TrackRow.artist, TrackRow.album)
     in_path = (
         select(FileRow.id)
         .where(
@@ -152,4 +153,4 @@ def _contains(word: str) -> ColumnElement[bool]:
         )
         .exists()
     )
-    return or_(*(fact.icontains(word, autoescape=True) for fact in facts), in_path)
+    return or_(*(column.icontains(word, autoescape=True) for column in columns), in_path)

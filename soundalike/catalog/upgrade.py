@@ -1,4 +1,4 @@
-"""Bring a database to the current schema: Alembic for the catalog, an empty schema for Dagster."""
+"""Upgrade of a database: the catalog's schema by Alembic, and an empty schema for Dagster."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ UPGRADE_LOCK = 5_011_850_002
 
 
 def alembic_config(connection: Connection) -> Config:
-    """Alembic on our migrations and this connection, without an ini file."""
+    """Return Alembic's configuration for this connection, without an ini file."""
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     config.attributes["connection"] = connection
@@ -23,7 +23,7 @@ def alembic_config(connection: Connection) -> Config:
 
 
 def upgrade(database_url: str) -> None:
-    """Apply what is missing, one process at a time. Does nothing on a current database.
+    """Apply missing migrations, one process at a time; do nothing on a current database.
 
     Raises PostgresError if the server does not answer.
     """
@@ -36,10 +36,10 @@ def upgrade(database_url: str) -> None:
 
 
 def is_current(database_url: str) -> bool:
-    """Whether the catalog has the schema this code was written for."""
+    """Return whether the catalog has the newest schema that this code knows."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
-        found = MigrationContext.configure(connection).get_current_revision()
-        wanted = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+        current = MigrationContext.configure(connection).get_current_revision()
+        newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
     engine.dispose()
-    return found == wanted
+    return current == newest

@@ -105,10 +105,8 @@ class Scheduler(Generic[Item]):
                     track.ended = True
                     if track.error or track.complete:
                         yield self._finished(track)
-                elif (
-                    len(window) != self._embedder.windows.samples
-                ):  # a short track: a batch of its own
-                    self._extract([(track, window)])
+                elif len(window) != self._embedder.windows.samples:
+                    self._extract([(track, window)])  # a short track's, in a batch of its own
                 else:
                     waiting.append((track, window))
                 if len(waiting) >= self._embedder.batch:

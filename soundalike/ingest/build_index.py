@@ -1,4 +1,4 @@
-"""Stage `faiss_index`: gather every track's vector into a candidate, and check it."""
+"""Stage `faiss_index`: gather every track's vector into a candidate index, and check it."""
 
 import datetime as dt
 import os
@@ -37,7 +37,7 @@ RECORDED = {
 
 @dataclass(frozen=True)
 class BuildReport:
-    """The candidate, and what building it cost. `reused`: it had been built before."""
+    """The candidate and the resources its build used; `reused` if it had been built before."""
 
     manifest: IndexManifest
     folder: Path
@@ -46,7 +46,7 @@ class BuildReport:
 
 
 def version_of(space: EmbeddingSpace, contents: IndexContents, choice: KindChoice) -> str:
-    """The version of an index of these contents, of the kind that is chosen."""
+    """Return the version of an index of these contents, of the chosen kind."""
     kind = kind_for(len(contents.tracks), choice)
     return index_files.version_of(space, kind, contents.batches, contents.tracks)
 
@@ -58,11 +58,11 @@ def build_index(
     run_id: str | None,
     choice: KindChoice = "auto",
 ) -> BuildReport:
-    """Build the version that the library calls for now, unless it is there and whole.
+    """Build the version that the library needs now, unless a valid one exists.
 
-    Where `choice` is `auto`, the size decides, and a kind that does not find enough of this
-    library's neighbours falls back to another. Raises ArtifactError if there is nothing to index or
-    a batch's .npy is not what was recorded.
+    If `choice` is `auto`, the number of tracks decides the kind, and a kind whose recall on this
+    library is too low falls back to another. Raises ArtifactError if there is nothing to index or a
+    batch's .npy is not the recorded one.
     """
     with Monitor() as monitor:
         with sessions() as session:
@@ -83,7 +83,7 @@ def build_index(
 
 
 def _is_valid(folder: Path) -> bool:
-    """Whether the version is there, undamaged, and passed its checks."""
+    """Return whether the version exists, is undamaged and passed its checks."""
     return _is_whole(folder) and not index_files.read_manifest(folder).failed_checks
 
 
@@ -96,14 +96,14 @@ def _is_whole(folder: Path) -> bool:
 
 
 def _set_aside(folder: Path) -> None:
-    """Out of the way of a new one, and kept for whoever wants to know what damaged it.
+    """Rename a damaged version, so that a new one can be written, and keep it for diagnosis.
 
-    One that is whole and did not pass its checks is made anew from the same vectors: it goes.
+    An undamaged one that failed its checks is deleted, as it is rebuilt from the same vectors.
     """
     if _is_whole(folder):
         shutil.rmtree(folder)
     elif folder.exists():
-        os.utime(folder)  # from now on counts how long it is kept
+        os.utime(folder)  # its retention is counted from now
         folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
 
 
@@ -115,7 +115,7 @@ def _write(
     choice: KindChoice,
     run_id: str | None,
 ) -> None:
-    """Fill the folder: vectors, codes, track ids, then the manifest with what was checked."""
+    """Fill the folder: vectors, codes, track ids, then the manifest with the checks' results."""
     kind = kind_for(len(contents.tracks), choice)
     matrix = _gather(store, space, contents)
     _write_vectors(folder, matrix, kind)
@@ -142,13 +142,13 @@ def _write(
 
 
 def _may_fall_back(manifest: IndexManifest) -> bool:
-    """Whether the kind does not find enough here, and another kind finds more."""
-    missed = any(check.name == RECALL for check in manifest.failed_checks)
-    return missed and manifest.kind in FALLBACK_KIND
+    """Return whether the kind failed the recall check and has a fallback kind."""
+    failed = any(check.name == RECALL for check in manifest.failed_checks)
+    return failed and manifest.kind in FALLBACK_KIND
 
 
 def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> IndexManifest:
-    """The manifest with what was checked of the folder, written into it."""
+    """Check the folder; return the manifest with the results, as written into the folder."""
     index_files.write_manifest(folder, manifest.model_copy(update={"checks": []}))
     checked = manifest.model_copy(update={"checks": check_folder(folder, store)})
     index_files.write_manifest(folder, checked)
@@ -158,7 +158,7 @@ def _checked(folder: Path, store: ArtifactStore, manifest: IndexManifest) -> Ind
 def _of_fallback_kind(
     folder: Path, manifest: IndexManifest, matrix: NDArray[np.float32]
 ) -> IndexManifest:
-    """The manifest of the next kind that finds more, whose files replace those in the folder."""
+    """Replace the folder's files by those of the fallback kind, and return its manifest."""
     kind = kind_for(manifest.tracks, FALLBACK_KIND[manifest.kind])
     log.warning("index.fell_back", kind=manifest.kind, to=kind.name, tracks=manifest.tracks)
     (folder / index_files.CODES).unlink()
@@ -173,7 +173,7 @@ def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: IndexKind) -
     from soundalike.vectors.index.codes import write_codes
     from soundalike.vectors.index.exact import write_exact
 
-    with ThreadPoolExecutor(2) as pool:  # one waits for the disk, the other computes
+    with ThreadPoolExecutor(2) as pool:  # one is bound by the disk, the other by the CPU
         writing = [pool.submit(write_exact, folder / index_files.INDEX, matrix)]
         if kind.has_codes:
             writing.append(pool.submit(write_codes, folder / index_files.CODES, matrix, kind))
@@ -184,12 +184,13 @@ def _write_vectors(folder: Path, matrix: NDArray[np.float32], kind: IndexKind) -
 def _gather(
     store: ArtifactStore, space: EmbeddingSpace, contents: IndexContents
 ) -> NDArray[np.float32]:
-    """float32 [n_tracks, dim] in track order, out of every batch's .npy as it was recorded."""
+    """Read float32 [n_tracks, dim], in track order, from the recorded .npy of every batch."""
     matrix = np.empty((len(contents.tracks), space.dimension), np.float32)
     rows: dict[str, list[tuple[int, int]]] = {batch: [] for batch in contents.batches}
     for position, (_, batch, row) in enumerate(contents.tracks):
         rows[batch].append((position, row))
     for batch, pairs in rows.items():
-        here, there = np.array(pairs).T
-        matrix[here] = load_recorded(store, space.key, batch, contents.batches[batch])[there]
+        positions, batch_rows = np.array(pairs).T
+        vectors = load_recorded(store, space.key, batch, contents.batches[batch])
+        matrix[positions] = vectors[batch_rows]
     return matrix

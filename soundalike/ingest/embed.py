@@ -1,4 +1,4 @@
-"""Stage `embeddings`: one vector for every track a batch brought, as .npy with a sidecar."""
+"""Stage `embeddings`: one vector for each track of a batch, as .npy with a sidecar."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
@@ -24,7 +24,7 @@ from soundalike.vectors.index_files import Check
 STAGE = "embeddings"
 
 Notes = dict[str, str | int | float]
-Embedded = tuple[Embedding, float]  # and how many seconds of the track the model took
+Embedded = tuple[Embedding, float]  # and the seconds of audio that were embedded
 
 
 def embed_batch(
@@ -35,7 +35,7 @@ def embed_batch(
     batch: str,
     progress: Progress,
 ) -> StageReport:
-    """Embed what the batch's files do not hold yet; the model is loaded only if there is such.
+    """Embed the batch's tracks that have no vector yet; load the model only if there are any.
 
     Rows are in track-id order, so the same tracks give the same bytes.
     """
@@ -44,7 +44,7 @@ def embed_batch(
         with sessions() as session:
             files = batches.track_files_of(session, batch_id)
             recorded = batches.recorded_hash(session, batch_id, space.key)
-        # One without canonical audio failed before; if it did not, its batch stays pending.
+        # A track without canonical audio failed before; if it did not, its batch stays pending.
         files = [file for file in files if store.audio(str(file.track_id)).exists()]
         known = load_batch(store, space, batch, recorded)
         missing = [file for file in files if file.track_id not in known]
@@ -89,26 +89,26 @@ def _embed(
 
 
 def _remove_damaged(store: ArtifactStore, failures: Sequence[StageFailure]) -> None:
-    """Canonical audio that cannot be read; the next try makes it anew."""
+    """Delete canonical audio that cannot be read; the next attempt writes it again."""
     for failure in failures:
         if failure.code == "damaged":
             store.audio(str(failure.file.track_id)).unlink(missing_ok=True)
 
 
 def _require_valid(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -> None:
-    """Raises ArtifactError for vectors that must not be recorded."""
+    """Raise ArtifactError for invalid vectors, before they are recorded."""
     matrix = np.stack([e.vector for e in embeddings.values()]) if embeddings else None
     if matrix is None:
         return
     wrong = [c for c in check_matrix(matrix, space.dimension, len(embeddings)) if not c.passed]
     if wrong:
-        raise ArtifactError(f"{space.key} made invalid vectors: {wrong[0].name}, {wrong[0].detail}")
+        raise ArtifactError(f"{space.key} gave invalid vectors: {wrong[0].name}, {wrong[0].detail}")
 
 
 def check_batch(
     sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, batch: str
 ) -> list[Check]:
-    """Check a batch's .npy as it stands on disk, against its tracks, its sidecar and its space."""
+    """Check a batch's .npy on disk against its tracks, its sidecar and its space."""
     with sessions() as session:
         expected = set(batches.expected_tracks(session, batch_number(batch)))
     sidecar = read_sidecar(store, space.key, batch)
@@ -128,7 +128,7 @@ def check_batch(
 
 
 def _outcome(item: EmbeddedItem[BatchFile]) -> Outcome[Embedded]:
-    """The file's own error becomes its failure; others are raised."""
+    """Convert an item to an outcome; the file's own error becomes a failure, others are raised."""
 
     def result(_: BatchFile) -> Embedded:
         if isinstance(item.result, Exception):

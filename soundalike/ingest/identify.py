@@ -1,4 +1,4 @@
-"""Stage `raw_audio`: read every file of a batch once; identity, stream facts, tags, manifest."""
+"""Stage `raw_audio`: read each file of a batch once; identity, stream facts, tags, manifest."""
 
 from functools import partial
 from pathlib import PurePosixPath
@@ -44,9 +44,9 @@ MANIFEST = pa.schema(
 def identify_batch(
     sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
 ) -> StageReport:
-    """Identify what was not yet read of the batch; write its manifest, record tracks and failures.
+    """Identify the batch's unread files; write its manifest, record tracks and failures.
 
-    What the manifest has already is not read again, unless it failed.
+    Files that the manifest already has are not read again, unless they failed.
     """
     batch_id = batch_number(batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
@@ -64,7 +64,7 @@ def identify_batch(
             failures = [outcome.failure for outcome in outcomes if outcome.failure]
             tracks = {o.file.id: _track(batch_id, o.file, *o.result) for o in outcomes if o.result}
             results.record_tracks(session, tracks)
-            # What may pass says nothing of the file: it keeps its track, and is read again.
+            # A transient failure says nothing of the file: it keeps its track, and is read again.
             lost = [failure.file.id for failure in failures if failure.code not in TRANSIENT_CODES]
             results.forget_tracks(session, lost)
             tried = [outcome.file.id for outcome in outcomes]
@@ -89,7 +89,7 @@ def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> Read:
 def _track(
     batch_id: int, file: BatchFile, identified: Identified, tags: FileTags
 ) -> IdentifiedTrack:
-    """The catalog's row. A file without a title is called by its name, as players do."""
+    """Return the catalog's row; without a title, the file's name is the title, as in players."""
     facts = identified.facts
     title = tags.title or clean(PurePosixPath(file.shown).stem) or identified.track_id
     return IdentifiedTrack(
@@ -113,7 +113,7 @@ def _is_of(row: dict[str, Any] | None, file: BatchFile) -> bool:
 
 
 def _row(outcome: Outcome[Read]) -> dict[str, Any]:
-    """One row of the manifest. What is not known of a file that failed is null."""
+    """Return a row of the manifest; columns that are unknown for a failed file are null."""
     row = {"file_id": outcome.file.id, "path": outcome.file.shown}
     if outcome.result is None:
         return row | {"failure": outcome.failure and outcome.failure.code}
@@ -122,7 +122,7 @@ def _row(outcome: Outcome[Read]) -> dict[str, Any]:
 
 
 def _read_manifest(store: ArtifactStore, batch: str) -> list[dict[str, Any]]:
-    """The rows written by an earlier run; none if it is missing, damaged or of another kind."""
+    """Return the rows of an earlier run; none if they are missing, damaged or of another form."""
     try:
         table = pq.read_table(store.batch_manifest(batch))
     except (OSError, pa.ArrowInvalid):
@@ -132,6 +132,6 @@ def _read_manifest(store: ArtifactStore, batch: str) -> list[dict[str, Any]]:
 
 
 def _write_manifest(store: ArtifactStore, batch: str, rows: list[dict[str, Any]]) -> None:
-    """One row per file, in path order; the same files give the same bytes."""
+    """Write one row per file, in path order; the same files give the same bytes."""
     with atomic_file(store.batch_manifest(batch)) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, MANIFEST), temporary)

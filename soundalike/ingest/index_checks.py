@@ -1,4 +1,4 @@
-"""What is checked of a candidate index: held against its batches, as it stands on disk."""
+"""Checks of a candidate index on disk against the batches it was built from."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,7 +20,7 @@ SAMPLED_TRACKS = 100
 
 
 def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
-    """Check the index built last as it stands on disk."""
+    """Check the index built last, on disk. Raises ArtifactError if none was built."""
     with sessions() as session:
         version = indexes.latest_built(session, space.key)
     if version is None:
@@ -29,7 +29,7 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
 
 
 def check_folder(folder: Path, store: ArtifactStore) -> list[Check]:
-    """Hold the artifact against the batches its manifest names, whatever landed since."""
+    """Check an index against the batches that its manifest names, not against later ones."""
     from soundalike.vectors.index.open_index import OpenIndex
 
     index = OpenIndex.open(folder)
@@ -45,7 +45,7 @@ def check_folder(folder: Path, store: ArtifactStore) -> list[Check]:
 def _sample(
     track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
 ) -> dict[str, NDArray[np.float32] | None]:
-    """Evenly chosen tracks and their vectors as the batches have them; None where none has it."""
+    """Read evenly chosen tracks' vectors, float32 [dim], from their batches; None if in none."""
     rows = {
         track: (batch, row)
         for batch, sidecar in sidecars.items()

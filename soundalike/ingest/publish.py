@@ -1,4 +1,4 @@
-"""Stage `published_index`: which index the library calls for, and making one the served one."""
+"""Stage `published_index`: choose the index that the library needs, and make it the served one."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from soundalike.vectors.index_files import IndexManifest
 
 @dataclass(frozen=True)
 class NextIndex:
-    """The version to publish next; None if none is called for, with the reason."""
+    """The version to publish next, None if no change is needed; and the reason."""
 
     version: str | None
     reason: str
@@ -25,13 +25,13 @@ class NextIndex:
 def next_index(
     sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, choice: KindChoice = "auto"
 ) -> NextIndex:
-    """Compare what the library calls for, in the kind that is chosen, with what is served."""
+    """Compare the index that the library needs, of the chosen kind, with the served one."""
     with sessions() as session:
         contents = indexes.contents(session, space.key)
         served = indexes.published(session)
         pending = pending_batches(session, space.key)
     if not contents.tracks:
-        kept = f"; index {served.index.version} goes on being served" if served else ""
+        kept = f"; index {served.index.version} stays published" if served else ""
         return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
     if served and served.publication.by_hand:
         return NextIndex(
@@ -58,12 +58,12 @@ def publish(
     version: str | None,
     seen: int | None = None,
 ) -> IndexManifest:
-    """Make `version` the served one, or else the one of `space` that was built last.
+    """Make `version` the served one, or if it is None, the version of `space` built last.
 
-    A version that a person names stays until a person says otherwise: that is the rollback. So
-    automation says which publication it has `seen`: if a person published another one since, that
-    stays, and its manifest is returned.
-    Raises ArtifactError if it was never built, is damaged, or did not pass its checks.
+    A `version` given by a user is a rollback: it stays until a user publishes another. Automation
+    therefore passes the id of the publication it has `seen`: if a user published another one since,
+    that one stays, and its manifest is returned.
+    Raises ArtifactError if the version was never built, is damaged, or failed its checks.
     """
     with sessions() as session:
         chosen = version or indexes.latest_built(session, space.key)
@@ -72,8 +72,8 @@ def publish(
     manifest = index_files.read_manifest(store.index(chosen))
     index_files.verify_files(store.index(chosen), manifest)
     if manifest.failed_checks:
-        named = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
-        raise ArtifactError(f"index {chosen} is not published, it failed its checks ({named})")
+        details = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
+        raise ArtifactError(f"index {chosen} is not published, it failed its checks ({details})")
     with sessions.begin() as session:
         kept = indexes.publish(session, chosen, by_hand=version is not None, seen=seen)
     return index_files.read_manifest(store.index(kept)) if kept else manifest

@@ -1,4 +1,4 @@
-"""Reports: what the stages of a run tell whoever started it, besides the asset metadata."""
+"""Reports: results of stages passed to the caller that started a run, besides asset metadata."""
 
 from typing import Protocol
 
@@ -11,22 +11,22 @@ Report = ScanReport | StageReport | BuildReport | IndexManifest
 
 
 class Reports(Protocol):
-    """Takes the report of each stage that ends well, and the error of each that does not."""
+    """A receiver of each successful stage's report and each failed stage's error."""
 
     def add(self, report: Report) -> None:
-        """Take what a stage did; an IndexManifest is what was published."""
+        """Receive a stage's report; an IndexManifest is that of the published index."""
         ...
 
     def fail(self, error: Exception) -> None:
-        """Take the error that a stage raised."""
+        """Receive the error that a stage raised."""
         ...
 
 
 class NoReports:
-    """Keeps nothing: runs in the background are watched in the Dagster UI."""
+    """A receiver that discards everything: background runs are watched in the Dagster UI."""
 
     def add(self, report: Report) -> None:
-        """Let the report go."""
+        """Discard the report."""
 
     def fail(self, error: Exception) -> None:
-        """Let the error go."""
+        """Discard the error."""

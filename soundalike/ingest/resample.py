@@ -1,4 +1,4 @@
-"""Stage `resampled_audio`: the canonical 44.1 kHz mono FLAC of every track a batch brought."""
+"""Stage `resampled_audio`: the canonical FLAC (44.1 kHz mono) of each track of a batch."""
 
 from contextlib import suppress
 from functools import partial
@@ -22,7 +22,7 @@ STAGE = "resampled_audio"
 def resample_batch(
     sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
 ) -> StageReport:
-    """Write each track's FLAC where it is not there yet; record lengths, flaws and failures."""
+    """Write missing or damaged canonical FLACs; record lengths, flaws and failures."""
     batch_id = batch_number(batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
@@ -32,7 +32,7 @@ def resample_batch(
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
-            results.record_decoded(session, {track: found for track, (found, _) in done.items()})
+            results.record_decoded(session, {track: flac for track, (flac, _) in done.items()})
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             left_out = batches.count_excluded(session, batch_id)
@@ -42,7 +42,7 @@ def resample_batch(
         done=len(done),
         reused=sum(reused for _, reused in done.values()),
         failures=failures,
-        audio_seconds=sum(found.seconds for found, reused in done.values() if not reused),
+        audio_seconds=sum(flac.seconds for flac, reused in done.values() if not reused),
         usage=monitor.usage(),
         notes={"left_out_by_length": left_out, "partly_broken": len(flawed)},
         flawed=flawed,
@@ -50,7 +50,7 @@ def resample_batch(
 
 
 def _canonical(store: ArtifactStore, decoders: Decoders, file: BatchFile) -> tuple[Canonical, bool]:
-    """What is known of the track's FLAC, and whether it was there already."""
+    """Return the facts of the track's FLAC, and whether it existed already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
     with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again

@@ -1,4 +1,4 @@
-"""Adding music roots to the library."""
+"""Registration of music roots."""
 
 from collections.abc import Iterable
 from itertools import islice
@@ -10,13 +10,13 @@ from soundalike.sources.entry import EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
-LOOKED_AT = 10_000  # entries, to say whether a place holds music at all
+MAX_LISTED = 10_000  # entries listed to decide whether a root holds music at all
 
 
 def register_roots(sessions: Sessions, names: Iterable[str]) -> None:
-    """Add folders or buckets to the library. One inside a known root is there already.
+    """Add folders or buckets to the library; skip those inside a known root.
 
-    Raises LibraryError for a folder that does not exist, is no folder, or holds a known root.
+    Raises LibraryError for a path that does not exist, is not a folder, or holds a known root.
     """
     for root in map(MusicRoot.named, names):
         with sessions.begin() as session:
@@ -28,15 +28,15 @@ def register_roots(sessions: Sessions, names: Iterable[str]) -> None:
             if inside:
                 raise LibraryError(
                     f"{root.shown} holds {inside[0].shown}, which is a music root already; "
-                    "its tracks would be there twice. Use another data root (SOUNDALIKE_DATA)."
+                    "its tracks would be listed twice. Use another data root (SOUNDALIKE_DATA)."
                 )
             library.add_root(session, root.location)
 
 
 def register_configured(sessions: Sessions, names: Iterable[str]) -> list[str]:
-    """As `register_roots`, but one that is missing does not stop the others.
+    """Add each root as `register_roots` does; one that fails does not stop the others.
 
-    Returns what is wrong with those that could not be added.
+    Returns the messages of those that could not be added.
     """
     problems = []
     for name in names:
@@ -48,21 +48,21 @@ def register_configured(sessions: Sessions, names: Iterable[str]) -> list[str]:
 
 
 def require_music(names: Iterable[str], extensions: frozenset[str]) -> None:
-    """Raises LibraryError for a place without music, so that a wrong one is noticed at once."""
+    """Raise LibraryError for a root without music, so that a wrong path is noticed at once."""
     for root in map(MusicRoot.named, names):
         root.require()
         others = 0
-        for entry in islice(root.entries(IgnoreRules(extensions), settle_seconds=0), LOOKED_AT):
+        for entry in islice(root.entries(IgnoreRules(extensions), settle_seconds=0), MAX_LISTED):
             if entry.kind in (EntryKind.MUSIC, EntryKind.CHANGING):
                 break
             if not entry.path:
                 raise LibraryError(f"{root.shown} cannot be listed: {entry.reason}")
             others += not entry.path.endswith(b"/")
         else:
-            if others < LOOKED_AT:
-                found = f"{others} other files" if others else "it is empty"
+            if others < MAX_LISTED:
+                content = f"{others} other files" if others else "it is empty"
                 raise LibraryError(
-                    f"{root.shown} holds no music ({found}); what counts as music is told by the "
-                    "file's extension (SOUNDALIKE_EXTENSIONS): mp3, flac, ogg, opus, m4a, wav, "
-                    "aiff, wma and others"
+                    f"{root.shown} holds no music ({content}); music is recognised by the file's "
+                    "extension (SOUNDALIKE_EXTENSIONS): mp3, flac, ogg, opus, m4a, wav, aiff, wma "
+                    "and others"
                 )

@@ -1,4 +1,4 @@
-"""Stage `library`: compare the music roots with the catalog and seal what is new into batches."""
+"""Stage `library`: compare the music roots with the catalog and seal new files into batches."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -17,7 +17,11 @@ from soundalike.sources.roots import MusicRoot
 
 @dataclass(frozen=True)
 class ScanRules:
-    """How to look: what is music, when a file is no longer being written, how much is a batch."""
+    """Rules of a scan.
+
+    `settle_seconds`: a file changed more recently is still being written. `batch_tracks`: the most
+    files in a batch. `extensions`: those of music files. The others bound a track's length.
+    """
 
     settle_seconds: float
     batch_tracks: int
@@ -27,7 +31,7 @@ class ScanRules:
 
     @classmethod
     def of(cls, settings: Settings) -> "ScanRules":
-        """As the settings say."""
+        """Return the rules that the settings give."""
         return cls(
             settle_seconds=settings.settle_seconds,
             batch_tracks=settings.batch_tracks,
@@ -39,7 +43,7 @@ class ScanRules:
 
 @dataclass
 class ScanReport:
-    """What a scan found and did, over all roots. `problems` are for people to read."""
+    """Results of a scan over all roots; `problems` are messages for users."""
 
     entries: Counter[EntryKind] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
@@ -49,15 +53,15 @@ class ScanReport:
 
     @property
     def music(self) -> int:
-        """Files of music that are there."""
+        """Number of music files that are present, those still being written included."""
         return self.entries[EntryKind.MUSIC] + self.entries[EntryKind.CHANGING]
 
 
 def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False) -> ScanReport:
     """List every root, record all differences and seal the work, in one transaction.
 
-    A root that cannot be listed, or where less than half of the known files are found, is left as
-    it is unless `confirm_removals`. Raises LibraryError if there is no root at all.
+    A root that cannot be listed, or that has lost more than half of its known files, is left as it
+    is unless `confirm_removals`. Raises LibraryError if there is no root at all.
     """
     report = ScanReport()
     with sessions.begin() as session:
@@ -81,27 +85,27 @@ def _scan_root(
     report: ScanReport,
     confirm_removals: bool,
 ) -> None:
-    """One root, in a savepoint: what is not to be believed is undone, down to the new batches."""
+    """Scan one root in a savepoint; an implausible result is undone, with its new batches."""
     present = library.count_present(session, root_id)
     newest = library.newest_batch(session)
-    found = _Findings(session, root_id, rules.batch_tracks)
+    findings = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
         listing = root.entries(IgnoreRules(rules.extensions), rules.settle_seconds)
         for known, entry in side_by_side(library.known_files(session, root_id), listing):
-            found.add(change_of(known, entry), known, entry)
-        found.finish(confirm_removals)
-        lost = len(found.missing) - library.count_moved(session, found.missing, newest)
-        believed = confirm_removals or lost * 2 <= present
-        if believed:
-            failures.retry_reappeared(session, root_id, found.unseen)
+            findings.add(change_of(known, entry), known, entry)
+        findings.finish(confirm_removals)
+        lost = len(findings.missing) - library.count_moved(session, findings.missing, newest)
+        is_plausible = confirm_removals or lost * 2 <= present
+        if is_plausible:
+            failures.retry_reappeared(session, root_id, findings.unseen)
         else:
             savepoint.rollback()
-    report.entries += found.entries
-    report.problems += [f"{root.shown}: {problem}" for problem in found.problems]
-    if believed:
-        report.changes += found.changes
-        report.gone += len(found.gone)
-        report.batches += found.batches
+    report.entries += findings.entries
+    report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
+    if is_plausible:
+        report.changes += findings.changes
+        report.gone += len(findings.gone)
+        report.batches += findings.batches
     else:
         report.problems.append(
             f"{root.shown}: {lost} of {present} known files are missing; is the disk mounted? "
@@ -110,7 +114,7 @@ def _scan_root(
 
 
 class _Findings:
-    """Takes a root's files as they pass and records them; holds one batch, and what is missing."""
+    """The recorder of a root's pairs; holds at most one batch's work, and ids of other changes."""
 
     def __init__(self, session: Session, root_id: int, batch_tracks: int) -> None:
         self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
@@ -131,7 +135,7 @@ class _Findings:
         self.problems: list[str] = []
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
-        """Take one pair."""
+        """Take one pair and its change."""
         self.changes[change] += 1
         if entry and (known is None or known.path == entry.path):
             self.entries[entry.kind] += 1
@@ -145,7 +149,7 @@ class _Findings:
             self._lists[change].append(known.id)
 
     def finish(self, confirm_removals: bool) -> None:
-        """Seal the rest, and record what went and what came back."""
+        """Seal the rest, and record the files that are gone and those that returned."""
         if self._work:
             self._seal()
         self.gone += self.missing + (self.unseen if confirm_removals else [])

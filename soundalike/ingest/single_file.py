@@ -1,6 +1,6 @@
-"""One file from its bytes to its vector, outside of the library: how uploads are embedded.
+"""Embedding of a single file outside of the library, as for uploads.
 
-The stages do the same for batches; nothing of this is kept.
+The stages do the same for batches; here nothing is stored.
 """
 
 from pathlib import Path
@@ -14,20 +14,23 @@ from soundalike.errors import AudioError
 
 
 def identify_file(decoders: Decoders, file: Path, max_seconds: float) -> Identified:
-    """Identify a file's audio. Raises AudioError as `Decoders.read` does, and `too_long`."""
+    """Identify a file's audio.
+
+    Raises AudioError as `Decoders.read` does, and AudioError("too_long") above `max_seconds`.
+    """
     identified, _ = decoders.read(file)
     duration = identified.facts.duration or 0
     if duration > max_seconds:
-        raise AudioError("too_long", f"{duration:.0f} s long; {max_seconds:.0f} s may be")
+        raise AudioError("too_long", f"{duration:.0f} s long; the limit is {max_seconds:.0f} s")
     return identified
 
 
 def embed_file(
     decoders: Decoders, embedder: Embedder, file: Path, track_id: str, max_seconds: float
 ) -> Embedding:
-    """Embed a file of this identity, exactly as an ingest would.
+    """Embed the audio that has this identity in a file, exactly as an ingest would.
 
-    Raises AudioError for what is the file's fault; what the model raises is raised.
+    Raises AudioError if the file cannot be used; errors of the model are raised as they are.
     """
     with TemporaryDirectory(prefix="soundalike-") as folder:
         flac = Path(folder) / "canonical.flac"

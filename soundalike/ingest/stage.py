@@ -1,4 +1,4 @@
-"""What the per-batch stages share: the report, and turning one file's error into a failure."""
+"""Shared parts of the per-batch stages: the report, and turning a file's error into a failure."""
 
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -19,11 +19,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class StageReport:
-    """What a stage did with a batch.
+    """Results of a stage for a batch.
 
-    `done` counts what went through, `reused` those of them that were there already. `audio_seconds`
-    is the length of the music that was worked on now. `flawed` are files that went through although
-    a part of them is broken.
+    `done` counts the successes, `reused` those of them that existed already. `audio_seconds` is the
+    length of the audio that was processed now. `flawed` are files that succeeded although a part of
+    them is broken.
     """
 
     stage: str
@@ -43,7 +43,7 @@ class StageReport:
 
 @dataclass(frozen=True)
 class Outcome(Generic[Result]):
-    """One file and what a stage made of it, or why not."""
+    """A file and its result or failure in a stage."""
 
     file: BatchFile
     result: Result | None
@@ -53,8 +53,9 @@ class Outcome(Generic[Result]):
 def attempt(work: Callable[[BatchFile], Result], file: BatchFile) -> Outcome[Result]:
     """Do the work on one file; an error that is the file's own becomes its failure.
 
-    So do the kinds of error by which decoders stumble over odd data. What says that the system does
-    not work (OSError, MemoryError, a broken model's RuntimeError) is raised.
+    These are AudioError and the kinds of error that decoders raise on odd data (ValueError,
+    LookupError, ArithmeticError). Errors of the system (OSError, MemoryError, a broken model's
+    RuntimeError) are raised.
     """
     try:
         return Outcome(file, work(file), None)
@@ -62,14 +63,14 @@ def attempt(work: Callable[[BatchFile], Result], file: BatchFile) -> Outcome[Res
         return Outcome(file, None, StageFailure(file, error.code, str(error)))
     except (ValueError, LookupError, ArithmeticError) as error:
         log.warning("file.undecodable", path=file.shown, exc_info=True)
-        message = f"its data cannot be made sense of ({type(error).__name__}: {error})"
+        message = f"its data cannot be decoded ({type(error).__name__}: {error})"
         return Outcome(file, None, StageFailure(file, "undecodable", message))
 
 
 def attempt_all(
     work: Callable[[BatchFile], Result], files: Sequence[BatchFile]
 ) -> Iterator[Outcome[Result]]:
-    """`attempt` on every file, as many at a time as there are cores, in the order given.
+    """Call `attempt` on each file, as many at a time as there are cores; results keep the order.
 
     Threads suffice: decoding, resampling and hashing run outside the interpreter's lock.
     """

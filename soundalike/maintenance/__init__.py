@@ -1,1 +1,1 @@
-"""Care of what is there: collecting garbage, measuring the published index."""
+"""Maintenance: collecting garbage, measuring the published index."""

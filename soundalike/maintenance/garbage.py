@@ -1,7 +1,7 @@
-"""What no longer serves anything in the data root: finding it, and removing it.
+"""Garbage collection in the data root: finding artifacts that nothing needs, and removing them.
 
-Never what is published or newer. What the catalog does not know is left alone for a day, because
-artifacts are written before they are recorded.
+The published index and newer ones are never removed. Artifacts that the catalog does not know are
+kept for a day, because artifacts are written before they are recorded.
 """
 
 import shutil
@@ -23,7 +23,7 @@ SUPERSEDED = "index older than the published one"
 
 @dataclass(frozen=True)
 class Garbage:
-    """A file or folder that may go, with its size in bytes and the reason."""
+    """A file or folder that may be removed, with its size in bytes and the reason."""
 
     path: Path
     size: int
@@ -32,7 +32,7 @@ class Garbage:
 
 @dataclass(frozen=True)
 class Retention:
-    """What is kept: older index versions for a rollback, and days for what may come back."""
+    """Limits: older index versions to keep for a rollback, and days for tracks that may return."""
 
     indexes: int
     days: int
@@ -41,9 +41,9 @@ class Retention:
 def find_garbage(
     sessions: Sessions, store: ArtifactStore, space: str, keep: Retention
 ) -> list[Garbage]:
-    """Everything that may go; `space` is the configured model's. Removes nothing.
+    """List everything that may be removed; `space` is the configured model's. Removes nothing.
 
-    Raises ArtifactError if the data root looks like another catalog's.
+    Raises ArtifactError if the data root seems to belong to another catalog.
     """
     with sessions() as session:
         old = retention.superseded(session, keep.indexes)
@@ -55,30 +55,31 @@ def find_garbage(
     _refuse_foreign(store, known, batches)
     kept = versions.keys() - set(old)
     spaces = {space, *(versions[version] for version in kept)}
-    found = [
-        *_left_behind(store),
+    garbage = [
+        *_temporaries(store),
         *_indexes(store, kept, set(old), keep),
         *_audio(store, audio),
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
     ]
-    # Indexes that are given up go first: a build may call for one of them again at any time.
-    return sorted(found, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
+    # Superseded indexes are first: a build may need one of them again at any time.
+    return sorted(garbage, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
 
 
 def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retention) -> list[Garbage]:
-    """Remove what `find_garbage` finds, and return it.
+    """Remove what `find_garbage` lists; return what was removed.
 
-    The catalog lets go first, so a kill in between leaves files that the next call removes.
+    The catalog is changed first, so that a kill in between leaves files that the next call removes.
+    Raises ArtifactError as `find_garbage` does.
     """
-    found = find_garbage(sessions, store, space, keep)
-    whole_spaces = {item.path.name for item in found if item.path.parent == store.embeddings}
+    garbage = find_garbage(sessions, store, space, keep)
+    whole_spaces = {item.path.name for item in garbage if item.path.parent == store.embeddings}
     with sessions.begin() as session:
-        given_up = set(retention.retire_superseded(session, keep.indexes))
+        retired = set(retention.retire_superseded(session, keep.indexes))
         retention.forget_spaces(session, whole_spaces)
     removed = []
-    for item in found:
-        if item.reason == SUPERSEDED and item.path.name not in given_up:
+    for item in garbage:
+        if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
         if item.path.is_dir():
             shutil.rmtree(item.path)
@@ -89,26 +90,26 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
 
 
 def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -> None:
-    """What a catalog does not know is garbage only if it is the catalog of this data root."""
+    """Raise ArtifactError if the catalog does not know most of the audio and manifests."""
     audio = [path.stem for folder in _visible(store.canonical) for path in _visible(folder)]
     manifests = [path.stem for path in _visible(store.manifests)]
-    strange = sum(name not in tracks for name in audio)
-    strange += sum(name not in batches for name in manifests)
-    if strange * 2 > len(audio) + len(manifests):
+    unknown = sum(name not in tracks for name in audio)
+    unknown += sum(name not in batches for name in manifests)
+    if unknown * 2 > len(audio) + len(manifests):
         raise ArtifactError(
-            f"the catalog does not know most of what is in {store.root}; is it another one's? "
-            "Nothing was removed. Look at DATABASE_URL and SOUNDALIKE_DATA"
+            f"the catalog does not know most of what is in {store.root}; is it another "
+            "catalog's? Nothing was removed. Check DATABASE_URL and SOUNDALIKE_DATA"
         )
 
 
-def _left_behind(store: ArtifactStore) -> Iterator[Garbage]:
-    """Temporaries lie beside what they were to become."""
+def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
+    """Find temporary files, which are beside their targets, and scratch files, over a day old."""
     parents = [store.scratch, store.manifests, store.indexes]
     parents += [*_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():
             if (is_temporary(path) or folder == store.scratch) and _age(path) > DAY:
-                yield _garbage(path, "left by something that was killed")
+                yield _garbage(path, "left by a process that was killed")
 
 
 def _indexes(
@@ -128,7 +129,7 @@ def _audio(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:
     for folder in _visible(store.canonical):
         for path in _visible(folder):
             if path.stem not in kept and _age(path) > DAY:
-                yield _garbage(path, "audio of a track that is in the library no more")
+                yield _garbage(path, "audio of a track that is no longer in the library")
 
 
 def _manifests(store: ArtifactStore, known: set[str]) -> Iterator[Garbage]:
@@ -157,7 +158,7 @@ def _visible(folder: Path) -> list[Path]:
 
 
 def _age(path: Path) -> float:
-    """Seconds since it was written; none if the clock went back, or it is gone."""
+    """Return the seconds since it was written; 0 if the clock went back, or it is gone."""
     try:
         return max(0.0, time.time() - path.stat().st_mtime)
     except FileNotFoundError:

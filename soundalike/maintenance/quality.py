@@ -1,7 +1,7 @@
-"""How good the published index looks, in numbers to follow over versions. Nothing is refused by it.
+"""Quality of the published index, in numbers to follow over versions; they never block anything.
 
-Computed on at most 2000 tracks, evenly chosen: hubness and cosines from the vectors alone, and
-where the files' own tags name genres, how many of the 10 nearest of other artists share one.
+Computed on at most 2000 evenly chosen tracks: hubness and cosines from the vectors alone, and,
+where the files' own tags name genres, how many of the 10 nearest tracks of other artists share one.
 """
 
 from dataclasses import dataclass
@@ -20,10 +20,11 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar
 
-MAX_TRACKS = 2000  # hubness depends on how many there are: one number for any larger library
-MIN_TRACKS = 12  # of fewer, 10 neighbours are all the others
+MAX_TRACKS = 2000  # hubness depends on the number of tracks: one size for all larger libraries
+MIN_TRACKS = 12  # with fewer, the 10 neighbours are all other tracks
 MIN_QUERIES = 10
-# A space is degenerate if, of so many tracks at least, pairs differ less, or one is a larger hub.
+# A space of at least ENOUGH_TRACKS is degenerate if its cosines (1 % to 99 %) spread less than
+# EQUALLY_NEAR, or its largest hub is in more than HUB_OF_ALL of the lists of neighbours.
 # musicnn's spread is 0.97 and its largest hub 9 % of the lists on the music of docs/quality.md.
 ENOUGH_TRACKS = 100
 EQUALLY_NEAR = 0.01
@@ -32,14 +33,17 @@ HUB_OF_ALL = 0.5
 
 @dataclass(frozen=True)
 class Quality:
-    """`numbers` by name. `degenerate` says why the vectors tell tracks hardly apart; "" if not."""
+    """Metrics by name; `degenerate` is why the vectors hardly distinguish tracks, or ""."""
 
     numbers: dict[str, float]
     degenerate: str
 
 
 def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
-    """Of the published index. Raises ArtifactError if none is or its batches are damaged."""
+    """Measure the published index.
+
+    Raises ArtifactError if none is published, or its batches' files are damaged.
+    """
     with sessions() as session:
         served = indexes.published(session)
     if served is None:
@@ -48,21 +52,21 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
     numbers: dict[str, float] = {"sampled_tracks": len(sample)}
     if len(sample) < MIN_TRACKS:
         return Quality(numbers, "")
-    found = space(matrix)
+    measured = space(matrix)
     numbers |= {
-        "hubness_skewness": round(found.hubness.skewness, 3),
-        "orphans_share": round(found.hubness.orphans, 4),
-        "largest_hub_share": round(found.hubness.largest_hub, 4),
-        "cosine_median": round(float(found.cosines[2]), 4),
-        "cosine_99_percent": round(float(found.cosines[4]), 4),
+        "hubness_skewness": round(measured.hubness.skewness, 3),
+        "orphans_share": round(measured.hubness.orphans, 4),
+        "largest_hub_share": round(measured.hubness.largest_hub, 4),
+        "cosine_median": round(float(measured.cosines[2]), 4),
+        "cosine_99_percent": round(float(measured.cosines[4]), 4),
     }
     return Quality(
-        numbers | _by_genre(matrix, _labels(sessions, sample)), _degenerate(found, sample)
+        numbers | _by_genre(matrix, _labels(sessions, sample)), _degenerate(measured, sample)
     )
 
 
 def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
-    """Track ids, evenly chosen from the version's, and their vectors out of the batches' files."""
+    """Choose track ids evenly, and read their vectors [n, dim] from the batches' files."""
     folder = store.index(version)
     manifest, track_ids = index_files.read_manifest(folder), index_files.read_tracks(folder)
     chosen = {track: row for row, track in enumerate(evenly(track_ids, MAX_TRACKS))}
@@ -71,8 +75,8 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
         ids = read_sidecar(store, manifest.space, batch).track_ids
         rows = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
         if rows:
-            here, there = np.array(rows).T
-            matrix[here] = load_vectors(store, manifest.space, batch)[there]
+            positions, batch_rows = np.array(rows).T
+            matrix[positions] = load_vectors(store, manifest.space, batch)[batch_rows]
     return list(chosen), matrix
 
 
@@ -86,30 +90,34 @@ def _labels(sessions: Sessions, sample: list[str]) -> Labels:
 
 
 def _by_genre(matrix: FloatArray, labels: Labels) -> dict[str, float]:
-    """Only tracks with a genre answer or ask; those of the same artist or album do not answer."""
+    """Measure precision at 10 by genre, for `matrix` [n, dim].
+
+    Only tracks with a genre are queries or candidates, and a query's candidates are those of other
+    artists and albums.
+    """
     tagged = labels.label != ""
     labels, matrix = labels.take(tagged), matrix[tagged]
     if len(labels) < MIN_TRACKS:
         return {}
-    found = retrieval(matrix @ matrix.T, labels, filtered=True)
-    if found.queries < MIN_QUERIES:
+    measured = retrieval(matrix @ matrix.T, labels, filtered=True)
+    if measured.queries < MIN_QUERIES:
         return {}
     candidates = labels.candidates(other_artist=True, other_album=True)
     relevant = labels.relevant() & candidates
-    asked = relevant.any(axis=1)
-    by_chance = relevant[asked].sum(axis=1) / candidates[asked].sum(axis=1)
+    is_query = relevant.any(axis=1)
+    by_chance = relevant[is_query].sum(axis=1) / candidates[is_query].sum(axis=1)
     return {
-        "genre_precision_at_10": round(found.means["precision@10"].mean, 4),
+        "genre_precision_at_10": round(measured.means["precision@10"].mean, 4),
         "genre_precision_by_chance": round(float(by_chance.mean()), 4),
-        "genre_queries": found.queries,
+        "genre_queries": measured.queries,
     }
 
 
-def _degenerate(found: Space, sample: list[str]) -> str:
+def _degenerate(measured: Space, sample: list[str]) -> str:
     if len(sample) < ENOUGH_TRACKS:
         return ""
-    if found.cosines[4] - found.cosines[0] < EQUALLY_NEAR:
+    if measured.cosines[4] - measured.cosines[0] < EQUALLY_NEAR:
         return f"almost all pairs of tracks are equally near, within {EQUALLY_NEAR} of cosine"
-    if found.hubness.largest_hub > HUB_OF_ALL:
+    if measured.hubness.largest_hub > HUB_OF_ALL:
         return f"one track is among the 10 nearest of more than {HUB_OF_ALL:.0%} of all"
     return ""

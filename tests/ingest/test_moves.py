@@ -1,4 +1,4 @@
-"""Moving, renaming, replacing and copying files must never lose a track or hear one twice."""
+"""Moving, renaming, replacing and copying files must never lose a track or embed one twice."""
 
 import shutil
 

@@ -1,1 +1,1 @@
-"""From a file somebody owns to canonical audio: identity, tags, decode, resample, windows."""
+"""Audio files to canonical audio: identity, tags, decoding, resampling, windows."""

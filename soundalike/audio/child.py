@@ -1,7 +1,7 @@
-"""The decoding process: reads jobs from stdin, answers on stdout, a line of JSON each.
+"""The decoding process: reads jobs from stdin and replies on stdout, one line of JSON each.
 
-It handles files that nobody vouches for: it imports only what decoding needs, limits itself, and
-its parent believes none of its answers unchecked (`replies.py`).
+Its files are untrusted: it imports only what decoding needs and limits its own resources, and its
+parent validates every reply (`replies.py`).
 """
 
 import json
@@ -20,14 +20,14 @@ from soundalike.audio.stream import ProgressCallback
 from soundalike.audio.tags import read_tags
 from soundalike.errors import AudioError
 
-HEARTBEAT_SECONDS = 1.0  # at most one sign of progress in so long
+HEARTBEAT_SECONDS = 1.0  # at most one heartbeat in this time
 
 Reply = dict[str, Any]
 Job = Callable[[dict[str, str], ProgressCallback], Reply]
 
 
 def path_of(text: str) -> Path:
-    """The path that a job names: its bytes in hex, because a path need not be text."""
+    """The path that a job names by its bytes in hex, because a path need not be text."""
     return Path(os.fsdecode(bytes.fromhex(text)))
 
 
@@ -51,27 +51,27 @@ JOBS: Mapping[str, Job] = {"read": _read, "canonical": _canonical}
 
 
 class ReplyChannel:
-    """The line to the parent: replies, and beats that say that work goes on."""
+    """The pipe to the parent: replies, and heartbeats that show progress."""
 
     def __init__(self, out: BinaryIO) -> None:
         self._out = out
         self._last_heartbeat = time.monotonic()
 
     def send(self, reply: Reply) -> None:
-        """One line of ASCII JSON. Raises BrokenPipeError if the parent is gone."""
+        """Write one line of ASCII JSON. Raises BrokenPipeError if the parent is gone."""
         self._out.write(json.dumps(reply).encode() + b"\n")
         self._out.flush()
 
     def heartbeat(self) -> None:
-        """To be called whenever more audio was handled; most calls send nothing."""
+        """Report progress: called whenever more audio was processed; most calls send nothing."""
         now = time.monotonic()
         if now - self._last_heartbeat >= HEARTBEAT_SECONDS:
             self._last_heartbeat = now
             self.send({"kind": "heartbeat"})
 
 
-def answer(jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCallback) -> Reply:
-    """Do one job. Whatever goes wrong with a file is an answer too."""
+def run_job(jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+    """Do one job and return its reply; an exception becomes a reply too."""
     try:
         return jobs[job["do"]](job, on_progress)
     except AudioError as error:
@@ -80,21 +80,21 @@ def answer(jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCa
         return {"kind": "memory"}
     except OSError as error:  # reading the source raises AudioError: this is about the target
         return {"kind": "system", "errno": error.errno or 0, "message": error.strerror or ""}
-    except Exception as error:  # the decoders' ways to stumble over odd data
-        what = f"its data cannot be made sense of ({type(error).__name__}: {error})"
-        return {"kind": "failed", "code": "undecodable", "message": what}
+    except Exception as error:  # decoders raise many kinds on malformed data
+        message = f"its data cannot be decoded ({type(error).__name__}: {error})"
+        return {"kind": "failed", "code": "undecodable", "message": message}
 
 
 def main(jobs: Mapping[str, Job] = JOBS) -> None:
-    """Answer jobs until stdin ends."""
+    """Run jobs until stdin ends."""
     with os.fdopen(os.dup(1), "wb") as out:
-        os.dup2(2, 1)  # what a library prints must not pass for an answer
+        os.dup2(2, 1)  # what a library prints must not be taken for a reply
         end_with_parent()
         limit_resources()
         replies = ReplyChannel(out)
         replies.send({"kind": "ready"})
         for job in sys.stdin.buffer:
-            replies.send(answer(jobs, json.loads(job), replies.heartbeat))
+            replies.send(run_job(jobs, json.loads(job), replies.heartbeat))
 
 
 if __name__ == "__main__":

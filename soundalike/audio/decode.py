@@ -1,4 +1,4 @@
-"""Decoding in bounded memory: a file's audio as a run of short mono chunks at its own rate."""
+"""Decoding in bounded memory: a file's audio as short mono chunks at its own sample rate."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from soundalike.audio.stream import (
 )
 from soundalike.errors import AudioError
 
-MISSING_SECONDS = 1.0  # what lost less than this counts as whole: durations are rounded
-DTYPES = {**format_dtypes, "s64": "i8", "s64p": "i8"}  # PyAV forgets these
-MAX_SECONDS = 24 * 3600  # what decodes to more is no track, or a decompression bomb
+MISSING_SECONDS = 1.0  # a smaller loss counts as none: durations are rounded
+DTYPES = {**format_dtypes, "s64": "i8", "s64p": "i8"}  # missing from PyAV's table
+MAX_SECONDS = 24 * 3600  # a file that decodes to more is not a track, or is a decompression bomb
 
 
 @dataclass(frozen=True)
@@ -38,10 +38,10 @@ class Chunk:
 
 
 class Decoded:
-    """A file's audio in order, channels averaged: an iterable of `Chunk`, to be gone through once.
+    """A file's audio in order, channels averaged: an iterable of `Chunk`, to be read once.
 
-    A packet that does not decode is skipped, as players do. How much was lost is known at the end:
-    `seconds` decoded, and `share` of what there should have been.
+    A packet that does not decode is skipped, as players do. The losses are known at the end:
+    `seconds` that decoded, and their `share` of what there should have been.
     """
 
     def __init__(
@@ -55,15 +55,18 @@ class Decoded:
         self._max_seconds = max_seconds or MAX_SECONDS
         self._losses = Losses()
         self._lost = 0.0
-        self._path, self._track_id, self._beat = path, track_id, on_progress
+        self._path, self._track_id, self._on_progress = path, track_id, on_progress
 
     @property
     def share(self) -> float:
-        """0.5 to 1: decoded / (decoded + lost). 1 where less than MISSING_SECONDS were lost."""
+        """The share that decoded, 0.5 to 1: decoded / (decoded + lost).
+
+        1 where less than MISSING_SECONDS were lost.
+        """
         return self.seconds / (self.seconds + self._lost) if self._lost else 1.0
 
     def __iter__(self) -> Iterator[Chunk]:
-        """See `decode`."""
+        """Decode the file and yield its chunks. Raises AudioError, see `decode`."""
         with open_audio(self._path) as audio:
             hasher = StreamHasher(audio.stream)
             self._refuse_longer(_exact_seconds(audio) or 0)
@@ -75,7 +78,7 @@ class Decoded:
                 raise AudioError(
                     "changed", "the file changed meanwhile; the next scan takes it again"
                 )
-            self._settle(audio)
+            self._record_losses(audio)
 
     def _refuse_longer(self, seconds: float) -> None:
         if seconds > self._max_seconds:
@@ -83,7 +86,7 @@ class Decoded:
             raise AudioError("too_long", f"more than {hours:g} hours long")
 
     def _frames(self, audio: OpenAudio, hasher: StreamHasher) -> Iterator[AudioFrame]:
-        for packet in audio.packets(self._beat):
+        for packet in audio.packets(self._on_progress):
             hasher.add(packet)
             try:
                 frames = packet.decode()
@@ -95,8 +98,8 @@ class Decoded:
             self._losses.decoded(packet, audio.stream)
             yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
 
-    def _settle(self, audio: OpenAudio) -> None:
-        """Say what was lost, and refuse what lost more than it kept."""
+    def _record_losses(self, audio: OpenAudio) -> None:
+        """Record what was lost, and refuse a file that lost more than it kept."""
         if not self.seconds:
             codec = audio.stream.codec_context.name
             raise AudioError("no_audio", f"nothing in the file's {codec} stream decodes")
@@ -119,9 +122,9 @@ def decode(
     on_progress: ProgressCallback = ignore_progress,
     max_seconds: float | None = None,
 ) -> Decoded:
-    """The file's audio, read as it is iterated over; `beat` is called as it goes.
+    """The file's audio, decoded as it is iterated over: chunks of float32 [n], n of about a second.
 
-    `longest`: seconds that it may have, LONGEST_SECONDS if none are given.
+    `on_progress` is called on the way. `max_seconds`: the longest audio allowed; None: MAX_SECONDS.
 
     Iterating raises AudioError: as `open_audio` does; `endless`; `too_long`; and at the end
     `changed` if the file's audio is not that of `track_id` any more; `no_audio` if nothing decodes;
@@ -131,26 +134,26 @@ def decode(
 
 
 def _exact_seconds(audio: OpenAudio) -> float | None:
-    """The length that the container states, if it is to be believed."""
+    """The length in seconds that the container states; None if it states none reliably."""
     facts = facts_of(audio.container, audio.stream)
-    believed = facts.container in EXACT_LENGTH or audio.broke_off
-    return facts.duration if believed else None
+    reliable = facts.container in EXACT_LENGTH or audio.broke_off
+    return facts.duration if reliable else None
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
-    """Frames of 20 ms joined to chunks of a second: every step after this one costs per call.
+    """Join frames of 20 ms to chunks of a second: every later step has a cost per call.
 
     Only frames of the same rate, type and channels are joined; a stream may change any of them.
     """
     for (rate, kind, channels), alike in groupby(frames, key=_shape):
         pending: list[list[NDArray[Any]]] = []
-        waiting = 0
+        pending_samples = 0
         for frame in alike:
             pending.append(_planes(frame, kind, channels))
-            waiting += frame.samples
-            if waiting >= rate:
+            pending_samples += frame.samples
+            if pending_samples >= rate:
                 yield Chunk(_mono(_channels_first(pending, channels)), rate)
-                pending, waiting = [], 0
+                pending, pending_samples = [], 0
         if pending:
             yield Chunk(_mono(_channels_first(pending, channels)), rate)
 
@@ -160,21 +163,21 @@ def _shape(frame: AudioFrame) -> tuple[int, str, int]:
 
 
 def _planes(frame: AudioFrame, kind: str, channels: int) -> list[NDArray[Any]]:
-    """A frame's samples where they lie: an array a channel, or one with the channels in turns."""
-    # PyAV lists one plane too many of 8 channels, and it is nowhere: reading it ends the process.
+    """A frame's samples, not copied: an array per channel, or one with the channels interleaved."""
+    # PyAV lists one plane too many for 8 channels: reading it crashes the process.
     planes = frame.planes[: channels if frame.format.is_planar else 1]
     count = frame.samples * channels // len(planes)  # a plane may be longer than its samples
     return [np.frombuffer(memoryview(plane), DTYPES[kind], count) for plane in planes]
 
 
 def _channels_first(frames: list[list[NDArray[Any]]], channels: int) -> list[NDArray[Any]]:
-    """[channels][n], of whatever sample type."""
+    """The frames' samples joined: [channels][n], of their own sample type."""
     planes = [np.concatenate(parts) for parts in zip(*frames, strict=True)]
     return planes if len(planes) == channels else list(planes[0].reshape(-1, channels).T)
 
 
 def _mono(channels: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """[channels][n] of any sample type to float32 [n], full scale being 1."""
+    """Average [channels][n] of any sample type to float32 [n], full scale being 1."""
     kind = channels[0].dtype
     mono: NDArray[np.float32] = channels[0].astype(np.float32)
     for channel in channels[1:]:  # numpy's own mean over channels takes five times as long

@@ -1,4 +1,4 @@
-"""Writing a FLAC so that a full disk is told apart from audio that cannot be encoded."""
+"""FLAC writing that tells a full disk from audio that cannot be encoded."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from pathlib import Path
 import soundfile
 
 
-class _Remembering:
-    """A file for libsndfile to write through, which remembers the system's first error."""
+class _ErrorRecorder:
+    """A file for libsndfile to write through, which keeps the system's first error."""
 
     def __init__(self, file: FileIO) -> None:
         self.error: OSError | None = None
@@ -18,10 +18,13 @@ class _Remembering:
         self._file = file
 
     def write(self, data: bytes) -> int:
-        """As a file's, but always all of it; 0 after an error, which libsndfile takes for one."""
+        """Write all of `data` and return its length.
+
+        After an error return 0, which libsndfile takes for one.
+        """
         left = memoryview(data)
         try:
-            while left and not self.error:  # a disk that is nearly full takes a part
+            while left and not self.error:  # a nearly full disk takes only a part
                 left = left[self._file.write(left) :]
         except OSError as error:
             self.error = error
@@ -30,17 +33,18 @@ class _Remembering:
 
 @contextmanager
 def flac_writer(path: Path, rate: int) -> Iterator[soundfile.SoundFile]:
-    """A 16 bit mono FLAC to write to. Raises OSError, with its errno, if the system refuses.
+    """Open a 16-bit mono FLAC of `rate` Hz for writing.
 
-    libsndfile itself says only "System error".
+    Raises OSError, with its errno, if the system refuses a write; libsndfile itself says only
+    "System error".
     """
     with FileIO(path, "wb+") as file:
-        through = _Remembering(file)
+        recorder = _ErrorRecorder(file)
         try:
             with soundfile.SoundFile(
-                through, "w", rate, channels=1, format="FLAC", subtype="PCM_16"
+                recorder, "w", rate, channels=1, format="FLAC", subtype="PCM_16"
             ) as flac:
                 yield flac
         finally:
-            if through.error:
-                raise through.error
+            if recorder.error:
+                raise recorder.error

@@ -16,14 +16,14 @@ from soundalike.audio.stream import (
 )
 from soundalike.errors import AudioError
 
-DIGEST_BYTES = 16  # 128 bits: no chance collision in any library there will ever be
+DIGEST_BYTES = 16  # 128 bits: no library is large enough for a chance collision
 
 
 class StreamHasher:
     """BLAKE2b over the stream's parameters and its packets' bytes.
 
     Container metadata, cover art and codec extradata (where Ogg keeps its comments) are left out.
-    Packets are hashed as one run of bytes, so how the container cut them does not matter.
+    Packets are hashed as one sequence of bytes, so their boundaries do not matter.
     """
 
     def __init__(self, stream: AudioStream) -> None:
@@ -33,12 +33,12 @@ class StreamHasher:
         self._bytes = 0
 
     def add(self, packet: "Packet[AudioStream]") -> None:
-        """Take one packet of the stream, in file order."""
+        """Hash one packet of the stream; to be called in file order."""
         self._hash.update(packet)
         self._bytes += packet.size
 
     def track_id(self) -> str:
-        """32 hex digits. Raises AudioError("no_audio") if the stream held not one byte."""
+        """The digest: 32 hex digits. Raises AudioError("no_audio") if the stream held no bytes."""
         if not self._bytes:
             raise AudioError("no_audio", "the file's audio stream is empty")
         return self._hash.hexdigest()
@@ -46,14 +46,14 @@ class StreamHasher:
 
 @dataclass(frozen=True)
 class Identified:
-    """A file's audio: its identity and what its container says of it."""
+    """A file's audio: its identity, and the facts that its container states."""
 
     track_id: str
     facts: StreamFacts
 
 
 def identify(path: Path, on_progress: ProgressCallback = ignore_progress) -> Identified:
-    """Read the whole file once, without decoding it; `beat` is called as it goes.
+    """Read the whole file once, without decoding it; `on_progress` is called on the way.
 
     Raises AudioError as `open_audio` does, and `endless`.
     """

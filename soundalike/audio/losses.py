@@ -1,18 +1,18 @@
-"""How much of a stream lies in packets that do not decode."""
+"""Losses: how much of a stream lies in packets that do not decode."""
 
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
 
 class Losses:
-    """Told of each packet in order, whether it decoded; sums what the broken ones held."""
+    """Sums what broken packets held: `decoded` or `broken` is called for each packet, in order."""
 
     def __init__(self) -> None:
         self._good_seconds = self._broken_seconds = self._tail_seconds = 0.0
         self._good_bytes = self._broken_bytes = self._tail_bytes = 0
 
     def decoded(self, packet: "Packet[AudioStream]", stream: AudioStream) -> None:
-        """This one did. Broken ones before it were in the middle, then, and were audio."""
+        """Count a packet that decoded: broken ones between it and the last such one were audio."""
         if not packet.size:
             return
         self._broken_seconds += self._tail_seconds
@@ -22,15 +22,17 @@ class Losses:
         self._tail_seconds, self._tail_bytes = 0.0, 0
 
     def broken(self, packet: "Packet[AudioStream]", stream: AudioStream) -> None:
-        """This one did not."""
+        """Count a packet that did not decode."""
         self._tail_seconds += _seconds_of(packet, stream)
         self._tail_bytes += packet.size
 
     def seconds(self, framed: bool) -> float:
-        """What broken packets held, by their own word or by their bytes, whichever is more.
+        """The seconds that broken packets held.
 
-        Without a container (not `framed`) one broken packet holds all up to the next good one, as
-        if it were 26 ms; and what is before the first good one and after the last may be no audio.
+        In a container (`framed`): the sum of their stated durations. Without one: by duration or by
+        bytes, whichever is more, because one broken packet then holds all up to the next good one,
+        as if it were 26 ms. Bytes before the first good packet, and all after the last one, may
+        not be audio and are left out.
         """
         if framed:
             return self._broken_seconds + self._tail_seconds
@@ -41,7 +43,7 @@ class Losses:
 
 
 def _seconds_of(packet: "Packet[AudioStream]", stream: AudioStream) -> float:
-    """How long a packet says it lasts, or else what the codec's packets usually do."""
+    """A packet's stated duration in seconds, or else the usual one of its codec."""
     if packet.duration and packet.time_base:
         return float(packet.duration * packet.time_base)
     return (stream.codec_context.frame_size or 0) / stream.sample_rate

@@ -1,4 +1,4 @@
-"""A fixed number of decoding processes, lent to threads: started late, reused, replaced, closed."""
+"""A fixed number of decoding processes for threads: started on demand, reused, replaced, closed."""
 
 import threading
 from collections.abc import Iterator
@@ -10,25 +10,25 @@ from soundalike.errors import AudioError
 
 
 class ProcessPool:
-    """At most `count` processes that run `module`. Safe for any number of threads."""
+    """A pool of at most `count` processes that run `module`. Safe for any number of threads."""
 
     def __init__(self, count: int, module: str) -> None:
         self._module = module
         self._lock = threading.Lock()
         self._closed = False
         self._running: set[DecodingProcess] = set()
-        self._places: LifoQueue[DecodingProcess | None] = LifoQueue()  # None: one may be started
+        self._slots: LifoQueue[DecodingProcess | None] = LifoQueue()  # None: one may be started
         for _ in range(count):
-            self._places.put(None)
+            self._slots.put(None)
 
     @contextmanager
     def borrowed(self, fresh: bool) -> Iterator[DecodingProcess]:
-        """A process for this thread alone, waiting until one is free; `fresh`: one never used.
+        """Lend this thread a process, waiting until one is free; `fresh`: one that was never used.
 
-        It is kept if the block ends well, or by an error that the process itself answered with.
-        Raises DecoderUnavailable.
+        The process is kept if the block succeeds, or raises an error that the process itself
+        reported (AudioError, OSError). Raises DecoderUnavailable.
         """
-        process, kept = self._places.get(), False
+        process, kept = self._slots.get(), False
         try:
             if process and fresh:
                 self._discard(process)
@@ -43,17 +43,17 @@ class ProcessPool:
             if process and (self._closed or not kept):
                 self._discard(process)
                 process = None
-            self._places.put(process)
-            if self._closed:  # maybe between the look and the put
+            self._slots.put(process)
+            if self._closed:  # maybe after the check above and before the put
                 self._drain()
 
-    def refuse_closed(self) -> None:
-        """Raises DecoderUnavailable after `close`."""
+    def require_open(self) -> None:
+        """Require that the pool is not closed. Raises DecoderUnavailable if it is."""
         if self._closed:
             raise DecoderUnavailable("the decoding processes were stopped")
 
     def close(self) -> None:
-        """Kill every process, also those at work: who borrowed one finds it dead."""
+        """Kill every process, busy ones too: the threads that borrowed them find them dead."""
         with self._lock:
             self._closed = True
             running = list(self._running)
@@ -62,23 +62,23 @@ class ProcessPool:
         self._drain()
 
     def _drain(self) -> None:
-        """Give back the idle ones' pipes, and have threads that wait for one find out."""
-        ignore_progress: list[DecodingProcess | None] = []
+        """Close the idle processes' pipes, and wake the threads that wait for a process."""
+        idle: list[DecodingProcess | None] = []
         with suppress(Empty):
             while True:
-                ignore_progress.append(self._places.get_nowait())
-        for process in filter(None, ignore_progress):
+                idle.append(self._slots.get_nowait())
+        for process in filter(None, idle):
             self._discard(process)
-        for _ in ignore_progress:
-            self._places.put(None)
+        for _ in idle:
+            self._slots.put(None)
 
     def _start(self) -> DecodingProcess:
-        self.refuse_closed()
+        self.require_open()
         process = DecodingProcess(self._module)
         with self._lock:
             self._running.add(process)
-            late = self._closed
-        if late:
+            closed = self._closed
+        if closed:
             process.kill()
         return process
 

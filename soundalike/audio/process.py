@@ -1,4 +1,4 @@
-"""One decoding process as its parent sees it: start, ask, listen, kill."""
+"""One decoding process as its parent sees it: start it, send jobs, receive replies, kill it."""
 
 import json
 import os
@@ -13,14 +13,14 @@ from typing import IO
 from soundalike.audio.replies import MAX_REPLY_BYTES, Heartbeat, Reply, Started, parse
 from soundalike.errors import SoundalikeError
 
-START_SECONDS = 120  # it takes a third of one; this is for machines that stand still
-GONE_SECONDS = 5
-MAX_STDERR_BYTES = 2000  # bytes kept of what it wrote to stderr
+START_SECONDS = 120  # it takes a third of a second; this is for overloaded machines
+EXIT_SECONDS = 5  # for a killed process to be gone
+MAX_STDERR_BYTES = 2000  # bytes kept of its stderr
 INHERITED_VARIABLES = frozenset(
     ("PATH", "HOME", "LANG", "TMPDIR", "VIRTUAL_ENV", "LD_LIBRARY_PATH")
 )
 PREFIXES = ("LC_", "PYTHON", "DYLD_", "COVERAGE_")
-ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # more only reserve memory
+ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}  # more would only reserve memory
 
 
 class DecoderUnavailable(SoundalikeError):
@@ -28,28 +28,28 @@ class DecoderUnavailable(SoundalikeError):
 
 
 class Broken(Exception):
-    """The process is not to be used any more; `str(error)` says why."""
+    """The process cannot be used any more; `str(error)` says why."""
 
 
 class Died(Broken):
-    """It ended, or said what it never should."""
+    """The process ended, or broke the protocol."""
 
 
 class Stalled(Broken):
-    """It got no further with its file for too long."""
+    """The process made no progress with its file for too long."""
 
 
 class Bloated(Broken):
-    """It reached its limit of memory."""
+    """The process reached its limit of memory."""
 
 
 class DecodingProcess:
-    """A running child. Not for two threads at once; `kill` may come from any."""
+    """A running child process, for one thread at a time; any thread may `kill` it."""
 
     def __init__(self, module: str) -> None:
-        """Raises DecoderUnavailable if it does not come up."""
+        """Start the process. Raises DecoderUnavailable if it does not start."""
         self.jobs = 0
-        self._buffer = self._words = b""
+        self._stdout = self._stderr = b""
         try:
             self._process = subprocess.Popen(
                 [sys.executable, "-P", "-m", module],
@@ -65,77 +65,81 @@ class DecodingProcess:
         self._selector = selectors.DefaultSelector()
         self._selector.register(_pipe(self._process.stdout), selectors.EVENT_READ)
         self._selector.register(_pipe(self._process.stderr), selectors.EVENT_READ)
-        self._expect_ready()
+        self._wait_until_ready()
 
-    def ask(self, job: dict[str, str], stall_seconds: float) -> Reply:
-        """Have it do a job and wait for the answer. Raises Broken."""
+    def request(self, job: dict[str, str], stall_seconds: float) -> Reply:
+        """Send a job and wait for its reply.
+
+        Raises Died if the process ends or breaks the protocol, Stalled if neither a reply nor a
+        heartbeat comes for `stall_seconds`.
+        """
         self.jobs += 1
         try:
             _pipe(self._process.stdin).write(json.dumps(job).encode() + b"\n")
         except OSError as error:
-            raise Died(self._end()) from error
-        while isinstance(reply := self._listen(stall_seconds), Heartbeat):
+            raise Died(self._exit_reason()) from error
+        while isinstance(reply := self._receive(stall_seconds), Heartbeat):
             pass
         return reply
 
     def kill(self) -> None:
-        """End it at once, and wait until it is gone. Its last words stay readable."""
+        """Kill the process and wait until it is gone. Its stderr stays readable."""
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):  # stuck in the kernel, on a share that is gone
-            self._process.wait(timeout=GONE_SECONDS)
+            self._process.wait(timeout=EXIT_SECONDS)
 
     def close(self) -> None:
-        """Kill it and give its pipes back."""
+        """Kill the process and close its pipes."""
         self.kill()
         self._selector.close()
         for pipe in (self._process.stdin, self._process.stdout, self._process.stderr):
             _pipe(pipe).close()
 
-    def _expect_ready(self) -> None:
+    def _wait_until_ready(self) -> None:
         try:
-            started = isinstance(self._listen(START_SECONDS), Started)
+            started = isinstance(self._receive(START_SECONDS), Started)
             why = "it does not follow the protocol"
         except Broken as error:
             started, why = False, str(error)
         if not started:
             self.close()
-            words = self._words.decode(errors="replace").strip()
-            raise DecoderUnavailable(f"a decoding process does not start ({why}): {words}")
+            stderr = self._stderr.decode(errors="replace").strip()
+            raise DecoderUnavailable(f"a decoding process does not start ({why}): {stderr}")
 
-    def _listen(self, seconds: float) -> Reply:
+    def _receive(self, seconds: float) -> Reply:
         deadline = time.monotonic() + seconds
-        while b"\n" not in self._buffer:
-            if len(self._buffer) > MAX_REPLY_BYTES:
-                raise Died("it answered without end")
+        while b"\n" not in self._stdout:
+            if len(self._stdout) > MAX_REPLY_BYTES:
+                raise Died("its reply is too long")
             ready = self._selector.select(max(0.0, deadline - time.monotonic()))
             if not ready:
                 raise Stalled(f"no progress in {seconds:g} s")
             for key, _ in ready:
-                self._take(key.fd)
-        line, _, self._buffer = self._buffer.partition(b"\n")
+                self._read_pipe(key.fd)
+        line, _, self._stdout = self._stdout.partition(b"\n")
         try:
             return parse(line)
         except ValueError as error:
-            raise Died("it answered what is no answer") from error
+            raise Died("its reply is invalid") from error
 
-    def _take(self, pipe: int) -> None:
-        data = os.read(pipe, MAX_REPLY_BYTES)
-        if pipe == _pipe(self._process.stderr).fileno():
-            self._words = (self._words + data)[-MAX_STDERR_BYTES:]
+    def _read_pipe(self, descriptor: int) -> None:
+        data = os.read(descriptor, MAX_REPLY_BYTES)
+        if descriptor == _pipe(self._process.stderr).fileno():
+            self._stderr = (self._stderr + data)[-MAX_STDERR_BYTES:]
             if not data:
-                self._selector.unregister(pipe)
+                self._selector.unregister(descriptor)
         elif data:
-            self._buffer += data
+            self._stdout += data
         else:
-            raise Died(self._end())
+            raise Died(self._exit_reason())
 
-    def _end(self) -> str:
-        """How it ended; one that closed its pipe and lives on is killed."""
+    def _exit_reason(self) -> str:
+        """The way the process ended; one that closed its stdout but still runs is killed."""
         try:
             code = self._process.wait(timeout=1)
         except subprocess.TimeoutExpired:
             self.kill()
-            return "it hung up"
+            return "it closed its output"
         if code >= 0:
             return f"exit code {code}"
         try:
@@ -145,7 +149,7 @@ class DecodingProcess:
 
 
 def _environment() -> dict[str, str]:
-    """What Python needs to start, and no secret: a hostile file may take the process over."""
+    """The variables that Python needs to start, and no secrets: a hostile file may take it over."""
     kept = {
         n: v for n, v in os.environ.items() if n in INHERITED_VARIABLES or n.startswith(PREFIXES)
     }
@@ -153,6 +157,6 @@ def _environment() -> dict[str, str]:
 
 
 def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
-    if pipe is None:  # for the type checker: we asked for all three
+    if pipe is None:  # for the type checker: all three are pipes
         raise ValueError("no pipe")
     return pipe

@@ -1,7 +1,7 @@
-"""What a decoding process may answer.
+"""Replies: the messages that a decoding process may send.
 
-It read a hostile file, so nothing that it says is believed unchecked: a reply that is not one of
-these, to the letter, is as good as a crash.
+It may have read a hostile file, so every reply is validated: one that does not match one of these
+models exactly is treated like a crash.
 """
 
 from typing import Annotated, Literal
@@ -25,13 +25,13 @@ class _Strict(BaseModel):
 
 
 class Started(_Strict):
-    """It has started, and waits for work."""
+    """The process has started and waits for jobs."""
 
     kind: Literal["ready"]
 
 
 class Heartbeat(_Strict):
-    """It got some further with the audio since the last one."""
+    """More audio was processed since the last heartbeat."""
 
     kind: Literal["heartbeat"]
 
@@ -45,7 +45,7 @@ class Failed(_Strict):
 
 
 class OutOfMemory(_Strict):
-    """The file wanted more memory than it may have."""
+    """The file needed more memory than the process may have."""
 
     kind: Literal["memory"]
 
@@ -88,20 +88,20 @@ class Read(_Strict):
     tags: _Tags
 
     def values(self) -> tuple[Identified, FileTags]:
-        """As the rest of the package knows them."""
+        """Return the identity and the tags as the package's own types."""
         facts = StreamFacts(**self.identified.facts.model_dump())
         return Identified(self.identified.track_id, facts), FileTags(**self.tags.model_dump())
 
 
 class Written(_Strict):
-    """The canonical FLAC is written."""
+    """The canonical FLAC was written."""
 
     kind: Literal["canonical"]
     seconds: Seconds
     decoded_share: Annotated[float, Field(gt=0, le=1)]
 
     def values(self) -> Canonical:
-        """As the rest of the package knows it."""
+        """Return the facts of the FLAC as the package's own type."""
         return Canonical(self.seconds, self.decoded_share)
 
 
@@ -111,5 +111,5 @@ _ANY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kin
 
 
 def parse(line: bytes) -> Reply:
-    """Raises ValueError if the line is no reply."""
+    """Parse a line as a reply. Raises ValueError if it is not one."""
     return _ANY.validate_json(line)

@@ -1,4 +1,4 @@
-"""The canonical audio of a track: 44 100 Hz mono FLAC, 16 bit, written as it streams past."""
+"""The canonical audio of a track: 44 100 Hz mono FLAC, 16 bit, written while it is decoded."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -23,9 +23,9 @@ SHARE = "decoded_share="  # in the FLAC's comment, where some of the track was l
 
 @dataclass(frozen=True)
 class Canonical:
-    """A canonical FLAC: its length, and the share (above 0.5) of the track that could be decoded.
+    """A canonical FLAC: its length in seconds, and the share (0.5 to 1) of the track that decoded.
 
-    1 where less than a second of it was lost.
+    The share is 1 where less than a second was lost.
     """
 
     seconds: float
@@ -50,7 +50,8 @@ def write_flac(
 ) -> Canonical:
     """Decode `source` and resample it into `target`. Memory is bounded whatever its length.
 
-    Raises AudioError as `decode` does, and OSError if `target` cannot be written.
+    `max_seconds`: the longest audio allowed, as for `decode`. Raises AudioError as `decode` does,
+    or `too_short` for less than a sample; OSError if `target` cannot be written.
     """
     audio = decode(source, track_id, on_progress, max_seconds)
     with flac_writer(target, CANONICAL_RATE) as flac:
@@ -65,7 +66,7 @@ def write_flac(
 
 
 def _note_share(flac: Path, share: float) -> None:
-    """Into the FLAC's comment. Raises OSError if the disk is full, which mutagen wraps."""
+    """Write the share into the FLAC's comment. Raises the OSError of a full disk, unwrapped."""
     try:
         comments = FLAC(flac)  # type: ignore[no-untyped-call]
         comments["comment"] = f"{SHARE}{share!r}"
@@ -77,28 +78,34 @@ def _note_share(flac: Path, share: float) -> None:
 
 
 def canonical_facts(flac: Path) -> Canonical:
-    """What `write_flac` said of a FLAC it wrote. Raises LibsndfileError: missing or damaged."""
+    """Read back what `write_flac` returned for this FLAC.
+
+    Raises LibsndfileError if it is missing or damaged.
+    """
     with soundfile.SoundFile(flac) as file:
-        said = file.comment.removeprefix(SHARE)
-        return Canonical(file.frames / CANONICAL_RATE, float(said) if said else 1.0)
+        share = file.comment.removeprefix(SHARE)
+        return Canonical(file.frames / CANONICAL_RATE, float(share) if share else 1.0)
 
 
 def resampled(chunks: Iterable[Chunk]) -> Iterator[NDArray[np.float32]]:
-    """Chunks at `CANONICAL_RATE`. A stream may change its rate on the way (chained Ogg, radio)."""
+    """Resample chunks to float32 [n] at `CANONICAL_RATE`, nominally -1..1.
+
+    A stream may change its rate on the way (chained Ogg, radio).
+    """
     rate, stream = 0, None
     for chunk in chunks:
         if chunk.sample_rate != rate:
-            yield from _rest(stream)
+            yield from _flush(stream)
             rate = chunk.sample_rate
             stream = None if rate == CANONICAL_RATE else _resampler(rate)
         yield chunk.samples if stream is None else stream.resample_chunk(chunk.samples)
-    yield from _rest(stream)
+    yield from _flush(stream)
 
 
 def _resampler(rate: int) -> soxr.ResampleStream:
     return soxr.ResampleStream(rate, CANONICAL_RATE, 1, dtype="float32", quality="HQ")
 
 
-def _rest(stream: soxr.ResampleStream | None) -> Iterator[NDArray[np.float32]]:
+def _flush(stream: soxr.ResampleStream | None) -> Iterator[NDArray[np.float32]]:
     if stream is not None:
         yield stream.resample_chunk(np.empty(0, np.float32), last=True)

@@ -1,4 +1,4 @@
-"""Decoding in processes of its own: a file may crash, hang or bloat a decoder, never the run."""
+"""Decoding in child processes: a file may crash, hang or bloat its process, never the run."""
 
 import os
 from errno import EIO
@@ -17,19 +17,20 @@ from soundalike.audio.tags import FileTags, clean
 from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
-STALL_SECONDS = 60.0  # without one more packet of audio: not slow, but stuck
+STALL_SECONDS = 60.0  # without another packet of audio, a process is stuck, not slow
 CHILD = "soundalike.audio.child"
 
-Answer = TypeVar("Answer", Read, Written)
+Result = TypeVar("Result", Read, Written)
 
 log = structlog.get_logger()
 
 
 class Decoders:
-    """`count` decoding processes for as many threads: `with Decoders() as decoders: ...`.
+    """A set of decoding processes for threads: `with Decoders() as decoders: ...`.
 
-    Each starts when it is first needed, serves many files, and is replaced when it dies. A thread
-    that finds all busy waits. Raises DecoderUnavailable, on use, if none can be started.
+    There are `count`, or one per CPU. Each starts when it is first needed, serves many files, and
+    is replaced when it dies. A thread waits while all are busy. Raises DecoderUnavailable, on use,
+    if none can be started.
     """
 
     def __init__(
@@ -53,12 +54,15 @@ class Decoders:
         self.close()
 
     def close(self) -> None:
-        """Kill them all. Threads that still wait for an answer get DecoderUnavailable."""
+        """Kill all processes. Threads that still wait for a reply get DecoderUnavailable."""
         self._pool.close()
 
     def read(self, path: Path) -> tuple[Identified, FileTags]:
-        """Identity, stream facts and tags. Raises AudioError as `identify` does, and see `_ask`."""
-        reply = self._ask(path, {"do": "read", "source": os.fsencode(path).hex()}, Read)
+        """Read a file's identity, stream facts and tags.
+
+        Raises AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
+        """
+        reply = self._request(path, {"do": "read", "source": os.fsencode(path).hex()}, Read)
         identified, tags = reply.values()
         if tags.damage:
             log.warning("tags.unreadable", path=str(path), error=tags.damage)
@@ -67,9 +71,10 @@ class Decoders:
     def write_canonical(
         self, source: Path, track_id: str, target: Path, max_seconds: float | None = None
     ) -> Canonical:
-        """Decode `source`, of at most `longest` seconds, and publish `target`, whole or not at all.
+        """Decode `source` and publish `target`, whole or not at all.
 
-        Raises AudioError as `write_flac` does, and see `_ask`; OSError if `target` cannot be
+        `max_seconds`: the longest audio allowed, as for `decode`. Raises AudioError as `write_flac`
+        does, or `decoder_died`, `stalled` or `too_much_memory`; OSError if `target` cannot be
         written.
         """
         with atomic_file(target) as temporary:
@@ -81,10 +86,10 @@ class Decoders:
             }
             if max_seconds is not None:
                 job["max_seconds"] = str(max_seconds)
-            return self._ask(source, job, Written).values()
+            return self._request(source, job, Written).values()
 
-    def _ask(self, path: Path, job: dict[str, str], kind: type[Answer]) -> Answer:
-        """Have a process do the job; once more in a new one if it was an old one that broke.
+    def _request(self, path: Path, job: dict[str, str], kind: type[Result]) -> Result:
+        """Have a process do the job; if a used one breaks, try once more in a new one.
 
         Raises AudioError: decoder_died, stalled or too_much_memory.
         """
@@ -93,17 +98,20 @@ class Decoders:
             try:
                 with self._pool.borrowed(fresh) as process:
                     fresh = not process.jobs
-                    return _answer(process.ask(job, self._stall_seconds), kind)
+                    return _expect(process.request(job, self._stall_seconds), kind)
             except Broken as error:
-                self._pool.refuse_closed()
+                self._pool.require_open()
                 if fresh:
                     raise _failure(error) from error
                 log.info("decoder.replaced", path=str(path), reason=str(error))
                 fresh = True  # what an earlier file left behind must not fail this one
 
 
-def _answer(reply: Reply, kind: type[Answer]) -> Answer:
-    """The reply asked for. Raises what else it says; Broken ones are the process's end."""
+def _expect(reply: Reply, kind: type[Result]) -> Result:
+    """Return the reply if it is of `kind`. Raises AudioError, OSError or Broken for any other.
+
+    Broken means that the process must not be used any more.
+    """
     if isinstance(reply, kind):
         return reply
     if isinstance(reply, Failed):
@@ -112,11 +120,11 @@ def _answer(reply: Reply, kind: type[Answer]) -> Answer:
         raise OSError(reply.errno or EIO, clean(reply.message))
     if isinstance(reply, OutOfMemory):
         raise Bloated("it reached its limit of memory")
-    raise Died("it answered another question")
+    raise Died("its reply is of the wrong kind")
 
 
 def _failure(error: Broken) -> AudioError:
-    """A process that broke on a file, as that file's failure."""
+    """The AudioError of a file on which a process broke."""
     if isinstance(error, Died):
         return AudioError("decoder_died", f"decoding it crashed the decoder ({error})")
     if isinstance(error, Stalled):

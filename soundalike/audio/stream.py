@@ -1,4 +1,4 @@
-"""Opening a media file safely: FFmpeg gets an open file and nothing else it could follow."""
+"""Opening a media file safely: FFmpeg gets an open file and can open nothing else."""
 
 import math
 import os
@@ -19,11 +19,11 @@ from soundalike.errors import AudioError
 
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
 NOTHING_ELSE = {"protocol_whitelist": "none"}
-# A rate outside of these is a broken header, and would blow a small file up to fill the disk.
+# A rate outside of these is a broken header, and could expand a small file until the disk is full.
 MIN_RATE, MAX_RATE = 4_000, 768_000
-MAX_CHANNELS = 64  # seventh-order ambisonics; what says more is a broken header
-# No container's packets hold more than this many bytes for each of the file's, unless it has FFmpeg
-# read the same ones over and over. Compressed Matroska tracks are why it is not one.
+MAX_CHANNELS = 64  # seventh-order ambisonics; a header that says more is broken
+# A container's packets hold at most this many bytes for each of the file's, unless it makes FFmpeg
+# read the same ones over and over. Above 1 because Matroska tracks may be compressed.
 MAX_EXPANSION = 16
 SPARE_PACKET_BYTES = 2**20
 # Containers whose header states the exact length; elsewhere a duration may be an estimate.
@@ -37,12 +37,15 @@ ProgressCallback = Callable[[], None]  # called whenever some more audio was rea
 
 
 def ignore_progress() -> None:
-    """The beat that nobody waits for."""
+    """Do nothing: the default callback."""
 
 
 @dataclass(frozen=True)
 class StreamFacts:
-    """What the container says of its audio stream; `duration` in seconds, None if it says none."""
+    """The facts that a container states about its audio stream.
+
+    `sample_rate` in Hz; `duration` in seconds, None if it states none.
+    """
 
     container: str
     codec: str
@@ -67,10 +70,10 @@ class OpenAudio:
     def packets(
         self, on_progress: ProgressCallback = ignore_progress
     ) -> "Iterator[Packet[AudioStream]]":
-        """The stream's packets in file order, as far as the container can be read.
+        """Yield the stream's packets in file order, as far as the container can be read.
 
-        Raises AudioError("endless") if there are far more of them than the file has bytes for, and
-        FFmpeg's own error if not even the first can be read.
+        Raises AudioError("endless") if there are far more of them than the file has bytes for,
+        FFmpeg's own error if not even the first can be read, and the OSError of a failed read.
         """
         left = MAX_EXPANSION * self.size + SPARE_PACKET_BYTES
         packets = self.container.demux(self.stream)
@@ -99,7 +102,7 @@ class OpenAudio:
 
 @contextmanager
 def open_audio(path: Path) -> Iterator[OpenAudio]:
-    """The file's container and best audio stream.
+    """Open the file's container and its best audio stream.
 
     Raises AudioError: empty, vanished, unreadable, not_audio, no_audio, no_decoder,
     odd_rate or odd_layout.
@@ -113,9 +116,9 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
             with av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
                 media.check()
                 yield OpenAudio(container, _best_audio(container), media, size)
-    except MemoryError:  # one of FFmpeg's kinds is one of these
+    except MemoryError:  # FFmpeg's MemoryError is an FFmpegError too
         raise
-    except av.FFmpegError as error:  # first: some of its kinds are OSErrors too
+    except av.FFmpegError as error:  # first: some FFmpegErrors are OSErrors too
         raise AudioError(
             "not_audio", f"not audio that FFmpeg can read ({error.strerror})"
         ) from error
@@ -128,8 +131,8 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
 
 
 def _regular(path: Path) -> BinaryIO:
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for whoever writes it
-        raise AudioError("unreadable", "it is no regular file")
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+        raise AudioError("unreadable", "it is not a regular file")
     return path.open("rb")
 
 
@@ -147,7 +150,7 @@ def _best_audio(container: InputContainer) -> AudioStream:
 
 
 def facts_of(container: InputContainer, stream: AudioStream) -> StreamFacts:
-    """Codec, rate, channels and claimed duration of `stream`."""
+    """The facts that the container states about `stream`; an impossible duration reads as None."""
     duration = None
     if stream.duration is not None and stream.time_base is not None:
         duration = float(stream.duration * stream.time_base)

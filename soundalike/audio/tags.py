@@ -1,4 +1,4 @@
-"""What a file's tags say: title, artist, album, genre, year. Reading them never fails a file."""
+"""Tags of a file: title, artist, album, genre, year. Reading them never fails a file."""
 
 import re
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from mutagen import id3
 
 MAX_TAG_LENGTH = 500  # characters kept of one tag
 
-# Each fact's name in Vorbis comments and APE, ID3, MP4 and ASF, in this order.
+# Each tag's names in Vorbis comments and APE, ID3, MP4 and ASF, in this order.
 NAMES = {
     "title": ("title", "TIT2", "\xa9nam", "Title"),
     "artist": ("artist", "TPE1", "\xa9ART", "Author"),
@@ -21,9 +21,9 @@ NAMES = {
 
 @dataclass(frozen=True)
 class FileTags:
-    """What the file says of itself; None where it says nothing.
+    """A file's tags; None where it has none.
 
-    `damage` says why its tags could not be read, for the log.
+    `damage`: why its tags could not be read, for the log.
     """
 
     title: str | None = None
@@ -35,16 +35,16 @@ class FileTags:
 
 
 def read_tags(path: Path) -> FileTags:
-    """The file's tags, of whatever format. Damaged tags read as none."""
+    """Read the file's tags, of whatever format. Damaged tags read as none."""
     try:
         file = mutagen.File(path)
     except Exception as error:  # mutagen's parsers raise many kinds on damaged input
         return FileTags(damage=clean(f"{type(error).__name__}: {error}"))
     if file is None or file.tags is None:
         return FileTags()
-    found = {fact: _first(file.tags, names) for fact, names in NAMES.items()}
-    year = re.search(r"\b(1[89]|20)\d\d\b", found.pop("date") or "")
-    return FileTags(**found, year=int(year[0]) if year else None)
+    values = {tag: _first(file.tags, names) for tag, names in NAMES.items()}
+    year = re.search(r"\b(1[89]|20)\d\d\b", values.pop("date") or "")
+    return FileTags(**values, year=int(year[0]) if year else None)
 
 
 def _first(tags: mutagen.Tags, names: tuple[str, ...]) -> str | None:
@@ -69,6 +69,9 @@ def _text(value: object) -> str:
 
 
 def clean(text: str) -> str:
-    """Text that PostgreSQL and a terminal can hold: no control characters, no lone surrogates."""
+    """Return text that PostgreSQL and a terminal can hold.
+
+    Control characters and lone surrogates are replaced; it is cut to MAX_TAG_LENGTH characters.
+    """
     legal = text.encode("utf-8", "replace").decode()
     return re.sub(r"[\x00-\x1f\x7f]+", " ", legal).strip()[:MAX_TAG_LENGTH]

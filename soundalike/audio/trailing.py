@@ -1,7 +1,7 @@
-"""Where the audio of a tagged file ends: tags appended to it are no audio, whatever FFmpeg thinks.
+"""Trailing tags: the audio of a file ends before them, though FFmpeg may take them for audio.
 
 FFmpeg knows a single tag at the end of an MP3. Where mp3gain's APE tag stands before an ID3v1 tag,
-or a FLAC bears either, it hands the tag's bytes to the decoder, and a retag would be a new track.
+or a FLAC has either, it hands the tag's bytes to the decoder, and a retag would be a new track.
 """
 
 import os
@@ -9,7 +9,7 @@ from errno import EINVAL
 from io import SEEK_END, SEEK_SET
 from typing import BinaryIO
 
-# What files begin with that get tags appended. Elsewhere these bytes might be samples.
+# The first bytes of files that get tags appended. In other files these tags might be samples.
 TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
 MPEG_SYNC = 0xFFE0
 MAX_TRAILING_TAGS = 8
@@ -18,19 +18,22 @@ APE_FOOTER = 32  # bytes, as its header
 
 
 class MediaFile:
-    """What FFmpeg reads from: an open file, from its start to `end`.
+    """An open file for FFmpeg to read from its start to `end`.
 
-    FFmpeg may take a disk's error for the file's end, so `check` raises it again.
+    FFmpeg may take a disk error for the end of the file, so `check` raises it again.
     """
 
     def __init__(self, file: BinaryIO, end: int) -> None:
         self._file, self._end = file, end
         self._error: OSError | None = None
         self.tell = file.tell
-        self.name = file.name  # where the first bytes leave it open, FFmpeg goes by the extension
+        self.name = file.name  # where the first bytes are ambiguous, FFmpeg goes by the extension
 
     def read(self, size: int = -1, /) -> bytes:
-        """As a file's."""
+        """Read up to `size` bytes, all up to `end` if it is negative.
+
+        Raises OSError, and keeps it for `check`.
+        """
         left = max(0, self._end - self._file.tell())
         try:
             return self._file.read(left if size < 0 else min(size, left))
@@ -39,12 +42,12 @@ class MediaFile:
             raise
 
     def check(self) -> None:
-        """Raises the OSError that reading it met, if any."""
+        """Raise again the OSError that a read raised, if any."""
         if self._error:
             raise self._error
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
-        """As a file's, but a place that no file has is FFmpeg's error, not the system's."""
+        """Move as in any file; an offset that no file has returns FFmpeg's error, -EINVAL."""
         if whence == SEEK_END:
             offset, whence = self._end + offset, SEEK_SET
         if whence == SEEK_SET and not 0 <= offset <= MAX_OFFSET:
@@ -53,7 +56,7 @@ class MediaFile:
 
 
 def without_trailing_tags(file: BinaryIO) -> MediaFile:
-    """The file from its start to where its audio ends."""
+    """The file from its start to the end of its audio."""
     end = os.fstat(file.fileno()).st_size
     if _may_be_tagged(file.read(4)):
         for _ in range(MAX_TRAILING_TAGS):
@@ -88,7 +91,7 @@ def _ape(file: BinaryIO, end: int) -> int:
 
 
 def _lyrics3(file: BinaryIO, end: int) -> int:
-    """Version 2, which only ever stands before an ID3v1 tag."""
+    """The length of a Lyrics3 tag of version 2, which only ever stands before an ID3v1 tag."""
     footer = _before(file, end, 15)
     if not (footer.endswith(b"LYRICS200") and footer[:6].isdigit()):
         return 0

@@ -1,4 +1,4 @@
-"""Window plans: how a track is cut for a model. `windows` reads them."""
+"""Window plans: how a track is cut for a model. `windows` applies them."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""What a model takes of a track: equal windows spread over it, at the model's own rate."""
+"""The windows of a track that a model embeds: equal, spread over it, at the model's sample rate."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,26 +21,27 @@ SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
 
 
 def spread(total: int, window: int, max_windows: int | None) -> list[int]:
-    """Starts of at most `most` equal windows (None: of enough) over `total` samples, first to last.
+    """Starts of at most `max_windows` equal windows over `total` samples, first to last.
 
-    They lie evenly, and overlap only where the track is not a whole number of them. A rest of less
-    than a tenth of a window gets none of its own, unless all of the track is wanted. All in
-    canonical samples, on the grid.
+    None: of as many as cover all of the track. They lie evenly, and overlap only where the track is
+    not a whole number of them. A remainder of less than a tenth of a window gets none of its own,
+    unless `max_windows` is None. All in canonical samples (44 100 Hz), the starts on GRID.
     """
-    spared = 0 if max_windows is None else window // 10
-    enough = max(1, -(-(total - spared) // window))
+    ignored = 0 if max_windows is None else window // 10
+    enough = max(1, -(-(total - ignored) // window))
     count = enough if max_windows is None else min(max_windows, enough)
-    room = max(0, total - window)
+    slack = max(0, total - window)
     if count == 1:
-        return [room // 2 // GRID * GRID]
-    return [room * step // (count - 1) // GRID * GRID for step in range(count)]
+        return [slack // 2 // GRID * GRID]
+    return [slack * step // (count - 1) // GRID * GRID for step in range(count)]
 
 
 def read_windows(flac: Path | BinaryIO, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:
-    """Audible windows of a canonical FLAC, in order: float32 [plan.samples] at `plan.sample_rate`.
+    """Yield the audible windows of a canonical FLAC: float32 [plan.samples] at `plan.sample_rate`.
 
-    A track shorter than a window is one shorter window. Only one window is held, so memory does not
-    grow with the track. Raises AudioError, maybe after some windows: too_short, silent, damaged.
+    In order. A track shorter than a window is one shorter window. Only one window is held, so
+    memory does not grow with the track. Raises AudioError, maybe after some windows: too_short,
+    silent, damaged.
     """
     audible = 0
     try:

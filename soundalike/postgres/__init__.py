@@ -1,4 +1,4 @@
-"""A private PostgreSQL for whoever has none: started when needed, stopped by its last user."""
+"""A private PostgreSQL for users without one: started when needed, stopped by its last user."""
 
 import fcntl
 import os
@@ -16,18 +16,18 @@ from soundalike.storage.locks import exclusive, open_lock, try_exclusive
 __all__ = ["connected_database", "restart_database"]
 
 DECIDING = "deciding.lock"  # held while one starts or stops the server
-USERS = "users.lock"  # held, shared, by all who are in the block
+USERS = "users.lock"  # held, shared, by every user of the server
 
 log = structlog.get_logger()
 
 
 @contextmanager
 def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[str]:
-    """The URL of a database that answers, for as long as the block lasts.
+    """Yield the URL of a database that accepts connections, for as long as the block lasts.
 
     DATABASE_URL if it is set. Else a private server below the data root, shared by all processes
     and threads that are in such a block; the last one out stops it. `durable=False` is for tests: a
-    crash of the machine may lose the database. Raises PostgresError that says what to do.
+    crash of the machine may lose the database. Raises PostgresError, which says what to do.
     """
     if settings.database_url:
         yield settings.database_url
@@ -45,21 +45,22 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
 
 
 def restart_database(settings: Settings) -> None:
-    """Start the private server again if it was killed; for whoever is in `connected_database`.
+    """Start the private server again if it was killed, for callers within `connected_database`.
 
-    Does nothing to a server that answers, nor to one that DATABASE_URL names. Raises PostgresError.
+    Does nothing to a server that accepts connections, nor to one that DATABASE_URL names. Raises
+    PostgresError.
     """
     with connected_database(settings):  # the caller's own block keeps it running after this one
         pass
 
 
 def _leave(server: Server, users: int) -> None:
-    """Stop the server if nobody else is counted. A failure must not hide the block's own error."""
+    """Stop the server if it has no other user. A failure must not hide the block's own error."""
     try:
         with exclusive(server.home / DECIDING):
             if try_exclusive(users):
                 server.stop()
-            # Closing would not do: a child forked inside the block has the descriptor too.
+            # Closing is not enough: a child forked inside the block has the descriptor too.
             fcntl.flock(users, fcntl.LOCK_UN)
     except (OSError, PostgresError) as error:
         log.warning("postgres.not_stopped", folder=str(server.home), reason=str(error))

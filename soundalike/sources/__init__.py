@@ -1,4 +1,4 @@
-"""Where music lies: folders and buckets. Listing them, and getting at one of their files.
+"""Sources of music: folders and buckets. Listing them, and reading one of their files.
 
-Reads only; nothing in here knows the catalog.
+Nothing here writes to them, or uses the catalog.
 """

@@ -1,6 +1,6 @@
 """A music root that is a bucket, or a prefix in one: s3://bucket/music, through fsspec.
 
-Credentials, region and endpoint come from where AWS's own tools take them (AWS_PROFILE,
+Credentials, region and endpoint are those that AWS's own tools use (AWS_PROFILE,
 AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...).
 """
 
@@ -21,18 +21,18 @@ SCHEMES = ("s3://",)
 
 
 class BucketTree:
-    """A bucket as folders. It is listed once, and the listing is held: about 1 kB a file."""
+    """A bucket as folders. It is listed once, and the listing is kept: about 1 kB a file."""
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._prefix = url.partition("://")[2].rstrip("/") + "/"
 
     def items(self, folder: bytes) -> Sequence[Item]:
-        """As the bucket had them when it was first asked. OSError if it does not answer."""
+        """The folder's items when the bucket was listed. Raises OSError if it does not answer."""
         return self._folders.get(folder, [])
 
     def read(self, path: bytes) -> bytes:
-        """The object's bytes."""
+        """The object's bytes. Raises OSError if it cannot be read."""
         with _as_oserror():
             content: bytes = self._files.cat_file(self._prefix + path.decode())
             return content
@@ -41,8 +41,8 @@ class BucketTree:
     def local_copy(self, path: bytes, scratch: Path) -> Iterator[Path]:
         """A copy of the object in `scratch`, with its extension, for as long as the block lasts.
 
-        Raises AudioError("vanished") or ("unreadable") if the bucket does not give it; an OSError
-        is of the scratch folder.
+        Raises AudioError("vanished") or ("unreadable") if it cannot be read, and ("no_room") if the
+        scratch folder has too little free space; an OSError is of the scratch folder.
         """
         scratch.mkdir(parents=True, exist_ok=True)
         name = path.decode()
@@ -54,12 +54,12 @@ class BucketTree:
             yield Path(copy.name)
 
     def _require_free_space(self, name: str, scratch: Path) -> None:
-        with suppress(OSError):  # what is wrong with the object is told when it is read
+        with suppress(OSError):  # an error of the object is reported when it is read
             with _as_oserror():
                 size = self._files.info(self._prefix + name)["size"]
             if size + MIN_FREE_BYTES > shutil.disk_usage(scratch).free:
                 raise AudioError(
-                    "no_room", f"{size / 2**30:.1f} GiB, more than the data root has room for"
+                    "no_room", f"{size / 2**30:.1f} GiB, more than the data root has free"
                 )
 
     def _chunks(self, name: str) -> Iterator[bytes]:
@@ -68,9 +68,11 @@ class BucketTree:
                 while chunk := remote.read(CHUNK):
                     yield chunk
         except FileNotFoundError as error:
-            raise AudioError("vanished", "the object is in the bucket no more") from error
+            raise AudioError("vanished", "the object is no longer in the bucket") from error
         except OSError as error:
-            raise AudioError("unreadable", f"the bucket does not give it ({error})") from error
+            raise AudioError(
+                "unreadable", f"reading it from the bucket failed ({error})"
+            ) from error
 
     @cached_property
     def _files(self) -> Any:  # noqa: ANN401 - fsspec's own type is untyped
@@ -78,7 +80,7 @@ class BucketTree:
             import s3fs  # noqa: PLC0415 - an optional package
         except ImportError as error:
             raise LibraryError(
-                f"{self._url} needs a package more: pip install 'soundalike[s3]'"
+                f"{self._url} needs another package: pip install 'soundalike[s3]'"
             ) from error
         with _as_oserror():
             return s3fs.S3FileSystem(use_listings_cache=False)
@@ -87,9 +89,9 @@ class BucketTree:
     def _folders(self) -> Mapping[bytes, list[Item]]:
         with _as_oserror():
             self._require_bucket()
-            found = self._files.find(self._prefix, detail=True)
+            objects = self._files.find(self._prefix, detail=True)
         folders: dict[bytes, dict[bytes, Item]] = {b"": {}}
-        for key, facts in found.items():
+        for key, metadata in objects.items():
             if not key.startswith(self._prefix):  # an object that has the prefix's own name
                 continue
             *parents, name = key.removeprefix(self._prefix).encode().split(b"/")
@@ -99,12 +101,12 @@ class BucketTree:
                 folder += parent + b"/"
                 folders.setdefault(folder, {})
             if name:  # else a marker that some tools write for an empty folder
-                mtime_ns = int(facts["LastModified"].timestamp() * 1e9)
-                folders[folder][name] = Item(name, False, facts["size"], mtime_ns)
+                mtime_ns = int(metadata["LastModified"].timestamp() * 1e9)
+                folders[folder][name] = Item(name, False, metadata["size"], mtime_ns)
         return {folder: list(items.values()) for folder, items in folders.items()}
 
     def _require_bucket(self) -> None:
-        """find() takes a bucket that is not there, or does not answer, for an empty one."""
+        """Raise OSError if the bucket is missing or silent: find() takes it for an empty one."""
         try:
             self._files.call_s3("head_bucket", Bucket=self._prefix.partition("/")[0])
         except FileNotFoundError as error:
@@ -113,7 +115,7 @@ class BucketTree:
 
 @contextmanager
 def _as_oserror() -> Iterator[None]:
-    """botocore raises kinds of its own where there is no network or no credentials."""
+    """Turn botocore's errors into OSError: it has its own for no network and no credentials."""
     try:
         yield
     except OSError:

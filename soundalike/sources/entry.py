@@ -1,4 +1,4 @@
-"""What a listing of a music root says, one entry at a time, in the order of their paths."""
+"""Entries of a music root's listing, which come in the order of their paths."""
 
 from dataclasses import dataclass
 from enum import Enum, auto
@@ -7,19 +7,19 @@ from soundalike.display_text import shown
 
 
 class EntryKind(Enum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     MUSIC = auto()  # a file to take
     CHANGING = auto()  # a file that is still being written; the next listing has it
-    LEFT_OUT = auto()  # no music, or left out by a rule
-    UNSEEN = auto()  # it could not be looked at, so nothing is known of what is there
+    LEFT_OUT = auto()  # not music, or excluded by a rule
+    UNSEEN = auto()  # it could not be read, so its content is unknown
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A place below a root. `path` is relative to it, exact, as bytes.
+    """A file or folder below a root. `path` is relative to it, exact, as bytes.
 
-    That of a folder ends with a slash (the root's own is empty) and speaks for everything in it; so
+    A folder's path ends with a slash (the root's own is empty) and represents everything in it; so
     listings in order of `path` are in order of bytes, as the catalog's are. `reason`: why UNSEEN.
     """
 
@@ -31,9 +31,9 @@ class Entry:
 
     @property
     def shown(self) -> str:
-        """The path for people."""
+        """The path as text, for messages."""
         return shown(self.path)
 
     def covers(self, path: bytes) -> bool:
-        """Whether it is a folder that `path` is in."""
+        """Return whether it is a folder and `path` is in it, or is its own."""
         return path.startswith(self.path) and (not self.path or self.path.endswith(b"/"))

@@ -16,19 +16,19 @@ MAX_MTIME_NS = 2**63 - 1  # the year 2262
 class FolderTree:
     """A folder. Links to files are followed, and so are links to folders outside of the root, once.
 
-    One to a folder inside of the root is passed over, as its files are there already; one to a
-    folder that it lies in is a loop, and a problem to report.
+    One to a folder inside of the root is skipped, as its files are listed already; one to a folder
+    that it lies in is a loop, and is reported as a problem.
     """
 
     root: bytes
     _followed: set[bytes] = field(default_factory=set)
 
     def items(self, folder: bytes) -> Sequence[Item]:
-        """As the file system has them now."""
-        with os.scandir(os.path.join(self.root, folder)) as found:  # noqa: PTH118 - bytes
-            # By name, so that of two links to one folder it is always the same that is followed.
-            named = sorted(found, key=lambda entry: entry.name)
-        return [item for entry in named for item in self._items(entry)]
+        """The folder's items as they are now. Raises OSError if it cannot be listed."""
+        with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118 - bytes
+            # Sorted, so that of two links to one folder always the same is followed.
+            ordered = sorted(entries, key=lambda entry: entry.name)
+        return [item for entry in ordered for item in self._items(entry)]
 
     def read(self, path: bytes) -> bytes:
         """The file's bytes."""
@@ -36,37 +36,37 @@ class FolderTree:
 
     @contextmanager
     def local_copy(self, path: bytes, _scratch: Path) -> Iterator[Path]:
-        """The file, where it is."""
+        """The file itself: nothing is copied."""
         yield self._local(path)
 
     def _local(self, path: bytes) -> Path:
         return Path(os.fsdecode(self.root), os.fsdecode(path))
 
-    def _items(self, found: os.DirEntry[bytes]) -> list[Item]:
+    def _items(self, entry: os.DirEntry[bytes]) -> list[Item]:
         try:
-            if found.is_dir():
-                return self._linked(found) if found.is_symlink() else [Item(found.name, True)]
-            state = found.stat()
+            if entry.is_dir():
+                return self._linked(entry) if entry.is_symlink() else [Item(entry.name, True)]
+            state = entry.stat()
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and not found.is_symlink():
-                return []  # it went since it was listed
-            # What a link would lead to is not known, so it speaks for a file and for a folder.
-            why = error.strerror or str(error)
-            return [Item(found.name, folder, problem=why) for folder in (False, True)]
+            if isinstance(error, FileNotFoundError) and not entry.is_symlink():
+                return []  # it was removed since it was listed
+            # The target of a link is unknown, so it is listed both as a file and as a folder.
+            problem = error.strerror or str(error)
+            return [Item(entry.name, folder, problem=problem) for folder in (False, True)]
         if not stat.S_ISREG(state.st_mode):
             return []
-        # Disks hold dates that no clock will reach, and that the catalog cannot.
-        return [Item(found.name, False, state.st_size, min(state.st_mtime_ns, MAX_MTIME_NS))]
+        # Some disks hold dates so far in the future that the catalog cannot hold them.
+        return [Item(entry.name, False, state.st_size, min(state.st_mtime_ns, MAX_MTIME_NS))]
 
-    def _linked(self, found: os.DirEntry[bytes]) -> list[Item]:
-        target = os.path.realpath(found.path)
-        around = os.path.realpath(os.path.dirname(found.path))  # noqa: PTH120 - bytes
-        if _inside(around, target):
-            return [Item(found.name, True, problem="a link to a folder it lies in; not followed")]
+    def _linked(self, entry: os.DirEntry[bytes]) -> list[Item]:
+        target = os.path.realpath(entry.path)
+        parent = os.path.realpath(os.path.dirname(entry.path))  # noqa: PTH120 - bytes
+        if _inside(parent, target):
+            return [Item(entry.name, True, problem="a link to a folder it lies in; not followed")]
         if _inside(target, os.path.realpath(self.root)) or target in self._followed:
             return []
         self._followed.add(target)
-        return [Item(found.name, True)]
+        return [Item(entry.name, True)]
 
 
 def _inside(path: bytes, folder: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Which files are music to take: extensions, and `.soundalikeignore` in any folder."""
+"""Rules for the files to take: extensions, and `.soundalikeignore` in any folder."""
 
 import os
 from collections.abc import Iterator
@@ -13,35 +13,35 @@ IGNORE_FILE = b".soundalikeignore"
 
 @dataclass(frozen=True)
 class IgnoreRules:
-    """What to take of a tree, as seen from one of its folders.
+    """The rules of a tree that hold in one of its folders.
 
-    `specs` are the ignore files of this folder and of those around it, each with its folder's path;
-    the innermost that says anything about a path decides, as git does it.
+    `specs` are the ignore files of this folder and of those above it, each with its folder's path;
+    the innermost that matches a path decides, as in git.
     """
 
     extensions: frozenset[str] = MUSIC_EXTENSIONS
     specs: tuple[tuple[bytes, GitIgnoreSpec], ...] = ()
 
     def within(self, folder: bytes, ignore: bytes) -> tuple["IgnoreRules", list[str]]:
-        """The rules in a folder with this ignore file, and what is wrong with the file."""
-        lines, wrong = [], []
+        """Return the rules in a folder with this ignore file, and the errors in the file."""
+        lines, errors = [], []
         for number, line in enumerate(_lines(ignore), 1):
             try:
                 GitIgnoreSpec.from_lines([line])
             except ValueError:
-                wrong.append(f"line {number} is no pattern and is passed over: {line!r}")
+                errors.append(f"line {number} is not a pattern and is skipped: {line!r}")
             else:
                 lines.append(line)
         spec = GitIgnoreSpec.from_lines(lines)
-        return replace(self, specs=(*self.specs, (folder, spec))), wrong
+        return replace(self, specs=(*self.specs, (folder, spec))), errors
 
     def is_music(self, name: bytes) -> bool:
-        """Whether a file of this name is music, by its extension."""
+        """Return whether a file of this name is music, by its extension."""
         stem, dot, extension = name.rpartition(b".")
         return bool(dot and stem) and os.fsdecode(extension).lower() in self.extensions
 
     def ignores(self, path: bytes) -> bool:
-        """Whether an ignore file leaves out this file, or folder (ending with a slash)."""
+        """Return whether an ignore file excludes this file, or folder (ending with a slash)."""
         for folder, spec in reversed(self.specs):
             verdict = spec.check_file(os.fsdecode(path.removeprefix(folder))).include
             if verdict is not None:

@@ -17,15 +17,15 @@ from soundalike.sources.walk import walk
 
 @dataclass(frozen=True)
 class MusicRoot:
-    """Where music lies. `location` is exact, as bytes, as the catalog keeps it."""
+    """A folder or bucket of music. `location` is exact, as bytes, as the catalog keeps it."""
 
     location: bytes
 
     @classmethod
     def named(cls, name: str) -> "MusicRoot":
-        """The root a person names, with an absolute location; whether it exists is not looked at.
+        """The root that `name` refers to, with an absolute location; it need not exist.
 
-        Raises LibraryError for what can be neither a folder's name nor a URL we know.
+        Raises LibraryError for a name that is neither a possible path nor a URL of SCHEMES.
         """
         if "://" in name:
             if not name.startswith(SCHEMES):
@@ -35,35 +35,38 @@ class MusicRoot:
             return cls(os.fsencode(name.rstrip("/")))
         try:
             return cls(os.fsencode(Path(name).expanduser().resolve()))
-        except (OSError, RuntimeError, ValueError) as error:  # ~somebody who is not there; a NUL
-            raise LibraryError(f"{shown(name)} cannot be looked at ({error})") from error
+        except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user; a NUL
+            raise LibraryError(f"{shown(name)} cannot be a path ({error})") from error
 
     @property
     def shown(self) -> str:
-        """The location for people."""
+        """The location as text, for messages."""
         return shown(self.location)
 
     def is_within(self, other: "MusicRoot") -> bool:
-        """Whether everything in it is in the other one too."""
+        """Return whether everything in it is in the other one too."""
         return PurePath(os.fsdecode(self.location)).is_relative_to(os.fsdecode(other.location))
 
     def require(self) -> None:
-        """Raises LibraryError if there is no such folder; a bucket is asked when it is listed."""
+        """Require that the folder exists; a bucket is checked when it is listed.
+
+        Raises LibraryError if it does not.
+        """
         if self._is_bucket:
             return
         folder = Path(os.fsdecode(self.location))
         if not folder.is_dir():
-            what = "is not a folder" if folder.exists() else "does not exist"
-            raise LibraryError(f"{self.shown} {what}; name the folder that holds your music")
+            problem = "is not a folder" if folder.exists() else "does not exist"
+            raise LibraryError(f"{self.shown} {problem}; name the folder that holds your music")
 
     def entries(self, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
-        """As `walk`."""
+        """List the root; see `walk`."""
         return walk(self._tree(), rules, settle_seconds)
 
     def local_copy(self, path: bytes, scratch: Path) -> AbstractContextManager[Path]:
-        """The file at this relative path as one of this machine, as long as the block lasts.
+        """The file at this relative path as a local file, for as long as the block lasts.
 
-        Raises AudioError if a bucket does not give it.
+        Raises AudioError if a bucket fails to provide it.
         """
         return self._tree().local_copy(path, scratch)
 

@@ -1,1 +1,1 @@
-"""Artifacts on disk: where each lives, and how each becomes visible all at once."""
+"""Artifacts on disk: their paths, and how each becomes visible all at once."""

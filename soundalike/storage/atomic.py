@@ -1,4 +1,4 @@
-"""Publish by temporary name, fsync, rename, fsync of the folder: a reader sees all or nothing."""
+"""Publishing by temporary name, fsync, rename, fsync of the folder: readers see all or nothing."""
 
 import hashlib
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def is_temporary(path: Path) -> bool:
-    """Whether it is something that is being written, or was when its process was killed."""
+    """Return whether it is being written, or was when its process was killed."""
     return path.name.startswith(".") and path.name.endswith(".tmp")
 
 
@@ -19,7 +19,7 @@ def _temporary(path: Path) -> Path:
 
 
 def fsync(path: Path) -> None:
-    """Have a file's bytes, or a folder's names, survive a power cut."""
+    """Make a file's bytes, or a folder's names, survive a power cut."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -29,7 +29,7 @@ def fsync(path: Path) -> None:
 
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
-    """Yield a temporary path to write; `path` appears, whole, when the block ends well."""
+    """Yield a temporary path to write; `path` appears, whole, when the block succeeds."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _temporary(path)
     try:
@@ -44,7 +44,7 @@ def atomic_file(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
-    """Yield a temporary folder to fill; `path` appears with all its files when the block ends well.
+    """Yield a temporary folder to fill; `path` appears with all its files when the block succeeds.
 
     A `path` that exists by then is kept as it is: versioned folders are immutable, and two
     processes that build the same version build the same bytes.

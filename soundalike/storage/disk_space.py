@@ -1,4 +1,4 @@
-"""Whether the data root can be written: a full or read-only disk is no file's own fault."""
+"""Checks that the data root can be written: a full or read-only disk is not a file's failure."""
 
 import errno
 import os
@@ -9,16 +9,16 @@ from pathlib import Path
 
 from soundalike.errors import StorageError
 
-MIN_FREE_BYTES = 32 * 2**20  # bytes; PostgreSQL alone asks for two files of 16 MiB at a time
+MIN_FREE_BYTES = 32 * 2**20  # bytes; PostgreSQL alone needs two files of 16 MiB at a time
 DISK_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
 def require_free_space(root: Path) -> None:
-    """Raises StorageError if the disk of the data root is full or cannot be written at all."""
-    there = next(path for path in (root, *root.parents) if path.exists())
-    if not os.access(there, os.W_OK):
+    """Require a writable data root. Raises StorageError if its disk is full or read-only."""
+    existing = next(path for path in (root, *root.parents) if path.exists())
+    if not os.access(existing, os.W_OK):
         raise _unusable(root, "it is read-only")
-    free = shutil.disk_usage(there).free
+    free = shutil.disk_usage(existing).free
     if free < MIN_FREE_BYTES:
         raise _unusable(
             root, f"its disk is full ({free >> 20} MiB are free, {MIN_FREE_BYTES >> 20} needed)"
@@ -26,18 +26,18 @@ def require_free_space(root: Path) -> None:
 
 
 def raise_disk_error(error: Exception, root: Path) -> None:
-    """Raises StorageError if `error` says that the disk of the data root failed, or looks so."""
+    """Raise StorageError if `error` came from the data root's disk, or it is unusable now."""
     if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
         raise _unusable(root, os.strerror(error.errno).lower()) from error
     try:
         require_free_space(root)
-    except StorageError as trouble:
-        raise trouble from error
+    except StorageError as storage_error:
+        raise storage_error from error
 
 
 @contextmanager
 def disk_errors_named(root: Path) -> Iterator[None]:
-    """Around what writes to the data root: see `blame_disk`."""
+    """Apply `raise_disk_error` to errors of the block, which writes to the data root."""
     try:
         yield
     except StorageError:
@@ -47,8 +47,8 @@ def disk_errors_named(root: Path) -> Iterator[None]:
         raise
 
 
-def _unusable(root: Path, why: str) -> StorageError:
+def _unusable(root: Path, reason: str) -> StorageError:
     return StorageError(
-        f"the data root {root} cannot be written: {why}.\n"
-        "Make room or let it be written, then run the same again: it goes on from where it was."
+        f"the data root {root} cannot be written: {reason}.\n"
+        "Free some space or make it writable, then run it again: it goes on from where it was."
     )

@@ -1,4 +1,4 @@
-"""Where each artifact lives below the data root. Names only; nothing here reads or writes."""
+"""Paths of the artifacts below the data root. Names only; nothing here reads or writes."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,12 @@ class ArtifactStore:
 
     @property
     def scratch(self) -> Path:
-        """Copies of files from buckets, for as long as they are read."""
+        """Folder of copies of files from buckets, kept for as long as they are read."""
         return self.root / "scratch"
 
     @property
     def canonical(self) -> Path:
-        """Folders of `audio`."""
+        """Folder of all canonical audio, see `audio`."""
         return self.root / "audio" / "44100"
 
     @property
@@ -31,12 +31,12 @@ class ArtifactStore:
 
     @property
     def embeddings(self) -> Path:
-        """A folder for each space, by its key."""
+        """Folder with a subfolder for each space, by its key."""
         return self.root / "embeddings"
 
     @property
     def indexes(self) -> Path:
-        """A folder for each version."""
+        """Folder with a subfolder for each version."""
         return self.root / "indexes"
 
     def audio(self, track_id: str) -> Path:
@@ -44,15 +44,15 @@ class ArtifactStore:
         return self.canonical / track_id[:2] / f"{track_id}.flac"
 
     def batch_manifest(self, batch: str) -> Path:
-        """What raw_audio found in a batch: one row per file."""
+        """The manifest of a batch, written by raw_audio: one row per file."""
         return self.manifests / f"{batch}.parquet"
 
     def vectors(self, space: str, batch: str) -> Path:
-        """float32 [n_tracks, dim], L2-normalised."""
+        """The batch's vectors: float32 [n_tracks, dim], L2-normalised."""
         return self.embeddings / space / f"{batch}.npy"
 
     def sidecar(self, space: str, batch: str) -> Path:
-        """One row per row of `vectors`: track id and tags."""
+        """The table beside `vectors`, one row per row of it: track id and tags."""
         return self.embeddings / space / f"{batch}.parquet"
 
     def index(self, version: str) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 
 def open_lock(path: Path) -> int:
-    """A descriptor to lock, of a file that is made if need be. Each call's counts by itself."""
-    # As root we open files in a folder of nobody's: never follow a link that was put there.
+    """Open a file to lock, creating it if need be. Each call's descriptor is locked separately."""
+    # As root we open files in a folder of the user `nobody`: never follow a link in it.
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
 
 
@@ -27,7 +27,10 @@ def exclusive(path: Path) -> Iterator[None]:
 
 
 def try_exclusive(descriptor: int) -> bool:
-    """Take the lock alone if nobody else holds it. If not, a shared lock held before is lost."""
+    """Take the lock alone and return True, unless another holds it.
+
+    If one does, a shared lock held before is lost.
+    """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -93,9 +93,9 @@ def test_a_named_pipe_is_not_waited_for(decoders: Decoders, tmp_path: Path) -> N
         ("abort", "decoder_died", "SIGABRT"),
         ("exit", "decoder_died", "exit code 7"),
         ("leave", "decoder_died", "exit code 7"),
-        ("nonsense", "decoder_died", "no answer"),
-        ("another", "decoder_died", "another question"),
-        ("flood", "decoder_died", "without end"),
+        ("nonsense", "decoder_died", "reply is invalid"),
+        ("another", "decoder_died", "of the wrong kind"),
+        ("flood", "decoder_died", "reply is too long"),
         ("spin", "stalled", "no progress in 1 s"),
         ("unheard of", "undecodable", "KeyError"),
         pytest.param(

@@ -9,6 +9,7 @@ from soundalike.catalog.tables import TrackRow
 from soundalike.errors import ArtifactError
 from soundalike.maintenance import quality
 from soundalike.maintenance.quality import Quality, index_quality
+from soundalike.sampling import evenly
 from soundalike.vectors.index.open_index import OpenIndex
 from tests.indexes import neighbours
 from tests.library import Library

@@ -36,7 +36,7 @@ def test_nested_users_share_it_and_the_last_one_stops_it(data: Path, server: Ser
         with using(data) as inner:
             assert inner == outer
         assert ask(outer) == 1
-    assert not server.answers()
+    assert not server.is_ready()
 
 
 def test_threads_share_it_and_the_last_one_stops_it(data: Path, server: Server) -> None:
@@ -49,7 +49,7 @@ def test_threads_share_it_and_the_last_one_stops_it(data: Path, server: Server) 
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(use, range(4))) == [1, 1, 1, 1]
-    assert not server.answers()
+    assert not server.is_ready()
 
 
 def test_processes_that_begin_at_once_share_it(empty_data: Path) -> None:
@@ -66,10 +66,10 @@ def test_a_killed_user_is_not_counted(data: Path, server: Server) -> None:
     with start_user(data) as user:
         url_of(user)
         user.kill()
-    assert server.answers(), "a killed process cannot stop it"
+    assert server.is_ready(), "a killed process cannot stop it"
     with using(data) as url:
         assert ask(url) == 1
-    assert not server.answers()
+    assert not server.is_ready()
 
 
 def test_a_child_forked_in_the_block_is_not_counted(data: Path, server: Server) -> None:
@@ -80,7 +80,7 @@ def test_a_child_forked_in_the_block_is_not_counted(data: Path, server: Server) 
             os.close(end)
             os.read(wait, 1)
             os._exit(0)
-    assert not server.answers()
+    assert not server.is_ready()
     with using(data) as url:
         assert ask(url) == 1, "the child must not hold a lock either"
     os.close(end)
@@ -90,7 +90,7 @@ def test_a_child_forked_in_the_block_is_not_counted(data: Path, server: Server) 
 def test_an_error_in_the_block_comes_out_and_the_server_stops(data: Path, server: Server) -> None:
     with pytest.raises(ValueError, match="ours"), using(data):
         raise ValueError("ours")
-    assert not server.answers()
+    assert not server.is_ready()
 
 
 def test_the_callers_pgport_does_not_hide_it(

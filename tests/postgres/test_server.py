@@ -72,7 +72,7 @@ def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server
 def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> None:
     with using(data) as url, closing(psycopg.connect(url.replace("+psycopg", ""))):
         os.kill(int(pid_file(server).read_text().split()[0]), signal.SIGTERM)
-        wait_until(lambda: not server.answers())  # but it lives until the connection ends
+        wait_until(lambda: not server.is_ready())  # but it lives until the connection ends
         with using(data) as again:
             assert ask(again) == 1
 

@@ -69,7 +69,7 @@ def test_a_pattern_that_is_none_is_reported_and_the_others_count(tmp_path: Path)
     fill(tmp_path, "a.mp3", "b.mp3")
     (tmp_path / ".soundalikeignore").write_bytes(b"\xef\xbb\xbfa.mp3\n!\n")
     problem, *entries = listed(tmp_path)
-    assert problem.reason == "line 2 is no pattern and is passed over: '!'"
+    assert problem.reason == "line 2 is not a pattern and is skipped: '!'"
     assert [entry.kind for entry in entries] == [EntryKind.LEFT_OUT, EntryKind.MUSIC]
 
 

@@ -1,1 +1,1 @@
-"""Dagster: what runs, on which partition, when. No audio or vector maths."""
+"""Dagster: jobs, partitions and automation. Audio and vectors are processed in soundalike."""

@@ -1,4 +1,8 @@
-"""Asset checks. Nothing is built on what fails a blocking one; the other is for people to watch."""
+"""Asset checks: the domain's checks of an asset's files as Dagster check results.
+
+A failed blocking check stops the run before anything is built on the asset; the other only warns.
+What is checked is decided in soundalike/ingest and soundalike/maintenance, not here.
+"""
 
 import dagster as dg
 
@@ -21,7 +25,10 @@ def valid_vectors(
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
 ) -> dg.AssetCheckResult:
-    """Finite, of unit norm, of the right dimension, a row for each track that did not fail."""
+    """Checks that vectors are finite, of unit norm, and of the configured embedding space.
+
+    Every track of the batch has a row, unless it failed.
+    """
     return check_result(check_batch(sessions, store, model.space, context.partition_key))
 
 
@@ -31,7 +38,11 @@ def valid_index(
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
 ) -> dg.AssetCheckResult:
-    """All tracks, one space, unit vectors, and every sampled track finds itself first."""
+    """Checks the candidate index: a unit vector for each track, all of one embedding space.
+
+    Each sampled track must be its own nearest neighbour, and recall@10 on held-out queries must
+    reach the floor of the index's kind.
+    """
     return check_result(check_candidate(sessions, store, model.space))
 
 
@@ -39,7 +50,10 @@ def valid_index(
 def neighbour_quality(
     sessions: dg.ResourceParam[Sessions], store: dg.ResourceParam[ArtifactStore]
 ) -> dg.AssetCheckResult:
-    """Hubness, spread of cosines, and genre precision where files are tagged; plotted by the UI."""
+    """Measures hubness, the spread of cosines, and genre precision where files have genre tags.
+
+    The UI plots the numbers over versions; a degenerate embedding space raises a warning.
+    """
     return quality_result(index_quality(sessions, store))
 
 

@@ -1,4 +1,7 @@
-"""The one entry point Dagster loads: assets, checks, jobs, sensors, schedules, resources."""
+"""The one entry point Dagster loads: assets, checks, jobs, sensors, schedules, resources.
+
+Definitions are only put together here; each is defined in the module of its kind.
+"""
 
 from collections.abc import Mapping
 
@@ -13,9 +16,9 @@ from pipelines.sensors import SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Everything, with some resources replaced: by the foreground's own, or by a test's.
+    """Build the definitions, with some resources replaced by the foreground's or a test's.
 
-    Runs execute in one process: a process a step would load everything five times over.
+    Runs execute in one process: with a process a step, everything would be loaded five times.
     """
     return dg.Definitions(
         assets=ASSETS,
@@ -30,5 +33,5 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
 
 @dg.definitions
 def defs() -> dg.Definitions:
-    """What Dagster's processes load."""
+    """Return the definitions that Dagster's processes load."""
     return build_defs()

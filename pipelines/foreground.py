@@ -1,4 +1,8 @@
-"""`soundalike ingest`: everything new, now, as real Dagster runs in this one process."""
+"""`soundalike ingest`: scans, embeds and publishes, as real Dagster runs in this one process.
+
+The order of the jobs and the terminal output are decided here. What a job does is in assets/, and
+background automation in schedules.py and sensors.py.
+"""
 
 import argparse
 import os
@@ -44,13 +48,13 @@ from soundalike.vectors.index_files import IndexManifest
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
-MAX_SCANS = 3  # how often files that are still being written are waited for
+MAX_SCANS = 3  # while files are still being written
 
 R = TypeVar("R", bound=Report)
 
 
 class RecordedReports:
-    """Keeps the reports and the last error of the runs in this process."""
+    """The reports and the last error of the runs in this process."""
 
     def __init__(self) -> None:
         self._reports: list[Report] = []
@@ -73,7 +77,7 @@ class RecordedReports:
 
 
 class Foreground:
-    """Runs the pipeline's jobs one after another and shows how far they are."""
+    """A runner of the pipeline's jobs, one after another, that prints their progress."""
 
     def __init__(
         self, settings: Settings, sessions: Sessions, decoders: Decoders, console: Console
@@ -95,12 +99,12 @@ class Foreground:
         self._instance = dg.DagsterInstance.get()
 
     def ingest(self, confirm_removals: bool) -> None:
-        """Scan, then embed every batch that needs it, then publish what changed.
+        """Scan, then embed every pending batch, then publish the index if it changed.
 
-        Raises RunFailed at the end if a batch's run did not work.
+        Raises RunFailed at the end if a batch's run failed.
         """
         started = time.monotonic()
-        # The ingest lock is ours alone, so nobody executes the foreground's runs.
+        # This process holds the ingest lock, so no other executes the foreground's runs.
         fail_orphaned_runs(
             self._instance, foreground=True, background=not up_running(self._sessions)
         )
@@ -139,7 +143,7 @@ class Foreground:
                 self._console.print(f"batch {number} of {len(keys)}")
             try:
                 self._run("ingest_batch", partition_key=key)
-            except RunFailed as error:  # the other batches may be well
+            except RunFailed as error:  # the other batches may succeed
                 self._failed_runs.append(str(error))
                 continue
             report = self._reports.last(StageReport)  # of embeddings, the job's last stage
@@ -166,7 +170,10 @@ class Foreground:
     def _run(
         self, job: str, partition_key: str | None = None, run_config: dict[str, Any] | None = None
     ) -> None:
-        """Run a job here, recorded as any other. Raises RunFailed with the failed step's reason."""
+        """Run a job in this process, recorded as any other.
+
+        Raises RunFailed with the failed step's reason, or StorageError if the disk failed.
+        """
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
             partition_key=partition_key,
@@ -199,7 +206,9 @@ def main() -> int:
                 foreground = Foreground(settings, sessions, decoders, console)
                 foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-        console.print("stopped; what was done is kept, and `soundalike ingest` goes on from there")
+        console.print(
+            "stopped; finished work is kept, and `soundalike ingest` continues from there"
+        )
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
         console.print(format_error(explain(error, settings)))

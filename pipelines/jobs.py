@@ -10,27 +10,30 @@ from pipelines.partitions import batches
 HIGH_PRIORITY = {"dagster/priority": "1"}
 
 scan_job = dg.define_asset_job(
-    "scan", selection=["library"], tags=HIGH_PRIORITY, description="Look for new and changed music."
+    "scan",
+    selection=["library"],
+    tags=HIGH_PRIORITY,
+    description="Scans for new and changed music.",
 )
 batch_job = dg.define_asset_job(
     "ingest_batch",
     selection=["raw_audio", "resampled_audio", "embeddings"],
     partitions_def=batches,
-    description="Take one batch from files to vectors.",
+    description="Reads, decodes, resamples and embeds one batch of files.",
 )
 index_job = dg.define_asset_job(
     "publish_index",
     selection=["faiss_index", "published_index"],
     tags=HIGH_PRIORITY,
-    description="Build, check and publish the index.",
+    description="Builds, checks and publishes the index.",
 )
 
 JOBS = [scan_job, batch_job, index_job]
 
 
 def automatic_publish_config(publication: int) -> dict[str, Any]:
-    """Run config of an automatic `publish_index`, which gives way to a person's publication.
+    """Run config of an automatic `publish_index`, which never replaces a newer manual publication.
 
-    `publication`: the one that was served when the run was requested.
+    `publication`: the id of the one that was served when the run was requested.
     """
     return {"ops": {"published_index": {"config": {"seen": publication}}}}

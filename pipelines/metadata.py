@@ -1,4 +1,7 @@
-"""What a person reads in the Dagster UI: reports of the stages as asset metadata."""
+"""Metadata for the Dagster UI: stage reports as asset metadata, checks as check results.
+
+Only their form is decided here; the numbers are computed in soundalike.
+"""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -23,7 +26,7 @@ SHOWN_ROWS = 200
 
 
 def scan_metadata(report: ScanReport) -> Metadata:
-    """Of `library`: what is there, what is new, and what could not be looked at."""
+    """Metadata of `library`: file counts by kind of change, new batches, and scan problems."""
     return {
         "dagster/row_count": report.music,
         "new_files": report.changes[Change.NEW],
@@ -42,7 +45,7 @@ def scan_metadata(report: ScanReport) -> Metadata:
 
 
 def stage_metadata(report: StageReport) -> Metadata:
-    """Of a batch's stage: what went through, what did not and why, and what it cost."""
+    """Metadata of a batch's stage: tracks done, failures with reasons, and resource usage."""
     return {
         "dagster/row_count": report.done,
         "reused": report.reused,
@@ -57,7 +60,7 @@ def stage_metadata(report: StageReport) -> Metadata:
 
 
 def index_metadata(report: BuildReport) -> Metadata:
-    """Of a candidate: what is in it and where it came from."""
+    """Metadata of a candidate index: its contents, its origin, and resource usage."""
     manifest = report.manifest
     return {
         "dagster/row_count": manifest.tracks,
@@ -74,7 +77,7 @@ def index_metadata(report: BuildReport) -> Metadata:
 
 
 def published_metadata(manifest: IndexManifest) -> Metadata:
-    """`published_index`: which version is served now."""
+    """Metadata of `published_index`: the version that is now served."""
     return {
         "dagster/row_count": manifest.tracks,
         "version": manifest.version,
@@ -83,16 +86,16 @@ def published_metadata(manifest: IndexManifest) -> Metadata:
 
 
 def check_result(checks: list[Check]) -> dg.AssetCheckResult:
-    """Passed if all of them did; each is a row."""
+    """One result for several checks, a table row each; it passes if all of them did."""
     rows = [(check.name, "yes" if check.passed else "NO", check.detail) for check in checks]
     return dg.AssetCheckResult(
         passed=all(check.passed for check in checks),
-        metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "found"), rows))},
+        metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "detail"), rows))},
     )
 
 
 def quality_result(quality: Quality) -> dg.AssetCheckResult:
-    """Numbers, which the UI plots over versions; a warning if the vectors are degenerate."""
+    """Numbers that the UI plots over versions; a warning if the vectors are degenerate."""
     return dg.AssetCheckResult(
         passed=not quality.degenerate,
         severity=dg.AssetCheckSeverity.WARN,
@@ -102,7 +105,7 @@ def quality_result(quality: Quality) -> dg.AssetCheckResult:
 
 
 def failures_table(failures: Iterable[StageFailure]) -> str:
-    """A markdown table of file, code and reason."""
+    """A Markdown table of file, code and reason."""
     rows = [(failure.file.shown, failure.code, failure.message) for failure in failures]
     return _table(("file", "code", "reason"), rows) if rows else "none"
 
@@ -115,7 +118,7 @@ def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
 
 
 def plain(text: str) -> str:
-    r"""Text that cannot break out of a table cell: a file's name may hold anything."""
+    r"""Escape text for a Markdown table cell: a file's name may hold anything."""
     return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", printable(text))
 
 

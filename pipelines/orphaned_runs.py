@@ -1,4 +1,7 @@
-"""Runs that their process did not survive: ended, so that they do not stand for ever."""
+"""Orphaned runs: runs whose process was killed, which are marked as failed.
+
+Whether a process may still execute them is known from the locks in soundalike/catalog/engine.py.
+"""
 
 import dagster as dg
 
@@ -12,10 +15,11 @@ EXECUTING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
 def fail_orphaned_runs(
     instance: dg.DagsterInstance, *, foreground: bool = False, background: bool = False
 ) -> int:
-    """Mark `soundalike ingest`'s runs, or `soundalike up`'s, as failed if they are still under way.
+    """Mark runs that never ended as failed, and return how many there were.
 
-    Their places in the pools are free again; else they would block the other's runs, too. Only for
-    a caller who knows that nobody is executing them. Returns how many there were.
+    `foreground`: those of `soundalike ingest`; `background`: those of `soundalike up`. Their pool
+    slots are freed, as they would block the other's runs too. The caller must know that no process
+    executes them.
     """
     dead = [
         run
@@ -23,12 +27,12 @@ def fail_orphaned_runs(
         if (foreground if FOREGROUND_TAG in run.tags else background)
     ]
     for run in dead:
-        instance.report_run_failed(run, "its process was killed; what it had to do is done again")
+        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
         instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
     return len(dead)
 
 
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster
-    with dg.DagsterInstance.get() as found:
+    with dg.DagsterInstance.get() as dagster:
         catalog = open_catalog(str(load_settings().database_url))
-        fail_orphaned_runs(found, background=True, foreground=not ingest_running(catalog))
+        fail_orphaned_runs(dagster, background=True, foreground=not ingest_running(catalog))

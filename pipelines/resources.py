@@ -1,4 +1,7 @@
-"""What assets are given: thin factories over soundalike's own objects."""
+"""Resources of the assets: thin factories over soundalike's own objects.
+
+What these objects do is in soundalike; the foreground's own replacements are in foreground.py.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,13 +22,13 @@ from soundalike.storage.layout import ArtifactStore
 
 @dataclass(frozen=True)
 class Model:
-    """The model the settings name: its space at once, its weights only when first asked for."""
+    """The configured model: its space is known at once, its weights are loaded on first use."""
 
     settings: Settings
 
     @cached_property
     def space(self) -> EmbeddingSpace:
-        """Raises WeightsError if the checkpoint that names the space is not there."""
+        """The embedding space. Raises WeightsError if a checkpoint that defines it is missing."""
         return space_for(self.settings)
 
     @cached_property
@@ -33,13 +36,15 @@ class Model:
         return load_embedder(self.settings)
 
     def load(self) -> Embedder:
-        """The loaded model, the same for all that ask in this process."""
+        """Return the loaded model, which is loaded once."""
         return self._embedder
 
 
-@dg.resource(description="Sessions on the catalog's Postgres; a private server where none is set.")
+@dg.resource(
+    description="Sessions on the catalog's PostgreSQL; a private server if DATABASE_URL is not set."
+)
 def sessions_resource(_: dg.InitResourceContext) -> Iterator[Sessions]:
-    """Ends its connections with the run."""
+    """Yield the sessions; their connections end with the run."""
     with connected_database(load_settings()) as url:
         sessions = open_catalog(url)
         yield sessions
@@ -48,38 +53,38 @@ def sessions_resource(_: dg.InitResourceContext) -> Iterator[Sessions]:
 
 @dg.resource(description="The artifact store below the data root.")
 def store_resource(_: dg.InitResourceContext) -> ArtifactStore:
-    """Where artifacts are."""
+    """Return the artifact store of the configured data root."""
     return ArtifactStore(load_settings().data)
 
 
 @cache
 def configured_model() -> Model:
-    """One a process, so that several runs in it load the weights once."""
+    """Return this process's one Model, so that several runs load the weights once."""
     return Model(load_settings())
 
 
 @dg.resource(description="The embedding model that SOUNDALIKE_MODEL names.")
 def model_resource(_: dg.InitResourceContext) -> Model:
-    """Loads nothing yet."""
+    """Return the model; nothing is loaded yet."""
     return configured_model()
 
 
 @dg.resource(description="Child processes that read and decode untrusted files.")
 def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
-    """They start with the first file and end with the run."""
+    """Yield the decoders, which start with the first file and end with the run."""
     with Decoders() as decoders:
         yield decoders
 
 
-@dg.resource(description="How long work shows itself.")
+@dg.resource(description="The progress of a stage, where it is shown.")
 def progress_resource(_: dg.InitResourceContext) -> Progress:
-    """Runs in the background show nothing but their results."""
+    """Return a Progress that shows nothing, as background runs have no terminal."""
     return NoProgress()
 
 
-@dg.resource(description="What the stages of a run tell whoever started it.")
+@dg.resource(description="The reports of a run's stages to the process that started it.")
 def reports_resource(_: dg.InitResourceContext) -> Reports:
-    """Runs in the background tell nobody: their metadata is in the UI."""
+    """Return Reports that keep nothing: background runs have their metadata in the UI."""
     return NoReports()
 
 

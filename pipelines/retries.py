@@ -1,4 +1,7 @@
-"""Retries: which errors of a step are worth another try in the same run."""
+"""Retries: the errors of a step for which Dagster retries it in the same run.
+
+Retry delays of failed files are in soundalike/catalog/failures.py, not here.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +20,10 @@ RETRY_DELAY_SECONDS = 10.0
 
 @contextmanager
 def transient_errors_retried(reports: Reports) -> Iterator[None]:
-    """Retry the step if its database or network went away for a moment; report any error.
+    """Retry the step if its database or network failed for a moment; report any error.
 
-    Anything else (a full disk, a missing model, invalid vectors) is the same the next time, and
-    fails the run at once. Raises StorageError if it is the data root's disk that fails.
+    Any other error (a full disk, a missing model, invalid vectors) is not transient, and fails the
+    run at once. Raises StorageError if it is the data root's disk that fails.
     """
     try:
         with _transient_errors_as_requests():
@@ -35,7 +38,7 @@ def _transient_errors_as_requests() -> Iterator[None]:
     try:
         yield
     except (*TRANSIENT_ERRORS, OSError) as error:
-        raise_disk_error(error, load_settings().data)  # PostgreSQL on a full disk goes away, too
+        raise_disk_error(error, load_settings().data)  # a full disk also ends PostgreSQL
         if not isinstance(error, TRANSIENT_ERRORS):
             raise
         raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error

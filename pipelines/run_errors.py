@@ -1,4 +1,7 @@
-"""Why a foreground run failed, explained to people."""
+"""Run errors: the reason why a foreground run failed, as a message for users.
+
+Only messages are decided here; what is retried is in retries.py.
+"""
 
 import logging
 
@@ -11,16 +14,16 @@ from soundalike.settings import Settings
 
 
 class RunFailed(SoundalikeError):
-    """A Dagster run ended without success, for a reason that is not one file's."""
+    """A Dagster run failed, for a reason that is not one file's."""
 
 
 def run_failure(
     result: dg.ExecuteInProcessResult, job: str, error: Exception | None
 ) -> SoundalikeError:
-    """RunFailed with the innermost reason of the first step that failed, or of the run.
+    """Return a RunFailed with the innermost reason of the first step that failed.
 
-    Where `error`, which the step reported, is a StorageError, it is that: all other batches would
-    fail with it.
+    If `error`, which the step reported, is a StorageError, that is returned instead: all other
+    batches would fail with it too.
     """
     if isinstance(error, StorageError):
         return error
@@ -39,8 +42,8 @@ def _innermost_reason(event: dg.DagsterEvent) -> str:
 
 
 def explain(error: Exception, settings: Settings) -> Exception:
-    """The error to show: a private server that went away is started again by the next ingest."""
-    if isinstance(error, DagsterPostgresException):  # it has asked again and again
+    """Return the error to show; a lost private PostgreSQL is restarted by the next ingest."""
+    if isinstance(error, DagsterPostgresException):  # it has retried for a while
         error = error.__cause__ if isinstance(error.__cause__, OperationalError) else error
     if not isinstance(error, OperationalError | DagsterPostgresException):
         return error
@@ -48,12 +51,12 @@ def explain(error: Exception, settings: Settings) -> Exception:
         return error if isinstance(error, OperationalError) else PostgresError(str(error))
     first = str(getattr(error, "orig", error)).partition("\n")[0]
     return PostgresError(
-        f"the private PostgreSQL of the data root {settings.data} went away: {first}\n"
-        "Run `soundalike ingest` again: it starts it, and goes on from where this one was."
+        f"the private PostgreSQL of the data root {settings.data} stopped answering: {first}\n"
+        "Run `soundalike ingest` again: it restarts the server and continues where this run ended."
     )
 
 
 def silence_retry_warnings() -> None:
-    """Dagster warns of each attempt to reach a PostgreSQL that went away; we say it once."""
+    """Drop Dagster's warning of each attempt to reach PostgreSQL; the error is shown once."""
     warning = "Retrying failed database connection"
     logging.getLogger().addFilter(lambda record: warning not in record.getMessage())

@@ -1,4 +1,7 @@
-"""The instance's runs: which of a job's have not ended."""
+"""Runs: queries of the Dagster instance's run records, for schedules.py and sensors.py.
+
+Runs whose process was killed are in orphaned_runs.py, and run errors in run_errors.py.
+"""
 
 import dagster as dg
 
@@ -11,5 +14,5 @@ UNFINISHED = [
 
 
 def unfinished_runs(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRun]:
-    """The job's runs that have not ended."""
+    """The job's runs that have not ended, queued ones included."""
     return list(instance.get_runs(dg.RunsFilter(job_name=job, statuses=UNFINISHED)))

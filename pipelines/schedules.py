@@ -1,4 +1,4 @@
-"""Schedules: what runs by the clock. What runs because of the catalog's state is in sensors.py."""
+"""Schedules: runs requested by the clock. Those that the catalog calls for are in sensors.py."""
 
 import dagster as dg
 
@@ -13,9 +13,9 @@ from soundalike.settings import load_settings
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def scan_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Looks for new music every SOUNDALIKE_SCAN_MINUTES."""
+    """Scans for new music every SOUNDALIKE_SCAN_MINUTES, unless a scan is unfinished."""
     if unfinished_runs(context.instance, scan_job.name):
-        return dg.SkipReason("the scan before is not done yet")
+        return dg.SkipReason("the previous scan is not done yet")
     return dg.RunRequest()
 
 

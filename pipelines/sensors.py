@@ -1,6 +1,7 @@
-"""Sensors: what runs because the catalog calls for it. What runs by the clock is in schedules.py.
+"""Sensors: runs requested by the catalog's state. Those requested by the clock are in schedules.py.
 
-A sensor here is a pure function of what the catalog says, and thin glue around it.
+A sensor here is a pure function of the catalog's state, and thin glue around it. What a run does is
+in assets/, and the comparison with the served index in soundalike/ingest/publish.py.
 """
 
 import datetime as dt
@@ -25,14 +26,14 @@ MAX_REQUESTS = 500  # a tick has 60 s, and Dagster adds partitions in chunks of 
 
 
 def hour() -> str:
-    """Part of a request's key: what failed for the system's sake is asked for again next hour."""
+    """The UTC hour, part of run keys: a run that failed is requested again in the next hour."""
     return dt.datetime.now(dt.UTC).strftime("%Y-%m-%dT%H")
 
 
 def batch_requests(
     pending: Sequence[PendingBatch], space: str, under_way: Collection[str], this_hour: str
 ) -> list[dg.RunRequest]:
-    """One request an hour for each batch, space and reason to run, unless it is under way."""
+    """Return a request for each batch not under way, one an hour by batch, space and reason."""
     return [
         dg.RunRequest(
             run_key=f"{batch.key}:{space}:{batch.since}:{this_hour}", partition_key=batch.key
@@ -52,10 +53,10 @@ def sealed_batches(
     sessions: dg.ResourceParam[Sessions],
     model: dg.ResourceParam[Model],
 ) -> dg.SensorResult | dg.SkipReason:
-    """Requests a run for each sealed batch that is not embedded by the configured model."""
+    """Requests a run for each sealed batch that is not embedded with the configured model."""
     if ingest_running(sessions):
-        return dg.SkipReason("`soundalike ingest` is at work in a terminal")
-    fail_orphaned_runs(context.instance, foreground=True)  # of one that was killed
+        return dg.SkipReason("`soundalike ingest` is running in a terminal")
+    fail_orphaned_runs(context.instance, foreground=True)  # of an ingest that was killed
     with sessions() as session:
         pending = pending_batches(session, model.space.key)
     runs = unfinished_runs(context.instance, batch_job.name)
@@ -84,14 +85,14 @@ def changed_library(
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
 ) -> dg.RunRequest | dg.SkipReason:
-    """Requests one build when the library is not what the published index holds.
+    """Requests an index build when the library differs from the published index.
 
-    Batches that land during a build make another version, and so another request.
+    Batches embedded during a build call for another version, and so another request.
     """
     if ingest_running(sessions):
-        return dg.SkipReason("`soundalike ingest` is at work in a terminal")
+        return dg.SkipReason("`soundalike ingest` is running in a terminal")
     if unfinished_runs(context.instance, index_job.name):
-        return dg.SkipReason("a build is under way")
+        return dg.SkipReason("an index build is under way")
     wanted = next_index(sessions, store, model.space, load_settings().index_kind)
     if wanted.version is None:
         return dg.SkipReason(wanted.reason)

@@ -1,4 +1,4 @@
-"""What a child process is told: where the catalog is, and where Dagster finds its own things."""
+"""The environment of child processes: the catalog's URL, and where Dagster keeps its files."""
 
 import os
 from pathlib import Path
@@ -11,7 +11,7 @@ PROJECT = Path(__file__).parents[1]
 
 
 def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
-    """Variables for Dagster's and the API's processes, on top of this process's own.
+    """The variables of Dagster's and the API's processes: this process's own, and more.
 
     Raises SettingsError if the folder of dagster.yaml cannot be found.
     """

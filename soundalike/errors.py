@@ -1,8 +1,8 @@
-"""Errors a person can act on. Each says what happened, to what, and what to do next."""
+"""Errors a user can act on. Each says what happened, to what, and what to do next."""
 
 
 class SoundalikeError(Exception):
-    """Base of every expected error; `str(error)` is the message shown to people."""
+    """The base of every expected error; `str(error)` is the message shown to users."""
 
 
 class SettingsError(SoundalikeError):
@@ -14,7 +14,7 @@ class PostgresError(SoundalikeError):
 
 
 class AudioError(SoundalikeError):
-    """One file or track cannot be used. `code` is stable and meant for machines."""
+    """One file or track cannot be used. `code` is stable and meant for programs."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -26,7 +26,7 @@ class WeightsError(SoundalikeError):
 
 
 class SpaceMismatch(SoundalikeError):
-    """Vectors of two embedding spaces would have met."""
+    """Vectors of two embedding spaces cannot be combined."""
 
 
 class ArtifactError(SoundalikeError):

@@ -1,4 +1,4 @@
-"""Structured logs, ours and every library's, in one form: JSON, or lines for a terminal."""
+"""Structured logs of this project and of its libraries: JSON, or lines for a terminal."""
 
 import logging
 import sys
@@ -25,7 +25,7 @@ def configure_logs(level: str, *, json: bool) -> None:
         )
     )
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # tells each way it did not take
+    logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # it logs each CPU variant it tries
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

@@ -1,6 +1,6 @@
-"""What a piece of work cost: wall time, CPU, peak memory, GPU. Sampled in the background.
+"""Resource usage of a piece of work: wall time, CPU, peak memory, GPU.
 
-The processes that this one started, such as those that decode, count as its own.
+Sampled in the background. Child processes, such as those that decode, are included.
 """
 
 import sys
@@ -19,9 +19,9 @@ INTERVAL_SECONDS = 0.2
 
 @dataclass(frozen=True)
 class Usage:
-    """Cost of a stage. Percentages are of the whole machine (CPU) or device (GPU).
+    """The resource usage of a stage. `cpu_percent` is of the whole machine.
 
-    `gpu_bytes` is the most this process held on the GPU, None where no GPU was used.
+    `gpu_bytes`: with CUDA the peak of this process, with MPS what it holds now, else None.
     """
 
     wall_seconds: float
@@ -31,7 +31,7 @@ class Usage:
 
 
 class Monitor:
-    """`with Monitor() as monitor: ...`, then `monitor.usage()`."""
+    """A context manager that measures its block: `with Monitor() as monitor: ...`."""
 
     def __enter__(self) -> Self:
         self._process = psutil.Process()
@@ -53,12 +53,12 @@ class Monitor:
         self._thread.join()
 
     def usage(self) -> Usage:
-        """The cost so far."""
+        """Return the usage since the block began."""
         wall = max(time.monotonic() - self._started, 1e-9)
         cores = psutil.cpu_count() or 1
         return Usage(
             wall_seconds=wall,
-            # What a process used is lost when it ends, so the sum may even shrink.
+            # The CPU time of a child is lost when it ends, so the sum may even shrink.
             cpu_percent=100 * max(0.0, self._cpu_seconds() - self._cpu) / wall / cores,
             peak_rss_bytes=self._peak,
             gpu_bytes=_gpu_bytes(),
@@ -78,7 +78,7 @@ class Monitor:
         return seconds
 
     def _memory(self) -> int:
-        """Bytes; what processes share is counted for each of them."""
+        """The resident memory in bytes; what processes share is counted for each of them."""
         resident = 0
         for process in self._family():
             with suppress(psutil.Error):
@@ -91,7 +91,7 @@ class Monitor:
 
 
 def _gpu_bytes() -> int | None:
-    """Asks torch only where the work itself has already loaded it."""
+    """The GPU memory in bytes; torch is queried only if the work itself has loaded it."""
     torch = sys.modules.get("torch")
     if torch is None:
         return None

@@ -1,8 +1,8 @@
 """The one settings object, read once from environment variables.
 
-`ENVIRONMENT`, `DEBUG`, `LOG_LEVEL` and `DATABASE_URL` keep their plain names; ours are prefixed
-`SOUNDALIKE_`. A wrong value stops the program at its start: `load_settings` turns pydantic's report
-into one line a variable, with its name, its value and what is allowed.
+`ENVIRONMENT`, `DEBUG`, `LOG_LEVEL` and `DATABASE_URL` keep their plain names; all others begin with
+`SOUNDALIKE_`. An invalid value stops the program at its start: `load_settings` turns pydantic's
+report into one line a variable, with its name, its value and what is allowed.
 """
 
 import ipaddress
@@ -32,7 +32,7 @@ MUSIC_EXTENSIONS = frozenset(
 
 
 class Settings(BaseSettings):
-    """Everything a person can set. Field names map to `SOUNDALIKE_<NAME>` unless aliased."""
+    """All settings. Field names map to `SOUNDALIKE_<NAME>` unless aliased."""
 
     model_config = SettingsConfigDict(env_prefix="SOUNDALIKE_", env_ignore_empty=True, frozen=True)
 
@@ -73,7 +73,7 @@ class Settings(BaseSettings):
     @field_validator("music", mode="before")
     @classmethod
     def _split_folders(cls, value: object) -> object:
-        """Several folders in one variable, separated as in PATH (`:`), and buckets (`s3://...`)."""
+        """Split a list of folders, separated as in PATH (`:`), and buckets (`s3://...`)."""
         if not isinstance(value, str):
             return value
         return [part for part in re.split(rf"{os.pathsep}(?!//)", value) if part]
@@ -81,7 +81,7 @@ class Settings(BaseSettings):
     @field_validator("extensions", mode="before")
     @classmethod
     def _split_extensions(cls, value: object) -> object:
-        """`mp3, .FLAC` is mp3 and flac."""
+        """Split a list of extensions: `mp3, .FLAC` is mp3 and flac."""
         if not isinstance(value, str):
             return value
         names = [part.strip().removeprefix(".").lower() for part in value.split(",")]
@@ -91,7 +91,7 @@ class Settings(BaseSettings):
 
     @field_validator("longest_seconds")
     @classmethod
-    def _room_between(cls, value: float, others: ValidationInfo) -> float:
+    def _more_than_shortest(cls, value: float, others: ValidationInfo) -> float:
         shortest = others.data.get("shortest_seconds", 0.0)
         if value <= shortest:
             raise ValueError(f"must be more than SOUNDALIKE_SHORTEST_SECONDS={shortest}")
@@ -132,12 +132,12 @@ class Settings(BaseSettings):
 
     @property
     def lowest_log_level(self) -> str:
-        """DEBUG shows everything, whatever LOG_LEVEL says."""
+        """The lowest level that is logged: DEBUG overrides LOG_LEVEL."""
         return "DEBUG" if self.debug else self.log_level
 
     @property
     def models_dir(self) -> Path:
-        """Where fetched weights are cached."""
+        """The folder where fetched weights are cached."""
         return self.models or self.data / "models"
 
 
@@ -164,7 +164,7 @@ def _allowed(error: ValidationError) -> str:
 
 @cache
 def load_settings() -> Settings:
-    """The process's settings. Raises SettingsError naming each wrong variable."""
+    """Load the process's settings. Raises SettingsError naming each wrong variable."""
     try:
         return Settings()
     except ValidationError as error:
@@ -172,10 +172,10 @@ def load_settings() -> Settings:
 
 
 def require_key_beyond_loopback(settings: Settings) -> None:
-    """Raises SettingsError if the service would be open to the network without a key."""
+    """Require an API key if the service listens beyond loopback. Raises SettingsError."""
     if not settings.api_key and not _is_loopback(settings.host):
         raise SettingsError(
-            f"SOUNDALIKE_HOST={settings.host!r} lets other machines in, and SOUNDALIKE_API_KEY is "
+            f"SOUNDALIKE_HOST={settings.host!r} admits other machines, and SOUNDALIKE_API_KEY is "
             "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
         )
 

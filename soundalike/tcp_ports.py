@@ -1,14 +1,17 @@
-"""Whether ports are free. Plain standard library, so that it runs before anything is installed."""
+"""Checks for free ports. Standard library only, so that it runs before anything is installed."""
 
 import socket
 import sys
 
 LOOPBACK = "127.0.0.1"
-HIGHEST = 65535
+MAX_PORT = 65535
 
 
 def busy_port(addresses: dict[str, tuple[str, int]]) -> str | None:
-    """A sentence about the first that is not free, or None. `addresses`: name to host and port."""
+    """Return an error message about the first port that is not free, or None.
+
+    `addresses` are names to host and port; two names with the same port are an error too.
+    """
     ports = [port for _, port in addresses.values()]
     if len(set(ports)) < len(ports):
         return f"{' and '.join(addresses)} are the same port, {ports[0]}"
@@ -23,12 +26,12 @@ def busy_port(addresses: dict[str, tuple[str, int]]) -> str | None:
     return None
 
 
-def main(words: list[str]) -> str | None:
-    """`NAME PORT NAME PORT ...`: what is wrong with them on this machine, if anything."""
-    named = dict(zip(words[::2], words[1::2], strict=True))
+def main(arguments: list[str]) -> str | None:
+    """Check `NAME PORT NAME PORT ...` on this machine; return an error message or None."""
+    named = dict(zip(arguments[::2], arguments[1::2], strict=True))
     for name, port in named.items():
-        if not (port.isdecimal() and 0 < int(port) <= HIGHEST):
-            return f"{name}={port} is no port; give a number from 1 to {HIGHEST}"
+        if not (port.isdecimal() and 0 < int(port) <= MAX_PORT):
+            return f"{name}={port} is no port; give a number from 1 to {MAX_PORT}"
     return busy_port({name: (LOOPBACK, int(port)) for name, port in named.items()})
 
 

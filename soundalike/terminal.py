@@ -1,4 +1,4 @@
-"""What people see in a terminal: tables, progress bars, and what a message looks like."""
+"""Terminal output: tables, progress bars, and the format of error messages."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -35,13 +35,13 @@ STAGES = {
 
 
 class ProgressBars:
-    """A progress bar for each stage, where there is a terminal to show it."""
+    """A Progress with a bar for each stage, if the console is a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
 
     def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
-        """`results`, with a bar that moves as they pass."""
+        """Yield `results` with a bar that moves as they pass."""
         columns = (
             TextColumn("{task.description:<24}"),
             BarColumn(),
@@ -54,10 +54,10 @@ class ProgressBars:
 
 
 @contextmanager
-def downloading(console: Console, what: str) -> Iterator[Callable[[int, int], None]]:
-    """What to call with the bytes that are here and those in all (0: not known).
+def downloading(console: Console, title: str) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function to call with the bytes downloaded and the total (0: not known).
 
-    A terminal shows that something goes on, and from the first call a bar.
+    A terminal shows a spinner, and from the first call a bar.
     """
     columns = (
         *(TextColumn("{task.description}"), BarColumn(), DownloadColumn()),
@@ -65,51 +65,51 @@ def downloading(console: Console, what: str) -> Iterator[Callable[[int, int], No
     )
     bar = Progress(*columns, console=console, disable=not console.is_terminal)
     with ExitStack() as stack:
-        status = stack.enter_context(console.status(what))
+        status = stack.enter_context(console.status(title))
 
-        def report(have: int, total: int) -> None:
+        def report(downloaded: int, total: int) -> None:
             if not bar.tasks:
                 status.stop()
                 stack.enter_context(bar)
-                bar.add_task(what, total=None)
-            bar.update(TaskID(0), completed=have, total=total or None)
+                bar.add_task(title, total=None)
+            bar.update(TaskID(0), completed=downloaded, total=total or None)
 
         yield report
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 track`, `2 tracks`."""
+    """Format a number with its noun: `1 track`, `2 tracks`."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
 def safe(text: object) -> str:
-    """Text for a rich table: nothing in it is markup or a control character."""
+    """Escape markup and control characters, for a rich table."""
     return escape(printable(str(text)))
 
 
 def format_error(error: Exception) -> str:
-    """An error as markup: what happened, line by line. The catalog's own are put in our words."""
+    """Format an error as markup; SQLAlchemy's errors are described in plain words."""
     text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
 
 
 def failures_table(failures: Sequence[FailureView], total: int) -> Table:
-    """Which files did not get through, why, and when each is tried again; of `total` in all."""
-    title = f"{counted(total, 'file')} did not get through"
+    """The failed files, why they failed, and when each is retried; `total` counts all of them."""
+    title = f"{counted(total, 'file')} failed"
     table = Table(title=title, title_justify="left")
-    for column in ("file", "stage", "code", "reason", "tried", "again"):
+    for column in ("file", "stage", "code", "reason", "attempts", "next attempt"):
         table.add_column(column, overflow="fold")
     for failure in failures:
-        again = f"{failure.retry_at:%Y-%m-%d %H:%M}" if failure.retry_at else "if it changes"
-        what = (failure.path, failure.stage, failure.code, failure.message, failure.attempts)
-        table.add_row(*map(safe, (*what, again)))
+        retry = f"{failure.retry_at:%Y-%m-%d %H:%M}" if failure.retry_at else "if it changes"
+        row = (failure.path, failure.stage, failure.code, failure.message, failure.attempts)
+        table.add_row(*map(safe, (*row, retry)))
     if total > len(failures):
         table.caption = f"and {total - len(failures)} more: soundalike failures"
     return table
 
 
 def similar_table(query: TrackView, results: Sequence[tuple[Result, TrackView]]) -> Table:
-    """What sounds like `query`, nearest first."""
+    """The tracks that sound like `query`, nearest first."""
     table = Table(title=f"Sounds like {safe(_named(query))}", title_justify="left")
     table.add_column("#", justify="right")
     table.add_column("score", justify="right")

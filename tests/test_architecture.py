@@ -4,7 +4,7 @@ import importlib
 import re
 
 from pipelines.assets import ASSETS
-from tests.source import PACKAGES, REPOSITORY, files
+from tests.source import REPOSITORY, files
 
 TEXT = (REPOSITORY / "docs" / "architecture.md").read_text()
 ROW = re.compile(r"^\| (?:check )?`(\w+)` \| `([\w/.]+)` \| `(\w+)` \| (.+) \|$", re.MULTILINE)

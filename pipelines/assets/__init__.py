@@ -1,4 +1,8 @@
-"""The assets, one file each, in data-flow order."""
+"""The assets, one module each, in data-flow order.
+
+An asset calls one stage of soundalike/ingest and returns its report as metadata; the work itself
+is done there.
+"""
 
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index

@@ -1,4 +1,7 @@
-"""A batch's embeddings: float32 .npy, one unit vector a track."""
+"""The asset `embeddings`: a batch's float32 .npy, one unit vector a track.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/embed.py.
+"""
 
 import dagster as dg
 
@@ -29,7 +32,7 @@ def embeddings(
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Embeds each track with the configured model; what is embedded already is kept."""
+    """Embeds each track with the configured model; existing embeddings are kept."""
     batch = context.partition_key
     with transient_errors_retried(reports):
         report = embed_batch(sessions, store, model.space, model.load, batch, progress)

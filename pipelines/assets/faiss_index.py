@@ -1,4 +1,7 @@
-"""The candidate index over every track of the library."""
+"""The asset `faiss_index`: the candidate index over every embedded track of the library.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/build_index.py.
+"""
 
 import dagster as dg
 
@@ -21,7 +24,7 @@ def faiss_index(
     model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Gathers all batches' vectors into a new version; nobody sees it until it is published."""
+    """Builds a candidate index from all batches' embeddings; it is not served until published."""
     with transient_errors_retried(reports):
         choice = load_settings().index_kind
         report = build_index(sessions, store, model.space, context.run_id, choice)

@@ -1,4 +1,7 @@
-"""The music roots as the catalog knows them; materialising it is a scan."""
+"""The asset `library`: the music roots as the catalog knows them; materialising it is a scan.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/scan.py.
+"""
 
 import dagster as dg
 from pydantic import Field
@@ -13,11 +16,11 @@ from soundalike.settings import load_settings
 
 
 class ScanConfig(dg.Config):
-    """What a person may decide for one scan."""
+    """Options of one scan."""
 
     confirm_removals: bool = Field(
         default=False,
-        description="Accept that files are gone even if most of a root, or part of it, is missing.",
+        description="Accept removals even if most of a root, or of a part of it, is missing.",
     )
 
 
@@ -27,7 +30,7 @@ def library(
     sessions: dg.ResourceParam[Sessions],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Compares the music folders with the catalog and seals what is new into batches."""
+    """Scans the music roots, updates the catalog, and seals new and changed files into batches."""
     settings = load_settings()
     with transient_errors_retried(reports):
         missing = register_configured(sessions, settings.music)

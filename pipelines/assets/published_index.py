@@ -1,4 +1,7 @@
-"""The index that the API serves."""
+"""The asset `published_index`: the index that the API serves.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/publish.py.
+"""
 
 import dagster as dg
 from pydantic import Field
@@ -14,15 +17,15 @@ from soundalike.storage.layout import ArtifactStore
 
 
 class PublishConfig(dg.Config):
-    """Which version to serve."""
+    """The version to publish."""
 
     version: str = Field(
         default="",
-        description="An older version to go back to; empty for the one that was built last.",
+        description="An older version to roll back to; empty for the one built last.",
     )
     seen: int | None = Field(
         default=None,
-        description="For automation: nothing is published if a person did so after this one.",
+        description="For automation: nothing is published if a user published after this id.",
     )
 
 
@@ -34,7 +37,7 @@ def published_index(
     model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Makes a checked version the served one, in one transaction; the API swaps by itself."""
+    """Publishes a checked version in one transaction; the API switches to it automatically."""
     with transient_errors_retried(reports):
         manifest = publish(sessions, store, model.space, config.version or None, config.seen)
     reports.add(manifest)

@@ -1,4 +1,7 @@
-"""A batch's files as they are: identity, stream facts and tags."""
+"""The asset `raw_audio`: a batch's files as they are, with identity, stream and tags.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/identify.py.
+"""
 
 import dagster as dg
 
@@ -29,7 +32,7 @@ def raw_audio(
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Reads every file of the batch once: the hash of its audio, its stream, its tags."""
+    """Reads each file of the batch once: the hash of its audio, its stream, and its tags."""
     with transient_errors_retried(reports):
         report = identify_batch(sessions, store, decoders, context.partition_key, progress)
     reports.add(report)

@@ -1,4 +1,7 @@
-"""A batch's canonical audio: 44.1 kHz mono FLAC, one file a track."""
+"""The asset `resampled_audio`: a batch's canonical FLAC, 44.1 kHz mono, one file a track.
+
+Only what Dagster needs is defined here; the stage is soundalike/ingest/resample.py.
+"""
 
 import dagster as dg
 
@@ -29,7 +32,7 @@ def resampled_audio(
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
-    """Decodes and resamples each track once; the file's name is the hash of its audio."""
+    """Decodes and resamples each track once, to a FLAC file named by the hash of its audio."""
     with transient_errors_retried(reports):
         report = resample_batch(sessions, store, decoders, context.partition_key, progress)
     reports.add(report)

@@ -1,4 +1,4 @@
-"""The `soundalike` command: one module a subcommand, and what a failed one looks like."""
+"""The `soundalike` command: one module a subcommand; expected errors are printed here."""
 
 import sys
 

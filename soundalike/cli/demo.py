@@ -1,4 +1,4 @@
-"""`soundalike demo`: the whole path once, on the demo music or on yours, then serve it."""
+"""`soundalike demo`: ingests the demo music or a folder, shows some results, and serves them."""
 
 import os
 import subprocess
@@ -29,11 +29,13 @@ SHOWN_NEIGHBOURS = 5
 def demo(
     music: Annotated[
         Path | None,
-        typer.Argument(help="Your music; without it, 28 tracks that come as a package."),
+        typer.Argument(help="A folder of music; without it, 28 tracks of an optional package."),
     ] = None,
-    serve: Annotated[bool, typer.Option(help="Serve the API and the Dagster UI after it.")] = True,
+    serve: Annotated[
+        bool, typer.Option(help="Serve the API and the Dagster UI afterwards.")
+    ] = True,
 ) -> None:
-    """Ingest some music, show what sounds alike, and serve it."""
+    """Ingest some music, show similar tracks, and serve it."""
     os.environ.setdefault("SOUNDALIKE_MODEL", "musicnn-msd")  # its weights need no hub
     settings = load_settings()
     if serve:
@@ -41,12 +43,17 @@ def demo(
     folder = music or _demo_music()
     require_music([str(folder)], settings.extensions)
     fetch_missing(settings, Console(stderr=True))
-    done = subprocess.run([*INGEST, "--", str(folder)], check=False)
-    if done.returncode:
-        raise SoundalikeError(f"the ingest of {folder} did not end well; its message is above")
+    _ingest(folder)
     _show_neighbours(settings)
     if serve:
         up()
+
+
+def _ingest(folder: Path) -> None:
+    """Run `soundalike ingest` on a folder. Raises SoundalikeError if it fails."""
+    ingest = subprocess.run([*INGEST, "--", str(folder)], check=False)
+    if ingest.returncode:
+        raise SoundalikeError(f"the ingest of {folder} failed; its error is shown above")
 
 
 def _demo_music() -> Path:
@@ -61,15 +68,15 @@ def _demo_music() -> Path:
 
 
 def _show_neighbours(settings: Settings) -> None:
-    """The neighbours of the first and the middle one of the listed tracks that are in the index."""
+    """Print neighbours of two tracks: of the first 200, the first and middle ones in the index."""
     with connected_database(settings) as url, open_catalog(url)() as session:
         served = published(session)
         if served is None:
-            raise LibraryError("no track got through, so there is nothing to show")
+            raise LibraryError("no track was embedded, so there is nothing to show")
         store = ArtifactStore(settings.data)
         indexed = set(read_tracks(store.index(served.index.version)))
         rows = session.execute(tracks.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]
-        for place in sorted({0, len(views) // 2}) if views else ():
-            _, found = nearest(session, store, views[place], SHOWN_NEIGHBOURS)
-            Console().print(similar_table(views[place], found))
+        for position in sorted({0, len(views) // 2}) if views else ():
+            _, results = nearest(session, store, views[position], SHOWN_NEIGHBOURS)
+            Console().print(similar_table(views[position], results))

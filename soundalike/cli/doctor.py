@@ -1,4 +1,4 @@
-"""`soundalike doctor`: what is installed, found and reachable; what to do about what is not."""
+"""`soundalike doctor`: checks the installation, and advises on what is missing."""
 
 import importlib.metadata
 import platform
@@ -28,38 +28,38 @@ SHOWN_PACKAGES = ("dagster", "torch", "transformers", "av", "soxr", "faiss-cpu",
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at. `advice` is empty where nothing needs doing."""
+    """The state of one subject. `advice` is empty if nothing needs to be done."""
 
     subject: str
-    found: str
+    state: str
     advice: str = ""
 
 
 def doctor() -> None:
-    """Say what is installed, found and reachable, and what to do about what is not."""
+    """Check what is installed, configured and reachable, and advise on what is not."""
     settings = load_settings()
     table = Table(show_lines=False)
-    for column in ("", "what", "found", "what to do"):
+    for column in ("", "subject", "state", "what to do"):
         table.add_column(column, overflow="fold")
     healthy = True
-    for look in (_software, _device, _model, _music, _data, _catalog, _ports):
-        for finding in _careful(look, settings):
+    for check in (_software, _device, _model, _music, _data, _catalog, _ports):
+        for finding in _findings(check, settings):
             healthy &= not finding.advice
             mark = "[yellow]![/yellow]" if finding.advice else "[green]ok[/green]"
-            table.add_row(mark, *map(safe, (finding.subject, finding.found, finding.advice)))
+            table.add_row(mark, *map(safe, (finding.subject, finding.state, finding.advice)))
     Console().print(table)
     raise typer.Exit(0 if healthy else 1)
 
 
-def _careful(look: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
-    """One thing that is broken must not hide the rest."""
+def _findings(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+    """Run a check; an error becomes a finding, so that it does not hide the others."""
     findings: list[Finding] = []
     try:
-        findings.extend(look(settings))
+        findings.extend(check(settings))
     except (SoundalikeError, OSError) as error:
         summary, _, advice = str(error).partition("\n")
-        subject = look.__name__.strip("_")
-        findings.append(Finding(subject, summary, advice or "mend this, then run doctor again"))
+        subject = check.__name__.strip("_")
+        findings.append(Finding(subject, summary, advice or "fix this, then run doctor again"))
     return findings
 
 
@@ -79,7 +79,7 @@ def _device(settings: Settings) -> Iterator[Finding]:
 
 def _model(settings: Settings) -> Iterator[Finding]:
     path = weights_path(settings)
-    if path.is_file():  # the space of a MERT is known from its weights only
+    if path.is_file():  # a MERT's space is known only from its weights
         yield Finding("model", space_for(settings).key)
         yield Finding("weights", str(path))
     else:
@@ -90,7 +90,7 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 def _music(settings: Settings) -> Iterator[Finding]:
     if not settings.music:
-        yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; folders given to ingest count")
+        yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; `ingest FOLDER` adds one")
     for name in settings.music:
         problem = ""
         try:
@@ -103,15 +103,15 @@ def _music(settings: Settings) -> Iterator[Finding]:
 def _data(settings: Settings) -> Iterator[Finding]:
     settings.data.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(settings.data).free
-    advice = "make room: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
+    advice = "free some space: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
     yield Finding("data root", f"{settings.data}, {free / 2**30:.0f} GiB free", advice)
 
 
 def _catalog(settings: Settings) -> Iterator[Finding]:
     with connected_database(settings) as url:
-        where = "DATABASE_URL" if settings.database_url else "a private server in the data root"
+        server = "DATABASE_URL" if settings.database_url else "a private server in the data root"
         with open_catalog(url)() as session:
-            yield Finding("PostgreSQL", f"answers ({where})")
+            yield Finding("PostgreSQL", f"reachable ({server})")
             if not is_current(url):
                 yield Finding("catalog", "its schema is not current", "soundalike db upgrade")
                 return
@@ -121,8 +121,8 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
         yield Finding("index", "none is published", "soundalike ingest FOLDER")
         return
     folder = ArtifactStore(settings.data).index(served.index.version)
-    lost = "" if folder.is_dir() else f"{folder} is missing; materialise faiss_index again"
-    yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks", lost)
+    advice = "" if folder.is_dir() else f"{folder} is missing; materialise faiss_index again"
+    yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks", advice)
 
 
 def _ports(settings: Settings) -> Iterator[Finding]:

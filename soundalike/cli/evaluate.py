@@ -1,4 +1,4 @@
-"""`soundalike evaluate`: how good the neighbours are, on music whose labels are known."""
+"""`soundalike evaluate`: measures the quality of the neighbours on labelled music."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -25,13 +25,13 @@ MAX_TRACKS = 5000  # all pairs are compared, several times over
 
 
 def evaluate(
-    folder: Annotated[Path, typer.Argument(help="Music whose labels are known.")],
+    folder: Annotated[Path, typer.Argument(help="A folder of labelled music.")],
     labels: Annotated[
         str, typer.Option(help="`folder`, `tag:genre` (artist, album, year), or a CSV's path.")
     ] = "folder",
     out: Annotated[Path, typer.Option(help="Folder to write the report into.")] = Path("quality"),
     copies: Annotated[
-        int, typer.Option(min=0, help="How many tracks to make altered copies of.")
+        int, typer.Option(min=0, help="Number of tracks to make altered copies of.")
     ] = 50,
 ) -> None:
     """Measure the model on labelled music, beside MFCCs and chance, and write a report."""
@@ -58,7 +58,7 @@ def evaluate(
 
 
 def _files(root: Path, settings: Settings) -> list[Path]:
-    """The music below a folder; evenly chosen if there is too much."""
+    """The music files below a folder, or MAX_TRACKS of them, evenly chosen."""
     files = sorted(
         path
         for path in root.rglob("*")

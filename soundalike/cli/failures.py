@@ -1,4 +1,4 @@
-"""`soundalike failures`: which files did not get through, and trying them again."""
+"""`soundalike failures`: lists the files that failed, and has them retried."""
 
 import json
 from dataclasses import asdict
@@ -15,7 +15,7 @@ from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.terminal import counted, failures_table
 
-failures = typer.Typer(help="Files that did not get through: list them, or have them tried again.")
+failures = typer.Typer(help="Files that failed: list them, or have them retried.")
 MAX_LISTED = 1000
 out = Console()
 
@@ -23,10 +23,12 @@ out = Console()
 @failures.callback(invoke_without_command=True)
 def listed(
     context: typer.Context,
-    limit: Annotated[int, typer.Option(min=1, max=MAX_LISTED, help="How many to show.")] = 50,
+    limit: Annotated[
+        int, typer.Option(min=1, max=MAX_LISTED, help="Number of failures to list.")
+    ] = 50,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
-    """List the files that did not get through, why, and when each is tried again."""
+    """List the files that failed, why, and when each is retried."""
     if context.invoked_subcommand:
         return
     with connected_database(load_settings()) as url, open_catalog(url)() as session:
@@ -36,7 +38,7 @@ def listed(
         for view in views:
             typer.echo(json.dumps(asdict(view), default=_plain))
     elif not views:
-        out.print("every file of the library got through")
+        out.print("no file of the library failed")
     else:
         out.print(failures_table(views, total))
 
@@ -44,20 +46,20 @@ def listed(
 @failures.command()
 def retry(
     everything: Annotated[
-        bool, typer.Option("--all", help="Also those that are the same each time.")
+        bool, typer.Option("--all", help="Also those that are not transient.")
     ] = False,
 ) -> None:
-    """Have failures that may pass by themselves tried again, without waiting."""
+    """Have transient failures retried without waiting for their delays."""
     with connected_database(load_settings()) as url, open_catalog(url).begin() as session:
         count = catalog.retry(session, everything=everything)
         total = session.scalar(catalog.count()) or 0
     out.print(
-        f"{counted(count, 'failure')} of {total} will be tried again: at once by "
+        f"{counted(count, 'failure')} of {total} will be retried: at once by "
         "`soundalike ingest`, within a minute by `soundalike up`"
     )
     if count < total:
-        out.print("the others are the same each time; --all tries them too")
+        out.print("the others are not transient; --all retries them too")
 
 
-def _plain(value: Any) -> str:  # noqa: ANN401 - what json asks about
+def _plain(value: Any) -> str:  # noqa: ANN401 - any value json cannot encode
     return shown(value) if isinstance(value, bytes) else value.isoformat()

@@ -1,4 +1,4 @@
-"""`soundalike gc`: remove artifacts that no longer serve anything."""
+"""`soundalike gc`: removes artifacts that are no longer needed."""
 
 from itertools import groupby
 from typing import Annotated
@@ -19,44 +19,46 @@ from soundalike.terminal import safe
 
 def gc(
     apply: Annotated[
-        bool, typer.Option("--apply", help="Remove it; else it is only shown.")
+        bool, typer.Option("--apply", help="Remove them; otherwise they are only listed.")
     ] = False,
     keep_indexes: Annotated[
-        int, typer.Option(min=0, help="Older index versions to keep, for a rollback.")
+        int, typer.Option(min=0, help="Older index versions to keep, for rollbacks.")
     ] = 3,
     keep_days: Annotated[
         int,
-        typer.Option(min=1, help="Days to keep audio of removed tracks, and unused models' work."),
+        typer.Option(
+            min=1, help="Days to keep audio of removed tracks, and embeddings of unused models."
+        ),
     ] = 30,
 ) -> None:
-    """Show what the data root no longer needs, and remove it with --apply.
+    """List artifacts that are no longer needed; remove them with --apply.
 
-    Never what is published or newer, nor embeddings of the model that is set or served.
+    The published index, newer ones, and embeddings of the configured or served model are kept.
     """
     settings = load_settings()
     store, space = ArtifactStore(settings.data), space_for(settings).key
     with connected_database(settings) as url:
         sessions = open_catalog(url)
         work = collect if apply else find_garbage
-        found = work(sessions, store, space, Retention(keep_indexes, keep_days))
+        garbage = work(sessions, store, space, Retention(keep_indexes, keep_days))
     out = Console()
-    if not found:
+    if not garbage:
         out.print("nothing to remove")
         return
-    out.print(_table(found, store))
+    out.print(_table(garbage, store))
     out.print("removed" if apply else "nothing was removed; `soundalike gc --apply` does it")
 
 
-def _table(found: list[Garbage], store: ArtifactStore) -> Table:
+def _table(garbage: list[Garbage], store: ArtifactStore) -> Table:
     table = Table(title=str(store.root), title_justify="left")
     for column, side in (
-        ("what", "left"),
+        ("reason", "left"),
         ("number", "right"),
         ("size", "right"),
         ("first", "left"),
     ):
         table.add_column(column, justify=side, overflow="fold")  # type: ignore[arg-type]
-    for reason, items in groupby(found, key=lambda item: item.reason):
+    for reason, items in groupby(garbage, key=lambda item: item.reason):
         group = list(items)
         size = decimal(sum(item.size for item in group))
         first = safe(group[0].path.relative_to(store.root))

@@ -1,4 +1,4 @@
-"""`soundalike ingest`: hands over to the pipeline, which knows Dagster; this package does not."""
+"""`soundalike ingest`: replaces itself by the pipeline, as this package is free of Dagster."""
 
 import os
 import sys
@@ -11,7 +11,7 @@ from soundalike.cli.weights import fetch_missing
 from soundalike.ingest.roots import require_music
 from soundalike.settings import load_settings
 
-# -P: the current folder may be somebody's music, and must not be searched for our modules.
+# -P: the current folder may hold anything, and must not be searched for modules.
 INGEST = (sys.executable, "-P", "-m", "pipelines.foreground")
 
 
@@ -22,10 +22,10 @@ def ingest(
     ] = None,
     confirm_removals: Annotated[
         bool,
-        typer.Option(help="Accept that files are gone even if most of a root is missing."),
+        typer.Option(help="Accept removals even if most of a root is missing."),
     ] = False,
 ) -> None:
-    """Scan, and take everything new from files to the published index."""
+    """Scan the music folders, embed new tracks, and publish the index."""
     settings = load_settings()
     roots = [] if root is None else [root]
     require_music(roots, settings.extensions)

@@ -17,7 +17,7 @@ out = Console()
 
 @db.command()
 def upgrade() -> None:
-    """Bring the catalog to the current schema. Does nothing to one that is current."""
+    """Upgrade the catalog to the current schema. Does nothing if it is current."""
     with connected_database(load_settings()) as url:
         upgrade_database(url)
     out.print("the catalog has the current schema")
@@ -32,7 +32,7 @@ def _database() -> None:
 def fetch(
     name: Annotated[ModelName, typer.Argument(help="The model.")],
 ) -> None:
-    """Fetch a model's weights into the cache, verified. Does nothing if they are there."""
+    """Fetch a model's weights into the cache, verified. Does nothing if they are cached."""
     settings = load_settings()
     path = fetch_shown(settings, name, out)
     own = settings.mert_path is not None and path.is_relative_to(settings.mert_path)

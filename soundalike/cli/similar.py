@@ -1,4 +1,4 @@
-"""`soundalike similar`: ask the published index from the terminal."""
+"""`soundalike similar`: searches the published index from the terminal."""
 
 import json
 from dataclasses import asdict
@@ -24,10 +24,10 @@ from soundalike.vectors.ranking import Ranking, Result
 
 def similar(
     track: Annotated[str, typer.Argument(help="A track's id, or words of its title or path.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="How many to show.")] = DEFAULT_K,
-    as_json: Annotated[bool, typer.Option("--json", help="As the API answers.")] = False,
+    k: Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="Number of results.")] = DEFAULT_K,
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, as the API returns it.")] = False,
 ) -> None:
-    """Show what sounds like a track."""
+    """Show the tracks that sound most like a track."""
     settings = load_settings()
     with connected_database(settings) as url, open_catalog(url)() as session:
         query = _find(session, track)
@@ -35,7 +35,7 @@ def similar(
     if not as_json:
         Console().print(similar_table(query, results))
         return
-    answer = {
+    response = {
         "query": asdict(query),
         "index_version": version,
         "results": [
@@ -43,21 +43,21 @@ def similar(
                 "rank": result.rank,
                 "score": result.score,
                 "percentile": result.percentile,
-                "track": asdict(found),
+                "track": asdict(view),
             }
-            for result, found in results
+            for result, view in results
         ],
     }
-    typer.echo(json.dumps(answer, indent=2))
+    typer.echo(json.dumps(response, indent=2))
 
 
 def _find(session: Session, text: str) -> TrackView:
-    """The track with this id, else the first whose words match; says so if there are more."""
+    """The track with this id, else the first that matches the words, with a note on others."""
     if not tracks.storable(text):
         raise LibraryError("no track matches text that is not UTF-8")
-    found = session.execute(tracks.by_ids([text])).one_or_none()
-    if found:
-        return tracks.view(found)
+    row = session.execute(tracks.by_ids([text])).one_or_none()
+    if row:
+        return tracks.view(row)
     matches = session.scalar(tracks.count(text)) or 0
     if not matches:
         raise LibraryError(f"no track matches {text!r}; is it ingested? (soundalike ingest FOLDER)")
@@ -71,9 +71,10 @@ def _find(session: Session, text: str) -> TrackView:
 def nearest(
     session: Session, store: ArtifactStore, query: TrackView, k: int
 ) -> tuple[str, list[tuple[Result, TrackView]]]:
-    """The served version, and the k tracks nearest to `query`, as the API finds them.
+    """Search the served version for the k tracks nearest to `query`, as the API does.
 
-    Raises ArtifactError while nothing is published or the track is not in it.
+    Returns the version and the results. Raises ArtifactError if none is published, or the track is
+    not in it.
     """
     from soundalike.vectors.index.open_index import OpenIndex
 
@@ -93,5 +94,5 @@ def nearest(
         rows = session.execute(tracks.by_ids(ranking.without_metadata(hits)))
         views |= {row.id: tracks.view(row) for row in rows}
         ranking.add(hits, views)
-    found = [(result, views[result.track_id]) for result in ranking.results]
-    return index.manifest.version, found
+    results = [(result, views[result.track_id]) for result in ranking.results]
+    return index.manifest.version, results

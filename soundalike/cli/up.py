@@ -1,4 +1,4 @@
-"""`soundalike up`: Postgres if needed, migrations, Dagster and the API; one Ctrl-C stops all."""
+"""`soundalike up`: PostgreSQL if needed, migrations, Dagster, the API; Ctrl-C stops all."""
 
 import os
 import signal
@@ -33,7 +33,7 @@ def up() -> None:
     settings = load_settings()
     require_key_beyond_loopback(settings)
     require_free_ports(settings)
-    space_for(settings)  # a model that cannot be had would fail every run
+    space_for(settings)  # an unavailable model would fail every run
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _as_interrupt)
     with connected_database(settings) as url:
@@ -56,7 +56,7 @@ def up() -> None:
 
 
 def require_free_ports(settings: Settings) -> None:
-    """Raises SettingsError naming the port that something else listens on."""
+    """Require free ports. Raises SettingsError naming the port that is in use."""
     problem = busy_port(
         {
             "SOUNDALIKE_PORT": (settings.host, settings.port),
@@ -68,7 +68,7 @@ def require_free_ports(settings: Settings) -> None:
 
 
 def _commands(settings: Settings) -> dict[str, list[str]]:
-    """Development reloads the API on every change; production runs several workers."""
+    """The commands by name; in development the API reloads, else it has several workers."""
     programs = Path(sys.executable).parent
     workspace = ["--workspace", str(PROJECT / "workspace.yaml")]
     development = settings.environment == "development"
@@ -81,7 +81,7 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
         ],
         "Dagster's web server": [
             *(str(programs / "dagster-webserver"), *workspace, "--log-level", "warning"),
-            # Loopback whatever the settings say: it can start runs, and asks nobody who they are.
+            # Always on loopback: it can start runs, and has no authentication.
             *("--host", LOOPBACK, "--port", str(settings.dagster_port)),
         ],
         "Dagster's daemon": [
@@ -92,9 +92,9 @@ def _commands(settings: Settings) -> dict[str, list[str]]:
 
 @contextmanager
 def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """A child in its own session, so that Ctrl-C reaches it from here, once, and in order.
+    """Run a child in its own session, so that Ctrl-C is passed on to it once, and in order.
 
-    What it started itself (code servers, runs under way) ends with it: a run can be done again.
+    Its own children (code servers, unfinished runs) are killed with it: a run can be repeated.
     """
     child = subprocess.Popen(command, env=environment, cwd=PROJECT, start_new_session=True)
     try:
@@ -104,22 +104,22 @@ def _running(command: list[str], environment: dict[str, str]) -> Iterator[subpro
         try:
             child.wait(GRACE_SECONDS)
         except subprocess.TimeoutExpired:
-            out.print(f"[dim]{Path(command[0]).name} takes too long and is ended[/dim]")
+            out.print(f"[dim]{Path(command[0]).name} did not stop in time and is killed[/dim]")
         with suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait()
 
 
 def _watch(children: dict[str, subprocess.Popen[bytes]], settings: Settings) -> None:
-    """Until one ends by itself, which is an error: the rest is stopped with it.
+    """Wait until a child exits, which is an error: the others are stopped too.
 
-    The private PostgreSQL is started again if it was killed.
+    The private PostgreSQL is restarted if it was killed.
     """
     while True:
         for name, child in children.items():
             if child.poll() is not None:
                 raise SoundalikeError(
-                    f"{name} ended by itself (exit code {child.returncode}); see above"
+                    f"{name} exited unexpectedly (exit code {child.returncode}); see above"
                 )
         try:
             restart_database(settings)

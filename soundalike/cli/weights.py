@@ -1,4 +1,4 @@
-"""A model's weights, fetched where a person sees it, before something needs them."""
+"""Download of a model's weights with a progress bar, before anything needs them."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from soundalike.terminal import downloading
 
 
 def fetch_shown(settings: Settings, model: ModelName, console: Console) -> Path:
-    """Fetch a model's weights if need be, with a bar; say their licence. Raises WeightsError."""
+    """Fetch a model's weights if missing, with a bar; print the licence. Raises WeightsError."""
     console.print(f"{model}: licence {MODELS[model].licence}")
     with downloading(console, f"fetching {model}") as report:
         return fetch_weights(settings, model, report)
 
 
 def fetch_missing(settings: Settings, console: Console) -> None:
-    """The same for the settings' model, only if its weights are not there. Raises WeightsError."""
+    """Fetch the configured model's weights if they are missing. Raises WeightsError."""
     if not weights_path(settings).is_file():
         fetch_shown(settings, settings.model, console)

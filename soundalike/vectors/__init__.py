@@ -1,1 +1,1 @@
-"""Vectors: a batch's .npy, the index artifact, its checks, and exact search over it."""
+"""Vectors: a batch's .npy, the index artifact and its checks, queries, ranking and search."""

@@ -1,4 +1,4 @@
-"""What must hold of embeddings and of an index before anything is built on them."""
+"""Checks that embeddings and an index must pass before anything is built on them."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -18,18 +18,24 @@ ROWS_AT_ONCE = 20_000
 
 
 def check_matrix(matrix: NDArray[np.float32], dimension: int, expected_rows: int) -> list[Check]:
-    """Of float32 [n, dim]: a row for each track, the space's dimension, finite, unit norm."""
+    """Check a batch's float32 [n, dim]: row count, the space's dimension, finite, unit norm.
+
+    `expected_rows` is the number of its tracks.
+    """
     return _check_norms(_norms(matrix), matrix.shape[1], dimension, expected_rows)
 
 
 def _norms(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """In float32 a norm is right to 1e-6, and not finite if a number of its row is not."""
+    """The L2 norm of each row, float32 [n].
+
+    A float32 norm is accurate to 1e-6, and it is not finite if a number of its row is not.
+    """
     norms: NDArray[np.float32] = np.sqrt(np.einsum("ij,ij->i", matrix, matrix))
     return norms
 
 
 def _check_norms(
-    norms: NDArray[np.float32], found: int, dimension: int, expected_rows: int
+    norms: NDArray[np.float32], actual_dimension: int, dimension: int, expected_rows: int
 ) -> list[Check]:
     rows, finite = len(norms), int(np.isfinite(norms).sum())
     worst = float(np.abs(norms - 1).max(initial=0))
@@ -41,8 +47,8 @@ def _check_norms(
         ),
         Check(
             name="dimension",
-            passed=found == dimension,
-            detail=f"{found} dimensions, the space has {dimension}",
+            passed=actual_dimension == dimension,
+            detail=f"{actual_dimension} dimensions, the space has {dimension}",
         ),
         Check(name="finite", passed=finite == rows, detail=f"{finite} of {rows} rows are finite"),
         Check(
@@ -58,11 +64,14 @@ def check_index(
     spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
 ) -> list[Check]:
-    """Of a candidate: every track in it, one space, each track of `sample` finds itself first, and
-    it finds as much of what is nearest as its kind must.
+    """Check a candidate index before it is published.
 
-    `spaces` are those of its batches, fingerprint to key. `sample` holds vectors as the batches'
-    files have them, None where no batch has the track, so that rows that were mixed up show too.
+    Its batches are of one space, each track of `sample` finds itself first, there is a finite unit
+    vector of the space's dimension for each track, and recall@10 reaches the floor of its kind.
+
+    `spaces` are those of its batches, fingerprint to key. `sample` holds vectors, float32 [dim], as
+    the batches' files have them, None where no batch has the track, so that mixed-up rows are
+    detected too.
     """
     manifest = index.manifest
     lost = _lost(index, sample)
@@ -84,16 +93,19 @@ def check_index(
 
 
 def _norms_of(index: "OpenIndex") -> NDArray[np.float32]:
-    """Block by block, as a copy of all vectors may be gigabytes."""
+    """The L2 norm of each row, float32 [n].
+
+    Computed block by block, as a copy of all vectors may be gigabytes.
+    """
     starts = range(0, len(index), ROWS_AT_ONCE)
     blocks = (np.arange(start, min(start + ROWS_AT_ONCE, len(index))) for start in starts)
     return np.concatenate([_norms(index.exact.vectors(rows)) for rows in blocks])
 
 
 def _lost(index: "OpenIndex", sample: Mapping[str, NDArray[np.float32] | None]) -> list[str]:
-    """Tracks that do not find themselves first, or level with the first.
+    """Tracks of `sample` that are not their own first hit or tied with it, or are in no batch.
 
-    Level is enough: two recordings may differ in one inaudible bit.
+    A tie is enough: two recordings may differ in one inaudible bit.
     """
     known = {track: vector for track, vector in sample.items() if vector is not None}
     lost = [track for track in sample if track not in known]

@@ -24,7 +24,7 @@ TAGS = pa.list_(pa.struct([("word", pa.string()), ("weight", pa.float64())]))
 def save_batch(
     store: ArtifactStore, space: EmbeddingSpace, batch: str, embeddings: Mapping[str, Embedding]
 ) -> Path:
-    """Write the batch's sidecar, then its .npy, in the mapping's order; returns the .npy's path.
+    """Write the batch's sidecar, then its .npy, in the mapping's order; return the .npy's path.
 
     The same embeddings give the same bytes. The sidecar names the space.
     """
@@ -50,9 +50,9 @@ def _rows(tags: tuple[PredictedTag, ...]) -> list[dict[str, str | float]]:
 
 
 def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.float32]:
-    """The batch's float32 [n, dim], by memory map.
+    """The batch's float32 [n, dim], memory-mapped.
 
-    Raises ArtifactError if it is missing or is no such array.
+    Raises ArtifactError if the file is missing, damaged, or an array of another dtype or rank.
     """
     path = store.vectors(space, batch)
     try:
@@ -67,9 +67,9 @@ def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.flo
 
 
 def load_recorded(store: ArtifactStore, space: str, batch: str, sha256: str) -> NDArray[np.float32]:
-    """The batch's float32 [n, dim], in memory, of the very bytes that have this SHA-256.
+    """The batch's float32 [n, dim], in memory, read from the same bytes that were verified.
 
-    Raises ArtifactError if the file is missing, or is another one by now.
+    Raises ArtifactError if the file is missing, or its SHA-256 is not `sha256`.
     """
     path = store.vectors(space, batch)
     try:
@@ -84,7 +84,7 @@ def load_recorded(store: ArtifactStore, space: str, batch: str, sha256: str) -> 
 
 @dataclass(frozen=True, eq=False)
 class Sidecar:
-    """What stands beside a .npy: its space's key, and for each row the track and its tags."""
+    """The file beside a .npy: the space, and for each row the track and its tags."""
 
     space: str
     fingerprint: str
@@ -93,13 +93,16 @@ class Sidecar:
 
     @property
     def tags(self) -> list[tuple[PredictedTag, ...]]:
-        """Read when asked for: 100 000 tracks have millions of them, and few want any."""
+        """Each row's tags.
+
+        Read on access: 100 000 tracks have millions of tags, and few callers need them.
+        """
         rows = pq.read_table(self.path, columns=["tags"]).column(0).to_pylist()
         return [tuple(PredictedTag(**tag) for tag in tags) for tags in rows]
 
 
 def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
-    """Raises ArtifactError if it is missing or damaged."""
+    """Read a batch's sidecar, but not its tags. Raises ArtifactError if missing or damaged."""
     path = store.sidecar(space, batch)
     try:
         table = pq.read_table(path, columns=["track_id"])
@@ -107,10 +110,10 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
         raise ArtifactError(f"{path} is missing; materialise embeddings[{batch}]") from error
     except (pa.ArrowInvalid, OSError) as error:
         raise ArtifactError(f"{path} is damaged: {error}") from error
-    named = table.schema.metadata or {}
+    metadata = table.schema.metadata or {}
     return Sidecar(
-        space=named.get(SPACE, b"unknown").decode(),
-        fingerprint=named.get(FINGERPRINT, b"none").decode(),
+        space=metadata.get(SPACE, b"unknown").decode(),
+        fingerprint=metadata.get(FINGERPRINT, b"none").decode(),
         track_ids=table.column("track_id").to_pylist(),
         path=path,
     )
@@ -119,10 +122,10 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
 def load_batch(
     store: ArtifactStore, space: EmbeddingSpace, batch: str, sha256: str | None
 ) -> dict[str, Embedding]:
-    """What `save_batch` wrote, by track, if the .npy is the one recorded as `sha256`.
+    """Load what `save_batch` wrote, by track, if the .npy's SHA-256 is `sha256`.
 
-    Else nothing: files that are missing, damaged or half renewed are made again. Raises
-    SpaceMismatch if they are whole, and of another space or dimension.
+    Empty if it is not, or if a file is missing, damaged or only half replaced: the batch is then
+    embedded again. Raises SpaceMismatch if intact files are of another space or dimension.
     """
     path = store.vectors(space.key, batch)
     if not path.exists() or sha256_of(path) != sha256:

@@ -1,7 +1,7 @@
 """The index artifact, immutable under a version.
 
-index.faiss has the exact vectors, tracks.parquet which track each row is, codes.faiss (where the
-kind has it) what candidates are found by, and manifest.json what all that is.
+index.faiss has the exact vectors, tracks.parquet the track of each row, codes.faiss (if the kind
+has codes) the codes that candidates are searched by, and manifest.json the description of it all.
 """
 
 import datetime as dt
@@ -23,7 +23,7 @@ TRACKS, MANIFEST = "tracks.parquet", "manifest.json"
 
 
 class Check(BaseModel):
-    """One thing that was checked, and what was found."""
+    """One check: its name, whether it passed, and the measured values."""
 
     model_config = ConfigDict(frozen=True)
     name: str
@@ -32,7 +32,7 @@ class Check(BaseModel):
 
 
 class IndexManifest(BaseModel):
-    """Everything that says what an index is and where it came from."""
+    """The description of an index: its contents, and what it was built from."""
 
     model_config = ConfigDict(frozen=True)
     version: str
@@ -57,12 +57,15 @@ class IndexManifest(BaseModel):
 
     @property
     def failed_checks(self) -> list[Check]:
-        """The checks it did not pass."""
+        """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 
 
 def version_of(space: EmbeddingSpace, kind: IndexKind, batches: object, tracks: object) -> str:
-    """12 hex digits over everything that goes into an index: the same in, the same version."""
+    """The version, 12 hex digits: a hash of everything that goes into an index.
+
+    Equal inputs give equal versions.
+    """
     text = json.dumps([space.fingerprint, kind.text, batches, tracks], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
@@ -73,28 +76,28 @@ def files_of(kind: IndexKind) -> tuple[str, ...]:
 
 
 def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
-    """SHA-256 of each of them."""
+    """The SHA-256 of each of those files."""
     return {name: sha256_of(folder / name) for name in files_of(kind)}
 
 
 def write_tracks(folder: Path, track_ids: list[str]) -> None:
-    """Which track each row of the index is."""
+    """Write the track id of each row."""
     pq.write_table(pa.table({"track_id": pa.array(track_ids, pa.string())}), folder / TRACKS)
 
 
 def read_tracks(folder: Path) -> list[str]:
-    """Track ids in row order."""
+    """Read the track ids, in row order."""
     ids: list[str] = pq.read_table(folder / TRACKS).column("track_id").to_pylist()
     return ids
 
 
 def write_manifest(folder: Path, manifest: IndexManifest) -> None:
-    """Into a folder that is not visible yet."""
+    """Write the manifest into a folder that is not published yet."""
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
 def read_manifest(folder: Path) -> IndexManifest:
-    """Raises ArtifactError if it is missing or is no manifest."""
+    """Read the manifest. Raises ArtifactError if it is missing or invalid."""
     path = folder / MANIFEST
     try:
         return IndexManifest.model_validate_json(path.read_bytes())
@@ -105,9 +108,10 @@ def read_manifest(folder: Path) -> IndexManifest:
 
 
 def verify_files(folder: Path, manifest: IndexManifest) -> None:
-    """Raises ArtifactError if a file's bytes are not those the manifest was written for.
+    """Verify that each file has the SHA-256 that the manifest records.
 
-    Reading them all also warms the page cache, which a memory-mapped index needs.
+    Raises ArtifactError if a file is missing or damaged. Reading every byte also warms the page
+    cache, which a memory-mapped index needs.
     """
     for name in files_of(manifest.built_as):
         path = folder / name

@@ -1,13 +1,13 @@
-"""The bound of everything that an index can be searched for, for the API and the command line."""
+"""Limits of searches, for the API and the command line."""
 
 DEFAULT_K = 10
 MAX_K = 200
-# Candidates beyond k: tracks that left the library since the index was built are passed over.
+# Candidates beyond k: tracks that left the library since the index was built are skipped.
 EXTRA_CANDIDATES = 20
-# Where caps, duplicates or departures leave too few results, more candidates are read, up to this
-# many. Pages end there too: nobody turns to the hundredth page, and machines have filters.
+# Where caps, near-duplicates or removed tracks leave too few results, more candidates are read, up
+# to this many. Paging ends there too: users do not read a hundredth page, and programs can filter.
 MAX_RANKED = 2000
-DIVERSITY_CANDIDATES = 500  # the best matches, out of which diversity chooses
+DIVERSITY_CANDIDATES = 500  # the top candidates that diversity chooses from
 
-MAX_EXAMPLES = 20  # of each sign: with `best_score` each is a pass over what the filter leaves
+MAX_EXAMPLES = 20  # of each sign: with `best_score` each is a pass over the rows that are allowed
 MAX_PATH_STEPS = 50

@@ -1,8 +1,8 @@
-"""Paths: from one track to another in steps that sound like a journey.
+"""Paths: sequences of tracks that lead from one track to another.
 
-The way is the arc between the two vectors (spherical interpolation), with evenly spaced points.
-Each step is the track nearest to its point that is not on the path yet and whose artist is below
-its cap, chosen from the first point to the last.
+Points are spaced evenly on the arc between the two vectors (spherical interpolation). Each step is
+the track nearest to its point that is not on the path yet and whose artist is below its cap, chosen
+from the first point to the last.
 """
 
 from collections import Counter
@@ -38,12 +38,12 @@ class Step:
 def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDArray[np.float32]:
     """Interpolate from one unit vector to another: float32 [count, dim], both ends included.
 
-    Raises ValueError for opposite vectors, between which no way is the shortest.
+    Raises ValueError for opposite vectors, between which no arc is the shortest.
     """
     first, last = start.astype(np.float64), end.astype(np.float64)
     angle = float(np.arccos(np.clip(first @ last, -1.0, 1.0)))
     if np.pi - angle < 1e-3:  # noqa: PLR2004 - about what float32 can tell apart
-        raise ValueError("the two tracks are opposites: no way between them is the shortest")
+        raise ValueError("the two tracks are opposites: no arc between them is the shortest")
     shares = np.linspace(0, 1, count)[:, None]
     if angle < 1e-3:  # noqa: PLR2004 - too near to divide by its sine
         points = (1 - shares) * first + shares * last
@@ -54,23 +54,26 @@ def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDA
 
 
 class Path:
-    """A path in the making; whoever has the metadata drives it, as with Ranking.
+    """A path under construction; the caller supplies hits and metadata, as with Ranking.
 
-    `next_queries` are what to search next, `add` takes the hits of all of them; there are none left
-    at the end.
+    `next_queries` are the queries to search next, and `add` takes the hits of all of them. When
+    there are none left, `steps` is the path, or empty if there is none.
     """
 
     def __init__(
         self, index: "OpenIndex", ends: tuple[str, str], steps: int, per_artist: int | None
     ) -> None:
-        """Raises KeyError for an end that is not in the index, ValueError for opposite ends."""
+        """Prepare the first queries.
+
+        Raises KeyError for an end that is not in the index, ValueError for opposite ends.
+        """
         self._index, self._ends, self._per_artist = index, ends, per_artist
         start, end = index.vectors_of(ends)
         self._points = arc(start, end, steps)
         self._excluded_rows = index.rows_of(ends)
         self._metadata: dict[str, TrackMetadata | None] = {}
         self.steps: list[Step] = []
-        # Every other step may take one that is near this point too.
+        # Each other step may take a track that is near this point too.
         self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
 
     def _queries(self, k: int) -> list[VectorQuery]:
@@ -80,7 +83,7 @@ class Path:
         ]
 
     def without_metadata(self, hits: Sequence[Hits]) -> list[str]:
-        """The ids of tracks, hits and ends, whose metadata `add` needs."""
+        """The ids of the hits and ends whose metadata `add` needs and does not have yet."""
         ids = {self._index.track_ids[row] for each in hits for row in each.rows.tolist()}
         return sorted((ids | set(self._ends)) - self._metadata.keys())
 
@@ -96,7 +99,7 @@ class Path:
         self.steps = self._as_steps([self._ends[0], *between, self._ends[1]]) if not short else []
 
     def _choose(self, hits: Sequence[Hits]) -> list[str]:
-        """A track for each point, as far as there is one; both ends count for their artists."""
+        """A track for each point that has one left; both ends count towards artists' caps."""
         artists = Counter(self._artist(track) for track in self._ends)
         chosen: list[str] = []
         for each in hits:

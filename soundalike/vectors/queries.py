@@ -1,4 +1,4 @@
-"""Queries: tracks and vectors as a person names them, and what they come to in vectors."""
+"""Queries: by example tracks and vectors as a user gives them, and lowered to vectors alone."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,7 +11,7 @@ from soundalike.vectors.rerank import RerankOptions
 Strategy = Literal["average_vector", "best_score"]
 NO_ROWS = np.empty(0, np.int64)
 NO_VECTORS = np.empty((0, 0), np.float32)
-CANCELLED = 1e-5  # length of a sum of unit vectors that is rounding, not direction
+CANCELLED = 1e-5  # a mean of unit vectors that is shorter has no direction, only rounding errors
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,8 +22,8 @@ class VectorQuery:
     of `negative`, float32 [n, dim], is as near or nearer, the score is minus the square of that
     cosine, as Qdrant defines `best_score`. One positive vector alone is plain cosine search.
 
-    `allowed_rows` are ascending; None allows every row. `excluded_rows` are never returned. Each
-    names a row once at most.
+    `allowed_rows`, int64 [a], are ascending; None allows every row. `excluded_rows`, int64 [e], are
+    never returned. Neither repeats a row.
     """
 
     positive: NDArray[np.float32]
@@ -35,9 +35,10 @@ class VectorQuery:
 
 @dataclass(frozen=True, eq=False)
 class Hits:
-    """Rows by score, best first, ties by row, which is by track id.
+    """The rows of a search's results by score, best first; ties by row, which is by track id.
 
-    `complete`: these are all the rows that the query allows.
+    `rows` are int64 [h], `scores` float32 [h]. `complete`: these are all the rows that the query
+    allows.
     """
 
     rows: NDArray[np.int64]
@@ -47,7 +48,7 @@ class Hits:
 
 @dataclass(frozen=True, eq=False)
 class TrackQuery:
-    """A search for what sounds like some tracks and vectors, and not like other tracks.
+    """A search for tracks similar to the positive examples and not to the negative ones.
 
     `vectors` are float32 [v, dim] of unit length and count as positive. Strategies are Qdrant's.
     """
@@ -66,7 +67,10 @@ class TrackQuery:
     def examples(
         self, track_vectors: NDArray[np.float32]
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Positive and negative vectors, given those of `track_ids` in order, float32 [t, dim]."""
+        """The positive and the negative vectors, float32 [p, dim] and [n, dim].
+
+        `track_vectors`, float32 [t, dim], are those of `track_ids` in order.
+        """
         split = len(self.positive)
         positive, negative = track_vectors[:split], track_vectors[split:]
         if len(self.vectors):
@@ -80,9 +84,10 @@ class TrackQuery:
         allowed_rows: NDArray[np.int64] | None,
         excluded_rows: NDArray[np.int64],
     ) -> VectorQuery:
-        """This query in vectors, given those of `track_ids` in order, float32 [t, dim].
+        """Lower the query to vectors alone.
 
-        Raises ValueError if the examples cancel each other out, or if there are none.
+        `track_vectors`, float32 [t, dim], are those of `track_ids` in order; rows are int64, as in
+        VectorQuery. Raises ValueError if the examples cancel each other out, or if there are none.
         """
         positive, negative = self.examples(track_vectors)
         if self.strategy == "average_vector":
@@ -97,7 +102,8 @@ def average_vector(
 ) -> NDArray[np.float32]:
     """Average examples to 2 * mean(positive) - mean(negative), float32 [dim] of unit length.
 
-    That is Qdrant's strategy of this name. Without negatives it is the mean of the positives.
+    `positive` are float32 [p, dim], `negative` float32 [n, dim]. That is Qdrant's strategy of this
+    name. Without negatives it is the mean of the positives.
     Raises ValueError if the examples cancel each other out, or if there are no positives.
     """
     if not len(positive):
@@ -111,7 +117,7 @@ def average_vector(
 
 
 def unit(vector: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Scale a vector to length 1, float32 [dim]. Raises ValueError if it has no direction."""
+    """Scale a vector [dim] to length 1, float32. Raises ValueError if it is 0 or not finite."""
     wide = vector.astype(np.float64)
     largest = float(np.abs(wide).max(initial=0))
     if not np.isfinite(largest) or largest == 0:

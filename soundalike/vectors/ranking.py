@@ -1,4 +1,4 @@
-"""From a query to a ranked list, without I/O: whoever has the metadata drives it.
+"""Ranking: from a query to its results, without I/O; the caller supplies hits and metadata.
 
 ranking = Ranking(index, query, limit=10)
 while (vector_query := ranking.next_query) is not None:
@@ -21,12 +21,12 @@ from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of
 if TYPE_CHECKING:  # the service loads faiss late
     from soundalike.vectors.index.open_index import OpenIndex
 
-OVERFETCH_FACTOR = 4  # times as many candidates, where those before left too few results
+OVERFETCH_FACTOR = 4  # growth of the number of candidates, where the last left too few results
 
 
 @dataclass(frozen=True)
 class Result:
-    """A ranked track. `percentile`: how many percent of all pairs of tracks are less similar."""
+    """A ranked track. `percentile`: the percentage of pairs of tracks that are less similar."""
 
     rank: int
     track_id: str
@@ -37,8 +37,8 @@ class Result:
 class Ranking:
     """The first `limit` results of a query, with its rerank options kept exactly.
 
-    `allowed_rows` None allows every row; the query's own tracks and those of `excluded` are left
-    out. A track that has no metadata, or no file any more, is passed over.
+    `allowed_rows`, int64 [a] ascending, None allows every row; the query's own tracks and those of
+    `excluded` are left out. A track that has no metadata, or no file any more, is skipped.
     """
 
     def __init__(
@@ -49,8 +49,11 @@ class Ranking:
         allowed_rows: NDArray[np.int64] | None = None,
         excluded: tuple[str, ...] = (),
     ) -> None:
-        """Raises KeyError for an example that is not in the index, ValueError if the examples
-        cancel each other out."""
+        """Prepare the first query.
+
+        Raises KeyError for an example that is not in the index, ValueError if the examples cancel
+        each other out.
+        """
         self._index, self._query, self._limit = index, query, limit
         self._track_vectors = index.vectors_of(query.track_ids)
         self._allowed_rows = allowed_rows
@@ -63,18 +66,21 @@ class Ranking:
         return self._query.lowered(self._track_vectors, k, self._allowed_rows, self._excluded_rows)
 
     def _first_k(self) -> int:
-        """With diversity always the same, or the next page would be chosen from other tracks."""
+        """The number of candidates to search first.
+
+        With diversity it is always the same, or the next page would be chosen from other tracks.
+        """
         if self._query.options.diversity:
             return limits.DIVERSITY_CANDIDATES
         return min(self._limit + limits.EXTRA_CANDIDATES, limits.MAX_RANKED)
 
     def without_metadata(self, hits: Hits) -> list[str]:
-        """The hits' track ids whose metadata `add` needs and was not given before."""
+        """The hits' track ids whose metadata `add` needs and does not have yet."""
         ids = (self._index.track_ids[row] for row in hits.rows.tolist())
         return [track for track in ids if track not in self._metadata]
 
     def add(self, hits: Hits, metadata: Mapping[str, TrackMetadata]) -> None:
-        """Rank the hits. `next_query` is what to search next, None once the list is done."""
+        """Rank the hits; `next_query` is then the query to search next, None when done."""
         self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
         candidates = self._with_file(hits)
         positive, negative = self._query.examples(self._track_vectors)
@@ -102,7 +108,7 @@ class Ranking:
 
     def _result(self, rank: int, candidates: RankedCandidates, position: int) -> Result:
         score = float(candidates.scores[position])
-        # With negative examples a `best_score` is no cosine, and pairs tell nothing of it.
+        # With negative examples a `best_score` is not a cosine and has no percentile.
         query = self._query
         is_cosine = query.strategy == "average_vector" or not query.negative
         percentile = self._index.distribution.percentile(score) if is_cosine else None

@@ -1,4 +1,4 @@
-"""recall@10: how many of the true nearest an index finds, on queries that are none of its rows."""
+"""recall@10: the share of the true nearest rows that an index finds, on held-out queries."""
 
 from typing import TYPE_CHECKING
 
@@ -19,16 +19,16 @@ SEED = 11
 
 
 def held_out_queries(index: "OpenIndex", count: int = QUERIES) -> list[VectorQuery]:
-    """Queries as people make them, of which no row is the answer.
+    """Queries as users make them, none of which can be its own hit.
 
-    Half are tracks that are left out of their own hits, half are the middle between two tracks.
+    Half are tracks that are left out of their own hits, half are midpoints of two tracks.
     """
     random = np.random.default_rng(SEED)
     rows = random.integers(0, len(index), (count, 2))
     queries = []
     for number, (first, second) in enumerate(rows):
         vectors = index.exact.vectors(np.array([first, second]))
-        if number % 2 or float(vectors[0] @ vectors[1]) < -1 + 1e-3:  # opposites have no middle
+        if number % 2 or float(vectors[0] @ vectors[1]) < -1 + 1e-3:  # opposites have no midpoint
             queries.append(VectorQuery(vectors[:1], K, excluded_rows=np.array([first])))
         else:
             queries.append(VectorQuery(average_vector(vectors, vectors[:0])[None], K))
@@ -38,7 +38,7 @@ def held_out_queries(index: "OpenIndex", count: int = QUERIES) -> list[VectorQue
 def recall_at_10(index: "OpenIndex", queries: list[VectorQuery]) -> float:
     """The share of the true ten nearest (or of all, if fewer) that the index finds, 0..1.
 
-    A row that is level with the true tenth counts as one of them.
+    A row that is tied with the true tenth counts as one of them.
     """
     correct = relevant = 0
     for start in range(0, len(queries), BATCH):
@@ -50,7 +50,7 @@ def recall_at_10(index: "OpenIndex", queries: list[VectorQuery]) -> float:
 
 
 def _true_scores(index: "OpenIndex", queries: list[VectorQuery]) -> list[NDArray[np.float32]]:
-    """Each query's true ten best cosines, less what two ways of summing may differ by."""
+    """Each query's true ten best cosines, float32 [10], less what two summations may differ by."""
     exact = index.exact
     count = min(K + 1, exact.count)
     scores, rows = exact.candidates(np.concatenate([query.positive for query in queries]), count)

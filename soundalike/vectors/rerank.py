@@ -1,4 +1,4 @@
-"""Reranking the best matches: caps, near-duplicates, diversity. The order is always the same."""
+"""Deterministic reranking of candidates: caps, near-duplicates, diversity."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ Group = tuple[str, ...]  # ("artist", name) or ("album", artist, name)
 
 @dataclass(frozen=True)
 class RerankOptions:
-    """What makes a list worth listening to, beyond similarity. None and 0 turn an option off.
+    """Options that shape a result list beyond similarity. None and 0 turn an option off.
 
-    `duplicate` leaves out what has at least that cosine with an example or with a better match.
+    `duplicate` leaves out tracks with at least that cosine to an example or a better result.
     `diversity` d is maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): each rank
     goes to the best (1 - d) * score - d * cosine with the nearest of those chosen before.
     """
@@ -30,12 +30,12 @@ class RerankOptions:
 
     @property
     def compares_results(self) -> bool:
-        """Whether results are compared with each other, which takes time."""
+        """True if results are compared with each other, which takes time."""
         return self.duplicate is not None or self.diversity > 0
 
 
 class TrackMetadata(Protocol):
-    """What reranking reads of a track; `path` is None once the track has no file."""
+    """The metadata that reranking reads; `path` is None once the track has no file."""
 
     @property
     def artist(self) -> str | None: ...  # noqa: D102
@@ -47,7 +47,10 @@ class TrackMetadata(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RankedCandidates:
-    """Matches to choose from, by (-score, row), each with the groups whose caps it counts for."""
+    """Candidates by (-score, row), each with the groups whose caps it counts towards.
+
+    `rows` are int64 [c], `scores` float32 [c].
+    """
 
     rows: NDArray[np.int64]
     scores: NDArray[np.float32]
@@ -75,18 +78,18 @@ def rerank(
     examples: NDArray[np.float32],
     limit: int,
 ) -> NDArray[np.int64]:
-    """Choose up to `limit` candidates: their positions in the arrays, in the order of the results.
+    """Choose up to `limit` candidates: int64 [r], their positions in the order of the results.
 
-    `examples` are float32 [e, dim]. What comes first does not depend on `limit`, nor, without
-    diversity, on how many candidates there are.
+    `examples` are float32 [e, dim]. The first results do not depend on `limit`, nor, without
+    diversity, on the number of candidates.
     """
     chosen: list[int] = []
     counts: Counter[Group] = Counter()
-    available = _unlike_examples(candidates, options, exact, examples)
+    available = _distinct_from_examples(candidates, options, exact, examples)
     nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():
-        position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of equals
+        position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of ties
         available[position] = False
         if _is_capped(candidates.groups[position], options, counts):
             continue
@@ -103,13 +106,13 @@ def rerank(
     return np.array(chosen, np.int64)
 
 
-def _unlike_examples(
+def _distinct_from_examples(
     candidates: RankedCandidates,
     options: RerankOptions,
     exact: "ExactVectors",
     examples: Iterable[NDArray[np.float32]],
 ) -> NDArray[np.bool_]:
-    """Which candidates are no near-duplicate of an example: bool [candidates]."""
+    """A mask of the candidates that are no near-duplicates of an example: bool [c]."""
     available = np.ones(len(candidates.rows), bool)
     if options.duplicate is not None:
         for vector in examples:

@@ -31,9 +31,7 @@ def test_failures_are_listed_and_tried_again_when_asked(library: Installation) -
     [line] = library.run("failures", "--json").splitlines()
     failure = json.loads(line)
     assert (failure["code"], failure["attempts"], failure["retry_at"]) == ("not_audio", 1, None)
-    assert "0 failures of 1 will be tried again" in " ".join(
-        library.run("failures", "retry").split()
-    )
+    assert "0 failures of 1 will be retried" in " ".join(library.run("failures", "retry").split())
     assert "1 failure of 1" in " ".join(library.run("failures", "retry", "--all").split())
     assert "nothing new" not in library.run("ingest"), "it was tried"
     [line] = library.run("failures", "--json").splitlines()

@@ -176,7 +176,7 @@ def test_a_postgres_that_dies_in_the_middle(
         kill_postgres(installation)
         output, _ = process.communicate(timeout=120)
     assert process.returncode == 1, output
-    assert_said_once(output, "private PostgreSQL", str(installation.data), "goes on from where")
+    assert_said_once(output, "private PostgreSQL", str(installation.data), "continues where")
     assert "Retrying" not in output
     assert_nothing_half_written(installation)
     assert_completes(installation, undisturbed)

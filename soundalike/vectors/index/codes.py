@@ -1,9 +1,9 @@
-"""Codes of one bit a dimension, to find the few vectors that are worth scoring.
+"""Codes of one bit a dimension, to search for candidates.
 
-The vectors are turned by a random rotation first. Embeddings are not alike in all directions, and
-the sign of a dimension that is nearly constant says nothing: on vectors of 200 dimensions with a
-common mean and a power-law spectrum, 200 candidates hold 84 % of the ten nearest without the
-rotation and 99.5 % with it (768 dimensions: 93 % and 100 %).
+The vectors are rotated at random first. Embeddings are anisotropic, and the sign of a dimension
+that is nearly constant carries no information: on vectors of 200 dimensions with a common mean and
+a power-law spectrum, 200 candidates hold 84 % of the ten nearest without the rotation and 99.5 %
+with it (768 dimensions: 93 % and 100 %).
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ def write_codes(path: Path, matrix: NDArray[np.float32], kind: IndexKind) -> Non
     dimension = matrix.shape[1]
     rotation = faiss.RandomRotationMatrix(dimension, dimension)
     rotation.init(ROTATION_SEED)
-    # faiss' parts do not keep each other alive everywhere: these names do.
+    # faiss' parts do not always keep each other alive: these names do.
     quantizer = faiss.IndexFlatIP(dimension)
     inner: Any = faiss.IndexRaBitQFastScan(dimension, METRIC)
     if kind.name == "ivf":
@@ -37,14 +37,14 @@ def write_codes(path: Path, matrix: NDArray[np.float32], kind: IndexKind) -> Non
 
 
 class Codes:
-    """An opened file of codes. Safe to ask from any thread."""
+    """An opened file of codes. Safe to search from any thread."""
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401
         self._index = index
 
     @classmethod
     def open(cls, path: Path, kind: IndexKind) -> Self:
-        """Read it into memory. Raises RuntimeError if it is no such file."""
+        """Read the codes into memory. Raises RuntimeError if the file is not a faiss index."""
         index = faiss.read_index(str(path))
         if "probes" in kind.parameters:
             faiss.extract_index_ivf(index).nprobe = kind.parameters["probes"]
@@ -52,17 +52,18 @@ class Codes:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Vectors and dimensions."""
+        """The numbers of vectors and of dimensions."""
         return int(self._index.ntotal), int(self._index.d)
 
     def candidates(
         self, query: NDArray[np.float32], count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Estimated cosines to a float32 [dim], best first, and the rows they are of.
+        """Estimated cosines to a float32 [dim], best first, and their rows: float32, int64 [c].
 
-        One query at a time: scanning is bound by computing, so faiss takes as long for each query
-        of a batch, and alone its answer cannot depend on what else is asked.
+        At most `count`, and fewer where the probed lists hold fewer. One query at a time: scanning
+        is bound by computing, so faiss takes as long for each query of a batch, and a query's hits
+        cannot depend on the others of its batch.
         """
         estimates, rows = self._index.search(query[None], count)
-        there = rows[0] >= 0  # -1 where the probed lists held fewer
-        return estimates[0][there], rows[0][there]
+        valid = rows[0] >= 0  # -1 where the probed lists held fewer
+        return estimates[0][valid], rows[0][valid]

@@ -1,4 +1,4 @@
-"""What a cosine means in this collection: the share of its pairs of tracks that are less alike."""
+"""The distribution of cosines in a collection, which turns a cosine into a percentile."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,10 +10,10 @@ SAMPLED_TRACKS = 1000  # half a million pairs: steps of 0.0002 percent
 
 
 class Distribution:
-    """Cosines of pairs of tracks, all pairs of up to 1000 that are spread evenly over the index.
+    """The sorted cosines of all pairs of up to 1000 tracks, spread evenly over the index.
 
-    Embedding spaces are narrow: in one two random tracks have 0.2, in another 0.9. Only against
-    that does 0.93 say anything.
+    Embedding spaces are narrow: in one, two random tracks have a cosine of 0.2, in another of 0.9.
+    A cosine of 0.93 means something only relative to that.
     """
 
     def __init__(self, cosines: NDArray[np.float32]) -> None:
@@ -21,14 +21,14 @@ class Distribution:
 
     @classmethod
     def of(cls, vectors: ExactVectors) -> "Distribution":
-        """Of an index. It takes 0.1 s, so it need not be stored."""
+        """Compute the distribution of an index. It takes 0.1 s, so it need not be stored."""
         rows = np.array(evenly(range(vectors.count), SAMPLED_TRACKS), np.int64)
         sample = vectors.vectors(rows)
         first, second = np.triu_indices(len(sample), k=1)
         return cls(np.clip(sample @ sample.T, -1.0, 1.0)[first, second])
 
     def percentile(self, cosine: float) -> float | None:
-        """Which percentage of pairs is less alike, 0 to 100. None where there is no pair."""
+        """The percentage of pairs that are less similar, 0 to 100; None if there are no pairs."""
         if not len(self._sorted):
             return None
         below = np.searchsorted(self._sorted, np.float32(cosine))

@@ -1,7 +1,7 @@
-"""The one routine that scores: every cosine that anybody sees comes from here.
+"""Exact scores: every cosine that is returned to a user is computed here.
 
 Two ways of summing the same products differ in the last bits, and BLAS sums one way for one query
-and another for 32. So a score found in a batch is only a candidate's; the final one is computed by
+and another for 32. So scores of a batch only select candidates; the final ones are computed by
 faiss' pairwise inner product, always in the same order. Then a score depends on its two vectors
 alone, equal vectors have equal scores, and order and ties cannot change with the load.
 """
@@ -13,8 +13,8 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
-# From this many queries at once on faiss multiplies matrices (BLAS): 32 queries over 100 000 x 768
-# take 112 ms then, and 1121 ms otherwise. By default faiss 1.14.2 and later get there too late.
+# With this many queries or more, faiss multiplies matrices (BLAS): 32 queries over 100 000 x 768
+# take 112 ms then, and 1121 ms otherwise. The default of faiss 1.14.2 and later is too high.
 BLAS_FROM_QUERIES = 4
 DIMENSIONS = 768
 faiss.cvar.distance_compute_blas_threshold = BLAS_FROM_QUERIES * DIMENSIONS
@@ -37,15 +37,16 @@ class ExactVectors:
 
     @property
     def margin(self) -> float:
-        """How far two ways of summing may be apart: dim roundings each, of unit vectors."""
+        """The most that two ways of summing may differ: dim roundings each, of unit vectors."""
         return 2 * self.dimension * 2.0**-24
 
     def scores(
         self, query: NDArray[np.float32], rows: NDArray[np.int64] | None = None
     ) -> NDArray[np.float32]:
-        """Cosines of a unit float32 [dim] with the unit vectors of these rows, or of all rows.
+        """Cosines of a unit float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
 
-        Raises IndexError for a row that is not there: faiss would read whatever lies in its place.
+        None is all rows. Raises IndexError for a row out of range, where faiss would read beyond
+        its array, and ValueError for a query of another shape.
         """
         rows = self._all if rows is None else np.ascontiguousarray(rows, np.int64)
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.count:
@@ -53,26 +54,27 @@ class ExactVectors:
         query = np.ascontiguousarray(query, np.float32)
         if query.shape != (self.dimension,):
             raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
-        found = np.empty(len(rows), np.float32)
+        cosines = np.empty(len(rows), np.float32)
         if not len(rows):
-            return found
+            return cosines
         self._index.compute_distance_subset(
-            1, faiss.swig_ptr(query), len(rows), faiss.swig_ptr(found), faiss.swig_ptr(rows)
+            1, faiss.swig_ptr(query), len(rows), faiss.swig_ptr(cosines), faiss.swig_ptr(rows)
         )
-        return np.clip(found, -1.0, 1.0, out=found)
+        return np.clip(cosines, -1.0, 1.0, out=cosines)
 
     def candidates(
         self, queries: NDArray[np.float32], count: int
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """For each of float32 [q, dim]: scores within `margin` of the exact ones, and rows.
+        """Search for the `count` best rows for each query of float32 [q, dim].
 
-        Both are [q, count], best first. `count` may not be above the number of vectors.
+        Scores, float32 [q, count], best first, are within `margin` of the exact ones; rows are
+        int64 [q, count]. `count` may not be above the number of vectors.
         """
         scores, rows = self._index.search(np.ascontiguousarray(queries), count)
         return scores, rows
 
     def vectors(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
-        """Those rows, or all of them, as a copy: float32 [m, dim]."""
+        """A copy of the vectors of these rows, int64 [m], or of all rows: float32 [m, dim]."""
         if rows is None:
             everything: NDArray[np.float32] = self._index.reconstruct_n(0, self.count)
             return everything

@@ -1,7 +1,8 @@
-"""k-nearest-neighbour search: find candidates, score them exactly, and know when that was enough.
+"""k-nearest-neighbour search: find candidates, score them exactly, and read more if needed.
 
 Whatever the candidates are, hits are ordered by (-score, row) of exact scores. Where it is not
-certain that nothing better lies outside of them, or a tie is cut, more is read, in the end all.
+certain that no better row lies outside the candidates, or a tie is cut, more rows are read, in the
+end all.
 """
 
 from collections.abc import Sequence
@@ -14,23 +15,23 @@ from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.exact import ExactVectors
 from soundalike.vectors.queries import Hits, VectorQuery
 
-EXTRA_EXACT = 32  # candidates of the exact index beyond k: its bound is seldom level with the k-th
-MIN_CANDIDATES, CANDIDATES_PER_RESULT = 400, 16  # by codes
+EXTRA_EXACT = 32  # exact candidates beyond k, so that the last one is seldom tied with the k-th
+MIN_CANDIDATES, CANDIDATES_PER_RESULT = 400, 16  # of a search by codes
 SAFE_FRACTION = 4  # hits by codes must be in the first quarter of the candidates
-GROWTH = 4  # times as many candidates, where the first were not enough
-EXHAUSTIVE_FRACTION = 4  # candidates of over a quarter of the rows: reading all is no slower
+GROWTH = 4  # factor for the number of candidates, where the last did not suffice
+EXHAUSTIVE_FRACTION = 4  # with candidates of over a quarter of the rows, reading all is no slower
 
 
 @dataclass(frozen=True)
 class Candidates:
-    """Rows that may be near one example, by estimated score, best first."""
+    """Rows that may be near one example, by estimated score, best first: float32, int64 [c]."""
 
     estimates: NDArray[np.float32]
     rows: NDArray[np.int64]
 
 
 def search(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes | None) -> list[Hits]:
-    """The hits of each query. They do not depend on which others are searched with it."""
+    """Search for the hits of each query; they do not depend on the other queries."""
     if codes is None:
         batch = _exact_candidates(queries, exact)
         return [
@@ -41,7 +42,7 @@ def search(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes | N
 
 
 def _has_candidates(query: VectorQuery) -> bool:
-    """Whether candidates can be searched for: not within a filter, nor by negatives alone."""
+    """Return whether candidates can be searched: not in a filter, nor by negatives alone."""
     return query.allowed_rows is None and len(query.positive) > 0
 
 
@@ -54,16 +55,17 @@ def _exact_candidates(
         return [[] for _ in queries]
     count = min(max(q.k + len(q.excluded_rows) for q in searched) + EXTRA_EXACT, exact.count)
     estimates, rows = exact.candidates(np.concatenate([q.positive for q in searched]), count)
-    found = iter([Candidates(*pair) for pair in zip(estimates, rows, strict=True)])
+    candidates = iter([Candidates(*pair) for pair in zip(estimates, rows, strict=True)])
     return [
-        [next(found) for _ in query.positive] if _has_candidates(query) else [] for query in queries
+        [next(candidates) for _ in query.positive] if _has_candidates(query) else []
+        for query in queries
     ]
 
 
 def _exact_if_proven(
     query: VectorQuery, candidates: list[Candidates], exact: ExactVectors
 ) -> Hits | None:
-    """The hits among these candidates, if no row outside of them can be one."""
+    """The hits among these candidates, or None if a row outside of them could be one."""
     if not candidates:
         return None
     hits = _best_of(query, _union(candidates), exact)
@@ -77,7 +79,7 @@ def _exact_if_proven(
 
 
 def _by_codes(query: VectorQuery, exact: ExactVectors, codes: Codes) -> Hits | None:
-    """The hits among candidates by codes, once no hit is near the end of the candidates."""
+    """The hits among candidates by codes, or None if the candidates never suffice."""
     if not _has_candidates(query):
         return None
     count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * query.k) + len(query.excluded_rows)
@@ -91,10 +93,10 @@ def _by_codes(query: VectorQuery, exact: ExactVectors, codes: Codes) -> Hits | N
 
 
 def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bool:
-    """Whether each hit is in the first quarter of some example's candidates.
+    """Return whether each hit is in the first quarter of some example's candidates.
 
-    A code's estimate is off by some hundredths. A hit far down every list says that others may be
-    beyond the ends: on narrow vectors of 200 dimensions recall@10 is 0.9973 if it may be in the
+    A code's estimate is off by some hundredths. A hit far down every list suggests that others may
+    be beyond the ends: on narrow vectors of 200 dimensions recall@10 is 0.9973 if it may be in the
     first half and 0.9995 in the first quarter. The end may also have cut off some of several equal
     vectors, whose estimates are equal. With negative examples, a score below every estimate, or
     below 0, may also belong to a row that was never near.
@@ -107,7 +109,7 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
 
 
 def _safe_rows(candidates: Candidates) -> NDArray[np.int64]:
-    """Rows whose estimate, and all that are level with it, are within the first quarter."""
+    """Rows whose estimate, and all that are tied with it, are within the first quarter."""
     count = len(candidates.rows)
     as_good = count - np.searchsorted(candidates.estimates[::-1], candidates.estimates)
     return candidates.rows[as_good <= count // SAFE_FRACTION]
@@ -119,12 +121,12 @@ def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
 
 
 def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
-    """The hits by scoring every row that is allowed."""
+    """The hits of an exhaustive search of the rows that are allowed."""
     return _best_of(query, query.allowed_rows, exact)
 
 
 def _best_of(query: VectorQuery, rows: NDArray[np.int64] | None, exact: ExactVectors) -> Hits:
-    """The k best of these rows, or of all; their scores are final."""
+    """The k best of these rows, or of all, with exact scores."""
     if len(query.excluded_rows):
         rows = np.arange(exact.count) if rows is None else rows
         rows = rows[~np.isin(rows, query.excluded_rows)]
@@ -156,9 +158,9 @@ def _scores(
 
 
 def top_k(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the k largest of float32 [n], largest first, equal ones in their order."""
+    """Positions of the k largest of float32 [n], largest first, ties in their order: int64 [k]."""
     if len(scores) > k:
-        # All that are level with the k-th stay in, and then the first of them are taken.
+        # All that are tied with the k-th are kept, and then the first of them are taken.
         kth = np.partition(scores, len(scores) - k)[len(scores) - k]
         kept = np.flatnonzero(scores >= kth)
     else:

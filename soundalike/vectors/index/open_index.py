@@ -1,4 +1,4 @@
-"""An opened index version: what is in it, and the search over it."""
+"""An opened index version: its contents, and the search over it."""
 
 from collections.abc import Iterable, Sequence
 from functools import cached_property
@@ -51,7 +51,7 @@ class OpenIndex:
 
     @classmethod
     def open(cls, folder: Path) -> Self:
-        """Open after checking every byte. Raises ArtifactError if anything is not as published."""
+        """Open a version after verifying every byte. Raises ArtifactError if it is damaged."""
         manifest = read_manifest(folder)
         verify_files(folder, manifest)
         track_ids = read_tracks(folder)
@@ -59,7 +59,7 @@ class OpenIndex:
             exact = ExactVectors(faiss.read_index(str(folder / INDEX), faiss.IO_FLAG_MMAP_IFC))
             kind = manifest.built_as
             codes = Codes.open(folder / CODES, kind) if kind.has_codes else None
-        except (RuntimeError, AttributeError) as error:  # whole, and no such index
+        except (RuntimeError, AttributeError) as error:  # intact, but not such an index
             raise ArtifactError(
                 f"{folder} holds no index of kind {manifest.kind}: {error}"
             ) from error
@@ -83,16 +83,16 @@ class OpenIndex:
 
     @property
     def track_ids(self) -> list[str]:
-        """In row order."""
+        """The track ids in row order."""
         return self._track_ids
 
     @cached_property
     def distribution(self) -> Distribution:
-        """How alike tracks of this collection are."""
+        """The distribution of cosines between tracks of this index."""
         return Distribution.of(self.exact)
 
     def rows_of(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
-        """Where these tracks are, ascending, each once; those not in the index are left out."""
+        """The rows of these tracks, int64 [m], ascending, each once; unknown ones are left out."""
         rows = {row for track in track_ids if (row := self._rows.get(track)) is not None}
         return np.sort(np.fromiter(rows, np.int64, len(rows)))
 
@@ -102,12 +102,12 @@ class OpenIndex:
         return vector
 
     def vectors_of(self, track_ids: Sequence[str]) -> NDArray[np.float32]:
-        """The float32 [m, dim] of these tracks, in their order. Raises KeyError."""
+        """The float32 [m, dim] of these tracks, in order. Raises KeyError for an unknown one."""
         rows = np.array([self._rows[track] for track in track_ids], np.int64)
         return self.exact.vectors(rows)
 
     def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
-        """The hits of each query; none depends on the others.
+        """Search for the hits of each query; none depends on the others.
 
         Raises SpaceMismatch if a vector has another dimension than the index.
         """
@@ -121,11 +121,11 @@ class OpenIndex:
         return knn.search(queries, self.exact, self._codes)
 
     def is_batchable(self, query: VectorQuery) -> bool:
-        """Whether a batch is faster than a search of its own: where all vectors are read."""
+        """Return whether the query benefits from batching: where all vectors are read."""
         return self._codes is None and query.allowed_rows is None
 
     def probe(self) -> None:
-        """Search before use. Raises ArtifactError if a track does not find itself."""
+        """Search for a few tracks before use. Raises ArtifactError if one does not find itself."""
         for row in evenly(range(len(self)), PROBES):
             [hits] = self.search([VectorQuery(self.exact.vectors(np.array([row])), 1)])
             if hits.scores[0] < 1 - SELF_TOLERANCE:

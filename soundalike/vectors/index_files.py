@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
@@ -41,7 +41,7 @@ class IndexManifest(BaseModel):
     model: str
     parameters: dict[str, str | int | float]
     kind: KindName
-    kind_parameters: dict[str, int] = Field(default_factory=dict)  # older manifests have none
+    kind_parameters: dict[str, int]
     dimension: int
     tracks: int
     batches: dict[str, str]

@@ -15,7 +15,7 @@ from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10
 from tests.fakes import FAKE_SPACE
-from tests.indexes import neighbours, unit_vectors, write_index
+from tests.indexes import unit_vectors, write_index
 
 CODED: list[KindChoice] = ["flat+rabitq", "ivf"]
 
@@ -47,14 +47,6 @@ def test_kind_and_parameters_make_another_version() -> None:
     ]
     kinds += [kind_for(1000, "ivf"), kind_for(100_000, "ivf")]
     assert len({version_of(FAKE_SPACE, kind, {}, []) for kind in kinds}) == len(kinds)
-
-
-def test_a_flat_manifest_from_before_there_were_kinds_is_read(tmp_path: Path) -> None:
-    folder = write_index(tmp_path / "v", unit_vectors(20, 8))
-    manifest = read_manifest(folder)
-    old = manifest.model_dump_json(exclude={"kind_parameters"})
-    (folder / MANIFEST).write_text(old)
-    assert len(neighbours(OpenIndex.open(folder), "t0003", 5)) == 5
 
 
 @pytest.mark.parametrize("choice", CODED)

@@ -8,7 +8,7 @@ import argparse
 import os
 import sys
 import time
-from typing import Any, TypeVar
+from typing import Any
 
 import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
@@ -32,7 +32,7 @@ from soundalike.environment import child_environment
 from soundalike.errors import SoundalikeError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.publish import next_index
-from soundalike.ingest.reports import Report
+from soundalike.ingest.reports import RecordedReports
 from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
@@ -49,31 +49,6 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
 MAX_SCANS = 3  # while files are still being written
-
-R = TypeVar("R", bound=Report)
-
-
-class RecordedReports:
-    """The reports and the last error of the runs in this process."""
-
-    def __init__(self) -> None:
-        self._reports: list[Report] = []
-        self.error: Exception | None = None
-
-    def add(self, report: Report) -> None:
-        """Keep a stage's report."""
-        self._reports.append(report)
-
-    def fail(self, error: Exception) -> None:
-        """Keep a stage's error."""
-        self.error = error
-
-    def last(self, kind: type[R]) -> R:
-        """The latest report of this kind. Raises LookupError if there is none."""
-        for report in reversed(self._reports):
-            if isinstance(report, kind):
-                return report
-        raise LookupError(kind)
 
 
 class Foreground:

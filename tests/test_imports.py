@@ -45,3 +45,11 @@ def test_no_other_module_loads_them() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr[-2000:]
+
+
+def test_the_domain_reads_no_ambient_settings() -> None:
+    """Stages and statements are functions of their arguments; commands read the settings."""
+    domain = [file for file in files("soundalike") if file.parent.name != "cli"]
+    readers = [f for f in domain if "load_settings" in f.read_text() and f.name != "settings.py"]
+    assert len(domain) > 100
+    assert readers == []

@@ -1,6 +1,6 @@
 """Reports: results of stages passed to the caller that started a run, besides asset metadata."""
 
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from soundalike.ingest.build_index import BuildReport
 from soundalike.ingest.scan import ScanReport
@@ -8,6 +8,7 @@ from soundalike.ingest.stage import StageReport
 from soundalike.vectors.index_files import IndexManifest
 
 Report = ScanReport | StageReport | BuildReport | IndexManifest
+AnyReport = TypeVar("AnyReport", bound=Report)
 
 
 class Reports(Protocol):
@@ -30,3 +31,26 @@ class NoReports:
 
     def fail(self, error: Exception) -> None:
         """Discard the error."""
+
+
+class RecordedReports:
+    """The latest report of each kind, and the last error, of the runs in this process."""
+
+    def __init__(self) -> None:
+        self._latest: dict[type[Report], Report] = {}
+        self.error: Exception | None = None
+
+    def add(self, report: Report) -> None:
+        """Keep a stage's report."""
+        self._latest[type(report)] = report
+
+    def fail(self, error: Exception) -> None:
+        """Keep a stage's error."""
+        self.error = error
+
+    def last(self, kind: type[AnyReport]) -> AnyReport:
+        """The latest report of this kind. Raises LookupError if there is none."""
+        report = self._latest.get(kind)
+        if not isinstance(report, kind):
+            raise LookupError(kind)
+        return report

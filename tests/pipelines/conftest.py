@@ -9,9 +9,9 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
-from pipelines.foreground import RecordedReports
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.reports import RecordedReports
 from soundalike.ingest.roots import register_roots
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore

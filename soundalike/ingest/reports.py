@@ -50,7 +50,7 @@ class RecordedReports:
 
     def last(self, kind: type[AnyReport]) -> AnyReport:
         """The latest report of this kind. Raises LookupError if there is none."""
-        report = self._latest.get(kind)
-        if not isinstance(report, kind):
-            raise LookupError(kind)
-        return report
+        for report in self._latest.values():
+            if isinstance(report, kind):
+                return report
+        raise LookupError(kind)

@@ -30,10 +30,10 @@ AIMS = (
     Aim("listening", step="embeddings"),
     Aim("sidecar", pattern="embeddings/*/b*.parquet"),
     Aim("vectors", pattern="embeddings/*/b*.npy"),
-    Aim("vectors' check", step="embeddings_sound_vectors"),
+    Aim("vectors' check", step="embeddings_valid_vectors"),
     Aim("building", pattern="indexes/.*.tmp"),
     Aim("built", pattern="indexes/[0-9a-f]*"),
-    Aim("index's check", step="faiss_index_sound_index"),
+    Aim("index's check", step="faiss_index_valid_index"),
     Aim("publishing", step="published_index"),
 )
 

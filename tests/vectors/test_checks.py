@@ -16,7 +16,7 @@ def failed(matrix: NDArray[np.float32], dimension: int = 8, rows: int = 20) -> s
     return {check.name for check in check_matrix(matrix, dimension, rows) if not check.passed}
 
 
-def test_sound_vectors_pass() -> None:
+def test_valid_vectors_pass() -> None:
     assert failed(unit_vectors(20, 8)) == set()
     assert failed(np.empty((0, 8), np.float32), rows=0) == set()
 
@@ -53,7 +53,7 @@ def failed_index(
     return {check.name for check in checks if not check.passed}
 
 
-def test_a_sound_index_passes(tmp_path: Path, matrix: NDArray[np.float32]) -> None:
+def test_a_valid_index_passes(tmp_path: Path, matrix: NDArray[np.float32]) -> None:
     folder = write_index(tmp_path / "v", matrix)
     assert failed_index(folder, {f"t{row:04d}": matrix[row] for row in range(20)}) == set()
 

@@ -28,8 +28,8 @@ def music(
     random = np.random.default_rng(seed)
     time = np.arange(int(seconds * rate)) / rate
     chord = sum(np.sin(2 * np.pi * f * time) for f in random.uniform(80, 2000, 4))
-    on_progress = 1 + np.sin(2 * np.pi * random.uniform(1, 4) * time)
-    voices = 0.05 * chord * on_progress + 0.02 * random.standard_normal((channels, len(time)))
+    beat = 1 + np.sin(2 * np.pi * random.uniform(1, 4) * time)
+    voices = 0.05 * chord * beat + 0.02 * random.standard_normal((channels, len(time)))
     return voices.astype(np.float32)
 
 

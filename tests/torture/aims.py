@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-MAX_TAG_LENGTH = 9.0  # seconds into an ingest; most take less
+MAX_SECONDS = 9.0  # seconds into an ingest; most take less
 JITTER = 0.15  # seconds after a step's begin
 
 
@@ -27,7 +27,7 @@ AIMS = (
     Aim("manifest", pattern="batches/.*.tmp"),
     Aim("decoding", pattern="audio/44100/*/.*.tmp"),
     Aim("audio", pattern="audio/44100/*/[0-9a-f]*.flac"),
-    Aim("listening", step="embeddings"),
+    Aim("embedding", step="embeddings"),
     Aim("sidecar", pattern="embeddings/*/b*.parquet"),
     Aim("vectors", pattern="embeddings/*/b*.npy"),
     Aim("vectors' check", step="embeddings_valid_vectors"),
@@ -47,7 +47,7 @@ def trigger(
         return lambda: bool(_seen(data, aim.pattern) - before)
     if aim.step:
         return _after(lambda: has_started(aim.step), random.uniform(0, JITTER))
-    return _after(lambda: True, random.uniform(0.3, MAX_TAG_LENGTH))
+    return _after(lambda: True, random.uniform(0.3, MAX_SECONDS))
 
 
 def _after(begun: Callable[[], bool], seconds: float) -> Callable[[], bool]:

@@ -82,10 +82,10 @@ def measured(size: int, folder: Path) -> dict[str, float]:
 def serve(library: SimulatedLibrary, clock: Clock, live: LiveIndex) -> None:
     """Build, check as Dagster does, publish, and swap the live index."""
     sessions, store = library.sessions, library.store
-    wanted = clock.time("compare", lambda: next_index(sessions, store, SPACE))
+    wanted = clock.time("compare", lambda: next_index(sessions, store, SPACE, "auto"))
     if wanted.version is None:
         raise SystemExit(wanted.reason)
-    clock.time("build", lambda: build_index(sessions, store, SPACE, None))
+    clock.time("build", lambda: build_index(sessions, store, SPACE, "auto"))
     clock.time("asset_check", lambda: check_candidate(sessions, store, SPACE))
     clock.time("publish", lambda: publish(sessions, store, SPACE, None))
     with sessions() as session:

@@ -50,7 +50,7 @@ def stage_metadata(report: StageReport) -> Metadata:
         "dagster/row_count": report.done,
         "reused": report.reused,
         "failures": len(report.failures),
-        "failed_files": dg.MetadataValue.md(failures_table(report.failures)),
+        "failed_files": dg.MetadataValue.md(markdown_failures(report.failures)),
         "audio_hours": round(report.audio_seconds / 3600, 4),
         "times_real_time": round(report.times_real_time, 1),
         **report.notes,
@@ -104,7 +104,7 @@ def quality_result(quality: Quality) -> dg.AssetCheckResult:
     )
 
 
-def failures_table(failures: Iterable[StageFailure]) -> str:
+def markdown_failures(failures: Iterable[StageFailure]) -> str:
     """A Markdown table of file, code and reason."""
     rows = [(failure.file.shown, failure.code, failure.message) for failure in failures]
     return _table(("file", "code", "reason"), rows) if rows else "none"

@@ -20,25 +20,25 @@ RETRY_DELAY_SECONDS = 10.0
 
 @contextmanager
 def transient_errors_retried(reports: Reports) -> Iterator[None]:
-    """Retry the step if its database or network failed for a moment; report any error.
+    """Retry the step if its database or network failed for a moment; report each error.
 
     Any other error (a full disk, a missing model, invalid vectors) is not transient, and fails the
     run at once. Raises StorageError if it is the data root's disk that fails.
     """
     try:
-        with _transient_errors_as_requests():
+        with _disk_errors_named():
             yield
     except Exception as error:
         reports.fail(error)
+        if isinstance(error, TRANSIENT_ERRORS):
+            raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error
         raise
 
 
 @contextmanager
-def _transient_errors_as_requests() -> Iterator[None]:
+def _disk_errors_named() -> Iterator[None]:
     try:
         yield
     except (*TRANSIENT_ERRORS, OSError) as error:
         raise_disk_error(error, load_settings().data)  # a full disk also ends PostgreSQL
-        if not isinstance(error, TRANSIENT_ERRORS):
-            raise
-        raise dg.RetryRequested(MAX_RETRIES, RETRY_DELAY_SECONDS) from error
+        raise

@@ -20,10 +20,10 @@ from serving.dependencies import State
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
 from serving.metrics import Metrics
-from serving.middleware import LimitBody, LogRequests, RequireApiKey, take_over_uvicorn_logs
+from serving.middleware import LimitBody, LogRequests, RequireApiKey
 from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
 from serving.search.uploads import UploadEmbedder
-from soundalike.logs import configure_logs
+from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
@@ -80,7 +80,11 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
 
 
 def _paths(router: APIRouter) -> frozenset[str]:
-    return frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
+    """The exact paths of a router. Raises ValueError for one with parameters, which has many."""
+    paths = frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
+    if any("{" in path for path in paths):
+        raise ValueError(f"paths with parameters cannot be compared: {sorted(paths)}")
+    return paths
 
 
 def _documented_key(settings: Settings) -> dict[str, Any]:

@@ -70,4 +70,4 @@ def served_index(live: LiveDep) -> ServedIndex:
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
-SearchDep = Annotated[ServedIndex, Depends(served_index)]
+ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

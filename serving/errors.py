@@ -12,7 +12,7 @@ from urllib.parse import quote
 from asgi_correlation_id import correlation_id
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from psycopg.errors import QueryCanceled, UndefinedTable
+from psycopg.errors import QueryCanceled, UndefinedColumn, UndefinedTable
 from sqlalchemy.exc import InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
@@ -103,8 +103,8 @@ def _database(
                 "request less at a time"
             )
             return Problem(503, "too-slow", detail, RETRY_LATER)
-        case ProgrammingError(orig=UndefinedTable()):
-            detail = "the catalog has no tables yet: run `soundalike db upgrade`"
+        case ProgrammingError(orig=UndefinedTable() | UndefinedColumn()):
+            detail = "the catalog is not at the current schema: run `soundalike db upgrade`"
             return Problem(503, "catalog-not-upgraded", detail, RETRY_LATER)
         case ProgrammingError():
             return _other(error)

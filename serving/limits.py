@@ -4,14 +4,14 @@ DEFAULT_PAGE_SIZE = 50
 MAX_PAGE_SIZE = 200
 MAX_QUERY_LENGTH = 200  # characters
 MAX_NAME_LENGTH = 500  # characters of an artist, album, genre or tag in a filter
-MAX_PATH_LENGTH = 4096
+MAX_PATH_PREFIX_LENGTH = 4096
 MAX_ID_LENGTH = 64
 MAX_NAMES = 50  # in one list of a filter
 MAX_IDS = 1000  # to include or exclude
-MAX_DIMENSION = 4096  # dimensions
+MAX_DIMENSION = 4096
 MAX_YEAR = 9999
 MAX_TRACK_SECONDS = 10**6  # seconds, in a filter; tracks longer than a day are not ingested
-MIN_STEPS, DEFAULT_STEPS = 2, 10  # tracks, both ends included
+MIN_PATH_STEPS, DEFAULT_PATH_STEPS = 2, 10  # tracks, both ends included
 
 MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
 MAX_UPLOAD_SECONDS = 3600.0  # duration of the audio

@@ -1,6 +1,5 @@
 """Middleware: the request log, the API key, the limit on a request's body."""
 
-import logging
 import secrets
 import time
 from collections.abc import Collection
@@ -133,14 +132,3 @@ class LimitBody:
             return message
 
         await self.app(scope, counting if scope["type"] == "http" else receive, send)
-
-
-def take_over_uvicorn_logs() -> None:
-    """Send uvicorn's log lines through the root handler, without its own access log."""
-    for name in ("uvicorn", "uvicorn.error"):
-        logger = logging.getLogger(name)
-        logger.handlers.clear()
-        logger.propagate = True
-    access = logging.getLogger("uvicorn.access")
-    access.handlers.clear()
-    access.propagate = False

@@ -1,4 +1,4 @@
-"""Progress of long work: every stage passes its results through a Progress."""
+"""Progress of long work: stages pass results through a Progress, downloads report bytes."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar

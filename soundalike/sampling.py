@@ -9,6 +9,9 @@ T = TypeVar("T")
 
 
 def evenly(items: Sequence[T], limit: int) -> list[T]:
-    """Choose at most `limit` items, evenly spaced from the first to the last, in their order."""
+    """Choose at most `limit` items, evenly spaced from the first to the last, in their order.
+
+    Of `limit` 1 it is the first.
+    """
     count = min(limit, len(items))
     return [items[position] for position in np.linspace(0, len(items) - 1, count).astype(np.int64)]

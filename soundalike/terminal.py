@@ -1,6 +1,6 @@
 """Terminal output: tables, progress bars, and the format of error messages."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -23,6 +23,7 @@ from soundalike.catalog.engine import describe
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import TrackView
 from soundalike.display_text import printable
+from soundalike.progress import DownloadProgress
 from soundalike.vectors.ranking import Result
 
 T = TypeVar("T")
@@ -54,7 +55,7 @@ class ProgressBars:
 
 
 @contextmanager
-def downloading(console: Console, title: str) -> Iterator[Callable[[int, int], None]]:
+def downloading(console: Console, title: str) -> Iterator[DownloadProgress]:
     """Yield a function to call with the bytes downloaded and the total (0: not known).
 
     A terminal shows a spinner, and from the first call a bar.

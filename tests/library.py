@@ -50,7 +50,7 @@ class Library:
             return [batch.key for batch in pending_batches(session, self.model.space.key)]
 
     def publish(self) -> IndexManifest:
-        build_index(self.sessions, self.store, self.model.space, None)
+        build_index(self.sessions, self.store, self.model.space, "auto")
         return publish(self.sessions, self.store, self.model.space, None)
 
     def ingest(self) -> list[StageReport]:

@@ -1,11 +1,13 @@
 """A wrong setting stops the program with the variable, its value and what is allowed."""
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from soundalike.errors import SettingsError
-from soundalike.settings import load_settings
+from soundalike.settings import KindChoice, load_settings
+from soundalike.vectors.kinds import KindName
 
 
 @pytest.mark.parametrize(
@@ -98,3 +100,7 @@ def test_rules_that_make_no_sense_are_named(
 def test_extensions_are_taken_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDALIKE_EXTENSIONS", "mp3, .FLAC")
     assert load_settings().extensions == {"mp3", "flac"}
+
+
+def test_each_kind_of_index_can_be_chosen() -> None:
+    assert set(get_args(KindChoice)) == {"auto", *get_args(KindName)}

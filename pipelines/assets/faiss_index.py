@@ -27,6 +27,6 @@ def faiss_index(
     """Builds a candidate index from all batches' embeddings; it is not served until published."""
     with transient_errors_retried(reports):
         choice = load_settings().index_kind
-        report = build_index(sessions, store, model.space, context.run_id, choice)
+        report = build_index(sessions, store, model.space, choice, context.run_id)
     reports.add(report)
     return dg.MaterializeResult(metadata=index_metadata(report))

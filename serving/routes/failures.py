@@ -8,6 +8,7 @@ from serving import limits
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
 from serving.errors import documented
+from serving.schemas.requests import CursorText
 from serving.schemas.responses import Failure, FailurePage
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
@@ -19,10 +20,6 @@ MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
 PageSize = Annotated[
     int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Maximum number of failures per page.")
-]
-CursorText = Annotated[
-    str | None,
-    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."),
 ]
 
 

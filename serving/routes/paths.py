@@ -19,7 +19,7 @@ End = Annotated[str, Query(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])
 Steps = Annotated[
     int,
     Query(
-        ge=limits.MIN_STEPS,
+        ge=limits.MIN_PATH_STEPS,
         le=MAX_PATH_STEPS,
         description="Number of tracks on the path, both ends included.",
     ),
@@ -33,7 +33,7 @@ async def path(
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
-    steps: Steps = limits.DEFAULT_STEPS,
+    steps: Steps = limits.DEFAULT_PATH_STEPS,
     per_artist: Cap | None = None,
 ) -> TrackPath:
     """Find a path from one track to another; each step is near its point on the arc, none twice."""

@@ -3,13 +3,13 @@
 from typing import Annotated
 
 import numpy as np
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
 from serving.index.live_index import ServedIndex
-from serving.schemas.requests import SearchRequest, SimilarParameters
-from serving.schemas.responses import TRACK_ID, SearchResults, SimilarTrack, SimilarTracks, Track
+from serving.schemas.requests import PathTrackId, SearchRequest, SimilarParameters
+from serving.schemas.responses import SearchResults, SimilarTrack, SimilarTracks, Track
 from serving.search.cursor import page_of, parse_cursor
 from serving.search.service import search_tracks
 from serving.search.tracks import unknown_track
@@ -20,12 +20,10 @@ from soundalike.vectors.ranking import Result
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-Id = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
-
 
 @router.get("/tracks/{track_id}/similar", responses=documented(404, 409, 422, 503))
 async def similar(
-    track_id: Id,
+    track_id: PathTrackId,
     parameters: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,

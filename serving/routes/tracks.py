@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 
 from serving import limits
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
 from serving.errors import documented
-from serving.schemas.requests import StorableText
-from serving.schemas.responses import TRACK_ID, Track, TrackPage
+from serving.schemas.requests import CursorText, PathTrackId, StorableText
+from serving.schemas.responses import Track, TrackPage
 from serving.search.tracks import known_track
 from soundalike.catalog import tracks
 from soundalike.catalog.tracks import TrackPosition, storable
@@ -17,7 +17,6 @@ from soundalike.catalog.tracks import TrackPosition, storable
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
-Id = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
 Words = Annotated[
     StorableText,
     Query(
@@ -28,10 +27,6 @@ Words = Annotated[
 ]
 PageSize = Annotated[
     int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Maximum number of tracks per page.")
-]
-CursorText = Annotated[
-    str | None,
-    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."),
 ]
 
 
@@ -62,6 +57,6 @@ def _position(cursor: str) -> TrackPosition:
 
 
 @router.get("/{track_id}", responses=documented(404, 422, 503))
-async def track(track_id: Id, session: SessionDep) -> Track:
+async def track(track_id: PathTrackId, session: SessionDep) -> Track:
     """Return one track."""
     return Track.model_validate(await known_track(session, track_id))

@@ -22,7 +22,7 @@ BODY = {
 }
 
 
-@router.post("/search/audio", responses=documented(409, 413, 422, 503), openapi_extra=BODY)
+@router.post("/search/audio", responses=documented(408, 409, 413, 422, 503), openapi_extra=BODY)
 async def search_audio(
     request: Request,
     parameters: Annotated[SimilarParameters, Query()],

@@ -3,6 +3,7 @@
 from typing import Annotated, Self
 
 import numpy as np
+from fastapi import Path, Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from serving import limits
@@ -23,10 +24,15 @@ def _require_storable(text: str) -> str:
 # PostgreSQL accepts it as a parameter.
 StorableText = Annotated[str, AfterValidator(_require_storable)]
 Name = Annotated[StorableText, Field(max_length=limits.MAX_NAME_LENGTH)]
-TrackId = Annotated[StorableText, Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])]
+TrackIdText = Annotated[StorableText, Field(max_length=limits.MAX_ID_LENGTH, examples=[TRACK_ID])]
 Names = Annotated[list[Name], Field(max_length=limits.MAX_NAMES)]
-Ids = Annotated[list[TrackId], Field(max_length=limits.MAX_IDS)]
-Examples = Annotated[list[TrackId], Field(max_length=MAX_EXAMPLES)]
+CursorText = Annotated[
+    str | None,
+    Query(max_length=limits.MAX_CURSOR_LENGTH, description="`next_cursor` of the previous page."),
+]
+PathTrackId = Annotated[str, Path(description="The track's id.", examples=[TRACK_ID])]
+Ids = Annotated[list[TrackIdText], Field(max_length=limits.MAX_IDS)]
+Examples = Annotated[list[TrackIdText], Field(max_length=MAX_EXAMPLES)]
 Year = Annotated[int, Field(ge=0, le=limits.MAX_YEAR)]
 Seconds = Annotated[float, Field(ge=0, le=limits.MAX_TRACK_SECONDS, allow_inf_nan=False)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
@@ -51,7 +57,7 @@ class Filters(BaseModel):
     seconds_to: Seconds | None = Field(None, description="Maximum duration in seconds, inclusive.")
     path_prefix: StorableText | None = Field(
         None,
-        max_length=limits.MAX_PATH_LENGTH,
+        max_length=limits.MAX_PATH_PREFIX_LENGTH,
         description="Start of the track's path, as responses show it.",
     )
     include: Ids = Field([], description="Only these tracks, by id.")

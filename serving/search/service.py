@@ -15,11 +15,11 @@ from serving.schemas.requests import Filters
 from serving.search.tracks import metadata_of, require_indexed, views_of
 from soundalike.catalog.filters import TrackFilter, ids_of, matching
 from soundalike.catalog.tracks import TrackView
-from soundalike.vectors.paths import Path
+from soundalike.vectors.paths import ArcPath
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
 
-Prepared = TypeVar("Prepared", Ranking, Path)
+Prepared = TypeVar("Prepared", Ranking, ArcPath)
 
 
 async def search_tracks(
@@ -57,14 +57,14 @@ async def path_between(
     ends: tuple[str, str],
     steps: int,
     per_artist: int | None,
-) -> tuple[Path, Mapping[str, TrackView]]:
+) -> tuple[ArcPath, Mapping[str, TrackView]]:
     """Return the path, and the tracks of its steps by id.
 
     If there are too few tracks for it, the path has no steps and the tracks are its ends. Raises
     Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
     """
     await require_indexed(session, served, ends)
-    path = _require_direction(lambda: Path(served.index, ends, steps, per_artist))
+    path = _require_direction(lambda: ArcPath(served.index, ends, steps, per_artist))
     metadata = await metadata_of(session, ends)
     if not path.next_queries:
         path.add([], metadata)

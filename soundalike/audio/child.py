@@ -22,8 +22,8 @@ from soundalike.errors import AudioError
 
 HEARTBEAT_SECONDS = 1.0  # at most one heartbeat in this time
 
-Reply = dict[str, Any]
-Job = Callable[[dict[str, str], ProgressCallback], Reply]
+ReplyMessage = dict[str, Any]
+Job = Callable[[dict[str, str], ProgressCallback], ReplyMessage]
 
 
 def path_of(text: str) -> Path:
@@ -31,7 +31,7 @@ def path_of(text: str) -> Path:
     return Path(os.fsdecode(bytes.fromhex(text)))
 
 
-def _read(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+def _read(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     source = path_of(job["source"])
     return {
         "kind": "read",
@@ -40,7 +40,7 @@ def _read(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
     }
 
 
-def _canonical(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+def _canonical(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     source, target = path_of(job["source"]), path_of(job["target"])
     max_seconds = float(job["max_seconds"]) if "max_seconds" in job else None
     written = write_flac(source, job["track_id"], target, on_progress, max_seconds)
@@ -57,7 +57,7 @@ class ReplyChannel:
         self._out = out
         self._last_heartbeat = time.monotonic()
 
-    def send(self, reply: Reply) -> None:
+    def send(self, reply: ReplyMessage) -> None:
         """Write one line of ASCII JSON. Raises BrokenPipeError if the parent is gone."""
         self._out.write(json.dumps(reply).encode() + b"\n")
         self._out.flush()
@@ -70,7 +70,9 @@ class ReplyChannel:
             self.send({"kind": "heartbeat"})
 
 
-def run_job(jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+def run_job(
+    jobs: Mapping[str, Job], job: dict[str, str], on_progress: ProgressCallback
+) -> ReplyMessage:
     """Do one job and return its reply; an exception becomes a reply too."""
     try:
         return jobs[job["do"]](job, on_progress)

@@ -10,7 +10,7 @@ import time
 from contextlib import suppress
 from typing import IO
 
-from soundalike.audio.replies import MAX_REPLY_BYTES, Heartbeat, Reply, Started, parse
+from soundalike.audio.replies import MAX_REPLY_BYTES, Heartbeat, ProcessReady, Reply, parse
 from soundalike.errors import SoundalikeError
 
 START_SECONDS = 120  # it takes a third of a second; this is for overloaded machines
@@ -97,7 +97,7 @@ class DecodingProcess:
 
     def _wait_until_ready(self) -> None:
         try:
-            started = isinstance(self._receive(START_SECONDS), Started)
+            started = isinstance(self._receive(START_SECONDS), ProcessReady)
             why = "it does not follow the protocol"
         except Broken as error:
             started, why = False, str(error)

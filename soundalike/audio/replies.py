@@ -24,7 +24,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(strict=True, extra="forbid", frozen=True)
 
 
-class Started(_Strict):
+class ProcessReady(_Strict):
     """The process has started and waits for jobs."""
 
     kind: Literal["ready"]
@@ -105,7 +105,7 @@ class Written(_Strict):
         return Canonical(self.seconds, self.decoded_share)
 
 
-Reply = Started | Heartbeat | Failed | OutOfMemory | SystemFailed | Read | Written
+Reply = ProcessReady | Heartbeat | Failed | OutOfMemory | SystemFailed | Read | Written
 
 _ANY: TypeAdapter[Reply] = TypeAdapter(Annotated[Reply, Field(discriminator="kind")])
 

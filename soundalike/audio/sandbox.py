@@ -20,7 +20,7 @@ from soundalike.storage.atomic import atomic_file
 STALL_SECONDS = 60.0  # without another packet of audio, a process is stuck, not slow
 CHILD = "soundalike.audio.child"
 
-Result = TypeVar("Result", Read, Written)
+ReplyT = TypeVar("ReplyT", Read, Written)
 
 log = structlog.get_logger()
 
@@ -88,7 +88,7 @@ class Decoders:
                 job["max_seconds"] = str(max_seconds)
             return self._request(source, job, Written).values()
 
-    def _request(self, path: Path, job: dict[str, str], kind: type[Result]) -> Result:
+    def _request(self, path: Path, job: dict[str, str], kind: type[ReplyT]) -> ReplyT:
         """Have a process do the job; if a used one breaks, try once more in a new one.
 
         Raises AudioError: decoder_died, stalled or too_much_memory.
@@ -107,7 +107,7 @@ class Decoders:
                 fresh = True  # what an earlier file left behind must not fail this one
 
 
-def _expect(reply: Reply, kind: type[Result]) -> Result:
+def _expect(reply: Reply, kind: type[ReplyT]) -> ReplyT:
     """Return the reply if it is of `kind`. Raises AudioError, OSError or Broken for any other.
 
     Broken means that the process must not be used any more.

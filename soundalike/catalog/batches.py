@@ -10,7 +10,7 @@ from sqlalchemy import and_, exists, func, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
-from soundalike.catalog.presence import awaiting_retry, has_allowed_length, is_embeddable
+from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
 from soundalike.catalog.tables import (
     BatchRow,
     EmbeddedBatchRow,
@@ -74,7 +74,7 @@ _FILE = (FileRow.id, RootRow.location, FileRow.path, FileRow.shown, FileRow.trac
 
 
 def files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """Return the batch's files that were present at the last scan, by path."""
+    """Return the batch's files that the last scan listed, by path."""
     return _batch_files(
         session.execute(
             select(*_FILE)
@@ -86,9 +86,9 @@ def files_of(session: Session, batch_id: int) -> list[BatchFile]:
 
 
 def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
-    """Return one present file of each track first identified in this batch, by track id.
+    """Return one listed file of each track first identified in this batch, by track id.
 
-    Tracks that the length rule excludes are left out. A copy that is not waiting for a retry is
+    Tracks that the length rule excludes are left out. A copy that may be tried now is
     preferred.
     """
     return _batch_files(
@@ -103,7 +103,7 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
                 ~FileRow.unread,
                 has_allowed_length(),
             )
-            .order_by(FileRow.track_id, awaiting_retry(), FileRow.id)
+            .order_by(FileRow.track_id, not_retryable_now(), FileRow.id)
         )
     )
 
@@ -117,9 +117,9 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
     left = exists().where(TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector)
-    present = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
+    listed = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
     to_read = exists().where(
-        *present, or_(FileRow.unread, FileRow.track_id.is_(None)), ~awaiting_retry()
+        *listed, or_(FileRow.unread, FileRow.track_id.is_(None)), ~not_retryable_now()
     )
     rows = session.execute(
         select(BatchRow.id, EmbeddedBatchRow.embedded_at)

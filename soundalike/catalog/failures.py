@@ -60,7 +60,7 @@ def retry_delay(code: str, attempts: int) -> dt.timedelta | None:
 
 
 def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
-    """Select up to `limit` failures of present files, by (file id, stage), after such a pair."""
+    """Select up to `limit` failures of listed files, by (file id, stage), after such a pair."""
     position = tuple_(FailureRow.file_id, FailureRow.stage)
     statement = (
         select(*_VIEW)
@@ -75,13 +75,13 @@ def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
 
 
 def count() -> Select[int]:
-    """Select the number of failures of present files."""
-    of_present = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
-    return select(func.count()).select_from(FailureRow).where(of_present)
+    """Select the number of failures of listed files."""
+    of_listed = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    return select(func.count()).select_from(FailureRow).where(of_listed)
 
 
 def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]:
-    """Return the failures of these batches' present files, by path."""
+    """Return the failures of these batches' listed files, by path."""
     statement = page(limit=10_000).where(FailureRow.batch_id.in_(batch_ids)).order_by(None)
     return [FailureView(*row) for row in session.execute(statement.order_by(FileRow.shown))]
 
@@ -108,5 +108,5 @@ def retry(session: Session, *, everything: bool) -> int:
     )
     if not everything:
         chosen = chosen.where(FailureRow.code.in_(TRANSIENT_CODES))
-    of_present = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
-    return len(session.scalars(chosen.where(of_present)).all())
+    of_listed = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    return len(session.scalars(chosen.where(of_listed)).all())

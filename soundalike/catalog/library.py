@@ -98,10 +98,10 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
     return (KnownFile(*row) for row in rows)
 
 
-def count_present(session: Session, root_id: int) -> int:
+def count_listed(session: Session, root_id: int) -> int:
     """Return the number of files that the root had at the last scan."""
-    present = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
-    return session.scalar(select(func.count()).where(*present)) or 0
+    listed = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
+    return session.scalar(select(func.count()).where(*listed)) or 0
 
 
 def newest_batch(session: Session) -> int:

@@ -7,10 +7,10 @@ from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.catalog.tables import FailureRow, FileRow, LengthRuleRow, TrackRow
 
 _Unread = aliased(FileRow)
-_GIVEN_UP = exists().where(FailureRow.file_id == _Unread.id, FailureRow.retry_at.is_(None))
+_NEVER_RETRIED = exists().where(FailureRow.file_id == _Unread.id, FailureRow.retry_at.is_(None))
 _OLDEST_UNREAD = (
     select(func.min(_Unread.batch_id))
-    .where(_Unread.unread, _Unread.gone_at.is_(None), ~_GIVEN_UP)
+    .where(_Unread.unread, _Unread.gone_at.is_(None), ~_NEVER_RETRIED)
     .scalar_subquery()
 )
 
@@ -24,7 +24,7 @@ def is_present() -> ColumnElement[bool]:
     return or_(FileRow.gone_at.is_(None), FileRow.gone_as_of_batch >= _OLDEST_UNREAD)
 
 
-def awaiting_retry() -> ColumnElement[bool]:
+def not_retryable_now() -> ColumnElement[bool]:
     """Condition on FileRow: the file failed, and its next attempt is not due yet, or never.
 
     A time further ahead than the longest retry delay comes from a wrong clock: it counts as due.
@@ -51,6 +51,6 @@ def has_allowed_length() -> ColumnElement[bool]:
 
 def is_embeddable() -> ColumnElement[bool]:
     """Condition on TrackRow: allowed length, and a file that was read and may be tried now."""
-    readable = FileRow.gone_at.is_(None), ~FileRow.unread, ~awaiting_retry()
+    readable = FileRow.gone_at.is_(None), ~FileRow.unread, ~not_retryable_now()
     usable = exists().where(FileRow.track_id == TrackRow.id, *readable)
     return and_(has_allowed_length(), usable)

@@ -51,7 +51,7 @@ def lock_files(session: Session, batch_id: int) -> set[int]:
 def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> None:
     """Record the tracks identified in files (file id to track), and which file holds which track.
 
-    A known track keeps its first batch and its length. Its metadata comes from its oldest present
+    A known track keeps its first batch and its length. Its metadata comes from its oldest listed
     file.
     """
     rows = [asdict(track) for track in sorted(tracks.values(), key=_by_id)]

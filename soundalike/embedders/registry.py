@@ -11,9 +11,12 @@ from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import ModelName, Settings
 
 MODELS: dict[ModelName, ModelSpec] = {
-    "mert-v1-95m": MERT_95M,
-    "mert-v1-330m": MERT_330M,
-    "musicnn-msd": MUSICNN_MSD,
+    spec.name: spec
+    for spec in (
+        MERT_95M,
+        MERT_330M,
+        MUSICNN_MSD,
+    )
 }
 
 

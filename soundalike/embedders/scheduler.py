@@ -26,7 +26,7 @@ from soundalike.errors import AudioError
 
 Item = TypeVar("Item")
 Key = TypeVar("Key", bound=Hashable)
-Read = Callable[[Item], Iterator[FloatArray]]
+ReadWindows = Callable[[Item], Iterator[FloatArray]]
 
 MAX_READERS = 8
 
@@ -90,7 +90,7 @@ class Scheduler(Generic[Item]):
         self._readers = readers or min(MAX_READERS, os.cpu_count() or 1)
 
     def run(
-        self, items: Iterable[Item], read: Read[Item]
+        self, items: Iterable[Item], read: ReadWindows[Item]
     ) -> Generator[EmbeddedItem[Item], None, None]:
         """Embed every item; results are yielded as they are complete, in no particular order.
 
@@ -103,6 +103,8 @@ class Scheduler(Generic[Item]):
             for track, window in pieces:
                 if window is None:
                     track.ended = True
+                    if track.error:  # no embedding will come of its windows
+                        waiting = [piece for piece in waiting if piece[0] is not track]
                     if track.error or track.complete:
                         yield self._finished(track)
                 elif len(window) != self._embedder.windows.samples:
@@ -143,7 +145,9 @@ class Scheduler(Generic[Item]):
 class _ReadAhead(Generic[Item]):
     """Reads items in threads; at most `ahead` windows are read and not yet consumed."""
 
-    def __init__(self, items: Iterable[Item], read: Read[Item], readers: int, ahead: int) -> None:
+    def __init__(
+        self, items: Iterable[Item], read: ReadWindows[Item], readers: int, ahead: int
+    ) -> None:
         self._items = iter(items)
         self._read = read
         self._readers = readers

@@ -55,8 +55,8 @@ def build_index(
     sessions: Sessions,
     store: ArtifactStore,
     space: EmbeddingSpace,
-    run_id: str | None,
-    choice: KindChoice = "auto",
+    choice: KindChoice,
+    run_id: str | None = None,
 ) -> BuildReport:
     """Build the version that the library needs now, unless a valid one exists.
 

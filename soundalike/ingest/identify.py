@@ -24,7 +24,7 @@ from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
-Read = tuple[Identified, FileTags]
+ReadFile = tuple[Identified, FileTags]
 
 MANIFEST = pa.schema(
     [
@@ -80,9 +80,9 @@ def identify_batch(
     )
 
 
-def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> Read:
+def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:
     with file.local_copy(store.scratch) as path:
-        read: Read = decoders.read(path)
+        read: ReadFile = decoders.read(path)
         return read
 
 
@@ -112,7 +112,7 @@ def _is_of(row: dict[str, Any] | None, file: BatchFile) -> bool:
     return row is not None and row["track_id"] == file.track_id
 
 
-def _row(outcome: Outcome[Read]) -> dict[str, Any]:
+def _row(outcome: Outcome[ReadFile]) -> dict[str, Any]:
     """Return a row of the manifest; columns that are unknown for a failed file are null."""
     row = {"file_id": outcome.file.id, "path": outcome.file.shown}
     if outcome.result is None:

@@ -1,6 +1,7 @@
 """Stage `published_index`: choose the index that the library needs, and make it the served one."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
 from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
@@ -23,7 +24,7 @@ class NextIndex:
 
 
 def next_index(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, choice: KindChoice = "auto"
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, choice: KindChoice
 ) -> NextIndex:
     """Compare the index that the library needs, of the chosen kind, with the served one."""
     with sessions() as session:
@@ -46,9 +47,18 @@ def next_index(
             f"are embedded in {space.key}; {len(pending)} are not",
         )
     version = version_of(space, contents, choice)
-    if served and served.index.version == version and store.index(version).is_dir():
+    if served and served.index.version == version and _is_readable(store.index(version)):
         return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
     return NextIndex(version, f"{len(contents.tracks)} tracks")
+
+
+def _is_readable(folder: Path) -> bool:
+    """Whether the folder holds an index of this release; if not, it is built again."""
+    try:
+        index_files.read_manifest(folder)
+    except ArtifactError:
+        return False
+    return True
 
 
 def publish(

@@ -7,26 +7,26 @@ from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.vectors.index_files import IndexManifest
 
-Report = ScanReport | StageReport | BuildReport | IndexManifest
-AnyReport = TypeVar("AnyReport", bound=Report)
+RunReport = ScanReport | StageReport | BuildReport | IndexManifest
+AnyReport = TypeVar("AnyReport", bound=RunReport)
 
 
 class Reports(Protocol):
     """A receiver of each successful stage's report and each failed stage's error."""
 
-    def add(self, report: Report) -> None:
+    def add(self, report: RunReport) -> None:
         """Receive a stage's report; an IndexManifest is that of the published index."""
         ...
 
     def fail(self, error: Exception) -> None:
-        """Receive the error that a stage raised."""
+        """Receive the error of a stage's attempt, which may be retried."""
         ...
 
 
 class NoReports:
     """A receiver that discards everything: background runs are watched in the Dagster UI."""
 
-    def add(self, report: Report) -> None:
+    def add(self, report: RunReport) -> None:
         """Discard the report."""
 
     def fail(self, error: Exception) -> None:
@@ -37,10 +37,10 @@ class RecordedReports:
     """The latest report of each kind, and the last error, of the runs in this process."""
 
     def __init__(self) -> None:
-        self._latest: dict[type[Report], Report] = {}
+        self._latest: dict[type[RunReport], RunReport] = {}
         self.error: Exception | None = None
 
-    def add(self, report: Report) -> None:
+    def add(self, report: RunReport) -> None:
         """Keep a stage's report."""
         self._latest[type(report)] = report
 

@@ -86,7 +86,7 @@ def _scan_root(
     confirm_removals: bool,
 ) -> None:
     """Scan one root in a savepoint; an implausible result is undone, with its new batches."""
-    present = library.count_present(session, root_id)
+    present = library.count_listed(session, root_id)
     newest = library.newest_batch(session)
     findings = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:

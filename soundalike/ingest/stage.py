@@ -12,7 +12,7 @@ from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.errors import AudioError
 from soundalike.resource_usage import Usage
 
-Result = TypeVar("Result")
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -42,15 +42,15 @@ class StageReport:
 
 
 @dataclass(frozen=True)
-class Outcome(Generic[Result]):
+class Outcome(Generic[T]):
     """A file and its result or failure in a stage."""
 
     file: BatchFile
-    result: Result | None
+    result: T | None
     failure: StageFailure | None
 
 
-def attempt(work: Callable[[BatchFile], Result], file: BatchFile) -> Outcome[Result]:
+def attempt(work: Callable[[BatchFile], T], file: BatchFile) -> Outcome[T]:
     """Do the work on one file; an error that is the file's own becomes its failure.
 
     These are AudioError and the kinds of error that decoders raise on odd data (ValueError,
@@ -67,9 +67,7 @@ def attempt(work: Callable[[BatchFile], Result], file: BatchFile) -> Outcome[Res
         return Outcome(file, None, StageFailure(file, "undecodable", message))
 
 
-def attempt_all(
-    work: Callable[[BatchFile], Result], files: Sequence[BatchFile]
-) -> Iterator[Outcome[Result]]:
+def attempt_all(work: Callable[[BatchFile], T], files: Sequence[BatchFile]) -> Iterator[Outcome[T]]:
     """Call `attempt` on each file, as many at a time as there are cores; results keep the order.
 
     Threads suffice: decoding, resampling and hashing run outside the interpreter's lock.

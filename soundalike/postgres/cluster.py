@@ -8,7 +8,7 @@ from soundalike.postgres.binaries import MAJOR, Programs
 from soundalike.postgres.location import CLUSTER
 from soundalike.storage.atomic import fsync
 
-UNFINISHED = "cluster.new"
+NEW_CLUSTER = "cluster.new"
 SUPERUSER = "soundalike"
 
 # The builtin locale sorts by code point and is the same on every system, so neither a new libc nor
@@ -29,15 +29,15 @@ def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: in
     if (home / CLUSTER).exists():
         _check_version(home / CLUSTER)
         return
-    shutil.rmtree(home / UNFINISHED, ignore_errors=True)  # of an initdb that was killed
+    shutil.rmtree(home / NEW_CLUSTER, ignore_errors=True)  # of an initdb that was killed
     options = (*INITDB, *(() if durable else ("--no-sync",)))
-    ended = programs.run("initdb", "-D", UNFINISHED, *options, cwd=home, holding=holding)
+    ended = programs.run("initdb", "-D", NEW_CLUSTER, *options, cwd=home, holding=holding)
     if ended.returncode:
         raise PostgresError(
             f"initdb could not make a PostgreSQL in {home}:\n{last_lines(ended.stdout)}\n"
             "Correct that, set SOUNDALIKE_DATA to another folder, or set DATABASE_URL."
         )
-    (home / UNFINISHED).rename(home / CLUSTER)
+    (home / NEW_CLUSTER).rename(home / CLUSTER)
     fsync(home)  # if a power cut undid the rename, the cluster would be taken for unfinished
 
 

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from soundalike.vectors import limits
 from soundalike.vectors.queries import Hits, VectorQuery
-from soundalike.vectors.ranking import OVERFETCH_FACTOR
 from soundalike.vectors.rerank import TrackMetadata
 
 if TYPE_CHECKING:  # the service loads faiss late
@@ -53,7 +52,7 @@ def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDA
     return points.astype(np.float32)
 
 
-class Path:
+class ArcPath:
     """A path under construction; the caller supplies hits and metadata, as with Ranking.
 
     `next_queries` are the queries to search next, and `add` takes the hits of all of them. When
@@ -94,7 +93,7 @@ class Path:
         k = self.next_queries[0].k if self.next_queries else 0
         short = len(between) < len(hits)
         more = short and k < limits.MAX_RANKED and not all(each.complete for each in hits)
-        wider = min(OVERFETCH_FACTOR * k, limits.MAX_RANKED)
+        wider = min(limits.OVERFETCH_FACTOR * k, limits.MAX_RANKED)
         self.next_queries = self._queries(wider) if more else []
         self.steps = self._as_steps([self._ends[0], *between, self._ends[1]]) if not short else []
 

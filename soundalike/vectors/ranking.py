@@ -21,8 +21,6 @@ from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of
 if TYPE_CHECKING:  # the service loads faiss late
     from soundalike.vectors.index.open_index import OpenIndex
 
-OVERFETCH_FACTOR = 4  # growth of the number of candidates, where the last left too few results
-
 
 @dataclass(frozen=True)
 class Result:
@@ -93,7 +91,7 @@ class Ranking:
         k = self.next_query.k if self.next_query else 0
         enough = len(self.results) >= self._limit or hits.complete
         done = enough or options.diversity or k >= limits.MAX_RANKED
-        wider = min(OVERFETCH_FACTOR * k, limits.MAX_RANKED)
+        wider = min(limits.OVERFETCH_FACTOR * k, limits.MAX_RANKED)
         self.next_query = None if done else self._lowered(wider)
 
     def _with_file(self, hits: Hits) -> RankedCandidates:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from soundalike.audio import child
-from soundalike.audio.child import Reply, path_of
+from soundalike.audio.child import ReplyMessage, path_of
 from soundalike.audio.limits import EXTRA_MEMORY_BYTES
 from soundalike.audio.stream import ProgressCallback
 
@@ -18,7 +18,7 @@ WORKING_SECONDS = 2.5
 served = 0
 
 
-def told(title: object) -> Reply:
+def told(title: object) -> ReplyMessage:
     """A proper answer that carries a title."""
     facts = {"container": "x", "codec": "x", "sample_rate": 1, "channels": 1, "duration": None}
     rest = dict.fromkeys(("artist", "album", "genre", "year", "damage"))
@@ -29,13 +29,13 @@ def told(title: object) -> Reply:
     }
 
 
-def spin(source: Path, on_progress: ProgressCallback) -> Reply:
+def spin(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     announce(source)
     while True:
         pass
 
 
-def work(source: Path, on_progress: ProgressCallback) -> Reply:
+def work(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     """Longer than any test lets a process stall, but never without progress."""
     end = time.monotonic() + WORKING_SECONDS
     while time.monotonic() < end:
@@ -43,24 +43,24 @@ def work(source: Path, on_progress: ProgressCallback) -> Reply:
     return told("done")
 
 
-def allocate(source: Path, on_progress: ProgressCallback) -> Reply:
+def allocate(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     return told(len(bytearray(2 * EXTRA_MEMORY_BYTES)))
 
 
-def answer_nonsense(source: Path, on_progress: ProgressCallback) -> Reply:
+def answer_nonsense(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     return {"kind": "read", "identified": "me", "tags": "mine"}
 
 
-def answer_another_question(source: Path, on_progress: ProgressCallback) -> Reply:
+def answer_another_question(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     return {"kind": "canonical", "seconds": 1.0, "decoded_share": 1.0}
 
 
-def flood(source: Path, on_progress: ProgressCallback) -> Reply:
+def flood(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     while True:
         os.write(3, b"x" * 4096)
 
 
-def chatter(source: Path, on_progress: ProgressCallback) -> Reply:
+def chatter(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     """Both outputs, as libraries in C do: more than a pipe holds."""
     for _ in range(100):
         os.write(1, b'{"kind":"memory"}\n' * 100)
@@ -69,18 +69,18 @@ def chatter(source: Path, on_progress: ProgressCallback) -> Reply:
     return told("done")
 
 
-def die_when_old(source: Path, on_progress: ProgressCallback) -> Reply:
+def die_when_old(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     if served > 1:
         os.kill(os.getpid(), signal.SIGSEGV)
     return told("done")
 
 
-def limits(source: Path, on_progress: ProgressCallback) -> Reply:
+def limits(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     kinds = (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
     return told([resource.getrlimit(kind)[1] for kind in kinds])
 
 
-DEEDS: dict[str, Callable[[Path, ProgressCallback], Reply]] = {
+DEEDS: dict[str, Callable[[Path, ProgressCallback], ReplyMessage]] = {
     "segfault": lambda source, on_progress: told(os.kill(os.getpid(), signal.SIGSEGV)),
     "abort": lambda source, on_progress: os.abort(),
     "exit": lambda source, on_progress: os._exit(7),
@@ -105,14 +105,14 @@ def announce(source: Path) -> None:
         fifo.write_text(str(os.getpid()))
 
 
-def read(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+def read(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     global served  # noqa: PLW0603
     served += 1
     source = path_of(job["source"])
     return DEEDS[source.read_text()](source, on_progress)
 
 
-def canonical(job: dict[str, str], on_progress: ProgressCallback) -> Reply:
+def canonical(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     announce(path_of(job["source"]))
     return child.JOBS["canonical"](job, on_progress)
 

@@ -34,13 +34,12 @@ def copy(open_folder: Path) -> Path:
     shutil.copytree(Path(__file__).parent / "tiny", folder / "soundalike/embedders/tiny")
     _replace(
         folder / REGISTRY,
-        "MODELS: dict[ModelName, ModelSpec] = {\n",
-        "from soundalike.embedders.tiny.spec import TINY\n"
-        'MODELS: dict[ModelName, ModelSpec] = {\n    "tiny": TINY,\n',
+        "from soundalike.settings import",
+        "from soundalike.embedders.tiny.spec import TINY\nfrom soundalike.settings import",
     )
-    _replace(
-        folder / "soundalike/settings.py", "ModelName = Literal[", 'ModelName = Literal["tiny", '
-    )
+    _replace(folder / REGISTRY, "        MERT_95M,\n", "        TINY,\n        MERT_95M,\n")
+    names = "ModelName = Literal["
+    _replace(folder / "soundalike/settings.py", names, f'{names}"tiny", ')
     return folder
 
 

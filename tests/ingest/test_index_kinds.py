@@ -24,8 +24,8 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
 
 def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
-    flat = build_index(sessions, store, SPACE, None).manifest
-    coded = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest
+    flat = build_index(sessions, store, SPACE, "auto").manifest
+    coded = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest
     assert (flat.kind, coded.kind) == ("flat", "flat+rabitq")
     assert flat.version != coded.version
     assert CODES in coded.files
@@ -38,10 +38,10 @@ def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collect
 def test_the_choice_of_kind_changes_what_the_library_calls_for(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
     version = collection.publish()
-    assert next_index(sessions, store, SPACE).version is None, "up to date"
+    assert next_index(sessions, store, SPACE, "auto").version is None, "up to date"
     called_for = next_index(sessions, store, SPACE, "flat+rabitq").version
     assert called_for not in (None, version)
-    built = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest
+    built = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest
     assert built.version == called_for
 
 
@@ -50,7 +50,7 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
 ) -> None:
     sessions, store = collection.sessions, collection.store
     monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+rabitq", 1.01)
-    version = build_index(sessions, store, SPACE, None, "flat+rabitq").manifest.version
+    version = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest.version
     failed = [check.name for check in check_candidate(sessions, store, SPACE) if not check.passed]
     assert failed == ["recall_at_10"]
     with pytest.raises(ArtifactError, match=r"recall_at_10: 1\.0000"):

@@ -177,7 +177,7 @@ def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Libr
     vectors.unlink()
     shutil.rmtree(library.store.index(before.version))
     with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] is missing"):
-        build_index(library.sessions, library.store, library.model.space, None)
+        build_index(library.sessions, library.store, library.model.space, "auto")
     library.process("b000001")
     assert library.publish().files == before.files
 
@@ -235,12 +235,12 @@ def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
     fill(library)
     library.ingest()
     space = library.model.space
-    built = build_index(library.sessions, library.store, space, None, choice)
+    built = build_index(library.sessions, library.store, space, choice, "auto")
     codes = built.folder / index_files.CODES
     if choice == "auto":
         assert (built.manifest.kind, codes.exists()) == ("flat", False)
         assert publish(library.sessions, library.store, space, None).failed_checks == []
-        assert build_index(library.sessions, library.store, space, None, choice).reused
+        assert build_index(library.sessions, library.store, space, choice, "auto").reused
     else:
         assert codes.exists()
         with pytest.raises(ArtifactError, match="recall_at_10"):
@@ -249,9 +249,12 @@ def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
 
 def test_nothing_to_index_says_so(library: Library) -> None:
     space = library.model.space
-    assert "no track of the library" in next_index(library.sessions, library.store, space).reason
+    assert (
+        "no track of the library"
+        in next_index(library.sessions, library.store, space, "auto").reason
+    )
     with pytest.raises(ArtifactError, match="nothing to index"):
-        build_index(library.sessions, library.store, space, None)
+        build_index(library.sessions, library.store, space, "auto")
     with pytest.raises(ArtifactError, match="no index was built yet"):
         publish(library.sessions, library.store, space, None)
 
@@ -264,7 +267,7 @@ def test_vectors_changed_behind_our_back_are_not_built_on(library: Library) -> N
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] changed on disk"):
-        build_index(library.sessions, library.store, library.model.space, None)
+        build_index(library.sessions, library.store, library.model.space, "auto")
     assert list((library.store.root / "indexes").iterdir()) == []
 
 
@@ -273,7 +276,7 @@ def test_a_damaged_candidate_is_not_published_and_building_again_heals_it(
 ) -> None:
     fill(library)
     library.ingest()
-    built = build_index(library.sessions, library.store, library.model.space, None)
+    built = build_index(library.sessions, library.store, library.model.space, "auto")
     with (built.folder / "index.faiss").open("r+b") as file:
         file.truncate(100)
     for step in (
@@ -304,7 +307,7 @@ def test_another_model_embeds_beside_the_old_one(library: Library) -> None:
     old = library.publish()
     library.model = FakeModel(replace(library.model.space, parameters={"version": 2}))
     assert library.pending() == ["b000001"]
-    waiting = next_index(library.sessions, library.store, library.model.space)
+    waiting = next_index(library.sessions, library.store, library.model.space, "auto")
     assert waiting.version is None, "a part of the new space must not replace all of the old"
     library.process("b000001")
     new = library.publish()
@@ -361,5 +364,18 @@ def test_a_batch_embedded_again_during_a_build_does_not_mix_its_rows(
 
     monkeypatch.setattr(index_module, "_gather", late)
     with pytest.raises(ArtifactError, match="changed on disk"):
-        build_index(library.sessions, library.store, library.model.space, None)
+        build_index(library.sessions, library.store, library.model.space, "auto")
     assert not any(library.store.indexes.iterdir())
+
+
+def test_an_index_whose_manifest_is_unreadable_is_called_for_again(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    version = library.publish().version
+    arguments = library.sessions, library.store, library.model.space, "auto"
+    assert next_index(*arguments).version is None
+    manifest = library.store.index(version) / index_files.MANIFEST
+    manifest.write_text(manifest.read_text().replace('"kind_parameters"', '"other"'))
+    assert next_index(*arguments).version == version
+    assert not build_index(*arguments).reused
+    assert next_index(*arguments).version is None

@@ -89,7 +89,7 @@ def test_before_anything_is_published_no_index_goes(library: Library) -> None:
     for seed in range(3):
         song(library.music / f"{seed}.flac", seconds=2.0, seed=seed)
         library.ingest()
-        build_index(library.sessions, library.store, library.model.space, None)
+        build_index(library.sessions, library.store, library.model.space, "auto")
     assert found(library, Retention(indexes=0, days=1)) == []
 
 

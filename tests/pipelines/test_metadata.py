@@ -45,7 +45,10 @@ def test_a_check_shows_each_thing_that_was_checked() -> None:
     result = check_result(check_matrix(np.full((2, 4), 0.5, np.float32), 4, 2))
     assert result.passed
     assert "norm" in str(result.metadata["checked"].value)
-    assert not check_result(check_matrix(np.ones((2, 4), np.float32), 4, 2)).passed
+    failed = check_result(check_matrix(np.ones((2, 4), np.float32), 4, 2))
+    assert not failed.passed
+    [line] = [row for row in str(failed.metadata["checked"].value).splitlines() if "NO" in row]
+    assert "norms are within" in line
 
 
 def test_each_problem_of_a_scan_stays_on_its_line() -> None:

@@ -1,6 +1,7 @@
 """Sensors ask for each piece of work once, and never for none."""
 
 import dagster as dg
+import pytest
 
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
@@ -13,6 +14,7 @@ from pipelines.sensors import (
 )
 from soundalike.catalog.batches import PendingBatch
 from soundalike.catalog.engine import ingest_lock
+from soundalike.settings import load_settings
 from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
@@ -138,3 +140,19 @@ def test_an_ingest_that_was_killed_does_not_block_the_background(orchestra: Orch
     assert not orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
     batch_tick(orchestra)
     assert orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
+
+
+def test_the_kind_that_is_set_is_the_kind_that_is_built(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The sensor and the asset must agree on it, or a build would be requested for ever."""
+    song(orchestra.music / "a.flac", seed=1)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    assert orchestra.reports.last(IndexManifest).kind == "flat"
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+rabitq")
+    load_settings.cache_clear()
+    assert isinstance(index_tick(orchestra), dg.RunRequest)
+    assert orchestra.run("publish_index").success
+    assert orchestra.reports.last(IndexManifest).kind == "flat+rabitq"
+    assert "is up to date" in str(index_tick(orchestra))

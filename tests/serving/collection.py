@@ -95,7 +95,7 @@ class Collection:
 
     def build(self) -> str:
         """An index of all there is, not yet published."""
-        return build_index(self.sessions, self.store, SPACE, "run-1").manifest.version
+        return build_index(self.sessions, self.store, SPACE, "auto", "run-1").manifest.version
 
     def publish(self, version: str | None = None) -> str:
         """As the pipeline does: the version named, or a new one of all there is."""

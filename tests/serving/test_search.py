@@ -204,7 +204,7 @@ WRONG: list[dict[str, Any]] = [
     {"positive": ["x"], "filter": {"artists": ["a\0"]}},
     {"positive": ["x"], "filter": {"tags": ["a"] * (limits.MAX_NAMES + 1)}},
     {"positive": ["x"], "filter": {"include": ["a"] * (limits.MAX_IDS + 1)}},
-    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.MAX_PATH_LENGTH + 1)}},
+    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.MAX_PATH_PREFIX_LENGTH + 1)}},
     {"positive": ["x"], "per_artist": 0},
     {"positive": ["x"], "duplicate": 1.5},
     {"positive": ["x"], "diversity": -0.1},

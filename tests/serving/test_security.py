@@ -5,6 +5,7 @@ import pytest
 from pydantic import SecretStr
 
 from serving.app import create_app
+from serving.routes import health
 from soundalike.errors import SettingsError
 from soundalike.settings import Settings
 
@@ -56,6 +57,13 @@ async def test_either_header_opens(headers: dict[bytes, bytes], locked: Settings
     async with running(locked) as api:
         assert (await api.get("/metrics", headers=headers)).status_code == 200
         problem_of(await api.get("/nope", headers=headers), 404)
+
+
+def test_only_the_two_health_checks_are_open() -> None:
+    assert {getattr(route, "path", None) for route in health.router.routes} == {
+        "/health/live",
+        "/health/ready",
+    }
 
 
 async def test_health_needs_no_key_and_nothing_hides_behind_its_path(locked: Settings) -> None:

@@ -1,13 +1,13 @@
 """A path must lead from one end to the other, near its way, and play nothing twice."""
 
 from itertools import pairwise
-from pathlib import Path as Folder
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.paths import Path, Step, arc
+from soundalike.vectors.paths import ArcPath, Step, arc
 from tests.indexes import unit_vectors, write_index
 from tests.vectors.test_ranking import Made
 
@@ -23,7 +23,7 @@ def walk(
     def facts(track: str) -> Made:
         return Made((artists or {}).get(track), None, None if track in gone else "x")
 
-    path = Path(index, ends, steps, per_artist)
+    path = ArcPath(index, ends, steps, per_artist)
     if not path.next_queries:
         path.add([], {end: facts(end) for end in ends})
     while path.next_queries:
@@ -33,7 +33,7 @@ def walk(
 
 
 @pytest.fixture
-def index(tmp_path: Folder) -> OpenIndex:
+def index(tmp_path: Path) -> OpenIndex:
     return OpenIndex.open(write_index(tmp_path / "v", unit_vectors(800, 4)))
 
 

@@ -54,27 +54,30 @@ def _spec(model: ModelName) -> ModelSpec:
 
 
 def _space(model: ModelName, settings: Settings) -> EmbeddingSpace:
-    if settings.mert_path is not None:
-        checkpoint = open_checkpoint(settings.mert_path, model)
-    else:
-        checkpoint = open_cached(settings.models_dir / model, model)
-    return mert_space(checkpoint, mert_windows(settings.windows))
+    return mert_space(_checkpoint(model, settings), mert_windows(settings.windows))
 
 
 def _weights_path(model: ModelName, settings: Settings) -> Path:
-    if settings.mert_path is not None:
-        return open_checkpoint(settings.mert_path, model).weights
-    return settings.models_dir / model / CONVERTED
+    if settings.mert_path is None:
+        return settings.models_dir / model / CONVERTED
+    return _checkpoint(model, settings).weights
 
 
 def _fetch(model: ModelName, settings: Settings, report: DownloadProgress) -> Path:
     return _fetched(model, settings, report).weights
 
 
+def _checkpoint(model: ModelName, settings: Settings) -> MertCheckpoint:
+    """Open SOUNDALIKE_MERT_PATH's checkpoint as it is, if set; else the one that was fetched."""
+    if settings.mert_path is None:
+        return open_cached(settings.models_dir / model, model)
+    return open_checkpoint(settings.mert_path, model)
+
+
 def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> MertCheckpoint:
-    """Open SOUNDALIKE_MERT_PATH's checkpoint as it is, if set; else fetch the published one."""
+    """Open the checkpoint, fetched if need be."""
     if settings.mert_path is not None:
-        return open_checkpoint(settings.mert_path, model)
+        return _checkpoint(model, settings)
     from soundalike.embedders.mert.download import fetch_mert  # noqa: PLC0415 - loads an HTTP client
 
     return fetch_mert(settings.models_dir / model, model, report)

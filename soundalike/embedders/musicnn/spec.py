@@ -51,10 +51,11 @@ def _load(settings: Settings) -> Embedder:
     from soundalike.embedders.inference.devices import choose_device
     from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
 
+    device = choose_device(settings.device)  # a wrong one is reported before anything is fetched
     return MusicnnEmbedder(
         fetch_musicnn(_folder(settings)),
         musicnn_windows(settings.windows),
-        choose_device(settings.device),
+        device,
         may_fall_back=settings.device == "auto",
     )
 

@@ -10,9 +10,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-import embed_files
 import embed_model
 import embed_peers
+import embed_speed
 import torch
 from machine import TERA, gemm_peak
 from mert_95m import write_checkpoint
@@ -68,17 +68,17 @@ def mert(folder: Path) -> dict[str, float]:
 
 def files(folder: Path) -> dict[str, float]:
     """Real files end to end with the same model, and memory on a track of three hours."""
-    track = embed_files.long_track(folder)
+    track = embed_speed.long_track(folder)
     figures = {"peak_rss_gb": 0.0}
     for precision in ("float32", "auto"):
         embedder = load_embedder(
             Settings(model="mert-v1-95m", mert_path=folder, precision=precision)
         )
-        steps = embed_files.end_to_end(embedder, folder / precision)
+        steps = embed_speed.end_to_end(embedder, folder / precision)
         together = steps.pop("all")
-        memory = embed_files.peak_memory_gb(folder, track, precision)
+        memory = embed_speed.peak_memory_gb(folder, track, precision)
         print(
-            f"{embed_files.FILES} files, {embedder.device}: "
+            f"{embed_speed.FILES} files, {embedder.device}: "
             + ", ".join(f"{name} {seconds:.2f} s" for name, seconds in steps.items())
             + f"; all at once {together:.2f} s, {together / max(steps.values()):.3f} x the slowest,"
             f" {together / sum(steps.values()):.3f} x their sum; 3-hour track: {memory:.2f} GB"

@@ -3,7 +3,6 @@
 python benchmarks/game_music.py && python benchmarks/musicnn_copies.py
 """
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,9 @@ import torch
 from musicnn_features import DeepEmbedder, split
 from musicnn_variants import FeatureExtractor, load, variants
 
-from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import FloatArray
 from soundalike.embedders.musicnn.spec import musicnn_windows
-from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.scheduler import embed_files
 from soundalike.evaluation.alterations import COPIES, EXCERPTS
 from soundalike.evaluation.recordings import altered_copies
 from soundalike.evaluation.report import table
@@ -33,11 +31,8 @@ SHOWN = (
 def embedded(embedder: DeepEmbedder, flacs: dict[str, Path]) -> dict[str, FloatArray]:
     """Each file's features; silent files are left out."""
 
-    def read(track: str) -> Iterator[FloatArray]:
-        return read_windows(flacs[track], embedder.windows)
-
-    items = Scheduler[str](embedder).run(list(flacs), read)
-    return {i.item: i.result.vector for i in items if not isinstance(i.result, Exception)}
+    with embed_files(embedder, flacs) as items:
+        return {i.item: i.result.vector for i in items if not isinstance(i.result, Exception)}
 
 
 def main() -> None:

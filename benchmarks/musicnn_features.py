@@ -1,20 +1,18 @@
 """Features of each track at several depths of musicnn, for choosing the one to compare by."""
 
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from soundalike.audio.windows import read_windows
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.embedders.musicnn.model.embedder import MusicnnEmbedder
 from soundalike.embedders.musicnn.model.frontend import LogMel
 from soundalike.embedders.musicnn.model.network import Musicnn
 from soundalike.embedders.musicnn.spec import musicnn_windows
-from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.scheduler import embed_files
 from soundalike.settings import Windows
 
 PENULTIMATE, TAGS = 200, 50
@@ -58,15 +56,12 @@ def features(
     folder.mkdir(parents=True, exist_ok=True)
     files = {track: folder / f"{track}.npy" for track in flacs}
     embedder = DeepEmbedder(weights, musicnn_windows(windows), torch.device("cpu"))
-    missing = [track for track, file in files.items() if not file.exists()]
-
-    def read(track: str) -> Iterator[FloatArray]:
-        return read_windows(flacs[track], embedder.windows)
-
-    for each in Scheduler[str](embedder).run(missing, read):
-        if isinstance(each.result, Exception):
-            raise each.result
-        np.save(files[each.item], each.result.vector)
+    missing = {track: flacs[track] for track, file in files.items() if not file.exists()}
+    with embed_files(embedder, missing) as items:
+        for each in items:
+            if isinstance(each.result, Exception):
+                raise each.result
+            np.save(files[each.item], each.result.vector)
     return {track: np.load(file) for track, file in files.items()}
 
 

@@ -53,7 +53,7 @@ def next_index(
 
 
 def _is_readable(folder: Path) -> bool:
-    """Whether the folder holds an index of this release; if not, it is built again."""
+    """Return whether the folder holds an index of this release; if not, it is built again."""
     try:
         index_files.read_manifest(folder)
     except ArtifactError:

@@ -50,5 +50,5 @@ def disk_errors_named(root: Path) -> Iterator[None]:
 def _unusable(root: Path, reason: str) -> StorageError:
     return StorageError(
         f"the data root {root} cannot be written: {reason}.\n"
-        "Free some space or make it writable, then run it again: it goes on from where it was."
+        "Free some space or make it writable, then run it again: it continues from there."
     )

@@ -108,7 +108,7 @@ def test_a_full_disk_is_named_before_anything_starts(
 ) -> None:
     with small_disk(open_folder / "disk", 4) as disk:
         output = installed(disk / "data", models_dir).run("ingest", music, expect=1)
-        assert_said_once(output, str(disk / "data"), "its disk is full", "run the same again")
+        assert_said_once(output, str(disk / "data"), "its disk is full", "run it again")
         assert not (disk / "data" / "postgres").exists()
 
 

@@ -18,7 +18,7 @@ from soundalike.audio.resample import write_canonical
 from soundalike.audio.windows import read_windows
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder, Embedding, FloatArray
-from soundalike.embedders.scheduler import Scheduler
+from soundalike.embedders.scheduler import Scheduler, embed_files
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import save_batch
@@ -108,10 +108,8 @@ def _child(checkpoint: Path, track: Path, precision: str) -> None:
         "windows": 60,
     }
     embedder = load_embedder(Settings(**chosen))
-    items = Scheduler[Path](embedder).run(
-        [track], lambda path: read_windows(path, embedder.windows)
-    )
-    [item] = items
+    with embed_files(embedder, {track: track}) as items:
+        [item] = items
     assert isinstance(item.result, Embedding)
     print(json.dumps({"peak_rss_gb": _peak_bytes() / 1e9}))
 

@@ -10,6 +10,7 @@ from soundalike.settings import load_settings
 @dg.schedule(
     job=scan_job,
     cron_schedule=f"*/{load_settings().scan_minutes} * * * *",
+    description="Scans the music roots for new and changed music.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def scan_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:

@@ -45,6 +45,7 @@ def batch_requests(
 
 @dg.sensor(
     job=batch_job,
+    description="Requests a run for each batch with files or tracks that are not embedded yet.",
     minimum_interval_seconds=15,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
@@ -76,6 +77,7 @@ def sealed_batches(
 
 @dg.sensor(
     job=index_job,
+    description="Requests an index build when the library differs from the published index.",
     minimum_interval_seconds=30,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

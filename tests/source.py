@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -24,7 +25,7 @@ class Definition:
         line = getattr(self.node, "lineno", 1)
         return f"{self.file.relative_to(REPOSITORY)}:{line} {self.name}"
 
-    @property
+    @cached_property
     def docstring(self) -> str:
         return ast.get_docstring(self.node) or ""
 
@@ -38,8 +39,13 @@ def files(*packages: str) -> list[Path]:
     return sorted(file for file in found if "migrations" not in file.parts)
 
 
-def definitions(*packages: str) -> Iterator[Definition]:
+@cache
+def definitions(*packages: str) -> tuple[Definition, ...]:
     """Every module, class and function of the packages, nested ones by their dotted names."""
+    return tuple(_definitions(*packages))
+
+
+def _definitions(*packages: str) -> Iterator[Definition]:
     for file in files(*packages):
         module = ast.parse(file.read_text())
         yield Definition(file, file.stem, module)

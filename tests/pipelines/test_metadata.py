@@ -1,11 +1,9 @@
 """What people read in the Dagster UI: the labels, and nothing that reads them back."""
 
 import ast
-import sys
 
 import dagster as dg
 import numpy as np
-import pytest
 
 from pipelines.metadata import check_result, plain, scan_metadata
 from soundalike.ingest.scan import ScanReport
@@ -81,22 +79,3 @@ def test_no_code_reads_a_label_back() -> None:
             if isinstance(node, ast.Attribute) and node.attr == "get_asset_materialization_events":
                 readers.append(f"{file}: {node.attr}")
     assert readers == []
-
-
-def test_an_ingest_in_the_foreground_needs_no_label(
-    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The same runs with every label gone report the same."""
-    for asset, name in (
-        ("library", "scan_metadata"),
-        ("raw_audio", "stage_metadata"),
-        ("resampled_audio", "stage_metadata"),
-        ("embeddings", "stage_metadata"),
-        ("faiss_index", "index_metadata"),
-        ("published_index", "published_metadata"),
-    ):
-        monkeypatch.setattr(sys.modules[f"pipelines.assets.{asset}"], name, lambda _: {})
-    song(orchestra.music / "a.flac", seconds=2.0)
-    orchestra.ingest("b000001")
-    assert orchestra.run("publish_index").success
-    assert orchestra.reports.last(ScanReport).music == 1

@@ -11,6 +11,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.client import BaseClient
+from hypothesis import settings as hypothesis_settings
 from immich_memories_music import tracks_dir
 from moto.server import ThreadedMotoServer
 from sqlalchemy import create_engine, make_url, text
@@ -28,6 +29,10 @@ from tests.library import Library
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
+
+# No test fails for being slow: how fast things are is for benchmarks to say.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 for name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[name]

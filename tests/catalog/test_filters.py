@@ -95,7 +95,7 @@ def found(sessions: Sessions, wanted: TrackFilter) -> set[str]:
     return set(ids)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(wanted=FILTERS)
 def test_any_filter_lets_through_what_it_says(
     sessions: Sessions, facts_of: dict[str, Facts], wanted: TrackFilter

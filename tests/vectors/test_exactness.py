@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -53,7 +53,6 @@ def queries(draw: st.DrawFn) -> VectorQuery:
     )
 
 
-@settings(deadline=None)
 @given(query=queries())
 def test_any_query_is_answered_as_by_brute_force(flat: OpenIndex, query: VectorQuery) -> None:
     assert_is_best(flat, query, MATRIX)

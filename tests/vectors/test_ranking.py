@@ -106,7 +106,7 @@ OPTIONS = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     options=OPTIONS,
     examples=st.lists(st.integers(0, ROWS - 1), min_size=1, max_size=4, unique=True),

@@ -48,7 +48,7 @@ def embedded(embedder: Embedder, tracks: list[Path]) -> list[FloatArray]:
     every = Scheduler[Path](embedder, readers=2).run(
         tracks, lambda track: read_windows(track, embedder.windows)
     )
-    results = {heard.item: heard.result for heard in every}
+    results = {each.item: each.result for each in every}
     vectors = []
     for track in tracks:
         result = results[track]

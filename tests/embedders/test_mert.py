@@ -56,10 +56,10 @@ def _hubert_states(checkpoint: MertCheckpoint, audio: FloatArray) -> list[torch.
         name = f"encoder.pos_conv_embed.{old}"
         named[f"encoder.pos_conv_embed.conv.parametrizations.weight.{new}"] = named.pop(name)
     model.load_state_dict(named, strict=True)
-    heard = torch.from_numpy(audio)
-    variance, mean = torch.var_mean(heard, dim=1, correction=0, keepdim=True)
+    samples = torch.from_numpy(audio)
+    variance, mean = torch.var_mean(samples, dim=1, correction=0, keepdim=True)
     with torch.inference_mode():
-        normalised = (heard - mean) / torch.sqrt(variance + 1e-7)
+        normalised = (samples - mean) / torch.sqrt(variance + 1e-7)
         return list(model(normalised, output_hidden_states=True).hidden_states)
 
 

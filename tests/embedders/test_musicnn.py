@@ -83,16 +83,16 @@ def test_tags_are_ranked_rounded_and_complete(musicnn: Embedder) -> None:
 
 
 @pytest.mark.parametrize(
-    ("track", "heard"),
+    ("track", "expected"),
     [
         ("happy_electronic_2", {"electronic", "dance", "House"}),
         ("calm_acoustic_1", {"acoustic", "folk", "indie"}),
     ],
 )
 def test_the_strongest_tags_are_what_people_hear(
-    demo: dict[str, Embedding], track: str, heard: set[str]
+    demo: dict[str, Embedding], track: str, expected: set[str]
 ) -> None:
-    assert {tag.word for tag in demo[track].tags[:5]} >= heard, demo[track].tags[:6]
+    assert {tag.word for tag in demo[track].tags[:5]} >= expected, demo[track].tags[:6]
 
 
 def test_neighbours_share_the_instrumentation(demo: dict[str, Embedding]) -> None:

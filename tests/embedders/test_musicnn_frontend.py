@@ -29,11 +29,11 @@ def test_frames_are_those_of_an_independent_computation() -> None:
     power = np.abs(np.fft.rfft(frames)) ** 2
     expected = np.log10(10_000 * power @ _bands() + 1)
 
-    heard = LogMel()(torch.from_numpy(synthetic(0))[None])[0].numpy()
-    assert heard.shape == (187, 96)
-    np.testing.assert_allclose(heard, expected, atol=1e-4)
+    log_mel = LogMel()(torch.from_numpy(synthetic(0))[None])[0].numpy()
+    assert log_mel.shape == (187, 96)
+    np.testing.assert_allclose(log_mel, expected, atol=1e-4)
 
 
 def test_samples_short_of_a_frame_are_left_out_not_padded() -> None:
-    heard = LogMel()(torch.zeros(1, 512 + 256 + 255))
-    assert heard.shape == (1, 2, 96)
+    log_mel = LogMel()(torch.zeros(1, 512 + 256 + 255))
+    assert log_mel.shape == (1, 2, 96)

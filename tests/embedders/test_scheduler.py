@@ -40,14 +40,16 @@ def alone(windows: list[FloatArray]) -> Embedding:
 def test_a_track_s_embedding_does_not_depend_on_its_batch(batch: int, readers: int) -> None:
     tracks = library(40)
     scheduler: Scheduler[int] = Scheduler(FakeEmbedder(batch=batch), readers)
-    heard = {each.item: each for each in scheduler.run(tracks, lambda track: iter(tracks[track]))}
-    assert heard.keys() == tracks.keys()
+    embedded = {
+        each.item: each for each in scheduler.run(tracks, lambda track: iter(tracks[track]))
+    }
+    assert embedded.keys() == tracks.keys()
     for track, windows in tracks.items():
-        result = heard[track].result
+        result = embedded[track].result
         assert isinstance(result, Embedding)
         np.testing.assert_allclose(result.vector, alone(windows).vector, atol=1e-6)
-        assert heard[track].audio_seconds == pytest.approx(sum(map(len, windows)) / SAMPLES)
-    assert sum(item.model_seconds for item in heard.values()) > 0
+        assert embedded[track].audio_seconds == pytest.approx(sum(map(len, windows)) / SAMPLES)
+    assert sum(item.model_seconds for item in embedded.values()) > 0
 
 
 class Counting(FakeEmbedder):
@@ -74,22 +76,22 @@ def test_batches_are_full_and_of_one_shape_and_short_tracks_are_heard_alone() ->
 
 
 def test_memory_stays_flat_over_ten_thousand_tracks() -> None:
-    """What was read and not yet heard is bounded by the queue, however slow the model is."""
+    """What was read and not yet embedded is bounded by the queue, however slow the model is."""
     window = windows_of(0, 1)[0]
     lock = threading.Lock()
-    count = {"read": 0, "heard": 0, "most": 0}
+    count = {"read": 0, "embedded": 0, "most": 0}
 
     def read(_: int) -> Iterator[FloatArray]:
         for _ in range(2):
             with lock:
                 count["read"] += 1
-                count["most"] = max(count["most"], count["read"] - count["heard"])
+                count["most"] = max(count["most"], count["read"] - count["embedded"])
             yield window
 
     class Slow(FakeEmbedder):
         def extract(self, windows: FloatArray) -> FloatArray:
             with lock:
-                count["heard"] += len(windows)
+                count["embedded"] += len(windows)
             return np.ones((len(windows), 16), np.float32)
 
     done = sum(1 for _ in Scheduler[int](Slow(batch=16), readers=4).run(range(10_000), read))
@@ -111,11 +113,11 @@ def test_a_track_of_hours_is_never_held_whole() -> None:
         max_windows = 0
 
         def extract(self, windows: FloatArray) -> FloatArray:
-            self.max_windows = max(self.max_windows, len(read) - heard[0])
-            heard[0] += len(windows)
+            self.max_windows = max(self.max_windows, len(read) - consumed[0])
+            consumed[0] += len(windows)
             return np.ones((len(windows), 16), np.float32)
 
-    heard = [0]
+    consumed = [0]
     embedder = Patient(batch=4)
     [track] = Scheduler[str](embedder, readers=1).run(["a long one"], endless)
     assert track.audio_seconds == 3000
@@ -131,13 +133,13 @@ def broken(track: int) -> Iterator[FloatArray]:
 
 
 def test_a_track_that_cannot_be_read_to_its_end_is_its_error_and_the_others_go_on() -> None:
-    heard = {
+    embedded = {
         each.item: each.result for each in Scheduler[int](FakeEmbedder()).run(range(30), broken)
     }
-    for track, result in heard.items():
+    for track, result in embedded.items():
         expected = (AudioError, OSError, Embedding)[track % 3]
         assert isinstance(result, expected)
-    assert len(heard) == 30
+    assert len(embedded) == 30
 
 
 def test_audio_that_the_model_makes_nothing_of_is_that_track_s_error() -> None:

@@ -41,8 +41,8 @@ def test_a_track_s_statistics_are_a_mean_of_its_windows_deviations() -> None:
 
 def test_its_vector_is_not_of_unit_length_or_off_the_scale() -> None:
     embedder = MfccEmbedder(PLAN)
-    heard = embedder.extract(WINDOWS)
-    assert heard.shape == (3, FEATURES) == (3, len(MEAN)) == (3, len(DEVIATION))
-    vector = embedder.pool(heard).vector
-    scaled = (statistics(heard) - MEAN) / DEVIATION
+    features = embedder.extract(WINDOWS)
+    assert features.shape == (3, FEATURES) == (3, len(MEAN)) == (3, len(DEVIATION))
+    vector = embedder.pool(features).vector
+    scaled = (statistics(features) - MEAN) / DEVIATION
     assert vector == pytest.approx(scaled / np.linalg.norm(scaled), abs=1e-6)

@@ -90,9 +90,9 @@ def test_a_backfill_of_everything_again_changes_nothing(orchestra: Orchestra) ->
     fill(orchestra, 1, 2)
     orchestra.ingest("b000001")
     follow(orchestra)
-    heard = orchestra.resources["model"].embedder.embedded
+    before = orchestra.resources["model"].embedder.embedded
     assert orchestra.run("ingest_batch", partition_key="b000001").success
-    assert orchestra.resources["model"].embedder.embedded == heard
+    assert orchestra.resources["model"].embedder.embedded == before
     assert follow(orchestra) == 0
 
 

@@ -9,12 +9,13 @@ from soundalike.settings import load_settings
 
 @dg.schedule(
     job=scan_job,
-    cron_schedule=f"*/{load_settings().scan_minutes} * * * *",
+    cron_schedule=load_settings().scan_cron,
+    execution_timezone=load_settings().timezone,
     description="Scans the music roots for new and changed music.",
     default_status=dg.DefaultScheduleStatus.RUNNING,
 )
 def scan_schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-    """Scans for new music every SOUNDALIKE_SCAN_MINUTES, unless a scan is unfinished."""
+    """Scans for new music when SOUNDALIKE_SCAN_CRON says, unless a scan is unfinished."""
     if unfinished_runs(context.instance, scan_job.name):
         return dg.SkipReason("the previous scan is not done yet")
     return dg.RunRequest()

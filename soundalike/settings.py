@@ -62,7 +62,23 @@ class Settings(BaseSettings):
 
     batch_tracks: int = Field(256, ge=1, le=10_000)
     settle_seconds: float = Field(2.0, ge=0)
-    scan_minutes: int = Field(15, ge=1, le=59)
+    scan_cron: str = "*/15 * * * *"
+    timezone: str = "UTC"
+    watch: bool = False
+
+    batches_per_run: int = Field(16, ge=1, le=1000)
+    publish_tracks: int = Field(20_000, ge=1)
+    publish_minutes: float = Field(60.0, ge=0)
+
+    prune_cron: str = "30 4 * * *"
+    keep_indexes: int = Field(3, ge=0)
+    keep_days: int = Field(30, ge=1)
+    keep_run_days: int = Field(30, ge=1)
+
+    alert_url: SecretStr | None = None
+    owners: Annotated[tuple[str, ...], NoDecode] = ()
+    asset_tags: Annotated[dict[str, str], NoDecode] = Field(default_factory=dict)
+    code_url: str | None = None
 
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
@@ -88,6 +104,23 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"[^\s./\\*?]+", name) for name in names):
             raise ValueError("must be extensions separated by commas, such as mp3,flac,ogg")
         return names
+
+    @field_validator("owners", mode="before")
+    @classmethod
+    def _split_owners(cls, value: object) -> object:
+        """Split a list of owners of the assets: `ann@example.org, team:music`."""
+        if not isinstance(value, str):
+            return value
+        return [part.strip() for part in value.split(",") if part.strip()]
+
+    @field_validator("asset_tags", mode="before")
+    @classmethod
+    def _split_tags(cls, value: object) -> object:
+        """Split a list of tags of the assets: `domain=music, tier=1`."""
+        if not isinstance(value, str):
+            return value
+        pairs = [part.strip().partition("=") for part in value.split(",") if part.strip()]
+        return {name.strip(): text.strip() for name, _, text in pairs}
 
     @field_validator("longest_seconds")
     @classmethod

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ScalarSelect, and_, exists, func, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from soundalike.catalog.library import batch_key
+from soundalike.catalog.library import batch_key, batch_number, newest_batch
 from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
 from soundalike.catalog.tables import (
     BatchRow,
@@ -20,6 +20,7 @@ from soundalike.catalog.tables import (
     TrackRow,
     VectorRow,
 )
+from soundalike.errors import LibraryError
 from soundalike.sources.roots import MusicRoot
 
 READING = "raw_audio"  # the stage at which a file has no track yet
@@ -46,10 +47,10 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """A batch to run. `since` is when it was last embedded, or "first"; part of a run's key."""
+    """A batch with work left. `state` changes when the work or what is known of it does."""
 
     key: str
-    since: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -116,24 +117,57 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """
     embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
-    left = exists().where(TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector)
+    without_vector = TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector
+    left = exists().where(*without_vector)
     listed = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
     to_read = exists().where(
         *listed, or_(FileRow.unread, FileRow.track_id.is_(None)), ~not_retryable_now()
     )
+    to_do = or_(FileRow.unread, FileRow.track_id.is_(None))
+    state = func.concat_ws(
+        "/",
+        EmbeddedBatchRow.embedded_at,
+        select(func.sum(FileRow.id)).where(*listed, to_do).scalar_subquery(),
+        select(func.count(TrackRow.id)).where(*without_vector).scalar_subquery(),
+        _latest(FailureRow.failed_at),
+        _latest(FailureRow.retry_at),
+    )
     rows = session.execute(
-        select(BatchRow.id, EmbeddedBatchRow.embedded_at)
+        select(BatchRow.id, state)
         .outerjoin(EmbeddedBatchRow, embedded)
         .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, to_read))
         .order_by(BatchRow.id)
     )
-    return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
+    return [PendingBatch(batch_key(id_), state) for id_, state in rows]
+
+
+def _latest(time: InstrumentedAttribute[Any]) -> ScalarSelect[Any]:
+    """The latest of these times among the failures of a batch."""
+    return select(func.max(time)).where(FailureRow.batch_id == BatchRow.id).scalar_subquery()
+
+
+def require_batch(session: Session, key: str) -> int:
+    """Return the id of the batch with this key. Raises LibraryError if there is none."""
+    batch_id = batch_number(key)
+    if session.get(BatchRow, batch_id) is None:
+        newest = newest_batch(session)
+        known = f"the newest is {batch_key(newest)}" if newest else "none is sealed yet"
+        raise LibraryError(f"there is no batch {key} in the library; {known}")
+    return batch_id
 
 
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
     """Return ids of tracks first identified in this batch that must have a vector in it."""
     tracks = select(TrackRow.id).where(TrackRow.batch_id == batch_id, is_embeddable())
     return list(session.scalars(tracks))
+
+
+def decoded_tracks(session: Session, batch_id: int) -> list[tuple[str, float, float]]:
+    """Return (id, seconds, decoded share) of the decoded tracks of this batch, by id."""
+    columns = TrackRow.id, TrackRow.duration, TrackRow.decoded_share
+    decoded = TrackRow.batch_id == batch_id, TrackRow.decoded_share.is_not(None)
+    rows = session.execute(select(*columns).where(*decoded).order_by(TrackRow.id))
+    return [(id_, seconds or 0.0, share or 0.0) for id_, seconds, share in rows]
 
 
 def count_excluded(session: Session, batch_id: int) -> int:

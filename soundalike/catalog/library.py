@@ -25,6 +25,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
+from soundalike.errors import LibraryError
 from soundalike.sources.entry import Entry
 
 BATCH_PREFIX = "b"
@@ -38,8 +39,14 @@ def batch_key(batch_id: int) -> str:
 
 
 def batch_number(key: str) -> int:
-    """Return the batch id of a key: the inverse of `batch_key`."""
-    return int(key.removeprefix(BATCH_PREFIX))
+    """Return the batch id of a key: the inverse of `batch_key`.
+
+    Raises LibraryError for any other text: people can type partition keys.
+    """
+    digits = key.removeprefix(BATCH_PREFIX)
+    if not (digits.isascii() and digits.isdigit() and key == batch_key(int(digits))):
+        raise LibraryError(f"{key!r} is not a batch: batches are named as in {batch_key(1)}")
+    return int(digits)
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,10 @@ import numpy as np
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.engine import Sessions, batch_lock
-from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
 from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
-from soundalike.ingest.stage import Outcome, StageReport, attempt
+from soundalike.ingest.stage import EVERYTHING, Outcome, Selection, StageReport, attempt
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
@@ -34,12 +33,15 @@ def embed_batch(
     load_embedder: Callable[[], Embedder],
     batch: str,
     progress: Progress,
+    selection: Selection = EVERYTHING,
 ) -> StageReport:
     """Embed the batch's tracks that have no vector yet; load the model only if there are any.
 
-    Rows are in track-id order, so the same tracks give the same bytes.
+    Rows are in track-id order, so the same tracks give the same bytes. Raises LibraryError if there
+    is no such batch.
     """
-    batch_id = batch_number(batch)
+    with sessions() as session:
+        batch_id = batches.require_batch(session, batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.track_files_of(session, batch_id)
@@ -47,7 +49,9 @@ def embed_batch(
         # A track without canonical audio failed before; if it did not, its batch stays pending.
         files = [file for file in files if store.audio(str(file.track_id)).exists()]
         known = load_batch(store, space, batch, recorded)
-        missing = [file for file in files if file.track_id not in known]
+        missing = [
+            file for file in selection.of(files) if selection.force or file.track_id not in known
+        ]
         outcomes: list[Outcome[Embedded]] = []
         notes: Notes = {"device": "none needed"}
         if missing:
@@ -58,16 +62,17 @@ def embed_batch(
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         _remove_damaged(store, failures)
         _require_valid(embeddings, space)
-        path = save_batch(store, space, batch, embeddings)
+        sha256 = sha256_of(save_batch(store, space, batch, embeddings))
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
-            results.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
+            results.record_embeddings(session, batch_id, space.key, sha256, tags)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
+        version=sha256,
         done=len(embeddings),
-        reused=len(known),
+        reused=len(embeddings) - len(new),
         failures=failures,
         audio_seconds=sum(seconds for _, seconds in new.values()),
         usage=monitor.usage(),
@@ -110,7 +115,8 @@ def check_batch(
 ) -> list[Check]:
     """Check a batch's .npy on disk against its tracks, its sidecar and its space."""
     with sessions() as session:
-        expected = set(batches.expected_tracks(session, batch_number(batch)))
+        batch_id = batches.require_batch(session, batch)
+        expected = set(batches.expected_tracks(session, batch_id))
     sidecar = read_sidecar(store, space.key, batch)
     matrix = load_vectors(store, space.key, batch)
     one_space = Check(

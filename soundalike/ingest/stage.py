@@ -1,7 +1,8 @@
 """Shared parts of the per-batch stages: the report, and turning a file's error into a failure."""
 
+import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -23,10 +24,11 @@ class StageReport:
 
     `done` counts the successes, `reused` those of them that existed already. `audio_seconds` is the
     length of the audio that was processed now. `flawed` are files that succeeded although a part of
-    them is broken.
+    them is broken. `version` is a hash of what the stage made: the same results, the same version.
     """
 
     stage: str
+    version: str
     done: int
     reused: int
     failures: Sequence[StageFailure]
@@ -42,12 +44,43 @@ class StageReport:
 
 
 @dataclass(frozen=True)
+class Selection:
+    """The files of a batch that a stage is to work on; the others stay as they are.
+
+    `force`: again, although nothing changed. `path_prefix`: only files whose path within their root
+    begins with it. `tracks`: only files of these tracks.
+    """
+
+    force: bool = False
+    path_prefix: str = ""
+    tracks: frozenset[str] = frozenset()
+
+    def of(self, files: Sequence[BatchFile]) -> list[BatchFile]:
+        """Return the files that are selected."""
+        return [
+            file
+            for file in files
+            if file.shown.startswith(self.path_prefix)
+            and (not self.tracks or file.track_id in self.tracks)
+        ]
+
+
+EVERYTHING = Selection()
+
+
+@dataclass(frozen=True)
 class Outcome(Generic[T]):
     """A file and its result or failure in a stage."""
 
     file: BatchFile
     result: T | None
     failure: StageFailure | None
+
+
+def version_of(results: Iterable[object]) -> str:
+    """Hash a stage's results, in order, to 16 hex digits."""
+    lines = "\n".join(map(repr, results))
+    return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
 def attempt(work: Callable[[BatchFile], T], file: BatchFile) -> Outcome[T]:

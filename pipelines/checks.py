@@ -10,6 +10,7 @@ from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.assets.published_index import published_index
 from pipelines.metadata import check_result, quality_result
+from pipelines.partitions import batches
 from pipelines.resources import Model
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import check_batch
@@ -18,7 +19,7 @@ from soundalike.maintenance.quality import index_quality
 from soundalike.storage.layout import ArtifactStore
 
 
-@dg.asset_check(asset=embeddings, blocking=True)
+@dg.asset_check(asset=embeddings, blocking=True, partitions_def=batches)
 def valid_vectors(
     context: dg.AssetCheckExecutionContext,
     sessions: dg.ResourceParam[Sessions],
@@ -29,7 +30,8 @@ def valid_vectors(
 
     Every track of the batch has a row, unless it failed.
     """
-    return check_result(check_batch(sessions, store, model.space, context.partition_key))
+    checks = (check_batch(sessions, store, model.space, key) for key in context.partition_keys)
+    return check_result([check for batch in checks for check in batch])
 
 
 @dg.asset_check(asset=faiss_index, blocking=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from pipelines.assets import ASSETS
+from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
@@ -21,7 +21,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     Runs execute in one process: with a process a step, everything would be loaded five times.
     """
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[*ASSETS, *EXTERNAL_ASSETS],
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=SCHEDULES,

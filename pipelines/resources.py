@@ -13,6 +13,7 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.embedders import load_embedder, space_for
 from soundalike.embedders.base import Embedder, EmbeddingSpace
+from soundalike.errors import WeightsError
 from soundalike.ingest.reports import NoReports, Reports
 from soundalike.postgres import connected_database
 from soundalike.progress import NoProgress, Progress
@@ -61,6 +62,14 @@ def store_resource(_: dg.InitResourceContext) -> ArtifactStore:
 def configured_model() -> Model:
     """Return this process's one Model, so that several runs load the weights once."""
     return Model(load_settings())
+
+
+def configured_space() -> str | None:
+    """The key of the configured embedding space; None while its checkpoint is missing."""
+    try:
+        return configured_model().space.key
+    except WeightsError:
+        return None
 
 
 @dg.resource(description="The embedding model that SOUNDALIKE_MODEL names.")

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ScalarSelect, and_, exists, func, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key, batch_number, newest_batch
 from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
@@ -47,7 +47,7 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """A batch with work left. `state` changes when the work or what is known of it does."""
+    """A batch with work left. `state` changes when what is to be done now changes."""
 
     key: str
     state: str
@@ -119,31 +119,24 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
     without_vector = TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector
     left = exists().where(*without_vector)
-    listed = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
-    to_read = exists().where(
-        *listed, or_(FileRow.unread, FileRow.track_id.is_(None)), ~not_retryable_now()
+    due = (
+        *(FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)),
+        or_(FileRow.unread, FileRow.track_id.is_(None)),
+        ~not_retryable_now(),
     )
-    to_do = or_(FileRow.unread, FileRow.track_id.is_(None))
     state = func.concat_ws(
         "/",
         EmbeddedBatchRow.embedded_at,
-        select(func.sum(FileRow.id)).where(*listed, to_do).scalar_subquery(),
+        select(func.sum(FileRow.id)).where(*due).scalar_subquery(),
         select(func.count(TrackRow.id)).where(*without_vector).scalar_subquery(),
-        _latest(FailureRow.failed_at),
-        _latest(FailureRow.retry_at),
     )
     rows = session.execute(
         select(BatchRow.id, state)
         .outerjoin(EmbeddedBatchRow, embedded)
-        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, to_read))
+        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, exists().where(*due)))
         .order_by(BatchRow.id)
     )
     return [PendingBatch(batch_key(id_), state) for id_, state in rows]
-
-
-def _latest(time: InstrumentedAttribute[Any]) -> ScalarSelect[Any]:
-    """The latest of these times among the failures of a batch."""
-    return select(func.max(time)).where(FailureRow.batch_id == BatchRow.id).scalar_subquery()
 
 
 def require_batch(session: Session, key: str) -> int:

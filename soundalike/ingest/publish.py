@@ -1,11 +1,13 @@
 """Stage `published_index`: choose the index that the library needs, and make it the served one."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import version_of
@@ -17,10 +19,41 @@ from soundalike.vectors.index_files import IndexManifest
 
 @dataclass(frozen=True)
 class NextIndex:
-    """The version to publish next, None if no change is needed; and the reason."""
+    """The version to publish next, None if no change is needed; and the reason.
+
+    `batches` are those that its vectors are gathered from, and `served` what it would replace.
+    """
 
     version: str | None
     reason: str
+    tracks: int = 0
+    batches: tuple[str, ...] = ()
+    served: PublishedIndex | None = None
+
+
+@dataclass(frozen=True)
+class PublishRule:
+    """When to publish while batches are under way: after so many new tracks, or so many minutes."""
+
+    tracks: int
+    minutes: float
+
+
+def publication_due(wanted: NextIndex, rule: PublishRule, now: dt.datetime) -> str | None:
+    """Return None if an index is due although batches are under way; else when it is.
+
+    The first index of a library is due at once, so that there is something to search.
+    """
+    if wanted.served is None:
+        return None
+    new = wanted.tracks - wanted.served.index.tracks
+    due = wanted.served.publication.published_at + dt.timedelta(minutes=rule.minutes)
+    if new >= rule.tracks or now >= due:
+        return None
+    return (
+        f"batches are under way; the index is built when they are done, {rule.tracks} tracks are "
+        f"new ({max(new, 0)} are), or at {due.astimezone(dt.UTC):%H:%M} UTC"
+    )
 
 
 def next_index(
@@ -49,7 +82,13 @@ def next_index(
     version = version_of(space, contents, choice)
     if served and served.index.version == version and _is_readable(store.index(version)):
         return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
-    return NextIndex(version, f"{len(contents.tracks)} tracks")
+    return NextIndex(
+        version,
+        f"{len(contents.tracks)} tracks",
+        len(contents.tracks),
+        tuple(contents.batches),
+        served,
+    )
 
 
 def _is_readable(folder: Path) -> bool:

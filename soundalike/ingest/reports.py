@@ -34,23 +34,26 @@ class NoReports:
 
 
 class RecordedReports:
-    """The latest report of each kind, and the last error, of the runs in this process."""
+    """The reports, and the last error, of the runs in this process."""
 
     def __init__(self) -> None:
-        self._latest: dict[type[RunReport], RunReport] = {}
+        self._reports: list[RunReport] = []
         self.error: Exception | None = None
 
     def add(self, report: RunReport) -> None:
         """Keep a stage's report."""
-        self._latest[type(report)] = report
+        self._reports.append(report)
 
     def fail(self, error: Exception) -> None:
         """Keep a stage's error."""
         self.error = error
 
+    def of(self, kind: type[AnyReport]) -> list[AnyReport]:
+        """The reports of this kind, oldest first."""
+        return [report for report in self._reports if isinstance(report, kind)]
+
     def last(self, kind: type[AnyReport]) -> AnyReport:
         """The latest report of this kind. Raises LookupError if there is none."""
-        for report in self._latest.values():
-            if isinstance(report, kind):
-                return report
+        for report in reversed(self.of(kind)):
+            return report
         raise LookupError(kind)

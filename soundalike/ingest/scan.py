@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog import failures, library
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.state import state_of
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
@@ -43,12 +44,18 @@ class ScanRules:
 
 @dataclass
 class ScanReport:
-    """Results of a scan over all roots; `problems` are messages for users."""
+    """Results of a scan over all roots.
+
+    `state` is the hash of the catalog's roots and files after the scan. `batches` are those that it
+    sealed, with their number of files. `problems` are messages for users.
+    """
+
+    state: str = ""
 
     entries: Counter[EntryKind] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     gone: int = 0
-    batches: list[str] = field(default_factory=list)
+    batches: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -74,6 +81,7 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
             )
         for root in roots:
             _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
+        report.state = state_of(session)
     return report
 
 
@@ -105,7 +113,7 @@ def _scan_root(
     if is_plausible:
         report.changes += findings.changes
         report.gone += len(findings.gone)
-        report.batches += findings.batches
+        report.batches |= findings.batches
     else:
         report.problems.append(
             f"{root.shown}: {lost} of {present} known files are missing; is the disk mounted? "
@@ -131,7 +139,7 @@ class _Findings:
         }
         self.entries: Counter[EntryKind] = Counter()
         self.changes: Counter[Change] = Counter()
-        self.batches: list[str] = []
+        self.batches: dict[str, int] = {}
         self.problems: list[str] = []
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
@@ -157,5 +165,6 @@ class _Findings:
         library.mark_returned(self._session, self._returned)
 
     def _seal(self) -> None:
-        self.batches.append(library.seal(self._session, self._root_id, self._work))
+        key = library.seal(self._session, self._root_id, self._work)
+        self.batches[key] = len(self._work)
         self._work = []

@@ -1,0 +1,87 @@
+"""Materialisation events: one for each batch of a run, with a data version of its own.
+
+Dagster gives all partitions of one run the same data version. A batch's version must not depend on
+the batches that it shared a run with, or a rerun would make everything downstream look stale. So
+the assets record their events themselves, and ask Dagster to record none.
+"""
+
+from collections.abc import Callable, Iterator
+
+import dagster as dg
+from dagster._core.definitions.data_version import (
+    CODE_VERSION_TAG,
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+    NULL_DATA_VERSION,
+    NULL_EVENT_POINTER,
+    get_input_data_version_tag,
+    get_input_event_pointer_tag,
+)
+from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION
+
+from pipelines.metadata import Metadata, stage_metadata
+from pipelines.retries import transient_errors_retried
+from soundalike.ingest.reports import Reports
+from soundalike.ingest.stage import StageReport
+
+Events = Iterator[dg.AssetMaterialization | dg.AssetObservation | dg.MaterializeResult[None]]
+
+
+def recorded_by_us() -> dg.MaterializeResult[None]:
+    """A step's result for which Dagster records no event; the step's checks run after it."""
+    return dg.MaterializeResult(metadata={SYSTEM_METADATA_KEY_SOURCE_ASSET_OBSERVATION: True})
+
+
+def version_tags(version: str) -> dict[str, str]:
+    """Tags that give a materialisation or observation this data version."""
+    return {DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+
+
+def recorded_version(instance: dg.DagsterInstance, key: dg.AssetKey) -> str | None:
+    """The data version of the asset's latest materialisation; None if there is none."""
+    event = instance.get_latest_materialization_event(key)
+    materialization = event and event.asset_materialization
+    return _version(materialization)
+
+
+def _version(materialization: dg.AssetMaterialization | None) -> str | None:
+    return (materialization.tags or {}).get(DATA_VERSION_TAG) if materialization else None
+
+
+def each_batch(
+    context: dg.AssetExecutionContext, reports: Reports, stage: Callable[[str], StageReport]
+) -> Events:
+    """Run the stage on each batch of the run, and record each as soon as it is done."""
+    for batch in context.partition_keys:
+        with transient_errors_retried(reports):
+            report = stage(batch)
+        reports.add(report)
+        yield _materialization(context, batch, report.version, stage_metadata(report))
+    yield recorded_by_us()
+
+
+def _materialization(
+    context: dg.AssetExecutionContext, batch: str, version: str, metadata: Metadata
+) -> dg.AssetMaterialization:
+    """The event of one batch, with what Dagster needs to tell whether it is stale."""
+    key = context.asset_key
+    code_version = context.assets_def.code_versions_by_key[key]
+    tags = version_tags(version) | {CODE_VERSION_TAG: code_version or context.run_id}
+    for upstream in context.assets_def.asset_deps[key]:
+        tags |= _input_tags(context.instance, upstream, batch)
+    return dg.AssetMaterialization(key, partition=batch, metadata=metadata, tags=tags)
+
+
+def _input_tags(instance: dg.DagsterInstance, upstream: dg.AssetKey, batch: str) -> dict[str, str]:
+    """Which version of the upstream partition was read, and the event that recorded it."""
+    of_batch = dg.AssetRecordsFilter(asset_key=upstream, asset_partitions=[batch])
+    records = instance.fetch_materializations(of_batch, limit=1).records
+    version, pointer = NULL_DATA_VERSION.value, NULL_EVENT_POINTER
+    if records:
+        pointer = str(records[0].storage_id)
+        materialization = records[0].asset_materialization
+        version = _version(materialization) or version
+    return {
+        get_input_data_version_tag(upstream): version,
+        get_input_event_pointer_tag(upstream): pointer,
+    }

@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_defs
 from pipelines.jobs import automatic_publish_config
+from pipelines.materializations import unchanged_event
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
 from pipelines.resources import configured_model
@@ -150,6 +151,8 @@ class Foreground:
     def _publish(self) -> str:
         wanted = next_index(self._sessions, self._store, self._space, self._settings.index_kind)
         if wanted.version is None:
+            if event := unchanged_event(self._instance, wanted):
+                self._instance.report_runless_asset_event(event)
             return wanted.reason
         with self._sessions() as session:
             served = published(session)

@@ -13,6 +13,7 @@ import dagster as dg
 from pipelines.attempts import Decision, State, decide
 from pipelines.conditions import batch_conditions, index_conditions
 from pipelines.jobs import automatic_publish_config, batch_job, index_job
+from pipelines.materializations import unchanged_event
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
@@ -146,7 +147,10 @@ def changed_library(
         return dg.SkipReason("an index build is under way")
     wanted = next_index(sessions, store, model.space, settings.index_kind)
     if wanted.version is None:
-        return dg.SkipReason(wanted.reason)
+        event = unchanged_event(instance, wanted)
+        return dg.SensorResult(
+            skip_reason=wanted.reason, asset_events=[event] if event else [], cursor=context.cursor
+        )
     rule = PublishRule(settings.publish_tracks, settings.publish_minutes)
     later = publication_due(wanted, rule, dt.datetime.now(dt.UTC))
     if later and _batches_under_way(instance, sessions, model, settings.batches_per_run):

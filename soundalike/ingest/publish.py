@@ -22,6 +22,7 @@ class NextIndex:
     """The version to publish next, None if no change is needed; and the reason.
 
     `batches` are those that its vectors are gathered from, and `served` what it would replace.
+    `is_current`: the served version is the one that the library needs.
     """
 
     version: str | None
@@ -29,6 +30,7 @@ class NextIndex:
     tracks: int = 0
     batches: tuple[str, ...] = ()
     served: PublishedIndex | None = None
+    is_current: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,7 +83,8 @@ def next_index(
         )
     version = version_of(space, contents, choice)
     if served and served.index.version == version and _is_readable(store.index(version)):
-        return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
+        reason = f"index {version} with {len(contents.tracks)} tracks is up to date"
+        return NextIndex(None, reason, served=served, is_current=True)
     return NextIndex(
         version,
         f"{len(contents.tracks)} tracks",

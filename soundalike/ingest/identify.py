@@ -19,6 +19,7 @@ from soundalike.catalog.library import batch_number
 from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
 from soundalike.ingest.stage import Outcome, StageReport, attempt_all
+from soundalike.ingest.upstream import require_sealed
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import atomic_file
@@ -46,11 +47,13 @@ def identify_batch(
 ) -> StageReport:
     """Identify the batch's unread files; write its manifest, record tracks and failures.
 
-    Files that the manifest already has are not read again, unless they failed.
+    Files that the manifest already has are not read again, unless they failed. Raises ArtifactError
+    if no scan has sealed the batch.
     """
     batch_id = batch_number(batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
+            require_sealed(session, batch_id)
             files = batches.files_of(session, batch_id)
         rows = {row["file_id"]: row for row in _read_manifest(store, batch)}
         unread = [file for file in files if file.unread or not _is_of(rows.get(file.id), file)]

@@ -12,6 +12,7 @@ from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.library import batch_number
 from soundalike.ingest.stage import StageReport, attempt_all
+from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.layout import ArtifactStore
@@ -22,10 +23,14 @@ STAGE = "resampled_audio"
 def resample_batch(
     sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
 ) -> StageReport:
-    """Write missing or damaged canonical FLACs; record lengths, flaws and failures."""
+    """Write missing or damaged canonical FLACs; record lengths, flaws and failures.
+
+    Raises ArtifactError if a file of the batch is not read yet.
+    """
     batch_id = batch_number(batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
+            require_read(session, batch_id)
             files = batches.track_files_of(session, batch_id)
         work = partial(_canonical, store, decoders)
         outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))

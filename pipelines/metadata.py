@@ -1,28 +1,26 @@
-"""Metadata for the Dagster UI: stage reports as asset metadata, checks as check results.
+"""Metadata of assets for the Dagster UI, made of the stages' reports.
 
-Only their form is decided here; the numbers are computed in soundalike.
+Only its form is decided here; the numbers are computed in soundalike. Results of checks are in
+check_results.py.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import dagster as dg
 
-from soundalike.catalog.batches import StageFailure
+from pipelines.markdown import SHOWN_ROWS, failures_table
 from soundalike.display_text import printable
 from soundalike.ingest.build_index import BuildReport
 from soundalike.ingest.compare import Change
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
-from soundalike.maintenance.quality import Quality
 from soundalike.resource_usage import Usage
 from soundalike.sources.entry import EntryKind
-from soundalike.vectors.index_files import Check, IndexManifest
+from soundalike.vectors.index_files import IndexManifest
 
 Metadata = Mapping[str, Any]
 MIB = 2**20
-SHOWN_ROWS = 200
 
 
 def scan_metadata(report: ScanReport) -> Metadata:
@@ -50,7 +48,7 @@ def stage_metadata(report: StageReport) -> Metadata:
         "dagster/row_count": report.done,
         "reused": report.reused,
         "failures": len(report.failures),
-        "failed_files": dg.MetadataValue.md(markdown_failures(report.failures)),
+        "failed_files": dg.MetadataValue.md(failures_table(report.failures)),
         "audio_hours": round(report.audio_seconds / 3600, 4),
         "times_real_time": round(report.times_real_time, 1),
         **report.notes,
@@ -83,43 +81,6 @@ def published_metadata(manifest: IndexManifest) -> Metadata:
         "version": manifest.version,
         "space": manifest.space,
     }
-
-
-def check_result(checks: list[Check]) -> dg.AssetCheckResult:
-    """One result for several checks, a table row each; it passes if all of them did."""
-    rows = [(check.name, "yes" if check.passed else "NO", check.detail) for check in checks]
-    return dg.AssetCheckResult(
-        passed=all(check.passed for check in checks),
-        metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "detail"), rows))},
-    )
-
-
-def quality_result(quality: Quality) -> dg.AssetCheckResult:
-    """Numbers that the UI plots over versions; a warning if the vectors are degenerate."""
-    return dg.AssetCheckResult(
-        passed=not quality.degenerate,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=quality.degenerate or None,
-        metadata=quality.numbers,
-    )
-
-
-def markdown_failures(failures: Iterable[StageFailure]) -> str:
-    """A Markdown table of file, code and reason."""
-    rows = [(failure.file.shown, failure.code, failure.message) for failure in failures]
-    return _table(("file", "code", "reason"), rows) if rows else "none"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    shown = [head, ("---",) * len(head), *rows[:SHOWN_ROWS]]
-    lines = [f"| {' | '.join(map(plain, row))} |" for row in shown]
-    hidden = len(rows) - SHOWN_ROWS
-    return "\n".join([*lines, f"\nand {hidden} more" if hidden > 0 else ""]).rstrip()
-
-
-def plain(text: str) -> str:
-    r"""Escape text for a Markdown table cell: a file's name may hold anything."""
-    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", printable(text))
 
 
 def _usage(usage: Usage) -> Metadata:

@@ -1,12 +1,12 @@
 """Batches: the files of each, and the batches that have work left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ARRAY, Text, and_, any_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key, batch_number, newest_batch
@@ -167,6 +167,32 @@ def count_excluded(session: Session, batch_id: int) -> int:
     """Count the tracks first identified in this batch that the length rule excludes."""
     tracks = select(func.count()).where(TrackRow.batch_id == batch_id, ~has_allowed_length())
     return session.scalar(tracks) or 0
+
+
+def count_unread(session: Session, batch_id: int) -> int:
+    """Count the batch's listed files that nobody has tried to read yet."""
+    tried = exists().where(FailureRow.file_id == FileRow.id, FailureRow.stage == READING)
+    listed = FileRow.batch_id == batch_id, FileRow.gone_at.is_(None)
+    return session.scalar(select(func.count()).where(*listed, FileRow.unread, ~tried)) or 0
+
+
+def failed_tracks(session: Session, track_ids: Sequence[str]) -> set[str]:
+    """Return those of the tracks of which a file has failed, at whichever stage."""
+    failed = exists().where(FailureRow.file_id == FileRow.id)
+    one_of = FileRow.track_id == any_(literal(list(track_ids), ARRAY(Text)))
+    return {str(track) for track in session.scalars(select(FileRow.track_id).where(one_of, failed))}
+
+
+def embedded_batches(session: Session, space: str) -> list[str]:
+    """Return the keys of the batches that are embedded in `space`, oldest first."""
+    recorded = select(EmbeddedBatchRow.batch_id).where(EmbeddedBatchRow.space == space)
+    return list(map(batch_key, session.scalars(recorded.order_by(EmbeddedBatchRow.batch_id))))
+
+
+def spaces_of(session: Session, batch_id: int) -> list[str]:
+    """Return the keys of the spaces that the batch is embedded in, by name."""
+    recorded = select(EmbeddedBatchRow.space).where(EmbeddedBatchRow.batch_id == batch_id)
+    return list(session.scalars(recorded.order_by(EmbeddedBatchRow.space)))
 
 
 def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:

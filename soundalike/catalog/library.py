@@ -31,6 +31,7 @@ from soundalike.sources.entry import Entry
 BATCH_PREFIX = "b"
 SCAN_LOCK = 5_011_850_003
 ROWS_AT_ONCE = 2000
+MAX_PROBLEMS = 100  # of a root, kept for the check of it
 
 
 def batch_key(batch_id: int) -> str:
@@ -74,6 +75,15 @@ def lock_scan(session: Session) -> None:
 def add_root(session: Session, location: bytes) -> None:
     """Register a root by its absolute path or URL."""
     session.add(RootRow(location=location))
+
+
+def record_scan(session: Session, root_id: int, problems: Sequence[str]) -> None:
+    """Record that the root was scanned now, and the first MAX_PROBLEMS messages of that scan."""
+    kept = list(problems[:MAX_PROBLEMS])
+    if len(problems) > MAX_PROBLEMS:
+        kept.append(f"and {len(problems) - MAX_PROBLEMS} more")
+    found = {"scanned_at": func.now(), "problems": kept}
+    session.execute(update(RootRow).where(RootRow.id == root_id).values(**found))
 
 
 def set_length_rule(session: Session, shortest: float, longest: float) -> None:

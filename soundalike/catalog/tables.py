@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ForeignKey,
     Identity,
@@ -43,12 +44,17 @@ BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
 class RootRow(Base):
-    """A folder or bucket of music; `location` is its exact path or URL, as bytes."""
+    """A folder or bucket of music; `location` is its exact path or URL, as bytes.
+
+    `scanned_at`: when it was last compared with the catalog; `problems`: messages of that scan.
+    """
 
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     location: Mapped[bytes] = mapped_column(unique=True)
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    scanned_at: Mapped[dt.datetime | None]
+    problems: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
 
 
 class BatchRow(Base):
@@ -191,10 +197,12 @@ class PublicationRow(Base):
     """A publication of an index version; the newest row is the served one.
 
     `by_hand`: a user chose the version, so automation keeps it until a user publishes another.
+    `dagster_run_id`: the run that published it.
     """
 
     __tablename__ = "publications"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("index_versions.version"))
     by_hand: Mapped[bool]
+    dagster_run_id: Mapped[str | None]
     published_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

@@ -11,6 +11,7 @@ from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.ingest.stage import EVERYTHING, Selection, StageReport, attempt_all, version_of
+from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.layout import ArtifactStore
@@ -28,12 +29,13 @@ def resample_batch(
 ) -> StageReport:
     """Write missing, damaged or forced canonical FLACs; record lengths, flaws and failures.
 
-    Raises LibraryError if there is no such batch.
+    Raises LibraryError if there is no such batch, and ArtifactError if a file is not read yet.
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
     with Monitor() as monitor, batch_lock(sessions, batch_id):
         with sessions() as session:
+            require_read(session, batch_id)
             files = selection.of(batches.track_files_of(session, batch_id))
         work = partial(_canonical, store, decoders, selection.force)
         outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))

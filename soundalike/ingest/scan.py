@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import failures, library
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.state import state_of
+from soundalike.display_text import printable
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
@@ -109,16 +110,17 @@ def _scan_root(
         else:
             savepoint.rollback()
     report.entries += findings.entries
-    report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
     if is_plausible:
         report.changes += findings.changes
         report.gone += len(findings.gone)
         report.batches |= findings.batches
     else:
-        report.problems.append(
-            f"{root.shown}: {lost} of {present} known files are missing; is the disk mounted? "
+        findings.problems.append(
+            f"{lost} of {present} known files are missing; is the disk mounted? "
             "Nothing was changed. If they are really gone: soundalike ingest --confirm-removals"
         )
+    library.record_scan(session, root_id, list(map(printable, findings.problems)))
+    report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
 
 
 class _Findings:

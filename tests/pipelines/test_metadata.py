@@ -5,7 +5,9 @@ import ast
 import dagster as dg
 import numpy as np
 
-from pipelines.metadata import check_result, plain, scan_metadata
+from pipelines.check_results import check_result
+from pipelines.markdown import plain
+from pipelines.metadata import scan_metadata
 from soundalike.ingest.scan import ScanReport
 from soundalike.vectors.checks import check_matrix
 from tests.pipelines.conftest import Orchestra
@@ -60,9 +62,10 @@ def test_a_name_cannot_break_out_of_a_table() -> None:
 
 
 def labels() -> set[str]:
-    """The keys of the dictionaries in pipelines/metadata.py that are labels of ours alone."""
-    module = ast.parse((REPOSITORY / "pipelines" / "metadata.py").read_text())
-    keys = [key for node in ast.walk(module) if isinstance(node, ast.Dict) for key in node.keys]
+    """The keys of the dictionaries in the modules that make metadata that are labels of ours."""
+    modules = [REPOSITORY / "pipelines" / name for name in ("metadata.py", "check_results.py")]
+    nodes = [node for module in modules for node in ast.walk(ast.parse(module.read_text()))]
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
     found = {key.value for key in keys if isinstance(key, ast.Constant)}
     return {label for label in found if "_" in label}
 

@@ -15,10 +15,10 @@ from pipelines.runs import unfinished_runs
 from soundalike.settings import load_settings
 
 
-def next_time(cron: str) -> str:
-    """Return when the cron expression holds next, in words and in SOUNDALIKE_TIMEZONE."""
-    zone = load_settings().timezone
-    return shown_time(get_next_cron_tick(cron, dt.datetime.now(dt.UTC), zone).timestamp())
+def next_time(cron: str, after: dt.datetime | None = None) -> str:
+    """Return when the cron expression holds next, in SOUNDALIKE_TIMEZONE, as `shown_time` does."""
+    start = after or dt.datetime.now(dt.UTC)
+    return shown_time(get_next_cron_tick(cron, start, load_settings().timezone).timestamp())
 
 
 def shown_time(timestamp: float) -> str:

@@ -76,7 +76,7 @@ class MusicRoot:
 
     @property
     def is_bucket(self) -> bool:
-        """Whether it is a bucket; else it is a folder."""
+        """True for a bucket, False for a folder."""
         return os.fsdecode(self.location).startswith(SCHEMES)
 
     def _tree(self) -> FolderTree | BucketTree:

@@ -34,9 +34,11 @@ def scan_due(
     """Return whether to scan now: nothing has changed for a while, or something for very long.
 
     The while is at least as long as the last scan took, so that scanning takes half of the time at
-    most.
+    most. If it is only that watching began, a scan of a moment ago has probably seen all.
     """
     began = began_at(last_scan)
+    if not changes.number and now - began < LONGEST_WAIT_SECONDS:
+        return False
     took = ((last_scan and last_scan.end_time) or began) - began
     quiet = max(QUIET_SECONDS, settle_seconds, min(took, LONGEST_WAIT_SECONDS))
     waiting_since = max(changes.first, began)
@@ -83,14 +85,25 @@ def unscanned_music(
         return dg.SkipReason(_of_last(last))
     if there and began_at(last) < STARTED:
         return _request(f"{there[0].shown} was never scanned")
-    if not changes:
-        absent = [f"{root.shown} is not there" for root in new if root not in there]
-        said = [_of_last(last), *absent, *_of_watches(settings, len(known) + len(new))]
-        return dg.SkipReason("; ".join([*said, f"next scan {next_time(settings.scan_cron)}"]))
+    if changes:
+        return _scan_or_wait(changes, last, settings.settle_seconds)
+    absent = [f"{root.shown} is not there" for root in new if root not in there]
+    watched = _of_watches(settings, len(known) + len(new))
+    next_one = f"next scan {next_time(settings.scan_cron)}"
+    return dg.SkipReason("; ".join([_of_last(last), *absent, *watched, next_one]))
+
+
+def _scan_or_wait(
+    changes: Changes, last: dg.RunRecord | None, settle_seconds: float
+) -> dg.RunRequest | dg.SkipReason:
     what = f"{changes.number} changes of music, the last of {changes.example}"
-    if scan_due(changes, last, settings.settle_seconds, time.time()):
+    until = "seconds of the last one"
+    if not changes.number:
+        what = f"what changed before {changes.example} was watched is not known"
+        until = "five minutes of the last one"
+    if scan_due(changes, last, settle_seconds, time.time()):
         return _request(what)
-    return dg.SkipReason(f"{what}; a scan follows when nothing has changed for a moment")
+    return dg.SkipReason(f"{what}; a scan follows within {until}")
 
 
 def _configured(settings: Settings) -> Iterator[MusicRoot]:

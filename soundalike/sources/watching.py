@@ -8,7 +8,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,7 +27,10 @@ STARTING = "is not watched yet: its folders are being listed"
 
 @dataclass(frozen=True)
 class Changes:
-    """Changes below music roots: when the first and the last were (UNIX time), and the last."""
+    """Changes below music roots: when the first and the last were (UNIX time), and the last.
+
+    `number` is 0 if none was reported, but watching began, so that there may have been some before.
+    """
 
     first: float
     last: float
@@ -42,12 +45,13 @@ class ChangeLog:
         self._lock = threading.Lock()
         self._changes: Changes | None = None
 
-    def add(self, path: Path) -> None:
-        """Add a change, which is now."""
+    def add(self, path: Path, number: int = 1) -> None:
+        """Add a change, which is now; or, with a `number` of 0, that watching began now."""
         now, example = time.time(), shown(os.fsencode(path))
         with self._lock:
             known = self._changes or Changes(now, now, 0, example)
-            self._changes = replace(known, last=now, number=known.number + 1, example=example)
+            number += known.number
+            self._changes = replace(known, last=now, number=number, example=example)
 
     def after(self, seen: float) -> Changes | None:
         """Return the changes, unless all are from before `seen` (UNIX time); forget those."""
@@ -63,10 +67,8 @@ class RootWatch(FileSystemEventHandler):
     `problem` says why nothing is reported (yet), or is "".
     """
 
-    def __init__(
-        self, folder: Path, rules: IgnoreRules, left_out: Path, changed: Callable[[Path], None]
-    ) -> None:
-        self._folder, self._rules, self._changed = folder, rules, changed
+    def __init__(self, folder: Path, rules: IgnoreRules, left_out: Path, log: ChangeLog) -> None:
+        self._folder, self._rules, self._log = folder, rules, log
         self._left_out = left_out if left_out.is_relative_to(folder) else None
         self._identity = _identity(folder)
         self._observer: BaseObserver | None = None
@@ -80,7 +82,7 @@ class RootWatch(FileSystemEventHandler):
         for path in (event.dest_path, event.src_path):  # the new place of what was moved is first
             file = Path(os.fsdecode(path))
             if path and self._concerns(file, event.is_directory):
-                self._changed(file)
+                self._log.add(file)
                 return
 
     def is_current(self) -> bool:
@@ -109,7 +111,7 @@ class RootWatch(FileSystemEventHandler):
             observer.stop()
             return
         self.problem = ""
-        self._changed(self._folder)  # what changed until now was not reported
+        self._log.add(self._folder, 0)  # what changed until now was not reported
 
     def _concerns(self, path: Path, is_folder: bool) -> bool:
         if not path.is_relative_to(self._folder):
@@ -147,7 +149,7 @@ class Watcher:
             new = wanted - self._watches.keys()
             self._unwatchable = {root: why for root in new if (why := _unwatchable(root))}
             for root in new - self._unwatchable.keys():
-                self._watches[root] = RootWatch(root.folder, rules, left_out, self._log.add)
+                self._watches[root] = RootWatch(root.folder, rules, left_out, self._log)
 
     def stop(self) -> None:
         """Stop all watches, and forget what they reported."""

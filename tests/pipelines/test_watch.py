@@ -238,6 +238,13 @@ def test_a_scan_waits_until_nothing_changes_but_not_for_ever(
     assert scan_due(changes, last_scan, settle, due)
 
 
+def test_a_restart_scans_but_not_if_a_scan_has_just_been() -> None:
+    changes, last_scan = Changes(1000, 1000, 0, "/music"), scan_record(900.0, 1.0)
+    assert not scan_due(changes, last_scan, 2, 899 + LONGEST_WAIT_SECONDS)
+    assert scan_due(changes, last_scan, 2, 900 + LONGEST_WAIT_SECONDS)
+    assert scan_due(changes, None, 2, 1000 + QUIET_SECONDS)
+
+
 def test_the_first_scan_of_all_waits_as_well() -> None:
     changes = Changes(1000, 1000, 1, "a.mp3")
     assert not scan_due(changes, None, 2, 1001)

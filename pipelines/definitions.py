@@ -10,9 +10,11 @@ import dagster as dg
 from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
+from pipelines.prune import PRUNE_JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
+from pipelines.watch import WATCH_SENSORS
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -23,9 +25,9 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     return dg.Definitions(
         assets=[*ASSETS, *EXTERNAL_ASSETS],
         asset_checks=CHECKS,
-        jobs=JOBS,
+        jobs=[*JOBS, *PRUNE_JOBS],
         schedules=SCHEDULES,
-        sensors=SENSORS,
+        sensors=[*SENSORS, *WATCH_SENSORS],
         resources={**RESOURCES, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -22,14 +22,19 @@ def gc(
         bool, typer.Option("--apply", help="Remove them; otherwise they are only listed.")
     ] = False,
     keep_indexes: Annotated[
-        int, typer.Option(min=0, help="Older index versions to keep, for rollbacks.")
-    ] = 3,
-    keep_days: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Days to keep audio of removed tracks, and embeddings of unused models."
+            min=0, help="Older index versions to keep, for rollbacks. [SOUNDALIKE_KEEP_INDEXES]"
         ),
-    ] = 30,
+    ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Days to keep audio of removed tracks, and embeddings of unused models. "
+            "[SOUNDALIKE_KEEP_DAYS]",
+        ),
+    ] = None,
 ) -> None:
     """List artifacts that are no longer needed; remove them with --apply.
 
@@ -37,10 +42,14 @@ def gc(
     """
     settings = load_settings()
     store, space = ArtifactStore(settings.data), space_for(settings).key
+    keep = Retention(
+        settings.keep_indexes if keep_indexes is None else keep_indexes,
+        settings.keep_days if keep_days is None else keep_days,
+    )
     with connected_database(settings) as url:
         sessions = open_catalog(url)
         work = collect if apply else find_garbage
-        garbage = work(sessions, store, space, Retention(keep_indexes, keep_days))
+        garbage = work(sessions, store, space, keep)
     out = Console()
     if not garbage:
         out.print("nothing to remove")

@@ -19,7 +19,7 @@ from pipelines.definitions import build_defs
 from pipelines.jobs import automatic_publish_config
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches
-from pipelines.resources import configured_model
+from pipelines.resources import Model
 from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
@@ -27,9 +27,10 @@ from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_ru
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
-from soundalike.errors import SoundalikeError
+from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.publish import next_index
 from soundalike.ingest.reports import RecordedReports
@@ -60,7 +61,7 @@ class Foreground:
         self._settings = settings
         self._sessions = sessions
         self._console = console
-        self._space = configured_model().space
+        self._space = Model(sessions).space
         self._reports = RecordedReports()
         overrides = {
             "sessions": sessions,
@@ -177,6 +178,7 @@ def main() -> int:
             upgrade(url)
             sessions = open_catalog(url)
             with ingest_lock(sessions), Decoders() as decoders:
+                settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
                 foreground = Foreground(settings, sessions, decoders, console)
                 foreground.ingest(arguments.confirm_removals)
@@ -187,7 +189,7 @@ def main() -> int:
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
         console.print(format_error(explain(error, settings)))
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 

@@ -6,6 +6,7 @@ from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.embedders.model_spec import ModelSpec
 from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, fetch_musicnn
+from soundalike.embedders.weights_cache import weights_folder
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
 from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings, Windows
@@ -61,7 +62,7 @@ def _load(settings: Settings) -> Embedder:
 
 
 def _folder(settings: Settings) -> Path:
-    return settings.models_dir / "musicnn-msd"
+    return weights_folder(settings, "musicnn-msd")
 
 
 MUSICNN_MSD = ModelSpec("musicnn-msd", "ISC", _space, _weights_path, _fetch, _load)

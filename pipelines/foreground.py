@@ -41,6 +41,7 @@ from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.entry import EntryKind
+from soundalike.storage.data_roots import remember_data_root
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import ProgressBars, counted, failures_table, format_error, safe
@@ -180,6 +181,7 @@ def main() -> int:
             with ingest_lock(sessions), Decoders() as decoders:
                 settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
+                remember_data_root(settings.data)
                 foreground = Foreground(settings, sessions, decoders, console)
                 foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):

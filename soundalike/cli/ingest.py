@@ -7,13 +7,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.library_settings import follow
-from soundalike.catalog.upgrade import upgrade
+from soundalike.cli.library import followed
 from soundalike.cli.weights import fetch_missing
 from soundalike.ingest.roots import require_music
-from soundalike.postgres import connected_database, has_database
-from soundalike.settings import Settings, load_settings
+from soundalike.settings import load_settings
 
 # -P: the current folder may hold anything, and must not be searched for modules.
 INGEST = (sys.executable, "-P", "-m", "pipelines.foreground")
@@ -30,18 +27,9 @@ def ingest(
     ] = False,
 ) -> None:
     """Scan the music folders, embed new tracks, and publish the index."""
-    settings = _followed(load_settings())
+    settings = followed(load_settings())  # which decide what weights are needed
     roots = [] if root is None else [root]
     require_music(roots, settings.extensions)
     fetch_missing(settings, Console(stderr=True))
     options = ["--confirm-removals"] if confirm_removals else []
     os.execv(sys.executable, [*INGEST, *options, "--", *roots])  # noqa: S606 - no shell, our own module
-
-
-def _followed(settings: Settings) -> Settings:
-    """The settings that the ingest will have: the library decides which weights are needed."""
-    if not has_database(settings):
-        return settings
-    with connected_database(settings) as url:
-        upgrade(url)
-        return follow(open_catalog(url), settings)

@@ -26,7 +26,7 @@ def settings_file(data: Path | None = None) -> Path | None:
     """Return the path of the settings file of this process; None if there is none.
 
     `data`: the data root, if it does not come from the environment. Raises SettingsError if
-    SOUNDALIKE_CONFIG names a file that does not exist.
+    SOUNDALIKE_CONFIG names a file that does not exist, or the one in the data root is none.
     """
     if name := os.environ.get(CONFIG):
         file = Path(name).expanduser().absolute()
@@ -36,11 +36,13 @@ def settings_file(data: Path | None = None) -> Path | None:
     root = data or Path(os.environ.get(set_variable("data") or "", "") or default_data())
     file = root.expanduser().absolute() / FILE
     try:
-        file.stat()
+        is_folder = stat.S_ISDIR(file.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise SettingsError(f"{file} cannot be read: {error.strerror}") from error
+    if is_folder:
+        raise SettingsError(f"{file} is a folder; it is the place of the settings file")
     return file
 
 

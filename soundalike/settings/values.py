@@ -52,7 +52,8 @@ def music_roots(value: object) -> list[str]:
 def extensions(value: object) -> list[str]:
     """Split a list of extensions: `mp3, .FLAC` is mp3 and flac. Raises ValueError."""
     parts = value.split(",") if isinstance(value, str) else value
-    names = [str(part).strip().removeprefix(".").lower() for part in parts]  # type: ignore[attr-defined]
+    names = [str(part) for part in parts] if isinstance(parts, Iterable) else []
+    names = [name.strip().removeprefix(".").lower() for name in names]
     if not names or not all(re.fullmatch(r"[^\s./\\*?]+", name) for name in names):
         raise ValueError("must be extensions separated by commas, such as mp3,flac,ogg")
     return names

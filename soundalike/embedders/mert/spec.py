@@ -18,6 +18,8 @@ from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import ModelName, Settings, Windows
 
 SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
+# The exact size of 330M's file is not known to us (published.py).
+DOWNLOAD_BYTES: dict[ModelName, int] = {"mert-v1-95m": 377_552_987, "mert-v1-330m": 1_260_000_000}
 LICENCE = "CC-BY-NC-4.0: not for commercial use"
 
 
@@ -47,6 +49,8 @@ def _spec(model: ModelName) -> ModelSpec:
     return ModelSpec(
         name=model,
         licence=LICENCE,
+        download_bytes=DOWNLOAD_BYTES[model],
+        source="the Hugging Face hub",
         space=partial(_space, model),
         weights_path=partial(_weights_path, model),
         fetch=partial(_fetch, model),

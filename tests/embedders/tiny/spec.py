@@ -33,6 +33,8 @@ def _load(settings: Settings) -> Embedder:
 TINY = ModelSpec(
     name="tiny",  # type: ignore[arg-type]
     licence="CC0",
+    download_bytes=8,
+    source="nowhere",
     space=lambda _: SPACE,
     weights_path=_weights_path,
     fetch=_fetch,

@@ -21,7 +21,7 @@ from pipelines.jobs import automatic_publish_config
 from pipelines.materializations import unchanged_event
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
-from pipelines.resources import configured_model
+from pipelines.resources import Model
 from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
 from pipelines.runs import range_tags
 from soundalike.audio.sandbox import Decoders
@@ -30,9 +30,10 @@ from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_ru
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
-from soundalike.errors import SoundalikeError
+from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.embed import STAGE as EMBEDDINGS
 from soundalike.ingest.publish import next_index
@@ -44,6 +45,7 @@ from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.entry import EntryKind
+from soundalike.storage.data_roots import remember_data_root
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import ProgressBars, counted, failures_table, format_error, safe
@@ -64,7 +66,7 @@ class Foreground:
         self._settings = settings
         self._sessions = sessions
         self._console = console
-        self._space = configured_model().space
+        self._space = Model(sessions).space
         self._reports = RecordedReports()
         overrides = {
             "sessions": sessions,
@@ -199,7 +201,9 @@ def main() -> int:
             upgrade(url)
             sessions = open_catalog(url)
             with ingest_lock(sessions), Decoders() as decoders:
+                settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
+                remember_data_root(settings.data)
                 foreground = Foreground(settings, sessions, decoders, console)
                 foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -209,7 +213,7 @@ def main() -> int:
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
         console.print(format_error(explain(error, settings)))
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 

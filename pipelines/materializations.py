@@ -50,27 +50,36 @@ def _version(materialization: dg.AssetMaterialization | None) -> str | None:
 
 
 def each_batch(
-    context: dg.AssetExecutionContext, reports: Reports, stage: Callable[[str], StageReport]
+    context: dg.AssetExecutionContext,
+    reports: Reports,
+    stage: Callable[[str], StageReport],
+    code_version: str,
 ) -> Events:
     """Run the stage on each batch of the run, and record each as soon as it is done."""
     for batch in context.partition_keys:
         with transient_errors_retried(reports):
             report = stage(batch)
         reports.add(report)
-        yield _materialization(context, batch, report.version, stage_metadata(report))
+        metadata = stage_metadata(report)
+        yield materialization(context, code_version, report.version, metadata, batch)
     yield recorded_by_us()
 
 
-def _materialization(
-    context: dg.AssetExecutionContext, batch: str, version: str, metadata: Metadata
+def materialization(
+    context: dg.AssetExecutionContext,
+    code_version: str,
+    version: str,
+    metadata: Metadata,
+    batch: str | None = None,
 ) -> dg.AssetMaterialization:
-    """The event of one batch, with what Dagster needs to tell whether it is stale."""
-    key = context.asset_key
-    code_version = context.assets_def.code_versions_by_key[key]
-    tags = version_tags(version) | {CODE_VERSION_TAG: code_version or context.run_id}
-    for upstream in context.assets_def.asset_deps[key]:
+    """The event of an asset or of one batch, with what tells Dagster whether it is stale.
+
+    The code version is that of this run, and not that of when the definitions were loaded.
+    """
+    tags = version_tags(version) | {CODE_VERSION_TAG: code_version}
+    for upstream in context.assets_def.asset_deps[context.asset_key]:
         tags |= _input_tags(context.instance, upstream, batch)
-    return dg.AssetMaterialization(key, partition=batch, metadata=metadata, tags=tags)
+    return dg.AssetMaterialization(context.asset_key, partition=batch, metadata=metadata, tags=tags)
 
 
 def unchanged_event(

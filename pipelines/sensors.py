@@ -24,7 +24,6 @@ from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.retention import embedded_batches, known_batches
 from soundalike.ingest.publish import NextIndex, PublishRule, next_index, publication_due
-from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 
 MAX_REQUESTED = 500  # batches; a tick has 60 s
@@ -48,7 +47,7 @@ def sealed_batches(
     """Requests runs for the sealed batches that are not embedded with the configured model."""
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
-    instance, settings = context.instance, load_settings()
+    instance, settings = context.instance, model.settings
     fail_orphaned_runs(instance, foreground=True)  # of an ingest that was killed
     with sessions() as session:
         pending = {batch.key: batch.state for batch in pending_batches(session, model.space.key)}
@@ -142,7 +141,7 @@ def changed_library(
     """
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
-    instance, settings = context.instance, load_settings()
+    instance, settings = context.instance, model.settings
     if unfinished_runs(instance, index_job.name):
         return dg.SkipReason("an index build is under way")
     wanted = next_index(sessions, store, model.space, settings.index_kind)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from soundalike.catalog.engine import dagster_url
 from soundalike.errors import SettingsError
-from soundalike.settings import Settings
+from soundalike.settings import Settings, settings_file
+from soundalike.settings.names import CONFIG
 
 PROJECT = Path(__file__).parents[1]
 
@@ -13,6 +14,8 @@ PROJECT = Path(__file__).parents[1]
 def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
     """The variables of Dagster's and the API's processes: this process's own, and more.
 
+    The library's settings are not among them: each process reads them from the catalog, and so
+    follows `soundalike space switch`.
     Raises SettingsError if the folder of dagster.yaml cannot be found.
     """
     home = Path(os.environ.get("DAGSTER_HOME", PROJECT))
@@ -21,8 +24,11 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
             f"DAGSTER_HOME={home}: there is no dagster.yaml; set it to soundalike's own folder"
         )
     dagster = settings.data / "dagster"
+    file = settings_file(settings.data)
+    config = {CONFIG: str(file)} if file and os.environ.get(CONFIG) else {}
     return {
         **os.environ,
+        **config,  # children run in another folder
         "DATABASE_URL": database_url,
         "SOUNDALIKE_DATA": str(settings.data),
         "DAGSTER_HOME": str(home),

@@ -11,7 +11,7 @@ from pipelines.assets.resampled_audio import resampled_audio
 from pipelines.assets.stage_config import StageConfig
 from pipelines.materializations import Events, each_batch
 from pipelines.partitions import batches, batches_in_one_run
-from pipelines.resources import Model, configured_space
+from pipelines.resources import Model, library_space_key
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.reports import Reports
@@ -23,7 +23,7 @@ from soundalike.storage.layout import ArtifactStore
     partitions_def=batches,
     backfill_policy=batches_in_one_run(),
     deps=[resampled_audio],
-    code_version=configured_space(),
+    code_version=library_space_key(),
     group_name="ingest",
     kinds={"pytorch", "numpy"},
     pool="model",
@@ -47,4 +47,4 @@ def embeddings(
         progress=progress,
         selection=config.selection,
     )
-    yield from each_batch(context, reports, stage)
+    yield from each_batch(context, reports, stage, code_version=model.space.key)

@@ -3,20 +3,21 @@
 Only what Dagster needs is defined here; the stage is soundalike/ingest/build_index.py.
 """
 
-from typing import cast, get_args
+from typing import get_args
 
 import dagster as dg
 from pydantic import Field
 
 from pipelines.assets.embeddings import embeddings
+from pipelines.materializations import Events, materialization, recorded_by_us
 from pipelines.metadata import index_metadata
-from pipelines.resources import Model, configured_space
+from pipelines.resources import Model, library_space_key
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import SettingsError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.reports import Reports
-from soundalike.settings import KindChoice, load_settings
+from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -30,21 +31,20 @@ class BuildConfig(dg.Config):
         "by name. Example: flat+rabitq",
     )
 
-    @property
-    def choice(self) -> KindChoice:
-        """The kind to build. Raises SettingsError if it is none."""
-        if not self.kind:
-            return load_settings().index_kind
-        for known in get_args(KindChoice):
-            if self.kind == known:
-                return cast("KindChoice", known)
-        known_kinds = ", ".join(get_args(KindChoice))
-        raise SettingsError(f"kind: {self.kind!r} is not a kind of index; known are {known_kinds}")
+    def choice(self, library: KindChoice) -> KindChoice:
+        """The kind to build: `library`'s if none is named. Raises SettingsError for no kind."""
+        known: tuple[KindChoice, ...] = get_args(KindChoice)
+        for kind in known:
+            if self.kind in (kind, ""):
+                return kind if self.kind else library
+        raise SettingsError(
+            f"kind: {self.kind!r} is not a kind of index; known are {', '.join(known)}"
+        )
 
 
 @dg.asset(
     deps=[embeddings],
-    code_version=configured_space(),
+    code_version=library_space_key(),
     group_name="index",
     kinds={"faiss"},
     pool="index",
@@ -56,10 +56,12 @@ def faiss_index(
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
-) -> dg.MaterializeResult[None]:
+) -> Events:
     """Builds a candidate index from all batches' embeddings; it is not served until published."""
     with transient_errors_retried(reports):
-        report = build_index(sessions, store, model.space, config.choice, context.run_id)
+        choice = config.choice(model.settings.index_kind)
+        report = build_index(sessions, store, model.space, choice, context.run_id)
     reports.add(report)
-    version = dg.DataVersion(report.manifest.version)
-    return dg.MaterializeResult(metadata=index_metadata(report), data_version=version)
+    version, metadata = report.manifest.version, index_metadata(report)
+    yield materialization(context, model.space.key, version, metadata)
+    yield recorded_by_us()

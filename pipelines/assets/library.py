@@ -10,12 +10,12 @@ from pipelines.assets.batch_files import sealed
 from pipelines.materializations import Events, recorded_by_us, recorded_version, version_tags
 from pipelines.metadata import scan_metadata
 from pipelines.partitions import batches
+from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.reports import Reports
 from soundalike.ingest.roots import register_configured
 from soundalike.ingest.scan import ScanRules, scan
-from soundalike.settings import load_settings
 
 
 class ScanConfig(dg.Config):
@@ -32,13 +32,14 @@ def library(
     context: dg.AssetExecutionContext,
     config: ScanConfig,
     sessions: dg.ResourceParam[Sessions],
+    model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
 ) -> Events:
     """Scans the music roots, updates the catalog, and seals new and changed files into batches.
 
     A scan that finds nothing new is an observation: it does not make anything downstream stale.
     """
-    settings = load_settings()
+    settings = model.settings
     with transient_errors_retried(reports):
         missing = register_configured(sessions, settings.music)
         rules = ScanRules.of(settings)

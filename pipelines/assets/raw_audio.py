@@ -18,12 +18,14 @@ from soundalike.ingest.reports import Reports
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
+CODE_VERSION = "1"  # another one makes every batch stale
+
 
 @dg.asset(
     partitions_def=batches,
     backfill_policy=batches_in_one_run(),
     deps=[batch_files],
-    code_version="1",
+    code_version=CODE_VERSION,
     group_name="ingest",
     kinds={"ffmpeg", "parquet"},
     pool="decode",
@@ -41,4 +43,4 @@ def raw_audio(
     stage = partial(
         identify_batch, sessions, store, decoders, progress=progress, selection=config.selection
     )
-    yield from each_batch(context, reports, stage)
+    yield from each_batch(context, reports, stage, CODE_VERSION)

@@ -150,6 +150,25 @@ class LengthRuleRow(Base):
     longest: Mapped[float]
 
 
+class LibrarySettingsRow(Base):
+    """The settings that are the same for all processes of the library; one row.
+
+    `space`: the key of the embedding space that `model` and `windows` make. The scan that comes
+    next applies the lengths, as the length rule.
+    """
+
+    __tablename__ = "library_settings"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    model: Mapped[str]
+    windows: Mapped[str]
+    space: Mapped[str]
+    index_kind: Mapped[str]
+    extensions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    shortest_seconds: Mapped[float]
+    longest_seconds: Mapped[float]
+    changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
 class EmbeddedBatchRow(Base):
     """A batch's .npy in one embedding space."""
 

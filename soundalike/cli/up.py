@@ -13,8 +13,8 @@ from types import FrameType
 from rich.console import Console
 
 from soundalike.catalog.engine import open_catalog, up_lock
+from soundalike.catalog.library_settings import adopt, library_space
 from soundalike.catalog.upgrade import upgrade
-from soundalike.embedders import space_for
 from soundalike.environment import PROJECT, child_environment
 from soundalike.errors import PostgresError, SettingsError, SoundalikeError
 from soundalike.postgres import connected_database, restart_database
@@ -33,14 +33,15 @@ def up() -> None:
     settings = load_settings()
     require_key_beyond_loopback(settings)
     require_free_ports(settings)
-    space_for(settings)  # an unavailable model would fail every run
     for ending in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _as_interrupt)
     with connected_database(settings) as url:
         upgrade(url)
+        sessions = open_catalog(url)
+        library_space(sessions, adopt(sessions, settings))  # without it every run would fail
         environment = child_environment(settings, url)
         with ExitStack() as stack:
-            stack.enter_context(up_lock(open_catalog(url)))
+            stack.enter_context(up_lock(sessions))
             subprocess.run(ORPHANED_RUNS, env=environment, cwd=PROJECT, check=True)
             children = {
                 name: stack.enter_context(_running(command, environment))

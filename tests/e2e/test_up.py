@@ -120,8 +120,8 @@ def test_what_appears_is_served_by_itself_even_if_postgres_was_killed(
 def test_a_backfill_after_a_change_of_model_publishes_once_all_of_it_is_there(
     library: Installation,
 ) -> None:
-    changed = Installation(library.data, {**library.environment, "SOUNDALIKE_WINDOWS": "2"})
-    with running(changed) as up:
+    library.run("space", "switch", "--windows", "2", "--yes")
+    with running(library) as up:
         old = until(up.index)
         keys = [f"b{number:06d}" for number in (1, 2, 3)]
         launched = up.dagster._execute(BACKFILL, {"keys": keys})["launchPartitionBackfill"]

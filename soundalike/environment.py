@@ -8,6 +8,9 @@ from soundalike.errors import SettingsError
 from soundalike.settings import Settings
 
 PROJECT = Path(__file__).parents[1]
+DAGSTER_URL = "SOUNDALIKE_DAGSTER_URL"
+DAGSTER_FILES = "SOUNDALIKE_DAGSTER_FILES"
+DAGSTER_LOGS = "SOUNDALIKE_DAGSTER_LOGS"
 
 
 def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
@@ -20,13 +23,18 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
         raise SettingsError(
             f"DAGSTER_HOME={home}: there is no dagster.yaml; set it to soundalike's own folder"
         )
-    dagster = settings.data / "dagster"
+    dagster = dagster_folder(settings)
     return {
         **os.environ,
         "DATABASE_URL": database_url,
         "SOUNDALIKE_DATA": str(settings.data),
         "DAGSTER_HOME": str(home),
-        "SOUNDALIKE_DAGSTER_URL": dagster_url(database_url),
-        "SOUNDALIKE_DAGSTER_FILES": str(dagster / "files"),
-        "SOUNDALIKE_DAGSTER_LOGS": str(dagster / "logs"),
+        DAGSTER_URL: dagster_url(database_url),
+        DAGSTER_FILES: str(dagster / "files"),
+        DAGSTER_LOGS: str(dagster / "logs"),
     }
+
+
+def dagster_folder(settings: Settings) -> Path:
+    """Return the folder of the data root in which Dagster's processes keep their files."""
+    return settings.data / "dagster"

@@ -18,23 +18,36 @@ def child_environment(settings: Settings, database_url: str) -> dict[str, str]:
 
     Raises SettingsError if the folder of dagster.yaml cannot be found.
     """
-    home = Path(os.environ.get("DAGSTER_HOME", PROJECT))
-    if not (home / "dagster.yaml").is_file():
-        raise SettingsError(
-            f"DAGSTER_HOME={home}: there is no dagster.yaml; set it to soundalike's own folder"
-        )
     dagster = dagster_folder(settings)
     return {
         **os.environ,
+        **shell_environment(settings),
         "DATABASE_URL": database_url,
-        "SOUNDALIKE_DATA": str(settings.data),
-        "DAGSTER_HOME": str(home),
         DAGSTER_URL: dagster_url(database_url),
         DAGSTER_FILES: str(dagster / "files"),
         DAGSTER_LOGS: str(dagster / "logs"),
     }
 
 
+def shell_environment(settings: Settings) -> dict[str, str]:
+    """The variables with which a shell's commands work on this data root and Dagster instance.
+
+    None of them names a private server's socket: each command starts the server if need be.
+    Raises SettingsError if the folder of dagster.yaml cannot be found.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME", PROJECT))
+    if not (home / "dagster.yaml").is_file():
+        raise SettingsError(
+            f"DAGSTER_HOME={home}: there is no dagster.yaml; set it to soundalike's own folder"
+        )
+    return {"SOUNDALIKE_DATA": str(settings.data), "DAGSTER_HOME": str(home)}
+
+
 def dagster_folder(settings: Settings) -> Path:
     """Return the folder of the data root in which Dagster's processes keep their files."""
     return settings.data / "dagster"
+
+
+def logs_folder(settings: Settings) -> Path:
+    """Return the folder of the data root in which `up` on a terminal writes its services' logs."""
+    return settings.data / "logs"

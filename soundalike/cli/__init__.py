@@ -6,7 +6,19 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from soundalike.cli import demo, doctor, evaluate, failures, gc, ingest, maintain, similar, up
+from soundalike.cli import (
+    demo,
+    doctor,
+    env,
+    evaluate,
+    failures,
+    gc,
+    ingest,
+    logs,
+    maintain,
+    similar,
+    up,
+)
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
 from soundalike.terminal import format_error
@@ -21,6 +33,8 @@ app.command()(up.up)
 app.command()(ingest.ingest)
 app.command()(similar.similar)
 app.command()(doctor.doctor)
+app.command()(logs.logs)
+app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(gc.gc)

@@ -1,21 +1,27 @@
 """`soundalike up`: PostgreSQL if needed, migrations, Dagster, the API; Ctrl-C stops all."""
 
 import signal
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from types import FrameType
 
 from rich.console import Console
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from soundalike.catalog.engine import open_catalog, up_lock
+from soundalike.catalog.activity import Activity, activity
+from soundalike.catalog.engine import Sessions, open_catalog, up_lock
 from soundalike.catalog.upgrade import upgrade
 from soundalike.embedders import space_for
-from soundalike.environment import child_environment
+from soundalike.environment import child_environment, logs_folder
 from soundalike.errors import PostgresError, SettingsError
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.supervisor.log_files import LogFiles
 from soundalike.supervisor.services import services
+from soundalike.supervisor.status import Link, LiveStatus, Status
 from soundalike.supervisor.supervisor import Supervisor
 from soundalike.tcp_ports import LOOPBACK, busy_port
-from soundalike.terminal import format_error
 
 out = Console(stderr=True)
 
@@ -25,36 +31,71 @@ def up() -> None:
     settings = load_settings()
     require_key_beyond_loopback(settings)
     require_free_ports(settings)
-    space_for(settings)  # an unavailable model would fail every run
+    space = space_for(settings).key  # an unavailable model would fail every run
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt_once)
     try:
-        _serve(settings)
+        with connected_database(settings) as url:
+            upgrade(url)
+            _serve(settings, url, space)
     except KeyboardInterrupt:
         out.print("stopped")
 
 
-def _serve(settings: Settings) -> None:
-    with connected_database(settings) as url:
-        upgrade(url)
-        environment = child_environment(settings, url)
-        with up_lock(open_catalog(url)), Supervisor(environment, out.print) as supervisor:
-            for service in services(settings):
-                supervisor.start(service)
-            out.print(f"API         http://{settings.host}:{settings.port}/docs")
-            out.print(f"Dagster UI  http://{LOOPBACK}:{settings.dagster_port}")
-            out.print("Ctrl-C stops both")
-            while True:
-                supervisor.watch()
-                _keep_database(settings)
+def _serve(settings: Settings, url: str, space: str) -> None:
+    sessions = open_catalog(url)
+    status = _status(settings, sessions, space)
+    logs = LogFiles(logs_folder(settings), status.note) if out.is_terminal else None
+
+    def look() -> None:
+        _keep_database(settings, sessions, status.report)
+        status.refresh()
+
+    environment = child_environment(settings, url)
+    supervisor = Supervisor(environment, logs, status.report, look)
+    with up_lock(sessions), closing(logs) if logs else nullcontext(), supervisor:
+        try:
+            with status:
+                supervisor.start(services(settings))
+                status.started()
+                while True:
+                    supervisor.watch()
+        except KeyboardInterrupt:
+            out.print("stopping")
+            raise
 
 
-def _keep_database(settings: Settings) -> None:
+def _links(settings: Settings) -> list[Link]:
+    """What a person opens."""
+    api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
+    return [
+        Link("API", f"http://{api[0]}:{api[1]}/docs", *api),
+        Link("Dagster UI", f"http://{dagster[0]}:{dagster[1]}", *dagster),
+    ]
+
+
+def _status(settings: Settings, sessions: Sessions, space: str) -> Status:
+    """Return the status: on a terminal a table that asks the catalog every few seconds."""
+
+    def now() -> Activity:
+        with sessions() as session:
+            return activity(session, space)
+
+    if out.is_terminal:
+        return LiveStatus(out, _links(settings), now, logs_folder(settings))
+    return Status(out, _links(settings))
+
+
+def _keep_database(settings: Settings, sessions: Sessions, report: Callable[[str], None]) -> None:
     """Restart the private PostgreSQL if it was killed."""
     try:
-        restart_database(settings)
-    except PostgresError as error:
-        out.print(format_error(error))
+        with sessions() as session:
+            session.execute(select(1))
+    except OperationalError:
+        try:
+            restart_database(settings)
+        except PostgresError as error:
+            report(str(error))
 
 
 def require_free_ports(settings: Settings) -> None:
@@ -73,5 +114,4 @@ def _interrupt_once(_signal: int, _frame: FrameType | None) -> None:
     """Begin to stop; further signals change nothing, as everything ends in bounded time."""
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, signal.SIG_IGN)
-    out.print("stopping")
     raise KeyboardInterrupt

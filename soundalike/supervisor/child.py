@@ -3,18 +3,23 @@
 import os
 import signal
 import subprocess
+import sys
 from contextlib import suppress
 
 import psutil
 
 from soundalike.environment import PROJECT
+from soundalike.supervisor.log_files import LogFiles
 from soundalike.supervisor.services import Service
 
 
 class Child:
     """A running service. Ctrl-C in the terminal does not reach it: it is passed on, in order."""
 
-    def __init__(self, service: Service, environment: dict[str, str], output: int) -> None:
+    def __init__(
+        self, service: Service, environment: dict[str, str], logs: LogFiles | None
+    ) -> None:
+        """Start it. Its output goes to `logs`, or else to our standard error."""
         self.service = service
         self._had_children = False
         self._process = subprocess.Popen(
@@ -22,19 +27,25 @@ class Child:
             env=environment,
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
+            stdout=subprocess.PIPE if logs else sys.stderr.fileno(),
+            stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+        if logs and self._process.stdout:
+            logs.copy(self._process.stdout, service.log)
+
+    @property
+    def exit_code(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
 
     def problem(self) -> str | None:
         """Return how it ended, or None while it works.
 
         A code server that lost its child, the process that loaded the code, does not work.
         """
-        code = self._process.poll()
-        if code is not None:
-            return f"ended unexpectedly (exit code {code})"
+        if self.exit_code is not None:
+            return f"ended unexpectedly (exit code {self.exit_code})"
         if self.service.needs_child:
             has_children = bool(self._children())
             if self._had_children and not has_children:

@@ -31,6 +31,12 @@ class Service:
     needs_child: bool = False
 
 
+# It marks runs whose process was killed as failed, and ends.
+ORPHANED_RUNS = Service(
+    "Dagster's list of runs", "dagster", (sys.executable, "-P", "-m", "pipelines.orphaned_runs")
+)
+
+
 def services(settings: Settings) -> list[Service]:
     """Return the services in the order of their start; the code server's files are prepared.
 
@@ -52,7 +58,7 @@ def services(settings: Settings) -> list[Service]:
 
 
 def _api(settings: Settings) -> list[str]:
-    """In development the API reloads, else it has several workers."""
+    """Return the API's command: in development it reloads, else it has several workers."""
     development = settings.environment == "development"
     serving = ["--reload"] if development else ["--workers", str(settings.workers)]
     return [

@@ -24,6 +24,7 @@ from soundalike.terminal import similar_table
 from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
+INTERRUPTED = 130
 
 
 def demo(
@@ -36,6 +37,13 @@ def demo(
     ] = True,
 ) -> None:
     """Ingest some music, show similar tracks, and serve it."""
+    try:
+        _demo(music, serve=serve)
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _demo(music: Path | None, *, serve: bool) -> None:
     os.environ.setdefault("SOUNDALIKE_MODEL", "musicnn-msd")  # its weights need no hub
     settings = load_settings()
     if serve:
@@ -51,7 +59,12 @@ def demo(
 
 def _ingest(folder: Path) -> None:
     """Run `soundalike ingest` on a folder. Raises SoundalikeError if it fails."""
-    ingest = subprocess.run([*INGEST, "--", str(folder)], check=False)
+    with subprocess.Popen([*INGEST, "--", str(folder)]) as ingest:
+        try:
+            ingest.wait()
+        except KeyboardInterrupt:
+            ingest.wait()  # it has Ctrl-C too, and says what is kept
+            raise
     if ingest.returncode:
         raise SoundalikeError(f"the ingest of {folder} failed; its error is shown above")
 

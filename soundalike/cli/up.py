@@ -28,13 +28,13 @@ out = Console(stderr=True)
 
 def up() -> None:
     """Serve the API and the Dagster UI until Ctrl-C."""
-    settings = load_settings()
-    require_key_beyond_loopback(settings)
-    require_free_ports(settings)
-    space = space_for(settings).key  # an unavailable model would fail every run
     for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(ending, _interrupt_once)
     try:
+        settings = load_settings()
+        require_key_beyond_loopback(settings)
+        require_free_ports(settings)
+        space = space_for(settings).key  # an unavailable model would fail every run
         with connected_database(settings) as url:
             upgrade(url)
             _serve(settings, url, space)

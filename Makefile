@@ -13,17 +13,21 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
+# Ctrl-C reaches make, the shell and the command: only the last decides how it ends.
+CALM := trap : INT;
+STOPPED := || [ $$? -eq 130 ]
+
 .PHONY: demo up dev test test-all torture lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate lock clean
 
 demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
 	@$(PYTHON) soundalike/tcp_ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
 	@$(MAKE) --no-print-directory $(INSTALLED)
-	@SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
-	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))")
+	@$(CALM) SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
+	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))") $(STOPPED)
 
 dev: $(INSTALLED) ## serve, reloading the API on every change
-	ENVIRONMENT=development $(BIN)/soundalike up
+	@$(CALM) ENVIRONMENT=development $(BIN)/soundalike up $(STOPPED)
 
 test: $(INSTALLED) ## the default suite, with coverage
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not slow"

@@ -39,6 +39,7 @@ def take_over_uvicorn_logs() -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logger = logging.getLogger(name)
         logger.handlers.clear()
+        logger.setLevel(logging.NOTSET)  # the root's, whatever `--log-level` uvicorn was given
         logger.propagate = True
     access = logging.getLogger("uvicorn.access")
     access.handlers.clear()

@@ -10,10 +10,12 @@ from soundalike.cli import (
     config,
     demo,
     doctor,
+    env,
     evaluate,
     failures,
     gc,
     ingest,
+    logs,
     maintain,
     rules,
     similar,
@@ -35,6 +37,8 @@ app.command()(ingest.ingest)
 app.command()(similar.similar)
 app.command()(doctor.doctor)
 app.command()(config.config)
+app.command()(logs.logs)
+app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(gc.gc)

@@ -31,6 +31,7 @@ DEMO_FILE = """\
 # Written by `soundalike demo`. `soundalike config` lists what can be set here.
 model = "musicnn-msd"  # its weights are a small download, and need no Hugging Face hub
 """
+INTERRUPTED = 130
 
 
 def demo(
@@ -43,6 +44,13 @@ def demo(
     ] = True,
 ) -> None:
     """Ingest some music, show similar tracks, and serve it."""
+    try:
+        _demo(music, serve=serve)
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _demo(music: Path | None, *, serve: bool) -> None:
     settings = followed(_demo_settings())
     if serve:
         require_free_ports(settings)
@@ -88,7 +96,12 @@ def _another_terminal(settings: Settings) -> str:
 
 def _ingest(folder: Path) -> None:
     """Run `soundalike ingest` on a folder. Raises SoundalikeError if it fails."""
-    ingest = subprocess.run([*INGEST, "--", str(folder)], check=False)
+    with subprocess.Popen([*INGEST, "--", str(folder)]) as ingest:
+        try:
+            ingest.wait()
+        except KeyboardInterrupt:
+            ingest.wait()  # it has Ctrl-C too, and says what is kept
+            raise
     if ingest.returncode:
         raise SoundalikeError(f"the ingest of {folder} failed; its error is shown above")
 

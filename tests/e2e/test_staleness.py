@@ -173,12 +173,14 @@ def test_a_rollback_is_shown_as_what_it_is_and_nothing_has_to_be_redone(library:
     library.dagster(*only)
 
 
-@pytest.mark.parametrize("settings", [{"SOUNDALIKE_WINDOWS": "1"}, {"SOUNDALIKE_WINDOWS": "2"}])
+@pytest.mark.parametrize("words", [("--windows", "1"), ("--windows", "2")])
 def test_another_space_makes_exactly_its_vectors_and_indexes_stale(
-    library: Watched, settings: dict[str, str]
+    library: Watched, words: tuple[str, str]
 ) -> None:
-    with web_server({**library.environment, **settings}) as port:
+    library.installation.run("space", "switch", *words, "--yes")
+    with web_server(library.environment) as port:  # it has loaded the definitions anew
         changed = Watched(library.installation, library.environment, port)
         stale = {"embeddings": ("STALE", "STALE"), "faiss_index": "STALE"}
         assert changed.shown() == FRESH | stale
-    assert library.shown() == FRESH
+        library.installation.run("ingest")
+        assert changed.shown() == FRESH

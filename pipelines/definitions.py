@@ -7,12 +7,14 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from pipelines.asset_specs import described
 from pipelines.assets import ASSETS
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
+from soundalike.settings import load_settings
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -21,7 +23,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     Runs execute in one process: with a process a step, everything would be loaded five times.
     """
     return dg.Definitions(
-        assets=ASSETS,
+        assets=described(ASSETS, load_settings()),
         asset_checks=CHECKS,
         jobs=JOBS,
         schedules=SCHEDULES,

@@ -12,7 +12,7 @@ from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
 from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
-from soundalike.ingest.stage import Outcome, StageReport, attempt
+from soundalike.ingest.stage import Outcome, StageReport, at_stage, attempt
 from soundalike.ingest.upstream import require_read, with_audio
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
@@ -41,7 +41,7 @@ def embed_batch(
     stages before have not had the batch yet.
     """
     batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             require_read(session, batch_id)
             files = batches.track_files_of(session, batch_id)
@@ -66,14 +66,22 @@ def embed_batch(
             results.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
+            spaces = batches.spaces_of(session, batch_id)
     return StageReport(
         stage=STAGE,
+        batch=batch,
+        uri=path.as_uri(),
         done=len(embeddings),
         reused=len(known),
         failures=failures,
         audio_seconds=sum(seconds for _, seconds in new.values()),
         usage=monitor.usage(),
-        notes={"space": space.key, "dimension": space.dimension, **notes},
+        notes={
+            "space": space.key,
+            "spaces_of_this_batch": ", ".join(spaces),
+            "dimension": space.dimension,
+            **notes,
+        },
     )
 
 
@@ -82,7 +90,7 @@ def _embed(
 ) -> tuple[list[Outcome[Embedded]], Notes]:
     flacs = {file: store.audio(str(file.track_id)) for file in files}
     with embed_files(embedder, flacs) as items:
-        tracked = progress.track(items, STAGE, len(files))
+        tracked = progress.track(items, STAGE, len(files), lambda item: item.audio_seconds)
         model_seconds, outcomes = 0.0, []
         for item in tracked:
             model_seconds += item.model_seconds

@@ -9,7 +9,8 @@ from typing import Any
 
 import dagster as dg
 
-from pipelines.markdown import bars, recorded_failures_table, table
+from pipelines.charts import columns, named_bars
+from pipelines.markdown import recorded_failures_table, table
 from soundalike.catalog.coverage import Coverage, DecodedAudio
 from soundalike.ingest.root_checks import RootState
 from soundalike.maintenance.quality import Quality
@@ -105,7 +106,7 @@ def _numbers(found: Coverage) -> dict[str, Any]:
         "done": found.done,
         "share_done": round(found.done / found.total, 5) if found.total else 0.0,
         "failures": found.failures,
-        "failures_by_code": dg.MetadataValue.md(bars(found.failed, "code")),
+        "failures_by_code": dg.MetadataValue.md(named_bars(found.failed, "failures")),
         "failed_files": dg.MetadataValue.md(recorded_failures_table(found.shown, found.failures)),
     }
 
@@ -152,5 +153,13 @@ def quality_result(quality: Quality) -> dg.AssetCheckResult:
         passed=not quality.degenerate,
         severity=WARN,
         description=quality.degenerate or None,
-        metadata=quality.numbers,
+        metadata={**quality.numbers, **_similarity(quality)},
     )
+
+
+def _similarity(quality: Quality) -> dict[str, Any]:
+    if not quality.cosine_counts:
+        return {}
+    low, high = quality.cosine_range
+    chart = columns(quality.cosine_counts, low, high, "cosine of two tracks")
+    return {"similarity": dg.MetadataValue.md(chart)}

@@ -191,7 +191,7 @@ def main() -> int:
     parser.add_argument("--confirm-removals", action="store_true")
     arguments = parser.parse_args()
     console = Console(stderr=True)
-    configure_logs("WARNING", json=False)
+    configure_logs("ERROR", json=False)  # what failed is in tables at the end, and in the runs' log
     silence_retry_warnings()
     settings = load_settings()
     try:

@@ -1,14 +1,13 @@
-"""Markdown for the Dagster UI: tables and bar charts of texts that may hold anything."""
+"""Markdown tables for the Dagster UI, of texts that may hold anything; pictures: charts.py."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from soundalike.catalog.batches import StageFailure
 from soundalike.catalog.failures import FailureView
 from soundalike.display_text import printable
 
 SHOWN_ROWS = 200
-BAR_WIDTH = 24  # characters
 
 
 def plain(text: str) -> str:
@@ -45,21 +44,3 @@ def recorded_failures_table(failures: Iterable[FailureView], total: int) -> str:
 
 def _next_try(failure: FailureView) -> str:
     return f"{failure.retry_at:%Y-%m-%d %H:%M} UTC" if failure.retry_at else "if it changes"
-
-
-def bars(counts: Mapping[str, int], title: str) -> str:
-    """Return a bar chart as a table: a row each, in the given order, the longest bar full."""
-    largest = max(counts.values(), default=0)
-    if not largest:
-        return "none"
-    lines = [f"| {title} |  |  |", "| --- | ---: | --- |"]
-    for name, count in counts.items():
-        lines.append(f"| {plain(name)} | {count} | {_bar(count / largest)} |")
-    return "\n".join(lines)
-
-
-def _bar(share: float) -> str:
-    """Draw 0..1 as blocks, in eighths of a character."""
-    eighths = round(share * BAR_WIDTH * 8)
-    partial = " ▏▎▍▌▋▊▉"[eighths % 8].strip()
-    return "█" * (eighths // 8) + partial

@@ -3,12 +3,14 @@
 What these objects do is in soundalike; the foreground's own replacements are in foreground.py.
 """
 
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 
 import dagster as dg
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.audio.sandbox import Decoders
@@ -17,9 +19,10 @@ from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.errors import SoundalikeError
-from soundalike.ingest.reports import NoReports, Reports
+from soundalike.ingest.reports import LoggedReports, Reports
+from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database, has_database
-from soundalike.progress import NoProgress, Progress
+from soundalike.progress import LoggedProgress, Progress
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -108,16 +111,22 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
         yield decoders
 
 
-@dg.resource(description="The progress of a stage, where it is shown.")
+@dg.resource(description="How far a stage is, in the run's log.")
 def progress_resource(_: dg.InitResourceContext) -> Progress:
-    """Return a Progress that shows nothing, as background runs have no terminal."""
-    return NoProgress()
+    """Return a Progress that logs, as background runs have no terminal."""
+    return LoggedProgress()
 
 
-@dg.resource(description="The reports of a run's stages to the process that started it.")
-def reports_resource(_: dg.InitResourceContext) -> Reports:
-    """Return Reports that keep nothing: background runs have their metadata in the UI."""
-    return NoReports()
+@dg.resource(description="What the run's stages did, in its log: structured lines with its id.")
+def reports_resource(context: dg.InitResourceContext) -> Iterator[Reports]:
+    """Yield Reports that log. While the run lasts, each line that its process logs has its id.
+
+    Dagster copies the lines into the run's events (`python_logs` in dagster.yaml), and keeps what
+    the process writes to standard error.
+    """
+    configure_logs(load_settings().lowest_log_level, json=not sys.stderr.isatty())
+    with structlog.contextvars.bound_contextvars(run_id=context.run_id):
+        yield LoggedReports()
 
 
 RESOURCES = {

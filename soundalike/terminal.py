@@ -1,6 +1,6 @@
 """Terminal output: tables, progress bars, and the format of error messages."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ from soundalike.catalog.engine import describe
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import TrackView
 from soundalike.display_text import printable
-from soundalike.progress import DownloadProgress
+from soundalike.progress import DownloadProgress, no_audio
 from soundalike.vectors.ranking import Result
 
 T = TypeVar("T")
@@ -41,7 +41,13 @@ class ProgressBars:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
+    def track(
+        self,
+        results: Iterable[T],
+        stage: str,
+        total: int,
+        _seconds: Callable[[T], float] = no_audio,
+    ) -> Iterator[T]:
         """Yield `results` with a bar that moves as they pass."""
         columns = (
             TextColumn("{task.description:<24}"),

@@ -11,7 +11,14 @@ from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
 from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
-from soundalike.ingest.stage import EVERYTHING, Outcome, Selection, StageReport, attempt
+from soundalike.ingest.stage import (
+    EVERYTHING,
+    Outcome,
+    Selection,
+    StageReport,
+    at_stage,
+    attempt,
+)
 from soundalike.ingest.upstream import require_read, with_audio
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
@@ -42,7 +49,7 @@ def embed_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             require_read(session, batch_id)
             files = batches.track_files_of(session, batch_id)
@@ -63,21 +70,30 @@ def embed_batch(
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         _remove_damaged(store, failures)
         _require_valid(embeddings, space)
-        sha256 = sha256_of(save_batch(store, space, batch, embeddings))
+        path = save_batch(store, space, batch, embeddings)
+        sha256 = sha256_of(path)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
             results.record_embeddings(session, batch_id, space.key, sha256, tags)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
+            spaces = batches.spaces_of(session, batch_id)
     return StageReport(
         stage=STAGE,
         version=sha256,
+        batch=batch,
+        uri=path.as_uri(),
         done=len(embeddings),
         reused=len(embeddings) - len(new),
         failures=failures,
         audio_seconds=sum(seconds for _, seconds in new.values()),
         usage=monitor.usage(),
-        notes={"space": space.key, "dimension": space.dimension, **notes},
+        notes={
+            "space": space.key,
+            "spaces_of_this_batch": ", ".join(spaces),
+            "dimension": space.dimension,
+            **notes,
+        },
     )
 
 
@@ -86,7 +102,7 @@ def _embed(
 ) -> tuple[list[Outcome[Embedded]], Notes]:
     flacs = {file: store.audio(str(file.track_id)) for file in files}
     with embed_files(embedder, flacs) as items:
-        tracked = progress.track(items, STAGE, len(files))
+        tracked = progress.track(items, STAGE, len(files), lambda item: item.audio_seconds)
         model_seconds, outcomes = 0.0, []
         for item in tracked:
             model_seconds += item.model_seconds

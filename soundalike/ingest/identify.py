@@ -22,6 +22,7 @@ from soundalike.ingest.stage import (
     Outcome,
     Selection,
     StageReport,
+    at_stage,
     attempt_all,
     version_of,
 )
@@ -62,7 +63,7 @@ def identify_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.files_of(session, batch_id)
         rows = {row["file_id"]: row for row in _read_manifest(store, batch)}
@@ -72,10 +73,11 @@ def identify_batch(
             if selection.force or file.unread or not _is_of(rows.get(file.id), file)
         ]
         read = partial(_read, decoders, store)
-        outcomes = list(progress.track(attempt_all(read, unread), STAGE, len(unread)))
+        tracked = progress.track(attempt_all(read, unread), STAGE, len(unread), _seconds)
+        outcomes = list(tracked)
         rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
-        left = [rows[file.id] for file in files if file.id in rows]
-        _write_manifest(store, batch, left)
+        manifest = [rows[file.id] for file in files if file.id in rows]
+        _write_manifest(store, batch, manifest)
         with sessions.begin() as session:
             ours = results.lock_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
@@ -89,14 +91,21 @@ def identify_batch(
             results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
-        version=version_of(left),
+        version=version_of(manifest),
+        batch=batch,
+        uri=store.batch_manifest(batch).as_uri(),
         done=len(files) - len(unread) + len(tracks),
         reused=len(files) - len(unread),
         failures=failures,
-        audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
+        audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
         notes={"files": len(files), "recordings": len({track.id for track in tracks.values()})},
+        files=manifest,
     )
+
+
+def _seconds(outcome: Outcome[ReadFile]) -> float:
+    return (outcome.result[0].facts.duration or 0.0) if outcome.result else 0.0
 
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:

@@ -4,6 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.orm import Session
+
 from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
@@ -58,6 +60,19 @@ def publication_due(wanted: NextIndex, rule: PublishRule, now: dt.datetime) -> s
     )
 
 
+class PublishedManifest(IndexManifest):
+    """The manifest of the served index, and how it came to be served.
+
+    `replaces`: the version that was served before. `pinned`: a user published it by hand, so it
+    stays. `published_by`: the Dagster run that published it.
+    """
+
+    folder: Path
+    replaces: str | None
+    pinned: bool
+    published_by: str | None
+
+
 def next_index(
     sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, choice: KindChoice
 ) -> NextIndex:
@@ -109,23 +124,39 @@ def publish(
     space: EmbeddingSpace,
     version: str | None,
     seen: int | None = None,
-) -> IndexManifest:
+    run_id: str | None = None,
+) -> PublishedManifest:
     """Make `version` the served one, or if it is None, the version of `space` built last.
 
     A `version` given by a user is a rollback: it stays until a user publishes another. Automation
     therefore passes the id of the publication it has `seen`: if a user published another one since,
-    that one stays, and its manifest is returned.
+    that one stays, and its manifest is returned. `run_id` is the Dagster run that publishes.
     Raises ArtifactError if the version was never built, is damaged, or failed its checks.
     """
     with sessions() as session:
         chosen = version or indexes.latest_built(session, space.key)
-    if chosen is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
+        if chosen is None:
+            raise ArtifactError("no index was built yet; materialise faiss_index")
+        indexes.require_built(session, chosen)
     manifest = index_files.read_manifest(store.index(chosen))
     index_files.verify_files(store.index(chosen), manifest)
     if manifest.failed_checks:
         details = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(f"index {chosen} is not published, it failed its checks ({details})")
     with sessions.begin() as session:
-        kept = indexes.publish(session, chosen, by_hand=version is not None, seen=seen)
-    return index_files.read_manifest(store.index(kept)) if kept else manifest
+        indexes.publish(session, chosen, version is not None, seen, run_id)
+        return _served(session, store)
+
+
+def _served(session: Session, store: ArtifactStore) -> PublishedManifest:
+    served = indexes.published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; materialise published_index")
+    folder = store.index(served.index.version)
+    return PublishedManifest(
+        **dict(index_files.read_manifest(folder)),
+        folder=folder,
+        replaces=indexes.replaced_version(session, served),
+        pinned=served.publication.by_hand,
+        published_by=served.publication.dagster_run_id,
+    )

@@ -10,13 +10,23 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
-from soundalike.ingest.stage import EVERYTHING, Selection, StageReport, attempt_all, version_of
+from soundalike.ingest.stage import (
+    EVERYTHING,
+    Outcome,
+    Selection,
+    StageReport,
+    at_stage,
+    attempt_all,
+    version_of,
+)
 from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
+
+Resampled = tuple[Canonical, bool]  # and whether its FLAC existed already
 
 
 def resample_batch(
@@ -33,12 +43,13 @@ def resample_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             require_read(session, batch_id)
             files = selection.of(batches.track_files_of(session, batch_id))
         work = partial(_canonical, store, decoders, selection.force)
-        outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
+        tracked = progress.track(attempt_all(work, files), STAGE, len(files), _seconds)
+        outcomes = list(tracked)
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
@@ -51,19 +62,26 @@ def resample_batch(
     return StageReport(
         stage=STAGE,
         version=version_of(decoded),
+        batch=batch,
+        uri=store.canonical.as_uri(),
         done=len(done),
         reused=sum(reused for _, reused in done.values()),
         failures=failures,
-        audio_seconds=sum(flac.seconds for flac, reused in done.values() if not reused),
+        audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
         notes={"left_out_by_length": left_out, "partly_broken": len(flawed)},
         flawed=flawed,
     )
 
 
-def _canonical(
-    store: ArtifactStore, decoders: Decoders, force: bool, file: BatchFile
-) -> tuple[Canonical, bool]:
+def _seconds(outcome: Outcome[Resampled]) -> float:
+    """Return how much audio was resampled now: none if its FLAC existed already."""
+    if outcome.result is None or outcome.result[1]:
+        return 0.0
+    return outcome.result[0].seconds
+
+
+def _canonical(store: ArtifactStore, decoders: Decoders, force: bool, file: BatchFile) -> Resampled:
     """Return the facts of the track's FLAC, and whether it existed already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)

@@ -20,7 +20,7 @@ from soundalike.ingest.roots import require_music
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import similar_table
+from soundalike.tables import similar_table
 from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
@@ -69,6 +69,7 @@ def _demo_music() -> Path:
 
 def _show_neighbours(settings: Settings) -> None:
     """Print neighbours of two tracks: of the first 200, the first and middle ones in the index."""
+    out = Console()
     with connected_database(settings) as url, open_catalog(url)() as session:
         served = published(session)
         if served is None:
@@ -79,4 +80,4 @@ def _show_neighbours(settings: Settings) -> None:
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():
             _, results = nearest(session, store, views[position], SHOWN_NEIGHBOURS)
-            Console().print(similar_table(views[position], results))
+            out.print(similar_table(views[position], results, out.width))

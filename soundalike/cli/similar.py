@@ -16,7 +16,8 @@ from soundalike.errors import ArtifactError, LibraryError
 from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import safe, similar_table
+from soundalike.tables import similar_table
+from soundalike.terminal import safe
 from soundalike.vectors.limits import DEFAULT_K, MAX_K
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
@@ -33,7 +34,8 @@ def similar(
         query = _find(session, track)
         version, results = nearest(session, ArtifactStore(settings.data), query, k)
     if not as_json:
-        Console().print(similar_table(query, results))
+        out = Console()
+        out.print(similar_table(query, results, out.width))
         return
     response = {
         "query": asdict(query),

@@ -48,7 +48,8 @@ from soundalike.sources.entry import EntryKind
 from soundalike.storage.data_roots import remember_data_root
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import ProgressBars, counted, failures_table, format_error, safe
+from soundalike.tables import failures_table
+from soundalike.terminal import ProgressBars, counted, format_error, safe
 from soundalike.vectors.index_files import IndexManifest
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -129,7 +130,8 @@ class Foreground:
         with self._sessions() as session:
             failures = failures_of(session, [batch_number(key) for key in keys])
         if failures:
-            self._console.print(failures_table(failures[:SHOWN_FAILURES], len(failures)))
+            shown, width = failures[:SHOWN_FAILURES], self._console.width
+            self._console.print(failures_table(shown, len(failures), width))
         if not keys:
             return "nothing new"
         embedded = sum(

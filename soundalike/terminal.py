@@ -1,6 +1,6 @@
-"""Terminal output: tables, progress bars, and the format of error messages."""
+"""Terminal output: progress bars, and the format of error messages."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -16,15 +16,11 @@ from rich.progress import (
     TimeRemainingColumn,
     TransferSpeedColumn,
 )
-from rich.table import Table
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.engine import describe
-from soundalike.catalog.failures import FailureView
-from soundalike.catalog.tracks import TrackView
 from soundalike.display_text import printable
 from soundalike.progress import DownloadProgress, no_audio
-from soundalike.vectors.ranking import Result
 
 T = TypeVar("T")
 
@@ -98,36 +94,3 @@ def format_error(error: Exception) -> str:
     """Format an error as markup; SQLAlchemy's errors are described in plain words."""
     text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
-
-
-def failures_table(failures: Sequence[FailureView], total: int) -> Table:
-    """The failed files, why they failed, and when each is retried; `total` counts all of them."""
-    title = f"{counted(total, 'file')} failed"
-    table = Table(title=title, title_justify="left")
-    for column in ("file", "stage", "code", "reason", "attempts", "next attempt"):
-        table.add_column(column, overflow="fold")
-    for failure in failures:
-        retry = f"{failure.retry_at:%Y-%m-%d %H:%M}" if failure.retry_at else "if it changes"
-        row = (failure.path, failure.stage, failure.code, failure.message, failure.attempts)
-        table.add_row(*map(safe, (*row, retry)))
-    if total > len(failures):
-        table.caption = f"and {total - len(failures)} more: soundalike failures"
-    return table
-
-
-def similar_table(query: TrackView, results: Sequence[tuple[Result, TrackView]]) -> Table:
-    """The tracks that sound like `query`, nearest first."""
-    table = Table(title=f"Sounds like {safe(_named(query))}", title_justify="left")
-    table.add_column("#", justify="right")
-    table.add_column("score", justify="right")
-    for column in ("track", "tags", "path"):
-        table.add_column(column, overflow="fold")
-    for result, track in results:
-        words = ", ".join(tag["word"] for tag in track.tags[:3])
-        row = (result.rank, f"{result.score:.3f}", _named(track), words, track.path or "")
-        table.add_row(*map(safe, row))
-    return table
-
-
-def _named(track: TrackView) -> str:
-    return f"{track.artist} - {track.title}" if track.artist else track.title

@@ -23,7 +23,7 @@ from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.settings.file import FILE
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import similar_table
+from soundalike.tables import similar_table
 from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
@@ -119,6 +119,7 @@ def _demo_music() -> Path:
 
 def _show_neighbours(settings: Settings) -> None:
     """Print neighbours of two tracks: of the first 200, the first and middle ones in the index."""
+    out = Console()
     with existing_library(settings) as sessions, sessions() as session:
         served = published(session)
         if served is None:
@@ -129,4 +130,4 @@ def _show_neighbours(settings: Settings) -> None:
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():
             _, results = nearest(session, store, views[position], SHOWN_NEIGHBOURS)
-            Console().print(similar_table(views[position], results))
+            out.print(similar_table(views[position], results, out.width))

@@ -12,7 +12,8 @@ from soundalike.catalog.failures import FailureView
 from soundalike.cli.library import existing_library
 from soundalike.display_text import shown
 from soundalike.settings import load_settings
-from soundalike.terminal import counted, failures_table
+from soundalike.tables import failures_table
+from soundalike.terminal import counted
 
 failures = typer.Typer(help="Files that failed: list them, or have them retried.")
 MAX_LISTED = 1000
@@ -39,7 +40,7 @@ def listed(
     elif not views:
         out.print("no file of the library failed")
     else:
-        out.print(failures_table(views, total))
+        out.print(failures_table(views, total, out.width))
 
 
 @failures.command()

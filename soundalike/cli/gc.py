@@ -15,7 +15,7 @@ from soundalike.embedders import space_for
 from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import safe
+from soundalike.tables import PathCell
 
 
 def gc(
@@ -55,7 +55,7 @@ def gc(
     if not garbage:
         out.print("nothing to remove")
         return
-    out.print(_table(garbage, store))
+    out.print(PathCell(str(store.root)), _table(garbage, store), sep="")
     out.print("removed" if apply else "nothing was removed; `soundalike gc --apply` does it")
 
 
@@ -68,17 +68,14 @@ def _library_space(sessions: Sessions, settings: Settings) -> str:
 
 
 def _table(garbage: list[Garbage], store: ArtifactStore) -> Table:
-    table = Table(title=str(store.root), title_justify="left")
-    for column, side in (
-        ("reason", "left"),
-        ("number", "right"),
-        ("size", "right"),
-        ("first", "left"),
-    ):
-        table.add_column(column, justify=side, overflow="fold")  # type: ignore[arg-type]
+    table = Table()
+    table.add_column("reason")
+    table.add_column("number", justify="right", no_wrap=True)
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("first")
     for reason, items in groupby(garbage, key=lambda item: item.reason):
         group = list(items)
         size = decimal(sum(item.size for item in group))
-        first = safe(group[0].path.relative_to(store.root))
-        table.add_row(reason, str(len(group)), size, first)
+        first = str(group[0].path.relative_to(store.root))
+        table.add_row(reason, str(len(group)), size, PathCell(first))
     return table

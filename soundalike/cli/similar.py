@@ -15,7 +15,8 @@ from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.errors import ArtifactError, LibraryError, NothingIngested
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import counted, safe, similar_table
+from soundalike.tables import similar_table
+from soundalike.terminal import counted, safe
 from soundalike.vectors.limits import DEFAULT_K, MAX_K
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
@@ -32,7 +33,8 @@ def similar(
         query = _find(session, track, settings)
         version, results = nearest(session, ArtifactStore(settings.data), query, k)
     if not as_json:
-        Console().print(similar_table(query, results))
+        out = Console()
+        out.print(similar_table(query, results, out.width))
         return
     response = {
         "query": asdict(query),

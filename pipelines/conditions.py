@@ -5,6 +5,7 @@ something, so the run is due at once. Everything here is cheap to look at, and n
 """
 
 import hashlib
+import os
 import secrets
 from collections.abc import Iterable
 from pathlib import Path
@@ -20,7 +21,7 @@ PROCESS = secrets.token_hex(4)
 
 
 def batch_conditions(settings: Settings) -> str:
-    """The conditions of embedding: this process, room on the disk, and the model's weights."""
+    """The conditions of embedding: this process, the data root's disk, and the model's weights."""
     return _digest([PROCESS, _disk(settings.data), _weights(settings)])
 
 
@@ -35,11 +36,16 @@ def index_conditions(
 
 
 def _disk(root: Path) -> str:
+    store = ArtifactStore(root)
+    folders = (store.canonical, store.manifests, store.embeddings, store.indexes)
+    writable = [
+        not path.exists() or (path.is_dir() and os.access(path, os.W_OK)) for path in folders
+    ]
     try:
         require_free_space(root)
     except StorageError as error:
-        return type(error).__name__
-    return "room"
+        return f"{type(error).__name__} {writable}"
+    return f"room {writable}"
 
 
 def _weights(settings: Settings) -> str:

@@ -94,6 +94,12 @@ def format_error(error: Exception) -> str:
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
 
 
+def format_warning(error: Exception) -> str:
+    """Format what does not stop the command, as markup."""
+    lines = "\n".join(safe(line) for line in str(error).splitlines())
+    return f"[yellow]{lines}[/yellow]"
+
+
 def failures_table(failures: Sequence[FailureView], total: int) -> Table:
     """The failed files, why they failed, and when each is retried; `total` counts all of them."""
     title = f"{counted(total, 'file')} failed"

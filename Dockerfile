@@ -14,5 +14,5 @@ COPY dagster.yaml workspace.yaml ./
 RUN pip install --no-cache-dir --constraint requirements.lock --editable '.[s3]'
 
 USER soundalike
-ENV DAGSTER_HOME=/app SOUNDALIKE_DATA=/data ENVIRONMENT=production
+ENV DAGSTER_HOME=/app SOUNDALIKE_DATA=/data SOUNDALIKE_MODELS=/data/models ENVIRONMENT=production
 VOLUME /data

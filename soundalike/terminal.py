@@ -94,3 +94,9 @@ def format_error(error: Exception) -> str:
     """Format an error as markup; SQLAlchemy's errors are described in plain words."""
     text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
     return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
+
+
+def format_warning(error: Exception) -> str:
+    """Format what does not stop the command, as markup."""
+    lines = "\n".join(safe(line) for line in str(error).splitlines())
+    return f"[yellow]{lines}[/yellow]"

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
 
 from soundalike.catalog import library_settings
 from soundalike.catalog.library_settings import OWNED, shown_value
@@ -17,7 +17,7 @@ from soundalike.errors import LibraryError, PostgresError, SettingsError
 from soundalike.postgres import has_database
 from soundalike.settings import Origin, Settings, load_settings, origin_of, settings_file
 from soundalike.settings.names import SECRETS, variable_of
-from soundalike.terminal import safe
+from soundalike.terminal import format_warning, safe
 
 HIDDEN = "(hidden)"
 out = Console()
@@ -54,11 +54,11 @@ def config(
             plain = {"setting": one.name, "variable": one.variable, "value": one.value}
             typer.echo(json.dumps(plain | {"from": one.origin.source, "place": one.origin.place}))
         return
-    out.print(_table(shown))
+    _print(shown)
     if file := settings_file(settings.data):
         out.print(f"file: {safe(file)}", soft_wrap=True)
     for problem in problems:
-        out.print(f"[yellow]{safe(problem)}[/yellow]")
+        out.print(format_warning(problem))
 
 
 def _library(settings: Settings) -> tuple[LibrarySettingsRow | None, list[Exception]]:
@@ -94,15 +94,16 @@ def _plain(name: str, value: Any) -> Any:  # noqa: ANN401 - any setting's value
     return value if is_json and value != float("inf") else str(value)
 
 
-def _table(shown: list[Setting]) -> Table:
-    table = Table(box=None, pad_edge=False)
-    places = [_place(one.origin) for one in shown]
-    table.add_column("setting", no_wrap=True, min_width=max(len(one.name) for one in shown))
-    table.add_column("value", no_wrap=True, overflow="ellipsis", ratio=1)
-    table.add_column("from", no_wrap=True, min_width=max(map(len, places)))
-    for one, place in zip(shown, places, strict=True):
-        table.add_row(one.name, safe(one.text), safe(place))
-    return table
+def _print(shown: list[Setting]) -> None:
+    """Print a line a setting; a value that does not fit is cut."""
+    rows = [(one.name, one.text, _place(one.origin)) for one in shown]
+    names, places = max(len(name) for name, *_ in rows), max(len(place) for *_, place in rows)
+    room = max(10, out.width - names - places - 4)
+    for name, text, place in (("setting", "value", "from"), *rows):
+        value = Text(text)
+        value.truncate(room, overflow="ellipsis", pad=True)
+        line = f"{name:<{names}}  {value.plain}  {place}"
+        out.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
 def _place(origin: Origin) -> str:

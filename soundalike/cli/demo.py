@@ -11,14 +11,18 @@ import typer
 from rich.console import Console
 
 from soundalike.catalog import tracks
+from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
+from soundalike.catalog.library_settings import read
+from soundalike.catalog.upgrade import upgrade
 from soundalike.cli.ingest import INGEST
 from soundalike.cli.library import existing_library, followed
 from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
 from soundalike.cli.weights import fetch_missing
-from soundalike.errors import LibraryError, NothingIngested, SoundalikeError
+from soundalike.errors import LibraryError, SoundalikeError
 from soundalike.ingest.roots import require_music
+from soundalike.postgres import connected_database, has_database
 from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.settings.file import FILE
 from soundalike.storage.atomic import atomic_file
@@ -27,9 +31,10 @@ from soundalike.tables import similar_table
 from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
-DEMO_FILE = """\
+DEMO_MODEL = "musicnn-msd"
+DEMO_FILE = f"""\
 # Written by `soundalike demo`. `soundalike config` lists what can be set here.
-model = "musicnn-msd"  # its weights are a small download, and need no Hugging Face hub
+model = "{DEMO_MODEL}"  # its weights are a small download, and need no Hugging Face hub
 """
 INTERRUPTED = 130
 
@@ -51,7 +56,7 @@ def demo(
 
 
 def _demo(music: Path | None, *, serve: bool) -> None:
-    settings = followed(_demo_settings())
+    settings = _demo_settings()
     if serve:
         require_free_ports(settings)
     folder = music or _demo_music()
@@ -65,21 +70,30 @@ def _demo(music: Path | None, *, serve: bool) -> None:
 
 
 def _demo_settings() -> Settings:
-    """The settings; where nobody chose a model and there is no library, a file chooses musicnn-msd.
+    """The settings; where nobody chose a model, a file in the data root chooses the demo's.
 
-    The file lies in the data root, so that every later command has it too.
+    It is a file so that every later command has it too.
     """
     settings = load_settings()
-    if "model" in settings.model_fields_set or settings_file(settings.data):
-        return settings
-    try:
-        with existing_library(settings):
-            return settings
-    except NothingIngested:
+    is_chosen = "model" in settings.model_fields_set or settings_file(settings.data)
+    if not is_chosen and not _has_other_model(settings):
         with atomic_file(settings.data / FILE) as temporary:
             temporary.write_text(DEMO_FILE)
         load_settings.cache_clear()
-        return load_settings()
+        settings = load_settings()
+    return followed(settings)
+
+
+def _has_other_model(settings: Settings) -> bool:
+    """Return whether there is a library, and it has another model than the demo's."""
+    if not has_database(settings):
+        return False
+    with connected_database(settings) as url:
+        upgrade(url)
+        with open_catalog(url)() as session:
+            row, served = read(session), published(session)
+    model = row.model if row else served.index.model if served else DEMO_MODEL
+    return model != DEMO_MODEL
 
 
 def _another_terminal(settings: Settings) -> str:

@@ -34,7 +34,11 @@ def evaluate(
         int, typer.Option(min=0, help="Number of tracks to make altered copies of.")
     ] = 50,
 ) -> None:
-    """Measure the model on labelled music, beside MFCCs and chance, and write a report."""
+    """Measure the model on labelled music, beside MFCCs and chance, and write a report.
+
+    The model is the one that SOUNDALIKE_MODEL names, whatever the library has: this is how to
+    choose one.
+    """
     settings, root = load_settings(), folder.expanduser().absolute()
     MusicRoot.named(str(root)).require()
     store = ArtifactStore(settings.data / "evaluation")

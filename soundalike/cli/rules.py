@@ -60,17 +60,21 @@ def switch(
     options = _checked({name: value for name, value in given.items() if value is not None})
     with existing_library(settings) as sessions, ingest_lock(sessions), sessions.begin() as session:
         old, new = library_or_own(session, settings), wanted(session, settings, RULES, options)
-        if new.longest_seconds <= new.shortest_seconds:
-            raise SettingsError(
-                f"longest_seconds = {new.longest_seconds} must be more than shortest_seconds = "
-                f"{new.shortest_seconds}; switch both"
-            )
+        _require_order(new)
         row = library_settings.read(session)
         changes = differences(old, new)
         library_settings.write(session, new, row.space if row else space_for(new).key)
     out.print("\n".join(map(safe, changes)) or "the library has these rules already")
     if changes:
         out.print("the next scan applies them")
+
+
+def _require_order(new: Settings) -> None:
+    if new.longest_seconds <= new.shortest_seconds:
+        raise SettingsError(
+            f"longest_seconds = {new.longest_seconds} must be more than shortest_seconds = "
+            f"{new.shortest_seconds}; switch both"
+        )
 
 
 def _checked(options: dict[str, Any]) -> dict[str, Any]:

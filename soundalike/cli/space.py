@@ -20,7 +20,7 @@ from soundalike.embedders import space_for, weights_path
 from soundalike.errors import SettingsError
 from soundalike.settings import KindChoice, ModelName, Settings, load_settings
 from soundalike.settings.values import windows as read_windows
-from soundalike.terminal import counted, safe
+from soundalike.terminal import counted, format_warning, safe
 
 space = typer.Typer(help="The library's model and windows: show them, or switch to others.")
 out = Console()
@@ -38,7 +38,7 @@ def shown(context: typer.Context) -> None:
     try:
         library_settings.resolve(settings, row)
     except SettingsError as error:
-        out.print(f"[yellow]{safe(error)}[/yellow]")
+        out.print(format_warning(error))
 
 
 def _table(session: Session, settings: Settings) -> Table:
@@ -115,7 +115,7 @@ def _key(settings: Settings) -> str | None:
 def _costs(session: Session, new: Settings) -> list[str]:
     """Say what the switch costs, a sentence a line."""
     key, served = _key(new), published(session)
-    left = coverage(session, key or "not known yet")
+    left = coverage(session, key or "")  # no vector is in the space without a name
     lines = [_work(left)]
     if key is None:
         lines.append(download_note(new.model))

@@ -79,11 +79,35 @@ def test_neighbours_share_the_instrumentation(installation: Installation, music:
 
 
 def test_the_demo_needs_no_setting_and_shows_two_tables(
+    open_folder: Path, installation: Installation, music: Path
+) -> None:
+    """On a data root of its own; afterwards another terminal needs the data root's name alone."""
+    unset = {k: v for k, v in installation.environment.items() if k != "SOUNDALIKE_MODEL"}
+    data = open_folder / "demo data"
+    fresh = Installation(data, {**unset, "SOUNDALIKE_DATA": str(data), "COLUMNS": "400"})
+    (open_folder / "few").mkdir()
+    for path in sorted(music.rglob("*.opus"))[:3]:
+        shutil.copy(path, open_folder / "few")
+    output = fresh.run("demo", open_folder / "few", "--no-serve")
+    assert output.count("Sounds like") == 2
+    assert f"export SOUNDALIKE_DATA='{data}'" in output
+    assert 'model = "musicnn-msd"' in (data / "soundalike.toml").read_text()
+    assert "nothing new" in fresh.run("ingest")
+    assert "Sounds like" in fresh.run("similar", output.split("Sounds like ")[1].split()[0])
+
+
+def test_the_demo_leaves_the_model_of_a_library_as_it_is(
     installation: Installation, music: Path
 ) -> None:
     unset = {k: v for k, v in installation.environment.items() if k != "SOUNDALIKE_MODEL"}
-    output = Installation(installation.data, unset).run("demo", music, "--no-serve")
-    assert output.count("Sounds like") == 2
+    no_hub = Installation(installation.data, {**unset, "HF_ENDPOINT": "http://127.0.0.1:1"})
+    installation.do("update library_settings set model = 'mert-v1-95m'")
+    try:
+        output = no_hub.run("demo", music, "--no-serve", expect=1)
+    finally:
+        installation.do("update library_settings set model = 'musicnn-msd'")
+    assert "mert-v1-95m: licence" in output
+    assert not (installation.data / "soundalike.toml").exists()
 
 
 def test_the_terminal_answers_too(installation: Installation, music: Path) -> None:

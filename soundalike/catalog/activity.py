@@ -1,4 +1,4 @@
-"""What goes on in the library, for a person who watches: what is served, and what is ingested."""
+"""The library's activity, for a person who watches: what is served, and what is ingested."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""`soundalike env`: what a shell needs for Dagster's own commands, and to find soundalike."""
+"""`soundalike env`: exports for a shell in which Dagster's own commands and soundalike work."""
 
 import os
 import shlex

@@ -68,7 +68,7 @@ def _serve(settings: Settings, url: str) -> None:
 
 
 def _links(settings: Settings) -> list[Link]:
-    """What a person opens."""
+    """Return what a person opens."""
     api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
     return [
         Link("API", f"http://{api[0]}:{api[1]}/docs", *api),

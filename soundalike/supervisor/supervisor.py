@@ -101,7 +101,7 @@ class Supervisor:
 
     @property
     def _where(self) -> str:
-        """Where the output of the services is, as the end of a message."""
+        """The place of the services' output, as the end of a message."""
         return "see `soundalike logs`" if self._logs else "see above"
 
     def _end(self, children: list[Child]) -> None:

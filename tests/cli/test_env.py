@@ -9,10 +9,12 @@ import pytest
 
 from tests.source import REPOSITORY
 
-SHELL = """eval "$({python} -m soundalike env)"
+SHELL = """
+eval "$({python} -m soundalike env)"
 printf "%s\\n" "$SOUNDALIKE_DATA" "$DAGSTER_HOME"
 which soundalike
-env"""
+env
+"""
 
 
 @pytest.mark.parametrize("name", ["plain", "two words", 'it\'s $HOME `x` "y"; echo z'])

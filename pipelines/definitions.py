@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from pipelines.alerts import ALERTS
 from pipelines.asset_specs import described
 from pipelines.assets import ASSETS
 from pipelines.checks import CHECKS
+from pipelines.freshness import FRESHNESS_CHECKS, FRESHNESS_SENSORS
 from pipelines.jobs import JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
@@ -24,10 +26,10 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     """
     return dg.Definitions(
         assets=described(ASSETS, load_settings()),
-        asset_checks=CHECKS,
+        asset_checks=[*CHECKS, *FRESHNESS_CHECKS],
         jobs=JOBS,
         schedules=SCHEDULES,
-        sensors=SENSORS,
+        sensors=[*SENSORS, *ALERTS, *FRESHNESS_SENSORS],
         resources={**RESOURCES, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -7,9 +7,11 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from pipelines.alerts import ALERTS
 from pipelines.asset_specs import described
 from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.checks import CHECKS
+from pipelines.freshness import FRESHNESS_CHECKS, FRESHNESS_SENSORS
 from pipelines.jobs import JOBS
 from pipelines.prune import PRUNE_JOBS
 from pipelines.resources import RESOURCES
@@ -26,10 +28,10 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     """
     return dg.Definitions(
         assets=[*described(ASSETS, load_settings()), *EXTERNAL_ASSETS],
-        asset_checks=CHECKS,
+        asset_checks=[*CHECKS, *FRESHNESS_CHECKS],
         jobs=[*JOBS, *PRUNE_JOBS],
         schedules=SCHEDULES,
-        sensors=[*SENSORS, *WATCH_SENSORS],
+        sensors=[*SENSORS, *WATCH_SENSORS, *ALERTS, *FRESHNESS_SENSORS],
         resources={**RESOURCES, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

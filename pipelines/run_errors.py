@@ -4,6 +4,7 @@ Only messages are decided here; what is retried is in retries.py.
 """
 
 import logging
+from collections.abc import Iterable
 
 import dagster as dg
 from dagster_postgres.utils import DagsterPostgresException
@@ -27,19 +28,32 @@ def run_failure(
     """
     if isinstance(error, StorageError):
         return error
-    reason = next(filter(None, map(_reason, result.all_events)), "see it in the Dagster UI")
-    blocking = [c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed]
-    if blocking:
-        reason = f"asset check {blocking[0].check_name}: {blocking[0].description or reason}"
+    reason = reason_of_run(result.all_events) or "see it in the Dagster UI"
     return RunFailed(f"run {result.run_id} of {job} failed: {reason}")
+
+
+def reason_of_run(events: Iterable[dg.DagsterEvent]) -> str:
+    """Return why a run failed, of its events; "" if they do not say.
+
+    That is what a blocking check found, or else the reason of the first step that failed.
+    """
+    reasons = []
+    for event in events:
+        if event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+            found = event.asset_check_evaluation_data
+            if found.blocking and not found.passed:
+                return f"asset check {found.check_name}: {found.description or 'it failed'}"
+        elif event.is_step_failure:
+            reasons.append(_reason(event))
+    return next(filter(None, reasons), "")
 
 
 def _reason(event: dg.DagsterEvent) -> str:
     """Return the sentence of a step that failed, see retries.py; else its innermost error."""
-    data = event.step_failure_data if event.is_step_failure else None
-    if data and data.user_failure_data and data.user_failure_data.description:
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
         return data.user_failure_data.description
-    reason, error = "", data.error if data else None
+    reason, error = "", data.error
     while error:
         reason, error = error.message.strip(), error.cause
     return reason

@@ -78,9 +78,8 @@ def decoded(session: Session) -> DecodedAudio:
 
 
 def _tracks(session: Session, stage: str, is_done: ColumnElement[bool], shown: int) -> Coverage:
-    total, done = session.execute(
-        select(func.count(), func.count().filter(is_done)).where(_is_listed(), has_allowed_length())
-    ).one()
+    counts = select(func.count(TrackRow.id), func.count(TrackRow.id).filter(is_done))
+    total, done = session.execute(counts.where(_is_listed(), has_allowed_length())).one()
     return _coverage(session, stage, "track", total, done, shown)
 
 

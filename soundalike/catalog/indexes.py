@@ -1,11 +1,12 @@
 """Index versions: the contents of the next one, those that were built, and the served one."""
 
+import datetime as dt
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Select, and_, func, literal, select
+from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.library import batch_key
@@ -13,6 +14,7 @@ from soundalike.catalog.presence import has_allowed_length, has_file
 from soundalike.catalog.tables import (
     BUILDS,
     EmbeddedBatchRow,
+    FileRow,
     IndexVersionRow,
     PublicationRow,
     TrackRow,
@@ -156,6 +158,20 @@ def published(session: Session) -> PublishedIndex | None:
     """Return the served version, or None before the first publication."""
     row = session.execute(published_statement()).one_or_none()
     return PublishedIndex(*row) if row else None
+
+
+def behind_since(session: Session, space: str) -> dt.datetime | None:
+    """Return when the library first changed after the served index was published, or None.
+
+    A change is a batch that was embedded in `space`, or a file that went.
+    """
+    newest = select(func.max(PublicationRow.published_at)).scalar_subquery()
+    after = func.coalesce(newest, literal("-infinity").cast(TIMESTAMP(timezone=True)))
+    embedded = select(func.min(EmbeddedBatchRow.embedded_at)).where(
+        EmbeddedBatchRow.space == space, EmbeddedBatchRow.embedded_at > after
+    )
+    gone = select(func.min(FileRow.gone_at)).where(FileRow.gone_at > after)
+    return session.scalar(select(func.least(embedded.scalar_subquery(), gone.scalar_subquery())))
 
 
 def replaced_version(session: Session, published_now: PublishedIndex) -> str | None:

@@ -4,6 +4,7 @@ A scan is one transaction, in which files that need work are assigned to new bat
 this module reads the music itself.
 """
 
+import datetime as dt
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -84,6 +85,11 @@ def record_scan(session: Session, root_id: int, problems: Sequence[str]) -> None
         kept.append(f"and {len(problems) - MAX_PROBLEMS} more")
     found = {"scanned_at": func.now(), "problems": kept}
     session.execute(update(RootRow).where(RootRow.id == root_id).values(**found))
+
+
+def last_scan(session: Session) -> dt.datetime | None:
+    """Return when a root was last scanned, or None."""
+    return session.scalar(select(func.max(RootRow.scanned_at)))
 
 
 def set_length_rule(session: Session, shortest: float, longest: float) -> None:

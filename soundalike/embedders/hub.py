@@ -8,15 +8,14 @@ the system (or SSL_CERT_FILE) and a mirror (HF_ENDPOINT) are respected as by hug
 import os
 import re
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Thread
 from urllib.parse import urlsplit
 
 import httpx2
 
 from soundalike.progress import DownloadProgress
+from soundalike.time_limits import within
 
 ENDPOINT = "https://huggingface.co"
 # Limits the response, name lookup and connection included; then each pause within the file.
@@ -95,22 +94,17 @@ def _send(url: str, headers: dict[str, str]) -> tuple[httpx2.Client, httpx2.Resp
     httpx2's own timeout does not suffice: it does not limit the name lookup, and it applies to each
     of a host's addresses anew.
     """
-    sent: Future[tuple[httpx2.Client, httpx2.Response]] = Future()
 
-    def send() -> None:
-        try:
-            client = httpx2.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS)
-            request = client.build_request("GET", url, headers=headers)
-            sent.set_result((client, client.send(request, stream=True)))
-        except Exception as error:  # a proxy of an unknown kind, a file of certificates, ...
-            sent.set_exception(error)
+    def send() -> tuple[httpx2.Client, httpx2.Response]:
+        client = httpx2.Client(follow_redirects=True, timeout=TIMEOUT_SECONDS)
+        request = client.build_request("GET", url, headers=headers)
+        return client, client.send(request, stream=True)
 
-    Thread(target=send, daemon=True).start()
     try:
-        return sent.result(TIMEOUT_SECONDS)
+        return within(TIMEOUT_SECONDS, send)
     except TimeoutError as error:
         raise HubError(f"{_host(url)}: no answer within {TIMEOUT_SECONDS:g} seconds") from error
-    except Exception as error:
+    except Exception as error:  # a proxy of an unknown kind, a file of certificates, ...
         raise HubError(f"{_host(url)}: {_cause(error)}") from error
 
 

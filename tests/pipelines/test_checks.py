@@ -14,11 +14,14 @@ from dagster._core.storage.tags import (
     PARTITION_NAME_TAG,
 )
 
-from pipelines.checks import CHECKS
+from pipelines.checks import CHECKS as OTHER_CHECKS
 from pipelines.definitions import build_defs
+from pipelines.freshness import FRESHNESS_CHECKS
 from soundalike.settings import load_settings
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
+
+CHECKS = [*OTHER_CHECKS, *FRESHNESS_CHECKS]
 
 
 def executed(
@@ -81,6 +84,9 @@ def test_unreadable_files_are_a_warning_that_later_batches_do_not_hide(
     numbers = shown(found)
     assert (numbers["files"], numbers["done"], numbers["failures"]) == (5, 2, 3)
     assert "b.mp3" in numbers["failed_files"]
+    for check in ("decodable_tracks", "embedded_tracks"):
+        whole = execute(orchestra, check)
+        assert (whole.passed, whole.description) == (True, "2 of 2 tracks are done")
     (orchestra.music / ".soundalikeignore").write_text("*.mp3\n/d.flac\n")
     assert orchestra.run("scan").success
     assert execute(orchestra, "readable_files").passed, "what is left out is no failure"

@@ -14,6 +14,10 @@ DATA ?= $(CURDIR)/data/$(if $(MUSIC),library,demo)
 # Users name folders as the shell does; ~ is only expanded by it, so it is expanded again here.
 expanded = $(patsubst ~%,$(HOME)%,$(1))
 
+# Ctrl-C reaches make, the shell and the command: only the last decides how it ends.
+CALM := trap : INT;
+STOPPED := || [ $$? -eq 130 ]
+
 .PHONY: help demo install dev test coverage test-all torture lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
@@ -24,13 +28,13 @@ help: ## this list
 demo: ## ingest music and serve it [MUSIC=~/Music DATA= PORT=]
 	@$(PYTHON) soundalike/tcp_ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
 	@$(MAKE) --no-print-directory $(INSTALLED)
-	@SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
-	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))")
+	@$(CALM) SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
+	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))") $(STOPPED)
 
 install: $(INSTALLED) ## only install, into .venv [PYTHON= TORCH=cpu|default]
 
 dev: $(INSTALLED) ## serve, reloading the API on every change
-	ENVIRONMENT=development $(BIN)/soundalike up
+	@$(CALM) ENVIRONMENT=development $(BIN)/soundalike up $(STOPPED)
 
 # Files in their order, which has the long ones first; by xdist's own they come last, on one core.
 test: $(INSTALLED) ## the default suite, as CI runs it

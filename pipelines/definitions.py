@@ -7,12 +7,16 @@ from collections.abc import Mapping
 
 import dagster as dg
 
-from pipelines.assets import ASSETS
+from pipelines.asset_specs import described
+from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.checks import CHECKS
 from pipelines.jobs import JOBS
+from pipelines.prune import PRUNE_JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
 from pipelines.sensors import SENSORS
+from pipelines.watch import WATCH_SENSORS
+from soundalike.settings import load_settings
 
 
 def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -21,11 +25,11 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     Runs execute in one process: with a process a step, everything would be loaded five times.
     """
     return dg.Definitions(
-        assets=ASSETS,
+        assets=[*described(ASSETS, load_settings()), *EXTERNAL_ASSETS],
         asset_checks=CHECKS,
-        jobs=JOBS,
+        jobs=[*JOBS, *PRUNE_JOBS],
         schedules=SCHEDULES,
-        sensors=SENSORS,
+        sensors=[*SENSORS, *WATCH_SENSORS],
         resources={**RESOURCES, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -8,6 +8,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
@@ -17,20 +18,24 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_defs
 from pipelines.jobs import automatic_publish_config
+from pipelines.materializations import unchanged_event
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
-from pipelines.partitions import batches
-from pipelines.resources import configured_model
+from pipelines.partitions import batches, split_into_runs
+from pipelines.resources import Model
 from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
+from pipelines.runs import range_tags
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
-from soundalike.errors import SoundalikeError
+from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ingest.compare import Change
+from soundalike.ingest.embed import STAGE as EMBEDDINGS
 from soundalike.ingest.publish import next_index
 from soundalike.ingest.reports import RecordedReports
 from soundalike.ingest.roots import register_roots
@@ -40,6 +45,7 @@ from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.entry import EntryKind
+from soundalike.storage.data_roots import remember_data_root
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import failures_table
@@ -61,7 +67,7 @@ class Foreground:
         self._settings = settings
         self._sessions = sessions
         self._console = console
-        self._space = configured_model().space
+        self._space = Model(sessions).space
         self._reports = RecordedReports()
         overrides = {
             "sessions": sessions,
@@ -113,17 +119,14 @@ class Foreground:
         with self._sessions() as session:
             keys = [batch.key for batch in pending_batches(session, self._space.key)]
         self._instance.add_dynamic_partitions(str(batches.name), keys)
-        embedded = 0
-        for number, key in enumerate(keys, 1):
+        order = self._instance.get_dynamic_partitions(str(batches.name))
+        runs = split_into_runs(keys, order, self._settings.batches_per_run)
+        started = 0
+        for together in runs:
             if len(keys) > 1:
-                self._console.print(f"batch {number} of {len(keys)}")
-            try:
-                self._run("ingest_batch", partition_key=key)
-            except RunFailed as error:  # the other batches may succeed
-                self._failed_runs.append(str(error))
-                continue
-            report = self._reports.last(StageReport)  # of embeddings, the job's last stage
-            embedded += report.done - report.reused
+                first, started = started + 1, started + len(together)
+                self._console.print(f"{_numbers(first, started)} of {len(keys)}")
+            self._embed(together)
         with self._sessions() as session:
             failures = failures_of(session, [batch_number(key) for key in keys])
         if failures:
@@ -131,11 +134,29 @@ class Foreground:
             self._console.print(failures_table(shown, len(failures), width))
         if not keys:
             return "nothing new"
+        embedded = sum(
+            report.done - report.reused
+            for report in self._reports.of(StageReport)
+            if report.stage == EMBEDDINGS
+        )
         return f"{counted(embedded, 'track')} embedded, {counted(len(failures), 'failure')}"
+
+    def _embed(self, keys: Sequence[str]) -> None:
+        """Run batches together; if that fails, each alone, as the others may succeed."""
+        try:
+            self._run("ingest_batch", keys)
+        except RunFailed as error:
+            if len(keys) == 1:
+                self._failed_runs.append(str(error))
+                return
+            for key in keys:
+                self._embed([key])
 
     def _publish(self) -> str:
         wanted = next_index(self._sessions, self._store, self._space, self._settings.index_kind)
         if wanted.version is None:
+            if event := unchanged_event(self._instance, wanted):
+                self._instance.report_runless_asset_event(event)
             return wanted.reason
         with self._sessions() as session:
             served = published(session)
@@ -145,7 +166,7 @@ class Foreground:
         return f"index {manifest.version} with {counted(manifest.tracks, 'track')} is published"
 
     def _run(
-        self, job: str, partition_key: str | None = None, run_config: dict[str, Any] | None = None
+        self, job: str, keys: Sequence[str] = (), run_config: dict[str, Any] | None = None
     ) -> None:
         """Run a job in this process, recorded as any other.
 
@@ -153,13 +174,16 @@ class Foreground:
         """
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
-            partition_key=partition_key,
             run_config={**QUIET, **(run_config or {})},
-            tags={FOREGROUND_TAG: "ingest"},
+            tags={FOREGROUND_TAG: "ingest", **(range_tags(keys) if keys else {})},
             raise_on_error=False,
         )
         if not result.success:
             raise run_failure(result, job, self._reports.error)
+
+
+def _numbers(first: int, last: int) -> str:
+    return f"batch {first}" if first == last else f"batches {first} to {last}"
 
 
 def main() -> int:
@@ -169,7 +193,7 @@ def main() -> int:
     parser.add_argument("--confirm-removals", action="store_true")
     arguments = parser.parse_args()
     console = Console(stderr=True)
-    configure_logs("WARNING", json=False)
+    configure_logs("ERROR", json=False)  # what failed is in tables at the end, and in the runs' log
     silence_retry_warnings()
     settings = load_settings()
     try:
@@ -179,7 +203,9 @@ def main() -> int:
             upgrade(url)
             sessions = open_catalog(url)
             with ingest_lock(sessions), Decoders() as decoders:
+                settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
+                remember_data_root(settings.data)
                 foreground = Foreground(settings, sessions, decoders, console)
                 foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
@@ -189,7 +215,7 @@ def main() -> int:
         return INTERRUPTED
     except (SoundalikeError, SQLAlchemyError, DagsterPostgresException) as error:
         console.print(format_error(explain(error, settings)))
-        return 1
+        return 2 if isinstance(error, SettingsError) else 1
     return 0
 
 

@@ -1,28 +1,34 @@
-"""Metadata for the Dagster UI: stage reports as asset metadata, checks as check results.
+"""Metadata of assets for the Dagster UI, made of the stages' reports.
 
-Only their form is decided here; the numbers are computed in soundalike.
+Only its form is decided here; the numbers are computed in soundalike. What holds of an asset
+whatever its runs did (owners, tags, columns) is in asset_specs.py; results of checks are in
+check_results.py.
 """
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import dagster as dg
 
-from soundalike.catalog.batches import StageFailure
+from pipelines.charts import histogram, named_bars
+from pipelines.markdown import SHOWN_ROWS, failures_table
 from soundalike.display_text import printable
 from soundalike.ingest.build_index import BuildReport
 from soundalike.ingest.compare import Change
+from soundalike.ingest.identify import MANIFEST
+from soundalike.ingest.publish import PublishedManifest
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
-from soundalike.maintenance.quality import Quality
 from soundalike.resource_usage import Usage
+from soundalike.settings import load_settings
 from soundalike.sources.entry import EntryKind
-from soundalike.vectors.index_files import Check, IndexManifest
+from soundalike.vectors.index_files import MANIFEST as INDEX_MANIFEST
 
 Metadata = Mapping[str, Any]
 MIB = 2**20
-SHOWN_ROWS = 200
+SHOWN_FILES = 50
+COLUMN_TYPES = {"int64": "int", "double": "float"}
 
 
 def scan_metadata(report: ScanReport) -> Metadata:
@@ -46,17 +52,48 @@ def scan_metadata(report: ScanReport) -> Metadata:
 
 def stage_metadata(report: StageReport) -> Metadata:
     """Metadata of a batch's stage: tracks done, failures with reasons, and resource usage."""
+    codes = Counter(failure.code for failure in report.failures)
     return {
-        "dagster/row_count": report.done,
+        "dagster/partition_row_count": report.done,
+        "dagster/uri": report.uri,
         "reused": report.reused,
         "failures": len(report.failures),
-        "failed_files": dg.MetadataValue.md(markdown_failures(report.failures)),
+        "failures_by_code": dg.MetadataValue.md(named_bars(dict(codes.most_common()), "failures")),
+        "failed_files": dg.MetadataValue.md(failures_table(report.failures)),
         "audio_hours": round(report.audio_seconds / 3600, 4),
         "times_real_time": round(report.times_real_time, 1),
         **report.notes,
         "flawed_files": "\n".join(map(printable, report.flawed[:SHOWN_ROWS])) or "none",
+        **(_files(report.files) if report.files else {}),
         **_usage(report.usage),
     }
+
+
+def _files(files: Sequence[Mapping[str, Any]]) -> Metadata:
+    """The batch's files as a table, the first SHOWN_FILES, and a histogram of their lengths."""
+    minutes = [row["duration"] / 60 for row in files if row.get("duration")]
+    return {
+        "files_of_this_batch": dg.MetadataValue.table(
+            [dg.TableRecord(_shown(row)) for row in files[:SHOWN_FILES]], file_columns()
+        ),
+        "durations": dg.MetadataValue.md(histogram(minutes, "minutes")),
+    }
+
+
+def _shown(row: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {name: row.get(name) for name in MANIFEST.names}
+    return {
+        name: "" if value is None else printable(value) if isinstance(value, str) else value
+        for name, value in shown.items()
+    }
+
+
+def file_columns() -> dg.TableSchema:
+    """Return the columns of a batch's manifest, the table that `raw_audio` writes."""
+    types = [(column.name, str(column.type)) for column in MANIFEST]
+    return dg.TableSchema(
+        [dg.TableColumn(name, COLUMN_TYPES.get(type_, type_)) for name, type_ in types]
+    )
 
 
 def index_metadata(report: BuildReport) -> Metadata:
@@ -64,9 +101,11 @@ def index_metadata(report: BuildReport) -> Metadata:
     manifest = report.manifest
     return {
         "dagster/row_count": manifest.tracks,
+        "dagster/uri": report.folder.as_uri(),
         "version": manifest.version,
         "built_before": report.reused,
         "space": manifest.space,
+        "model": manifest.model,
         "dimension": manifest.dimension,
         "kind": manifest.kind,
         "batches": len(manifest.batches),
@@ -76,50 +115,33 @@ def index_metadata(report: BuildReport) -> Metadata:
     }
 
 
-def published_metadata(manifest: IndexManifest) -> Metadata:
-    """Metadata of `published_index`: the version that is now served."""
+def published_metadata(manifest: PublishedManifest) -> Metadata:
+    """Metadata of `published_index`: the version that is served, what it replaces, and its links.
+
+    If a user pinned another version meanwhile, it is that one's, with the run that pinned it.
+    """
+    run = manifest.published_by
     return {
         "dagster/row_count": manifest.tracks,
+        "dagster/uri": manifest.folder.as_uri(),
         "version": manifest.version,
+        "replaces": manifest.replaces or "nothing",
+        "pinned": manifest.pinned,
+        "published_by": dg.MetadataValue.dagster_run(run) if run else "soundalike",
         "space": manifest.space,
+        "model": manifest.model,
+        "kind": manifest.kind,
+        "batches": len(manifest.batches),
+        "manifest": dg.MetadataValue.path(manifest.folder / INDEX_MANIFEST),
+        "served_at": dg.MetadataValue.url(f"{api_address()}/v1/index"),
     }
 
 
-def check_result(checks: list[Check]) -> dg.AssetCheckResult:
-    """One result for several checks, a table row each; it passes if all of them did."""
-    rows = [(check.name, "yes" if check.passed else "NO", check.detail) for check in checks]
-    return dg.AssetCheckResult(
-        passed=all(check.passed for check in checks),
-        metadata={"checked": dg.MetadataValue.md(_table(("check", "passed", "detail"), rows))},
-    )
-
-
-def quality_result(quality: Quality) -> dg.AssetCheckResult:
-    """Numbers that the UI plots over versions; a warning if the vectors are degenerate."""
-    return dg.AssetCheckResult(
-        passed=not quality.degenerate,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=quality.degenerate or None,
-        metadata=quality.numbers,
-    )
-
-
-def markdown_failures(failures: Iterable[StageFailure]) -> str:
-    """A Markdown table of file, code and reason."""
-    rows = [(failure.file.shown, failure.code, failure.message) for failure in failures]
-    return _table(("file", "code", "reason"), rows) if rows else "none"
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    shown = [head, ("---",) * len(head), *rows[:SHOWN_ROWS]]
-    lines = [f"| {' | '.join(map(plain, row))} |" for row in shown]
-    hidden = len(rows) - SHOWN_ROWS
-    return "\n".join([*lines, f"\nand {hidden} more" if hidden > 0 else ""]).rstrip()
-
-
-def plain(text: str) -> str:
-    r"""Escape text for a Markdown table cell: a file's name may hold anything."""
-    return re.sub(r"([|<>`*_\[\]\\])", r"\\\1", printable(text))
+def api_address() -> str:
+    """Return the URL of the API on this machine."""
+    settings = load_settings()
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104 - not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
 
 def _usage(usage: Usage) -> Metadata:

@@ -3,41 +3,62 @@
 What these objects do is in soundalike; the foreground's own replacements are in foreground.py.
 """
 
+import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 
 import dagster as dg
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
-from soundalike.embedders import load_embedder, space_for
+from soundalike.catalog.library_settings import adopt, library_space, read
+from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.ingest.reports import NoReports, Reports
-from soundalike.postgres import connected_database
-from soundalike.progress import NoProgress, Progress
+from soundalike.errors import SoundalikeError
+from soundalike.ingest.reports import LoggedReports, Reports
+from soundalike.logs import configure_logs
+from soundalike.postgres import connected_database, has_database
+from soundalike.progress import LoggedProgress, Progress
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 
 
 @dataclass(frozen=True)
 class Model:
-    """The configured model: its space is known at once, its weights are loaded on first use."""
+    """The library's model, as its catalog has it when this is first asked.
 
-    settings: Settings
+    Each run and each tick has a Model of its own, so that a process that lives long notices
+    `soundalike space switch`. Its space is known at once, its weights are loaded on first use.
+    """
+
+    sessions: Sessions
+
+    @cached_property
+    def settings(self) -> Settings:
+        """The process's settings with the library's values where the process sets none.
+
+        Raises SettingsError if the process sets one to another value than the library's.
+        """
+        return adopt(self.sessions, load_settings())
 
     @cached_property
     def space(self) -> EmbeddingSpace:
-        """The embedding space. Raises WeightsError if a checkpoint that defines it is missing."""
-        return space_for(self.settings)
-
-    @cached_property
-    def _embedder(self) -> Embedder:
-        return load_embedder(self.settings)
+        """The embedding space. Raises SettingsError as `settings`, WeightsError without weights."""
+        return library_space(self.sessions, self.settings)
 
     def load(self) -> Embedder:
-        """Return the loaded model, which is loaded once."""
-        return self._embedder
+        """Return the loaded model, which is loaded once a process."""
+        if self.space.key not in _loaded:
+            _loaded.clear()  # the memory of a model that the library no longer has
+            _loaded[self.space.key] = load_embedder(self.settings)
+        return _loaded[self.space.key]
+
+
+_loaded: dict[str, Embedder] = {}  # at most one, by the key of its space
 
 
 @dg.resource(
@@ -57,16 +78,30 @@ def store_resource(_: dg.InitResourceContext) -> ArtifactStore:
     return ArtifactStore(load_settings().data)
 
 
-@cache
-def configured_model() -> Model:
-    """Return this process's one Model, so that several runs load the weights once."""
-    return Model(load_settings())
+def library_space_key() -> str | None:
+    """The key of the library's embedding space, for code versions; None while there is no library.
+
+    Read when the definitions are loaded: a code location that is loaded again follows a switch.
+    """
+    settings = load_settings()
+    if not has_database(settings):
+        return None
+    with suppress(SoundalikeError, SQLAlchemyError), connected_database(settings) as url:
+        sessions = open_catalog(url)
+        with sessions() as session:
+            row = read(session)
+        sessions.kw["bind"].dispose()
+        return row.space if row else None
+    return None
 
 
-@dg.resource(description="The embedding model that SOUNDALIKE_MODEL names.")
-def model_resource(_: dg.InitResourceContext) -> Model:
-    """Return the model; nothing is loaded yet."""
-    return configured_model()
+@dg.resource(
+    description="The library's embedding model and settings; `soundalike space` shows them.",
+    required_resource_keys={"sessions"},
+)
+def model_resource(context: dg.InitResourceContext) -> Model:
+    """Return the model; nothing is read or loaded yet."""
+    return Model(context.resources.sessions)
 
 
 @dg.resource(description="Child processes that read and decode untrusted files.")
@@ -76,16 +111,22 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
         yield decoders
 
 
-@dg.resource(description="The progress of a stage, where it is shown.")
+@dg.resource(description="How far a stage is, in the run's log.")
 def progress_resource(_: dg.InitResourceContext) -> Progress:
-    """Return a Progress that shows nothing, as background runs have no terminal."""
-    return NoProgress()
+    """Return a Progress that logs, as background runs have no terminal."""
+    return LoggedProgress()
 
 
-@dg.resource(description="The reports of a run's stages to the process that started it.")
-def reports_resource(_: dg.InitResourceContext) -> Reports:
-    """Return Reports that keep nothing: background runs have their metadata in the UI."""
-    return NoReports()
+@dg.resource(description="What the run's stages did, in its log: structured lines with its id.")
+def reports_resource(context: dg.InitResourceContext) -> Iterator[Reports]:
+    """Yield Reports that log. While the run lasts, each line that its process logs has its id.
+
+    Dagster copies the lines into the run's events (`python_logs` in dagster.yaml), and keeps what
+    the process writes to standard error.
+    """
+    configure_logs(load_settings().lowest_log_level, json=not sys.stderr.isatty())
+    with structlog.contextvars.bound_contextvars(run_id=context.run_id):
+        yield LoggedReports()
 
 
 RESOURCES = {

@@ -20,22 +20,26 @@ class RunFailed(SoundalikeError):
 def run_failure(
     result: dg.ExecuteInProcessResult, job: str, error: Exception | None
 ) -> SoundalikeError:
-    """Return a RunFailed with the innermost reason of the first step that failed.
+    """Return a RunFailed with the reason of the first step that failed.
 
     If `error`, which the step reported, is a StorageError, that is returned instead: all other
     batches would fail with it too.
     """
     if isinstance(error, StorageError):
         return error
-    reason = next(
-        filter(None, map(_innermost_reason, result.all_events)), "see it in the Dagster UI"
-    )
+    reason = next(filter(None, map(_reason, result.all_events)), "see it in the Dagster UI")
+    blocking = [c for c in result.get_asset_check_evaluations() if c.blocking and not c.passed]
+    if blocking:
+        reason = f"asset check {blocking[0].check_name}: {blocking[0].description or reason}"
     return RunFailed(f"run {result.run_id} of {job} failed: {reason}")
 
 
-def _innermost_reason(event: dg.DagsterEvent) -> str:
-    reason = ""
-    error = event.step_failure_data.error if event.is_step_failure else None
+def _reason(event: dg.DagsterEvent) -> str:
+    """Return the sentence of a step that failed, see retries.py; else its innermost error."""
+    data = event.step_failure_data if event.is_step_failure else None
+    if data and data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    reason, error = "", data.error if data else None
     while error:
         reason, error = error.message.strip(), error.cause
     return reason

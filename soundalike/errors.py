@@ -39,3 +39,7 @@ class StorageError(SoundalikeError):
 
 class LibraryError(SoundalikeError):
     """A music root cannot be listed, or holds nothing to ingest."""
+
+
+class NothingIngested(LibraryError):
+    """There is no library yet, where a command works on one."""

@@ -26,6 +26,16 @@ def busy_port(addresses: dict[str, tuple[str, int]]) -> str | None:
     return None
 
 
+def accepts(host: str, port: int) -> bool:
+    """Return whether something on this machine answers there."""
+    anywhere = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104 - compared with, not bound to
+    try:
+        with socket.create_connection((anywhere.get(host, host), port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
 def main(arguments: list[str]) -> str | None:
     """Check `NAME PORT NAME PORT ...` on this machine; return an error message or None."""
     named = dict(zip(arguments[::2], arguments[1::2], strict=True))

@@ -1,6 +1,6 @@
 """Terminal output: progress bars, and the format of error messages."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TypeVar
 
@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.engine import describe
 from soundalike.display_text import printable
-from soundalike.progress import DownloadProgress
+from soundalike.progress import DownloadProgress, no_audio
 
 T = TypeVar("T")
 
@@ -37,7 +37,13 @@ class ProgressBars:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def track(self, results: Iterable[T], stage: str, total: int) -> Iterator[T]:
+    def track(
+        self,
+        results: Iterable[T],
+        stage: str,
+        total: int,
+        _seconds: Callable[[T], float] = no_audio,
+    ) -> Iterator[T]:
         """Yield `results` with a bar that moves as they pass."""
         columns = (
             TextColumn("{task.description:<24}"),

@@ -38,6 +38,13 @@ for name in [name for name in os.environ if name.startswith(OURS)]:
     del os.environ[name]
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _folders_of_no_user(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The list of data roots, and the default data root, are not those of who runs the tests."""
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+        os.environ[name] = str(tmp_path_factory.mktemp(name))
+
+
 @pytest.fixture(scope="session")
 def models_dir() -> Path:
     """Where musicnn's weights are: fetched by the first test run, kept for the next."""

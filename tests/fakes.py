@@ -4,6 +4,7 @@ import numpy as np
 
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray, PredictedTag
+from soundalike.settings import Settings, load_settings
 
 FAKE_SPACE = EmbeddingSpace("fake.spectrum", "fake", 16, {"version": 1})
 
@@ -35,6 +36,10 @@ class FakeModel:
     def __init__(self, space: EmbeddingSpace = FAKE_SPACE) -> None:
         self.space = space
         self.embedder = FakeEmbedder(space)
+
+    @property
+    def settings(self) -> Settings:
+        return load_settings()
 
     def load(self) -> FakeEmbedder:
         return self.embedder

@@ -4,9 +4,13 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from dagster._core.definitions.utils import is_valid_owner
+from dagster._utils.schedules import is_valid_cron_schedule
+from dagster._utils.tags import is_valid_tag_key
 
+from soundalike.environment import child_environment
 from soundalike.errors import SettingsError
-from soundalike.settings import KindChoice, load_settings
+from soundalike.settings import KindChoice, Settings, load_settings
 from soundalike.vectors.kinds import KindName
 
 
@@ -23,6 +27,17 @@ from soundalike.vectors.kinds import KindName
         ("SOUNDALIKE_PRECISION", "half", "'auto' or 'float32'"),
         ("SOUNDALIKE_PORT", "99999", "65535"),
         ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
+        ("SOUNDALIKE_SCAN_CRON", "often", "a cron expression of five fields"),
+        ("SOUNDALIKE_SCAN_CRON", "0 */15 * * * *", "a cron expression of five fields"),
+        ("SOUNDALIKE_SCAN_CRON", "61 * * * *", "Bad minute"),
+        ("SOUNDALIKE_PRUNE_CRON", "0 0 30 2 *", "Bad day-of-month"),
+        ("SOUNDALIKE_PRUNE_CRON", "0 0 LW * *", "a cron expression of five fields"),
+        ("SOUNDALIKE_TIMEZONE", "Europe/Berln", "did you mean Europe/Berlin?"),
+        ("SOUNDALIKE_OWNERS", "ann", "'ann' must be an e-mail address"),
+        ("SOUNDALIKE_OWNERS", "team:", "must be an e-mail address, or a team"),
+        ("SOUNDALIKE_ASSET_TAGS", "domain", "must be pairs such as domain=music"),
+        ("SOUNDALIKE_ASSET_TAGS", "a b=c", "must be pairs such as domain=music"),
+        ("SOUNDALIKE_CODE_URL", "github.com/x", "begins with https:// or http://"),
     ],
 )
 def test_a_wrong_value_is_named(
@@ -31,7 +46,9 @@ def test_a_wrong_value_is_named(
     monkeypatch.setenv(variable, value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert str(caught.value).startswith(f"{variable}='{value}': ")
+    [line] = str(caught.value).splitlines()
+    assert line.startswith(f"{variable}=")
+    assert value in line
     assert allowed in str(caught.value)
 
 
@@ -104,3 +121,66 @@ def test_extensions_are_taken_as_people_write_them(monkeypatch: pytest.MonkeyPat
 
 def test_each_kind_of_index_can_be_chosen() -> None:
     assert set(get_args(KindChoice)) == {"auto", *get_args(KindName)}
+
+
+@pytest.mark.parametrize(
+    ("variable", "named"),
+    [
+        ("SOUNDALIKE_WINDOW", "did you mean SOUNDALIKE_WINDOWS?"),
+        ("SOUNDALIKE_MODEL_NAME", "is no setting of soundalike"),
+        ("SOUNDALIKE_SCAN_MINUTES", "it is SOUNDALIKE_SCAN_CRON now"),
+    ],
+)
+def test_an_unknown_variable_is_named_and_not_ignored(
+    monkeypatch: pytest.MonkeyPatch, variable: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, "5")
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value).startswith(variable)
+    assert named in str(caught.value)
+
+
+def test_what_our_processes_tell_their_children_is_known(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    told = child_environment(Settings(data=tmp_path), "postgresql+psycopg://me@h/d")
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().data == tmp_path
+    assert "SOUNDALIKE_DAGSTER_URL" in told
+
+
+def test_children_find_the_settings_file_from_another_folder(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "own.toml").write_text("port = 8080\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("SOUNDALIKE_CONFIG", "own.toml")
+    told = child_environment(load_settings(), "postgresql+psycopg://me@h/d")
+    assert told["SOUNDALIKE_CONFIG"] == str(tmp_path / "own.toml")
+
+
+@pytest.mark.parametrize("cron", ["*/15 * * * *", "0 4 * * MON-FRI", "30 3 1 */2 *", "0 0 L * *"])
+def test_a_cron_expression_that_is_taken_is_one_for_dagster(
+    monkeypatch: pytest.MonkeyPatch, cron: str
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_SCAN_CRON", cron)
+    assert is_valid_cron_schedule(load_settings().scan_cron)
+
+
+def test_owners_and_tags_are_taken_as_people_write_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_OWNERS", "ann@example.org, team:music")
+    monkeypatch.setenv("SOUNDALIKE_ASSET_TAGS", "domain=music, tier=1")
+    settings = load_settings()
+    assert settings.owners == ("ann@example.org", "team:music")
+    assert settings.asset_tags == {"domain": "music", "tier": "1"}
+    assert all(map(is_valid_owner, settings.owners))
+    assert is_valid_tag_key("domain")
+
+
+def test_following_the_library_sets_nothing_in_the_process() -> None:
+    mine = Settings(port=8080, LOG_LEVEL="DEBUG")
+    followed = mine.following({"windows": 3})
+    assert followed.model_dump() == mine.model_dump() | {"windows": 3}
+    assert followed.model_fields_set == mine.model_fields_set == {"port", "log_level"}

@@ -4,6 +4,7 @@ An asset calls one stage of soundalike/ingest and returns its report as metadata
 is done there.
 """
 
+from pipelines.assets.batch_files import batch_files
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.assets.library import library
@@ -12,3 +13,4 @@ from pipelines.assets.raw_audio import raw_audio
 from pipelines.assets.resampled_audio import resampled_audio
 
 ASSETS = [library, raw_audio, resampled_audio, embeddings, faiss_index, published_index]
+EXTERNAL_ASSETS = [batch_files]

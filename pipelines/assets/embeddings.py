@@ -3,13 +3,15 @@
 Only what Dagster needs is defined here; the stage is soundalike/ingest/embed.py.
 """
 
+from functools import partial
+
 import dagster as dg
 
 from pipelines.assets.resampled_audio import resampled_audio
-from pipelines.metadata import stage_metadata
-from pipelines.partitions import batches
-from pipelines.resources import Model
-from pipelines.retries import transient_errors_retried
+from pipelines.assets.stage_config import StageConfig
+from pipelines.materializations import Events, each_batch
+from pipelines.partitions import batches, batches_in_one_run
+from pipelines.resources import Model, library_space_key
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.reports import Reports
@@ -19,22 +21,30 @@ from soundalike.storage.layout import ArtifactStore
 
 @dg.asset(
     partitions_def=batches,
+    backfill_policy=batches_in_one_run(),
     deps=[resampled_audio],
+    code_version=library_space_key(),
     group_name="ingest",
     kinds={"pytorch", "numpy"},
     pool="model",
 )
 def embeddings(
     context: dg.AssetExecutionContext,
+    config: StageConfig,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
-) -> dg.MaterializeResult[None]:
+) -> Events:
     """Embeds each track with the configured model; existing embeddings are kept."""
-    batch = context.partition_key
-    with transient_errors_retried(reports):
-        report = embed_batch(sessions, store, model.space, model.load, batch, progress)
-    reports.add(report)
-    return dg.MaterializeResult(metadata=stage_metadata(report))
+    stage = partial(
+        embed_batch,
+        sessions,
+        store,
+        model.space,
+        model.load,
+        progress=progress,
+        selection=config.selection,
+    )
+    yield from each_batch(context, reports, stage, code_version=model.space.key)

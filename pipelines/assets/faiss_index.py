@@ -3,30 +3,65 @@
 Only what Dagster needs is defined here; the stage is soundalike/ingest/build_index.py.
 """
 
+from typing import get_args
+
 import dagster as dg
+from pydantic import Field
 
 from pipelines.assets.embeddings import embeddings
+from pipelines.materializations import Events, materialization, recorded_by_us
 from pipelines.metadata import index_metadata
-from pipelines.resources import Model
+from pipelines.resources import Model, library_space_key
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
+from soundalike.errors import SettingsError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.reports import Reports
-from soundalike.settings import load_settings
+from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
 
 
-@dg.asset(deps=[embeddings], group_name="index", kinds={"faiss"}, pool="index")
+class BuildConfig(dg.Config):
+    """Options of one build."""
+
+    kind: str = Field(
+        default="",
+        description="The kind of index, for this build only: auto, flat, flat+rabitq or ivf; empty "
+        "for SOUNDALIKE_INDEX_KIND, to which automation goes back unless you publish this version "
+        "by name. Example: flat+rabitq",
+    )
+
+    def choice(self, library: KindChoice) -> KindChoice:
+        """The kind to build: `library`'s if none is named. Raises SettingsError for no kind."""
+        known: tuple[KindChoice, ...] = get_args(KindChoice)
+        for kind in known:
+            if self.kind in (kind, ""):
+                return kind if self.kind else library
+        raise SettingsError(
+            f"kind: {self.kind!r} is not a kind of index; known are {', '.join(known)}"
+        )
+
+
+@dg.asset(
+    deps=[embeddings],
+    code_version=library_space_key(),
+    group_name="index",
+    kinds={"faiss"},
+    pool="index",
+)
 def faiss_index(
     context: dg.AssetExecutionContext,
+    config: BuildConfig,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
-) -> dg.MaterializeResult[None]:
+) -> Events:
     """Builds a candidate index from all batches' embeddings; it is not served until published."""
     with transient_errors_retried(reports):
-        choice = load_settings().index_kind
+        choice = config.choice(model.settings.index_kind)
         report = build_index(sessions, store, model.space, choice, context.run_id)
     reports.add(report)
-    return dg.MaterializeResult(metadata=index_metadata(report))
+    version, metadata = report.manifest.version, index_metadata(report)
+    yield materialization(context, model.space.key, version, metadata)
+    yield recorded_by_us()

@@ -41,4 +41,5 @@ def published_index(
     with transient_errors_retried(reports):
         manifest = publish(sessions, store, model.space, config.version or None, config.seen)
     reports.add(manifest)
-    return dg.MaterializeResult(metadata=published_metadata(manifest))
+    version = dg.DataVersion(manifest.version)
+    return dg.MaterializeResult(metadata=published_metadata(manifest), data_version=version)

@@ -3,12 +3,14 @@
 Only what Dagster needs is defined here; the stage is soundalike/ingest/resample.py.
 """
 
+from functools import partial
+
 import dagster as dg
 
 from pipelines.assets.raw_audio import raw_audio
-from pipelines.metadata import stage_metadata
-from pipelines.partitions import batches
-from pipelines.retries import transient_errors_retried
+from pipelines.assets.stage_config import StageConfig
+from pipelines.materializations import Events, each_batch
+from pipelines.partitions import batches, batches_in_one_run
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.reports import Reports
@@ -16,24 +18,29 @@ from soundalike.ingest.resample import resample_batch
 from soundalike.progress import Progress
 from soundalike.storage.layout import ArtifactStore
 
+CODE_VERSION = "1"  # another one makes every batch stale
+
 
 @dg.asset(
     partitions_def=batches,
+    backfill_policy=batches_in_one_run(),
     deps=[raw_audio],
+    code_version=CODE_VERSION,
     group_name="ingest",
     kinds={"ffmpeg", "flac"},
     pool="decode",
 )
 def resampled_audio(
     context: dg.AssetExecutionContext,
+    config: StageConfig,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     decoders: dg.ResourceParam[Decoders],
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
-) -> dg.MaterializeResult[None]:
+) -> Events:
     """Decodes and resamples each track once, to a FLAC file named by the hash of its audio."""
-    with transient_errors_retried(reports):
-        report = resample_batch(sessions, store, decoders, context.partition_key, progress)
-    reports.add(report)
-    return dg.MaterializeResult(metadata=stage_metadata(report))
+    stage = partial(
+        resample_batch, sessions, store, decoders, progress=progress, selection=config.selection
+    )
+    yield from each_batch(context, reports, stage, CODE_VERSION)

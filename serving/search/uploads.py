@@ -24,13 +24,14 @@ from starlette.requests import ClientDisconnect
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import ServedIndex, search_threads
 from serving.limits import MAX_UPLOAD_SECONDS, MAX_UPLOADS, UPLOAD_TIMEOUT_SECONDS
-from soundalike.embedders import load_embedder, space_for
+from soundalike.embedders import MODELS, load_embedder, space_for
 from soundalike.embedders.base import Embedder
 from soundalike.errors import AudioError
 from soundalike.settings import Settings
 
 if TYPE_CHECKING:
     from soundalike.audio.sandbox import Decoders
+    from soundalike.vectors.index_files import IndexManifest
 
 log = structlog.get_logger()
 
@@ -44,13 +45,17 @@ class EmbeddedUpload:
 
 
 class UploadEmbedder:
-    """The embedder of uploads: the process's decoder and model, loaded when first needed."""
+    """The embedder of uploads: the process's decoder and the served index's model.
+
+    Both are loaded when first needed; the model again when an index of another one is served.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._threads = search_threads(settings)
         self._one_at_a_time = Lock()
         self._pending = 0
+        self._loaded: Embedder | None = None
 
     def close(self) -> None:
         """Stop the decoder process, if one was started."""
@@ -97,14 +102,30 @@ class UploadEmbedder:
         return EmbeddedUpload(track_id, vector)
 
     def _embedder_for(self, served: ServedIndex) -> Embedder:
-        configured, indexed = space_for(self._settings).key, served.manifest.space
-        if configured != indexed:
+        settings, indexed = self._settings_for(served.manifest), served.manifest.space
+        space = space_for(settings).key
+        if space != indexed:
             detail = (
-                f"the served index has the space {indexed}, and the configured model has "
-                f"{configured}; wait for an index of that model, or configure the index's model"
+                f"the served index has the space {indexed}, and uploads would have {space}; unset "
+                "SOUNDALIKE_MODEL and SOUNDALIKE_WINDOWS, and uploads follow the index, or give "
+                "the API the weights that made it"
             )
             raise Problem(409, "other-space", detail)
-        return self._embedder
+        if self._loaded is None or self._loaded.space.key != space:
+            self._loaded = None  # its memory is freed first
+            self._loaded = self._load(settings)
+        return self._loaded
+
+    def _settings_for(self, manifest: "IndexManifest") -> Settings:
+        """The model and windows that made the index, where the process sets none itself."""
+        if manifest.model not in MODELS:
+            return self._settings
+        made_by = {
+            "model": manifest.model,
+            "windows": manifest.parameters.get("most_windows", self._settings.windows),
+        }
+        free = made_by.keys() - self._settings.model_fields_set
+        return self._settings.following({name: made_by[name] for name in free})
 
     @cached_property
     def _decoders(self) -> "Decoders":
@@ -112,13 +133,12 @@ class UploadEmbedder:
 
         return Decoders(count=1)
 
-    @cached_property
-    def _embedder(self) -> Embedder:
+    def _load(self, settings: Settings) -> Embedder:
         import torch
 
         # Search threads use one core each; this model may use all cores of the process.
         torch.set_num_threads(self._threads)
-        return load_embedder(self._settings)
+        return load_embedder(settings)
 
 
 @asynccontextmanager

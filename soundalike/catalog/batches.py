@@ -1,15 +1,15 @@
 """Batches: the files of each, and the batches that have work left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import and_, exists, func, or_, select
+from sqlalchemy import ARRAY, Text, and_, any_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.library import batch_key
+from soundalike.catalog.library import batch_key, batch_number, newest_batch
 from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
 from soundalike.catalog.tables import (
     BatchRow,
@@ -20,6 +20,7 @@ from soundalike.catalog.tables import (
     TrackRow,
     VectorRow,
 )
+from soundalike.errors import LibraryError
 from soundalike.sources.roots import MusicRoot
 
 READING = "raw_audio"  # the stage at which a file has no track yet
@@ -46,10 +47,10 @@ class BatchFile:
 
 @dataclass(frozen=True)
 class PendingBatch:
-    """A batch to run. `since` is when it was last embedded, or "first"; part of a run's key."""
+    """A batch with work left. `state` changes when what is to be done now changes."""
 
     key: str
-    since: str
+    state: str
 
 
 @dataclass(frozen=True)
@@ -116,18 +117,36 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """
     embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
-    left = exists().where(TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector)
-    listed = FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)
-    to_read = exists().where(
-        *listed, or_(FileRow.unread, FileRow.track_id.is_(None)), ~not_retryable_now()
+    without_vector = TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector
+    left = exists().where(*without_vector)
+    due = (
+        *(FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)),
+        or_(FileRow.unread, FileRow.track_id.is_(None)),
+        ~not_retryable_now(),
+    )
+    state = func.concat_ws(
+        "/",
+        EmbeddedBatchRow.embedded_at,
+        select(func.sum(FileRow.id)).where(*due).scalar_subquery(),
+        select(func.count(TrackRow.id)).where(*without_vector).scalar_subquery(),
     )
     rows = session.execute(
-        select(BatchRow.id, EmbeddedBatchRow.embedded_at)
+        select(BatchRow.id, state)
         .outerjoin(EmbeddedBatchRow, embedded)
-        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, to_read))
+        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, exists().where(*due)))
         .order_by(BatchRow.id)
     )
-    return [PendingBatch(batch_key(id_), at.isoformat() if at else "first") for id_, at in rows]
+    return [PendingBatch(batch_key(id_), state) for id_, state in rows]
+
+
+def require_batch(session: Session, key: str) -> int:
+    """Return the id of the batch with this key. Raises LibraryError if there is none."""
+    batch_id = batch_number(key)
+    if session.get(BatchRow, batch_id) is None:
+        newest = newest_batch(session)
+        known = f"the newest is {batch_key(newest)}" if newest else "none is sealed yet"
+        raise LibraryError(f"there is no batch {key} in the library; {known}")
+    return batch_id
 
 
 def expected_tracks(session: Session, batch_id: int) -> list[str]:
@@ -136,10 +155,44 @@ def expected_tracks(session: Session, batch_id: int) -> list[str]:
     return list(session.scalars(tracks))
 
 
+def decoded_tracks(session: Session, batch_id: int) -> list[tuple[str, float, float]]:
+    """Return (id, seconds, decoded share) of the decoded tracks of this batch, by id."""
+    columns = TrackRow.id, TrackRow.duration, TrackRow.decoded_share
+    decoded = TrackRow.batch_id == batch_id, TrackRow.decoded_share.is_not(None)
+    rows = session.execute(select(*columns).where(*decoded).order_by(TrackRow.id))
+    return [(id_, seconds or 0.0, share or 0.0) for id_, seconds, share in rows]
+
+
 def count_excluded(session: Session, batch_id: int) -> int:
     """Count the tracks first identified in this batch that the length rule excludes."""
     tracks = select(func.count()).where(TrackRow.batch_id == batch_id, ~has_allowed_length())
     return session.scalar(tracks) or 0
+
+
+def count_unread(session: Session, batch_id: int) -> int:
+    """Count the batch's listed files that nobody has tried to read yet."""
+    tried = exists().where(FailureRow.file_id == FileRow.id, FailureRow.stage == READING)
+    listed = FileRow.batch_id == batch_id, FileRow.gone_at.is_(None)
+    return session.scalar(select(func.count()).where(*listed, FileRow.unread, ~tried)) or 0
+
+
+def failed_tracks(session: Session, track_ids: Sequence[str]) -> set[str]:
+    """Return those of the tracks of which a file has failed, at whichever stage."""
+    failed = exists().where(FailureRow.file_id == FileRow.id)
+    one_of = FileRow.track_id == any_(literal(list(track_ids), ARRAY(Text)))
+    return {str(track) for track in session.scalars(select(FileRow.track_id).where(one_of, failed))}
+
+
+def embedded_batches(session: Session, space: str) -> list[str]:
+    """Return the keys of the batches that are embedded in `space`, oldest first."""
+    recorded = select(EmbeddedBatchRow.batch_id).where(EmbeddedBatchRow.space == space)
+    return list(map(batch_key, session.scalars(recorded.order_by(EmbeddedBatchRow.batch_id))))
+
+
+def spaces_of(session: Session, batch_id: int) -> list[str]:
+    """Return the keys of the spaces that the batch is embedded in, by name."""
+    recorded = select(EmbeddedBatchRow.space).where(EmbeddedBatchRow.batch_id == batch_id)
+    return list(session.scalars(recorded.order_by(EmbeddedBatchRow.space)))
 
 
 def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:

@@ -22,6 +22,7 @@ from soundalike.errors import ArtifactError
 
 PUBLISHED_CHANNEL = "soundalike_published"
 PUBLISHING_LOCK = 5_011_850_005
+NAMED_VERSIONS = 10  # in the message about one that does not exist
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,51 @@ def lock_publishing(session: Session) -> None:
     session.execute(select(func.pg_advisory_xact_lock(PUBLISHING_LOCK)))
 
 
-def publish(session: Session, version: str, by_hand: bool, seen: int | None = None) -> str | None:
+def require_built(session: Session, version: str) -> None:
+    """Require that the version was built and not removed.
+
+    Raises ArtifactError, which names the newest versions that can be published.
+    """
+    built = session.get(IndexVersionRow, version)
+    if built is not None and built.collected_at is None:
+        return
+    newest = session.scalars(
+        select(IndexVersionRow)
+        .where(IndexVersionRow.collected_at.is_(None))
+        .order_by(IndexVersionRow.build.desc())
+        .limit(NAMED_VERSIONS)
+    )
+    known = [
+        f"{row.version} ({row.tracks} tracks, {row.built_at:%Y-%m-%d %H:%M})" for row in newest
+    ]
+    problem = (
+        f"index {version} was removed by `soundalike gc`"
+        if built
+        else f"no index version {version!r} was ever built"
+    )
+    choice = f"the newest are {', '.join(known)}" if known else "materialise faiss_index"
+    raise ArtifactError(f"{problem}; {choice}")
+
+
+def publish(
+    session: Session,
+    version: str,
+    by_hand: bool,
+    seen: int | None = None,
+    run_id: str | None = None,
+) -> str | None:
     """Make `version` the served one and notify every subscriber when the transaction commits.
 
-    Returns None; or the version that stays served, because a user published it by hand after the
-    publication `seen`.
+    `run_id` is the Dagster run that does it. Returns None; or the version that stays served,
+    because a user published it by hand after the publication `seen`.
     Raises ArtifactError if no such version was built, or `soundalike gc` removed it.
     """
     lock_publishing(session)
     served = published(session)
     if seen is not None and served and served.publication.by_hand and served.publication.id > seen:
         return served.index.version
-    built = session.get(IndexVersionRow, version)
-    if built is None:
-        raise ArtifactError(f"no index version {version!r} was ever built")
-    if built.collected_at:
-        raise ArtifactError(f"index {version} was removed by `soundalike gc`")
-    session.add(PublicationRow(version=version, by_hand=by_hand))
+    require_built(session, version)
+    session.add(PublicationRow(version=version, by_hand=by_hand, dagster_run_id=run_id))
     session.execute(select(func.pg_notify(PUBLISHED_CHANNEL, version)))
     return None
 
@@ -127,3 +156,13 @@ def published(session: Session) -> PublishedIndex | None:
     """Return the served version, or None before the first publication."""
     row = session.execute(published_statement()).one_or_none()
     return PublishedIndex(*row) if row else None
+
+
+def replaced_version(session: Session, published_now: PublishedIndex) -> str | None:
+    """Return the version that was served before this one, or None if this is the first."""
+    before = PublicationRow.id < published_now.publication.id
+    other = PublicationRow.version != published_now.index.version
+    newest = PublicationRow.id.desc()
+    return session.scalars(
+        select(PublicationRow.version).where(before, other).order_by(newest).limit(1)
+    ).one_or_none()

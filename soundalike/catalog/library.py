@@ -25,11 +25,13 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
+from soundalike.errors import LibraryError
 from soundalike.sources.entry import Entry
 
 BATCH_PREFIX = "b"
 SCAN_LOCK = 5_011_850_003
 ROWS_AT_ONCE = 2000
+MAX_PROBLEMS = 100  # of a root, kept for the check of it
 
 
 def batch_key(batch_id: int) -> str:
@@ -38,8 +40,14 @@ def batch_key(batch_id: int) -> str:
 
 
 def batch_number(key: str) -> int:
-    """Return the batch id of a key: the inverse of `batch_key`."""
-    return int(key.removeprefix(BATCH_PREFIX))
+    """Return the batch id of a key: the inverse of `batch_key`.
+
+    Raises LibraryError for any other text: people can type partition keys.
+    """
+    digits = key.removeprefix(BATCH_PREFIX)
+    if not (digits.isascii() and digits.isdigit() and key == batch_key(int(digits))):
+        raise LibraryError(f"{key!r} is not a batch: batches are named as in {batch_key(1)}")
+    return int(digits)
 
 
 @dataclass(frozen=True)
@@ -67,6 +75,15 @@ def lock_scan(session: Session) -> None:
 def add_root(session: Session, location: bytes) -> None:
     """Register a root by its absolute path or URL."""
     session.add(RootRow(location=location))
+
+
+def record_scan(session: Session, root_id: int, problems: Sequence[str]) -> None:
+    """Record that the root was scanned now, and the first MAX_PROBLEMS messages of that scan."""
+    kept = list(problems[:MAX_PROBLEMS])
+    if len(problems) > MAX_PROBLEMS:
+        kept.append(f"and {len(problems) - MAX_PROBLEMS} more")
+    found = {"scanned_at": func.now(), "problems": kept}
+    session.execute(update(RootRow).where(RootRow.id == root_id).values(**found))
 
 
 def set_length_rule(session: Session, shortest: float, longest: float) -> None:

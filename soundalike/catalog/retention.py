@@ -48,6 +48,12 @@ def kept_versions(session: Session) -> dict[str, str]:
     return {row.version: row.space for row in rows}
 
 
+def runs_of_kept_versions(session: Session) -> set[str]:
+    """Return ids of the Dagster runs that built the index versions that were not retired."""
+    kept = IndexVersionRow.collected_at.is_(None), IndexVersionRow.dagster_run_id.is_not(None)
+    return set(session.scalars(select(IndexVersionRow.dagster_run_id).where(*kept)))
+
+
 def kept_audio(session: Session, keep_days: int) -> set[str]:
     """Return ids of tracks that have a file, or had one or were added in the last `keep_days`."""
     since = func.now() - dt.timedelta(days=keep_days)

@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from sqlalchemy import (
+    ARRAY,
     BigInteger,
     ForeignKey,
     Identity,
@@ -43,12 +44,17 @@ BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
 class RootRow(Base):
-    """A folder or bucket of music; `location` is its exact path or URL, as bytes."""
+    """A folder or bucket of music; `location` is its exact path or URL, as bytes.
+
+    `scanned_at`: when it was last compared with the catalog; `problems`: messages of that scan.
+    """
 
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     location: Mapped[bytes] = mapped_column(unique=True)
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    scanned_at: Mapped[dt.datetime | None]
+    problems: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
 
 
 class BatchRow(Base):
@@ -144,6 +150,25 @@ class LengthRuleRow(Base):
     longest: Mapped[float]
 
 
+class LibrarySettingsRow(Base):
+    """The settings that are the same for all processes of the library; one row.
+
+    `space`: the key of the embedding space that `model` and `windows` make. The scan that comes
+    next applies the lengths, as the length rule.
+    """
+
+    __tablename__ = "library_settings"
+    id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    model: Mapped[str]
+    windows: Mapped[str]
+    space: Mapped[str]
+    index_kind: Mapped[str]
+    extensions: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    shortest_seconds: Mapped[float]
+    longest_seconds: Mapped[float]
+    changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
 class EmbeddedBatchRow(Base):
     """A batch's .npy in one embedding space."""
 
@@ -191,10 +216,12 @@ class PublicationRow(Base):
     """A publication of an index version; the newest row is the served one.
 
     `by_hand`: a user chose the version, so automation keeps it until a user publishes another.
+    `dagster_run_id`: the run that published it.
     """
 
     __tablename__ = "publications"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     version: Mapped[str] = mapped_column(ForeignKey("index_versions.version"))
     by_hand: Mapped[bool]
+    dagster_run_id: Mapped[str | None]
     published_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())

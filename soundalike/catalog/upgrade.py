@@ -1,6 +1,7 @@
 """Upgrade of a database: the catalog's schema by Alembic, and an empty schema for Dagster."""
 
 from pathlib import Path
+from typing import Literal
 
 from alembic import command
 from alembic.config import Config
@@ -11,6 +12,7 @@ from sqlalchemy import Connection, create_engine, text
 from soundalike.catalog.engine import DAGSTER_SCHEMA, engine_of, open_catalog
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+Schema = Literal["none", "older", "current", "newer"]
 UPGRADE_LOCK = 5_011_850_002
 
 
@@ -35,11 +37,21 @@ def upgrade(database_url: str) -> None:
     engine.dispose()
 
 
-def is_current(database_url: str) -> bool:
-    """Return whether the catalog has the newest schema that this code knows."""
+def schema_of(database_url: str) -> Schema:
+    """Return what schema the catalog has, seen from the newest that this code knows."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        newest = ScriptDirectory.from_config(alembic_config(connection)).get_current_head()
+        scripts = ScriptDirectory.from_config(alembic_config(connection))
+        known = [script.revision for script in scripts.walk_revisions()]
     engine.dispose()
-    return current == newest
+    if current is None:
+        return "none"
+    if current not in known:
+        return "newer"
+    return "current" if current == known[0] else "older"
+
+
+def is_current(database_url: str) -> bool:
+    """Return whether the catalog has the newest schema that this code knows."""
+    return schema_of(database_url) == "current"

@@ -6,7 +6,22 @@ import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from soundalike.cli import demo, doctor, evaluate, failures, gc, ingest, maintain, similar, up
+from soundalike.cli import (
+    config,
+    demo,
+    doctor,
+    env,
+    evaluate,
+    failures,
+    gc,
+    ingest,
+    logs,
+    maintain,
+    rules,
+    similar,
+    space,
+    up,
+)
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
 from soundalike.terminal import format_error
@@ -21,10 +36,15 @@ app.command()(up.up)
 app.command()(ingest.ingest)
 app.command()(similar.similar)
 app.command()(doctor.doctor)
+app.command()(config.config)
+app.command()(logs.logs)
+app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(gc.gc)
 app.add_typer(failures.failures, name="failures")
+app.add_typer(space.space, name="space")
+app.add_typer(rules.rules, name="rules")
 app.add_typer(maintain.db, name="db")
 app.add_typer(maintain.models, name="models")
 

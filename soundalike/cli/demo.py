@@ -1,7 +1,9 @@
 """`soundalike demo`: ingests the demo music or a folder, shows some results, and serves them."""
 
-import os
+import shlex
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -9,21 +11,27 @@ import typer
 from rich.console import Console
 
 from soundalike.catalog import tracks
-from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.cli.ingest import INGEST
+from soundalike.cli.library import existing_library, followed
 from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
 from soundalike.cli.weights import fetch_missing
-from soundalike.errors import LibraryError, SoundalikeError
+from soundalike.errors import LibraryError, NothingIngested, SoundalikeError
 from soundalike.ingest.roots import require_music
-from soundalike.postgres import connected_database
-from soundalike.settings import Settings, load_settings
+from soundalike.settings import Settings, load_settings, settings_file
+from soundalike.settings.file import FILE
+from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import similar_table
 from soundalike.vectors.index_files import read_tracks
 
 SHOWN_NEIGHBOURS = 5
+DEMO_FILE = """\
+# Written by `soundalike demo`. `soundalike config` lists what can be set here.
+model = "musicnn-msd"  # its weights are a small download, and need no Hugging Face hub
+"""
+INTERRUPTED = 130
 
 
 def demo(
@@ -36,8 +44,14 @@ def demo(
     ] = True,
 ) -> None:
     """Ingest some music, show similar tracks, and serve it."""
-    os.environ.setdefault("SOUNDALIKE_MODEL", "musicnn-msd")  # its weights need no hub
-    settings = load_settings()
+    try:
+        _demo(music, serve=serve)
+    except KeyboardInterrupt as error:
+        raise typer.Exit(INTERRUPTED) from error
+
+
+def _demo(music: Path | None, *, serve: bool) -> None:
+    settings = followed(_demo_settings())
     if serve:
         require_free_ports(settings)
     folder = music or _demo_music()
@@ -45,13 +59,49 @@ def demo(
     fetch_missing(settings, Console(stderr=True))
     _ingest(folder)
     _show_neighbours(settings)
+    Console().print(_another_terminal(settings), soft_wrap=True, markup=False, highlight=False)
     if serve:
         up()
 
 
+def _demo_settings() -> Settings:
+    """The settings; where nobody chose a model and there is no library, a file chooses musicnn-msd.
+
+    The file lies in the data root, so that every later command has it too.
+    """
+    settings = load_settings()
+    if "model" in settings.model_fields_set or settings_file(settings.data):
+        return settings
+    try:
+        with existing_library(settings):
+            return settings
+    except NothingIngested:
+        with atomic_file(settings.data / FILE) as temporary:
+            temporary.write_text(DEMO_FILE)
+        load_settings.cache_clear()
+        return load_settings()
+
+
+def _another_terminal(settings: Settings) -> str:
+    """The lines to paste into another terminal, to work there on the same library."""
+    programs = Path(sys.executable).parent
+    lines = [f"export SOUNDALIKE_DATA={shlex.quote(str(settings.data))}"]
+    if (programs / "activate").is_file():
+        lines.append(f"source {shlex.quote(str(programs / 'activate'))}")
+    elif shutil.which("soundalike") is None:
+        lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
+    lines.append("soundalike similar 'words of a title or path'")
+    return "\n".join(("To go on in another terminal:", *(f"    {line}" for line in lines)))
+
+
 def _ingest(folder: Path) -> None:
     """Run `soundalike ingest` on a folder. Raises SoundalikeError if it fails."""
-    ingest = subprocess.run([*INGEST, "--", str(folder)], check=False)
+    with subprocess.Popen([*INGEST, "--", str(folder)]) as ingest:
+        try:
+            ingest.wait()
+        except KeyboardInterrupt:
+            ingest.wait()  # it has Ctrl-C too, and says what is kept
+            raise
     if ingest.returncode:
         raise SoundalikeError(f"the ingest of {folder} failed; its error is shown above")
 
@@ -70,7 +120,7 @@ def _demo_music() -> Path:
 def _show_neighbours(settings: Settings) -> None:
     """Print neighbours of two tracks: of the first 200, the first and middle ones in the index."""
     out = Console()
-    with connected_database(settings) as url, open_catalog(url)() as session:
+    with existing_library(settings) as sessions, sessions() as session:
         served = published(session)
         if served is None:
             raise LibraryError("no track was embedded, so there is nothing to show")

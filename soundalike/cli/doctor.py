@@ -1,25 +1,35 @@
-"""`soundalike doctor`: checks the installation, and advises on what is missing."""
+"""`soundalike doctor`: checks the installation, and advises on what is missing. Creates nothing."""
 
 import importlib.metadata
 import platform
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
-from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.engine import Sessions, up_running
 from soundalike.catalog.indexes import published
-from soundalike.catalog.upgrade import is_current
+from soundalike.catalog.library_settings import follow, library_space
+from soundalike.cli.library import existing_library, nothing_ingested
+from soundalike.cli.up import require_free_ports
+from soundalike.cli.weights import download_note
 from soundalike.embedders import space_for, weights_path
-from soundalike.errors import LibraryError, SoundalikeError
-from soundalike.postgres import connected_database
-from soundalike.settings import Settings, load_settings
+from soundalike.environment import child_environment
+from soundalike.errors import LibraryError, SettingsError, SoundalikeError
+from soundalike.postgres import has_database
+from soundalike.settings import (
+    Settings,
+    load_settings,
+    require_key_beyond_loopback,
+    settings_file,
+)
 from soundalike.sources.roots import MusicRoot
+from soundalike.storage.disk_space import existing_parent, require_free_space
 from soundalike.storage.layout import ArtifactStore
-from soundalike.tcp_ports import LOOPBACK, busy_port
 from soundalike.terminal import safe
 
 LOW_DISK_BYTES = 5 * 2**30
@@ -35,63 +45,96 @@ class Finding:
     advice: str = ""
 
 
+@dataclass(frozen=True)
+class Examined:
+    """The settings that are checked, with the library's values, and the library if it exists."""
+
+    settings: Settings
+    sessions: Sessions | None = None
+
+
 def doctor() -> None:
     """Check what is installed, configured and reachable, and advise on what is not."""
-    settings = load_settings()
-    table = Table(show_lines=False)
-    for column in ("", "subject", "state", "what to do"):
-        table.add_column(column, overflow="fold")
-    healthy = True
-    for check in (_software, _device, _model, _music, _data, _catalog, _ports):
-        for finding in _findings(check, settings):
-            healthy &= not finding.advice
-            mark = "[yellow]![/yellow]" if finding.advice else "[green]ok[/green]"
-            table.add_row(mark, *map(safe, (finding.subject, finding.state, finding.advice)))
+    with ExitStack() as stack:
+        findings = [*_software(), *_all_findings(stack)]
+    table = Table.grid(padding=(0, 2))
+    for overflow in ("ellipsis", "ellipsis", "fold"):
+        table.add_column(overflow=overflow)
+    for finding in findings:
+        mark = "[yellow]![/yellow]" if finding.advice else "[green]ok[/green]"
+        advice = f"\n[yellow]-> {safe(finding.advice)}[/yellow]" if finding.advice else ""
+        table.add_row(mark, safe(finding.subject), safe(finding.state) + advice)
     Console().print(table)
-    raise typer.Exit(0 if healthy else 1)
+    raise typer.Exit(1 if any(finding.advice for finding in findings) else 0)
 
 
-def _findings(check: Callable[[Settings], Iterator[Finding]], settings: Settings) -> list[Finding]:
+def _all_findings(stack: ExitStack) -> Iterator[Finding]:
+    """Check everything; what `soundalike up` would refuse is found by the same functions."""
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        yield _problem("settings", error)
+        return
+    file = settings_file(settings.data)
+    yield Finding("settings", str(file) if file else "no settings file")
+    examined = Examined(settings)
+    if has_database(settings):
+        try:
+            sessions = stack.enter_context(existing_library(settings))
+            examined = Examined(settings, sessions)
+            examined = Examined(follow(sessions, settings), sessions)
+        except (SoundalikeError, OSError) as error:
+            yield _problem("library", error)
+    for check in (_device, _model, _music, _data, _catalog, _access, _ports, _dagster):
+        yield from _findings(check, examined)
+
+
+def _problem(subject: str, error: Exception) -> Finding:
+    summary, _, advice = str(error).partition("\n")
+    return Finding(subject, summary, advice or "fix this, then run doctor again")
+
+
+def _findings(check: Callable[[Examined], Iterator[Finding]], examined: Examined) -> list[Finding]:
     """Run a check; an error becomes a finding, so that it does not hide the others."""
     findings: list[Finding] = []
     try:
-        findings.extend(check(settings))
+        findings.extend(check(examined))
     except (SoundalikeError, OSError) as error:
-        summary, _, advice = str(error).partition("\n")
-        subject = check.__name__.strip("_")
-        findings.append(Finding(subject, summary, advice or "fix this, then run doctor again"))
+        findings.append(_problem(check.__name__.strip("_"), error))
     return findings
 
 
-def _software(_settings: Settings) -> Iterator[Finding]:
+def _software() -> Iterator[Finding]:
     versions = [f"{name} {importlib.metadata.version(name)}" for name in SHOWN_PACKAGES]
     yield Finding("Python", f"{platform.python_version()} on {platform.platform(terse=True)}")
     yield Finding("packages", ", ".join(versions))
 
 
-def _device(settings: Settings) -> Iterator[Finding]:
+def _device(examined: Examined) -> Iterator[Finding]:
     from soundalike.embedders.inference.devices import choose_device
 
-    yield Finding(
-        "device", f"{choose_device(settings.device)} (SOUNDALIKE_DEVICE={settings.device})"
-    )
+    wanted = examined.settings.device
+    yield Finding("device", f"{choose_device(wanted)} (SOUNDALIKE_DEVICE={wanted})")
 
 
-def _model(settings: Settings) -> Iterator[Finding]:
+def _model(examined: Examined) -> Iterator[Finding]:
+    settings, sessions = examined.settings, examined.sessions
     path = weights_path(settings)
     if path.is_file():  # a MERT's space is known only from its weights
-        yield Finding("model", space_for(settings).key)
+        space = library_space(sessions, settings) if sessions else space_for(settings)
+        yield Finding("model", space.key)
         yield Finding("weights", str(path))
     else:
         yield Finding("model", settings.model)
         advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
-        yield Finding("weights", f"not fetched yet, to be in {path.parent}", advice)
+        state = f"not fetched yet, to be in {path.parent}; {download_note(settings.model)}"
+        yield Finding("weights", state, advice)
 
 
-def _music(settings: Settings) -> Iterator[Finding]:
-    if not settings.music:
+def _music(examined: Examined) -> Iterator[Finding]:
+    if not examined.settings.music:
         yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; `ingest FOLDER` adds one")
-    for name in settings.music:
+    for name in examined.settings.music:
         problem = ""
         try:
             MusicRoot.named(name).require()
@@ -100,23 +143,26 @@ def _music(settings: Settings) -> Iterator[Finding]:
         yield Finding("music folder", name, problem)
 
 
-def _data(settings: Settings) -> Iterator[Finding]:
-    settings.data.mkdir(parents=True, exist_ok=True)
-    free = shutil.disk_usage(settings.data).free
+def _data(examined: Examined) -> Iterator[Finding]:
+    data = examined.settings.data
+    require_free_space(data)
+    free = shutil.disk_usage(existing_parent(data)).free
     advice = "free some space: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
-    yield Finding("data root", f"{settings.data}, {free / 2**30:.0f} GiB free", advice)
+    exists = "" if data.exists() else " (the first ingest creates it)"
+    yield Finding("data root", f"{data}{exists}, {free / 2**30:.0f} GiB free", advice)
 
 
-def _catalog(settings: Settings) -> Iterator[Finding]:
-    with connected_database(settings) as url:
-        server = "DATABASE_URL" if settings.database_url else "a private server in the data root"
-        with open_catalog(url)() as session:
-            yield Finding("PostgreSQL", f"reachable ({server})")
-            if not is_current(url):
-                yield Finding("catalog", "its schema is not current", "soundalike db upgrade")
-                return
-            yield Finding("catalog", "its schema is current")
-            served = published(session)
+def _catalog(examined: Examined) -> Iterator[Finding]:
+    settings, sessions = examined.settings, examined.sessions
+    if sessions is None:
+        if not has_database(settings):
+            summary, _, advice = nothing_ingested(settings).partition("\n")
+            yield Finding("library", summary, advice)
+        return
+    server = "DATABASE_URL" if settings.database_url else "a private server in the data root"
+    yield Finding("PostgreSQL", f"reachable ({server})")
+    with sessions() as session:
+        served = published(session)
     if served is None:
         yield Finding("index", "none is published", "soundalike ingest FOLDER")
         return
@@ -125,8 +171,22 @@ def _catalog(settings: Settings) -> Iterator[Finding]:
     yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks", advice)
 
 
-def _ports(settings: Settings) -> Iterator[Finding]:
-    api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
-    for name, (host, port) in (("API", api), ("Dagster", dagster)):
-        busy = busy_port({name: (host, port)})
-        yield Finding(f"{name} port", f"{port} is in use" if busy else f"{port} is free")
+def _access(examined: Examined) -> Iterator[Finding]:
+    require_key_beyond_loopback(examined.settings)
+    key = "with an API key" if examined.settings.api_key else "without an API key"
+    yield Finding("access", f"the API listens on {examined.settings.host}, {key}")
+
+
+def _ports(examined: Examined) -> Iterator[Finding]:
+    settings = examined.settings
+    ports = f"{settings.port} and {settings.dagster_port}"
+    if examined.sessions and up_running(examined.sessions):
+        yield Finding("ports", f"{ports}; `soundalike up` is running")
+        return
+    require_free_ports(settings)
+    yield Finding("ports", f"{ports} are free")
+
+
+def _dagster(examined: Examined) -> Iterator[Finding]:
+    told = child_environment(examined.settings, examined.settings.database_url or "postgresql://")
+    yield Finding("Dagster", f"its instance is in {told['DAGSTER_HOME']}")

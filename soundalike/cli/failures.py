@@ -8,10 +8,9 @@ import typer
 from rich.console import Console
 
 from soundalike.catalog import failures as catalog
-from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.failures import FailureView
+from soundalike.cli.library import existing_library
 from soundalike.display_text import shown
-from soundalike.postgres import connected_database
 from soundalike.settings import load_settings
 from soundalike.tables import failures_table
 from soundalike.terminal import counted
@@ -32,7 +31,7 @@ def listed(
     """List the files that failed, why, and when each is retried."""
     if context.invoked_subcommand:
         return
-    with connected_database(load_settings()) as url, open_catalog(url)() as session:
+    with existing_library(load_settings()) as sessions, sessions() as session:
         views = [FailureView(*row) for row in session.execute(catalog.page(limit))]
         total = session.scalar(catalog.count()) or 0
     if as_json:
@@ -51,7 +50,7 @@ def retry(
     ] = False,
 ) -> None:
     """Have transient failures retried without waiting for their delays."""
-    with connected_database(load_settings()) as url, open_catalog(url).begin() as session:
+    with existing_library(load_settings()) as sessions, sessions.begin() as session:
         count = catalog.retry(session, everything=everything)
         total = session.scalar(catalog.count()) or 0
     out.print(

@@ -8,11 +8,12 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
-from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.library_settings import follow, read
+from soundalike.cli.library import existing_library
 from soundalike.embedders import space_for
 from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
-from soundalike.postgres import connected_database
-from soundalike.settings import load_settings
+from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import PathCell
 
@@ -22,31 +23,48 @@ def gc(
         bool, typer.Option("--apply", help="Remove them; otherwise they are only listed.")
     ] = False,
     keep_indexes: Annotated[
-        int, typer.Option(min=0, help="Older index versions to keep, for rollbacks.")
-    ] = 3,
-    keep_days: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, help="Days to keep audio of removed tracks, and embeddings of unused models."
+            min=0, help="Older index versions to keep, for rollbacks. [SOUNDALIKE_KEEP_INDEXES]"
         ),
-    ] = 30,
+    ] = None,
+    keep_days: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            help="Days to keep audio of removed tracks, and embeddings of unused models. "
+            "[SOUNDALIKE_KEEP_DAYS]",
+        ),
+    ] = None,
 ) -> None:
     """List artifacts that are no longer needed; remove them with --apply.
 
-    The published index, newer ones, and embeddings of the configured or served model are kept.
+    The published index, newer ones, and embeddings of the library's or served model are kept.
+    Without the options, as SOUNDALIKE_KEEP_INDEXES and SOUNDALIKE_KEEP_DAYS say.
     """
     settings = load_settings()
-    store, space = ArtifactStore(settings.data), space_for(settings).key
-    with connected_database(settings) as url:
-        sessions = open_catalog(url)
+    store = ArtifactStore(settings.data)
+    keep = Retention(
+        settings.keep_indexes if keep_indexes is None else keep_indexes,
+        settings.keep_days if keep_days is None else keep_days,
+    )
+    with existing_library(settings) as sessions:
         work = collect if apply else find_garbage
-        garbage = work(sessions, store, space, Retention(keep_indexes, keep_days))
+        garbage = work(sessions, store, _library_space(sessions, settings), keep)
     out = Console()
     if not garbage:
         out.print("nothing to remove")
         return
     out.print(PathCell(str(store.root)), _table(garbage, store), sep="")
     out.print("removed" if apply else "nothing was removed; `soundalike gc --apply` does it")
+
+
+def _library_space(sessions: Sessions, settings: Settings) -> str:
+    """The key of the library's space; the weights that make it need not be here."""
+    resolved = follow(sessions, settings)
+    with sessions() as session:
+        row = read(session)
+    return row.space if row else space_for(resolved).key
 
 
 def _table(garbage: list[Garbage], store: ArtifactStore) -> Table:

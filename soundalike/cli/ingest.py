@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from soundalike.cli.library import followed
 from soundalike.cli.weights import fetch_missing
 from soundalike.ingest.roots import require_music
 from soundalike.settings import load_settings
@@ -26,7 +27,7 @@ def ingest(
     ] = False,
 ) -> None:
     """Scan the music folders, embed new tracks, and publish the index."""
-    settings = load_settings()
+    settings = followed(load_settings())  # which decide what weights are needed
     roots = [] if root is None else [root]
     require_music(roots, settings.extensions)
     fetch_missing(settings, Console(stderr=True))

@@ -9,15 +9,14 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import tracks
-from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.tracks import TrackView
-from soundalike.errors import ArtifactError, LibraryError
-from soundalike.postgres import connected_database
-from soundalike.settings import load_settings
+from soundalike.cli.library import existing_library, nothing_ingested
+from soundalike.errors import ArtifactError, LibraryError, NothingIngested
+from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import similar_table
-from soundalike.terminal import safe
+from soundalike.terminal import counted, safe
 from soundalike.vectors.limits import DEFAULT_K, MAX_K
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
@@ -30,8 +29,8 @@ def similar(
 ) -> None:
     """Show the tracks that sound most like a track."""
     settings = load_settings()
-    with connected_database(settings) as url, open_catalog(url)() as session:
-        query = _find(session, track)
+    with existing_library(settings) as sessions, sessions() as session:
+        query = _find(session, track, settings)
         version, results = nearest(session, ArtifactStore(settings.data), query, k)
     if not as_json:
         out = Console()
@@ -53,8 +52,10 @@ def similar(
     typer.echo(json.dumps(response, indent=2))
 
 
-def _find(session: Session, text: str) -> TrackView:
+def _find(session: Session, text: str, settings: Settings) -> TrackView:
     """The track with this id, else the first that matches the words, with a note on others."""
+    if not (library := session.scalar(tracks.count(""))):
+        raise NothingIngested(nothing_ingested(settings))
     if not tracks.storable(text):
         raise LibraryError("no track matches text that is not UTF-8")
     row = session.execute(tracks.by_ids([text])).one_or_none()
@@ -62,7 +63,10 @@ def _find(session: Session, text: str) -> TrackView:
         return tracks.view(row)
     matches = session.scalar(tracks.count(text)) or 0
     if not matches:
-        raise LibraryError(f"no track matches {text!r}; is it ingested? (soundalike ingest FOLDER)")
+        raise LibraryError(
+            f"no track matches {text!r}, of {counted(library, 'track')} in {settings.data}; "
+            "`soundalike ingest FOLDER` adds music, SOUNDALIKE_DATA names another library"
+        )
     first = tracks.view(session.execute(tracks.page(text, 1, None)).one())
     if matches > 1:
         note = f"{matches} tracks match {text!r}; this is the first, {first.path or first.id}"

@@ -1,58 +1,103 @@
 """`soundalike up`: PostgreSQL if needed, migrations, Dagster, the API; Ctrl-C stops all."""
 
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from pathlib import Path
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from types import FrameType
 
 from rich.console import Console
+from sqlalchemy import select
+from sqlalchemy.exc import OperationalError
 
-from soundalike.catalog.engine import open_catalog, up_lock
+from soundalike.catalog.activity import Activity, activity
+from soundalike.catalog.engine import Sessions, open_catalog, up_lock
+from soundalike.catalog.library_settings import adopt, library_space
 from soundalike.catalog.upgrade import upgrade
-from soundalike.embedders import space_for
-from soundalike.environment import PROJECT, child_environment
-from soundalike.errors import PostgresError, SettingsError, SoundalikeError
+from soundalike.environment import child_environment, logs_folder
+from soundalike.errors import PostgresError, SettingsError
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.supervisor.log_files import LogFiles
+from soundalike.supervisor.services import services
+from soundalike.supervisor.status import Link, LiveStatus, Status
+from soundalike.supervisor.supervisor import Supervisor
 from soundalike.tcp_ports import LOOPBACK, busy_port
-from soundalike.terminal import format_error
 
-GRACE_SECONDS = 20
-WATCH_SECONDS = 1.0
-ORPHANED_RUNS = (sys.executable, "-P", "-m", "pipelines.orphaned_runs")
 out = Console(stderr=True)
 
 
 def up() -> None:
     """Serve the API and the Dagster UI until Ctrl-C."""
-    settings = load_settings()
-    require_key_beyond_loopback(settings)
-    require_free_ports(settings)
-    space_for(settings)  # an unavailable model would fail every run
-    for ending in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(ending, _as_interrupt)
-    with connected_database(settings) as url:
-        upgrade(url)
-        environment = child_environment(settings, url)
-        with ExitStack() as stack:
-            stack.enter_context(up_lock(open_catalog(url)))
-            subprocess.run(ORPHANED_RUNS, env=environment, cwd=PROJECT, check=True)
-            children = {
-                name: stack.enter_context(_running(command, environment))
-                for name, command in _commands(settings).items()
-            }
-            out.print(f"API         http://{settings.host}:{settings.port}/docs")
-            out.print(f"Dagster UI  http://{LOOPBACK}:{settings.dagster_port}")
-            out.print("Ctrl-C stops both")
-            try:
-                _watch(children, settings)
-            except KeyboardInterrupt:
-                out.print("stopping")
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, _interrupt_once)
+    try:
+        settings = load_settings()
+        require_key_beyond_loopback(settings)
+        require_free_ports(settings)
+        with connected_database(settings) as url:
+            upgrade(url)
+            _serve(settings, url)
+    except KeyboardInterrupt:
+        out.print("stopped")
+
+
+def _serve(settings: Settings, url: str) -> None:
+    sessions = open_catalog(url)
+    space = library_space(
+        sessions, adopt(sessions, settings)
+    ).key  # without it every run would fail
+    status = _status(settings, sessions, space)
+    logs = LogFiles(logs_folder(settings), status.note) if out.is_terminal else None
+
+    def look() -> None:
+        _keep_database(settings, sessions, status.report)
+        status.refresh()
+
+    environment = child_environment(settings, url)
+    supervisor = Supervisor(environment, logs, status.report, look)
+    with up_lock(sessions), closing(logs) if logs else nullcontext(), supervisor:
+        try:
+            with status:
+                supervisor.start(services(settings))
+                status.started()
+                while True:
+                    supervisor.watch()
+        except KeyboardInterrupt:
+            out.print("stopping")
+            raise
+
+
+def _links(settings: Settings) -> list[Link]:
+    """What a person opens."""
+    api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
+    return [
+        Link("API", f"http://{api[0]}:{api[1]}/docs", *api),
+        Link("Dagster UI", f"http://{dagster[0]}:{dagster[1]}", *dagster),
+    ]
+
+
+def _status(settings: Settings, sessions: Sessions, space: str) -> Status:
+    """Return the status: on a terminal a table that asks the catalog every few seconds."""
+
+    def now() -> Activity:
+        with sessions() as session:
+            return activity(session, space)
+
+    if out.is_terminal:
+        return LiveStatus(out, _links(settings), now, logs_folder(settings))
+    return Status(out, _links(settings))
+
+
+def _keep_database(settings: Settings, sessions: Sessions, report: Callable[[str], None]) -> None:
+    """Restart the private PostgreSQL if it was killed."""
+    try:
+        with sessions() as session:
+            session.execute(select(1))
+    except OperationalError:
+        try:
+            restart_database(settings)
+        except PostgresError as error:
+            report(str(error))
 
 
 def require_free_ports(settings: Settings) -> None:
@@ -67,66 +112,8 @@ def require_free_ports(settings: Settings) -> None:
         raise SettingsError(problem)
 
 
-def _commands(settings: Settings) -> dict[str, list[str]]:
-    """The commands by name; in development the API reloads, else it has several workers."""
-    programs = Path(sys.executable).parent
-    workspace = ["--workspace", str(PROJECT / "workspace.yaml")]
-    development = settings.environment == "development"
-    serving = ["--reload"] if development else ["--workers", str(settings.workers)]
-    return {
-        "the API": [
-            *(sys.executable, "-P", "-m", "uvicorn", "serving.app:create_app", "--factory"),
-            *("--host", settings.host, "--port", str(settings.port), "--no-access-log"),
-            *serving,
-        ],
-        "Dagster's web server": [
-            *(str(programs / "dagster-webserver"), *workspace, "--log-level", "warning"),
-            # Always on loopback: it can start runs, and has no authentication.
-            *("--host", LOOPBACK, "--port", str(settings.dagster_port)),
-        ],
-        "Dagster's daemon": [
-            *(str(programs / "dagster-daemon"), "run", *workspace, "--log-level", "error"),
-        ],
-    }
-
-
-@contextmanager
-def _running(command: list[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a child in its own session, so that Ctrl-C is passed on to it once, and in order.
-
-    Its own children (code servers, unfinished runs) are killed with it: a run can be repeated.
-    """
-    child = subprocess.Popen(command, env=environment, cwd=PROJECT, start_new_session=True)
-    try:
-        yield child
-    finally:
-        child.send_signal(signal.SIGINT)
-        try:
-            child.wait(GRACE_SECONDS)
-        except subprocess.TimeoutExpired:
-            out.print(f"[dim]{Path(command[0]).name} did not stop in time and is killed[/dim]")
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, signal.SIGKILL)
-        child.wait()
-
-
-def _watch(children: dict[str, subprocess.Popen[bytes]], settings: Settings) -> None:
-    """Wait until a child exits, which is an error: the others are stopped too.
-
-    The private PostgreSQL is restarted if it was killed.
-    """
-    while True:
-        for name, child in children.items():
-            if child.poll() is not None:
-                raise SoundalikeError(
-                    f"{name} exited unexpectedly (exit code {child.returncode}); see above"
-                )
-        try:
-            restart_database(settings)
-        except PostgresError as error:
-            out.print(format_error(error))
-        time.sleep(WATCH_SECONDS)
-
-
-def _as_interrupt(_signal: int, _frame: FrameType | None) -> None:
+def _interrupt_once(_signal: int, _frame: FrameType | None) -> None:
+    """Begin to stop; further signals change nothing, as everything ends in bounded time."""
+    for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(ending, signal.SIG_IGN)
     raise KeyboardInterrupt

@@ -9,9 +9,17 @@ from soundalike.settings import ModelName, Settings
 from soundalike.terminal import downloading
 
 
+def download_note(model: ModelName) -> str:
+    """Return a sentence on what fetching the model's weights downloads, and from where."""
+    spec = MODELS[model]
+    return f"{model}: {spec.download_bytes / 1e6:.0f} MB are fetched from {spec.source}, once"
+
+
 def fetch_shown(settings: Settings, model: ModelName, console: Console) -> Path:
     """Fetch a model's weights if missing, with a bar; print the licence. Raises WeightsError."""
     console.print(f"{model}: licence {MODELS[model].licence}")
+    if not weights_path(settings.following({"model": model})).is_file():
+        console.print(download_note(model))
     with downloading(console, f"fetching {model}") as report:
         return fetch_weights(settings, model, report)
 

@@ -14,6 +14,7 @@ class ModelSpec:
     """A model that SOUNDALIKE_MODEL may name.
 
     - `licence`: that of its weights, for users to read before they fetch them.
+    - `download_bytes`, `source`: how much fetching them downloads, and from where.
     - `space`: returns the space that `load` embeds into. Loads and fetches nothing. Raises
       WeightsError if it depends on a checkpoint that is missing or damaged.
     - `weights_path`: returns where its weights are, or will be once fetched. Raises WeightsError if
@@ -26,6 +27,8 @@ class ModelSpec:
 
     name: ModelName
     licence: str
+    download_bytes: int
+    source: str
     space: Callable[[Settings], EmbeddingSpace]
     weights_path: Callable[[Settings], Path]
     fetch: Callable[[Settings, DownloadProgress], Path]

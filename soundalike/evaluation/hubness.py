@@ -75,9 +75,17 @@ def hubness(neighbours: Rows) -> Hubness:
 
 
 def cosine_quantiles(vectors: Matrix, pairs: int = 50_000, seed: int = 0) -> NDArray[np.float64]:
-    """The `QUANTILES`, float64 [5], of cosines of random pairs of different rows of [n, dim].
+    """The `QUANTILES`, float64 [5], of `random_cosines`.
 
-    Rows have length 1, n >= 2. If all cosines are similar, a score says little.
+    If all cosines are similar, a score says little.
+    """
+    return np.quantile(random_cosines(vectors, pairs, seed), QUANTILES)
+
+
+def random_cosines(vectors: Matrix, pairs: int = 50_000, seed: int = 0) -> NDArray[np.float64]:
+    """Compute cosines, float64 [pairs], of random pairs of different rows of [n, dim].
+
+    Rows have length 1, n >= 2.
     """
     random = np.random.default_rng(seed)
     first = random.integers(0, len(vectors), pairs)
@@ -88,4 +96,4 @@ def cosine_quantiles(vectors: Matrix, pairs: int = 50_000, seed: int = 0) -> NDA
             for at in (slice(start, start + 10_000) for start in range(0, pairs, 10_000))
         ]
     )
-    return np.quantile(cosines.astype(np.float64), QUANTILES)
+    return cosines.astype(np.float64)

@@ -8,18 +8,24 @@ import numpy as np
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.engine import Sessions, batch_lock
-from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
 from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
-from soundalike.ingest.stage import Outcome, StageReport, attempt
+from soundalike.ingest.stage import (
+    EVERYTHING,
+    Outcome,
+    Selection,
+    StageReport,
+    at_stage,
+    attempt,
+)
+from soundalike.ingest.upstream import require_read, with_audio
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.checks import check_matrix
-from soundalike.vectors.embedding_files import load_batch, load_vectors, read_sidecar, save_batch
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.embedding_files import load_batch, save_batch
 
 STAGE = "embeddings"
 
@@ -34,20 +40,26 @@ def embed_batch(
     load_embedder: Callable[[], Embedder],
     batch: str,
     progress: Progress,
+    selection: Selection = EVERYTHING,
 ) -> StageReport:
     """Embed the batch's tracks that have no vector yet; load the model only if there are any.
 
-    Rows are in track-id order, so the same tracks give the same bytes.
+    Rows are in track-id order, so the same tracks give the same bytes. Raises LibraryError if there
+    is no such batch, and ArtifactError if the stages before have not had it yet.
     """
-    batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with sessions() as session:
+        batch_id = batches.require_batch(session, batch)
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
+            require_read(session, batch_id)
             files = batches.track_files_of(session, batch_id)
             recorded = batches.recorded_hash(session, batch_id, space.key)
-        # A track without canonical audio failed before; if it did not, its batch stays pending.
-        files = [file for file in files if store.audio(str(file.track_id)).exists()]
         known = load_batch(store, space, batch, recorded)
-        missing = [file for file in files if file.track_id not in known]
+        missing = [
+            file for file in selection.of(files) if selection.force or file.track_id not in known
+        ]
+        with sessions() as session:
+            missing = with_audio(session, store, batch_id, missing)
         outcomes: list[Outcome[Embedded]] = []
         notes: Notes = {"device": "none needed"}
         if missing:
@@ -59,19 +71,29 @@ def embed_batch(
         _remove_damaged(store, failures)
         _require_valid(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
+        sha256 = sha256_of(path)
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
-            results.record_embeddings(session, batch_id, space.key, sha256_of(path), tags)
+            results.record_embeddings(session, batch_id, space.key, sha256, tags)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
+            spaces = batches.spaces_of(session, batch_id)
     return StageReport(
         stage=STAGE,
+        version=sha256,
+        batch=batch,
+        uri=path.as_uri(),
         done=len(embeddings),
-        reused=len(known),
+        reused=len(embeddings) - len(new),
         failures=failures,
         audio_seconds=sum(seconds for _, seconds in new.values()),
         usage=monitor.usage(),
-        notes={"space": space.key, "dimension": space.dimension, **notes},
+        notes={
+            "space": space.key,
+            "spaces_of_this_batch": ", ".join(spaces),
+            "dimension": space.dimension,
+            **notes,
+        },
     )
 
 
@@ -80,7 +102,7 @@ def _embed(
 ) -> tuple[list[Outcome[Embedded]], Notes]:
     flacs = {file: store.audio(str(file.track_id)) for file in files}
     with embed_files(embedder, flacs) as items:
-        tracked = progress.track(items, STAGE, len(files))
+        tracked = progress.track(items, STAGE, len(files), lambda item: item.audio_seconds)
         model_seconds, outcomes = 0.0, []
         for item in tracked:
             model_seconds += item.model_seconds
@@ -103,28 +125,6 @@ def _require_valid(embeddings: Mapping[str, Embedding], space: EmbeddingSpace) -
     wrong = [c for c in check_matrix(matrix, space.dimension, len(embeddings)) if not c.passed]
     if wrong:
         raise ArtifactError(f"{space.key} gave invalid vectors: {wrong[0].name}, {wrong[0].detail}")
-
-
-def check_batch(
-    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, batch: str
-) -> list[Check]:
-    """Check a batch's .npy on disk against its tracks, its sidecar and its space."""
-    with sessions() as session:
-        expected = set(batches.expected_tracks(session, batch_number(batch)))
-    sidecar = read_sidecar(store, space.key, batch)
-    matrix = load_vectors(store, space.key, batch)
-    one_space = Check(
-        name="one_space",
-        passed=sidecar.fingerprint == space.fingerprint,
-        detail=f"of space {sidecar.space}, configured is {space.key}",
-    )
-    missing = expected - set(sidecar.track_ids)
-    complete = Check(
-        name="complete",
-        passed=not missing,
-        detail=f"{len(missing)} of the batch's {len(expected)} tracks have neither row nor failure",
-    )
-    return [complete, one_space, *check_matrix(matrix, space.dimension, len(sidecar.track_ids))]
 
 
 def _outcome(item: EmbeddedItem[BatchFile]) -> Outcome[Embedded]:

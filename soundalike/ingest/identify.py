@@ -15,10 +15,17 @@ from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
 from soundalike.catalog.failures import TRANSIENT_CODES
-from soundalike.catalog.library import batch_number
 from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
-from soundalike.ingest.stage import Outcome, StageReport, attempt_all
+from soundalike.ingest.stage import (
+    EVERYTHING,
+    Outcome,
+    Selection,
+    StageReport,
+    at_stage,
+    attempt_all,
+    version_of,
+)
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import atomic_file
@@ -42,22 +49,35 @@ MANIFEST = pa.schema(
 
 
 def identify_batch(
-    sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
+    sessions: Sessions,
+    store: ArtifactStore,
+    decoders: Decoders,
+    batch: str,
+    progress: Progress,
+    selection: Selection = EVERYTHING,
 ) -> StageReport:
     """Identify the batch's unread files; write its manifest, record tracks and failures.
 
-    Files that the manifest already has are not read again, unless they failed.
+    Files that the manifest already has are not read again, unless they failed or are forced. Raises
+    LibraryError if there is no such batch.
     """
-    batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    with sessions() as session:
+        batch_id = batches.require_batch(session, batch)
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.files_of(session, batch_id)
         rows = {row["file_id"]: row for row in _read_manifest(store, batch)}
-        unread = [file for file in files if file.unread or not _is_of(rows.get(file.id), file)]
+        unread = [
+            file
+            for file in selection.of(files)
+            if selection.force or file.unread or not _is_of(rows.get(file.id), file)
+        ]
         read = partial(_read, decoders, store)
-        outcomes = list(progress.track(attempt_all(read, unread), STAGE, len(unread)))
+        tracked = progress.track(attempt_all(read, unread), STAGE, len(unread), _seconds)
+        outcomes = list(tracked)
         rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
-        _write_manifest(store, batch, [rows[file.id] for file in files])
+        manifest = [rows[file.id] for file in files if file.id in rows]
+        _write_manifest(store, batch, manifest)
         with sessions.begin() as session:
             ours = results.lock_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
@@ -71,13 +91,21 @@ def identify_batch(
             results.record_failures(session, batch_id, STAGE, tried, failures)
     return StageReport(
         stage=STAGE,
+        version=version_of(manifest),
+        batch=batch,
+        uri=store.batch_manifest(batch).as_uri(),
         done=len(files) - len(unread) + len(tracks),
         reused=len(files) - len(unread),
         failures=failures,
-        audio_seconds=sum(o.result[0].facts.duration or 0 for o in outcomes if o.result),
+        audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
         notes={"files": len(files), "recordings": len({track.id for track in tracks.values()})},
+        files=manifest,
     )
+
+
+def _seconds(outcome: Outcome[ReadFile]) -> float:
+    return (outcome.result[0].facts.duration or 0.0) if outcome.result else 0.0
 
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:

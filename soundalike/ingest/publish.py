@@ -1,11 +1,15 @@
 """Stage `published_index`: choose the index that the library needs, and make it the served one."""
 
+import datetime as dt
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy.orm import Session
 
 from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import version_of
@@ -17,10 +21,56 @@ from soundalike.vectors.index_files import IndexManifest
 
 @dataclass(frozen=True)
 class NextIndex:
-    """The version to publish next, None if no change is needed; and the reason."""
+    """The version to publish next, None if no change is needed; and the reason.
+
+    `batches` are those that its vectors are gathered from, and `served` what it would replace.
+    `is_current`: the served version is the one that the library needs.
+    """
 
     version: str | None
     reason: str
+    tracks: int = 0
+    batches: tuple[str, ...] = ()
+    served: PublishedIndex | None = None
+    is_current: bool = False
+
+
+@dataclass(frozen=True)
+class PublishRule:
+    """When to publish while batches are under way: after so many new tracks, or so many minutes."""
+
+    tracks: int
+    minutes: float
+
+
+def publication_due(wanted: NextIndex, rule: PublishRule, now: dt.datetime) -> str | None:
+    """Return None if an index is due although batches are under way; else when it is.
+
+    The first index of a library is due at once, so that there is something to search.
+    """
+    if wanted.served is None:
+        return None
+    new = wanted.tracks - wanted.served.index.tracks
+    due = wanted.served.publication.published_at + dt.timedelta(minutes=rule.minutes)
+    if new >= rule.tracks or now >= due:
+        return None
+    return (
+        f"batches are under way; the index is built when they are done, {rule.tracks} tracks are "
+        f"new ({max(new, 0)} are), or at {due.astimezone(dt.UTC):%H:%M} UTC"
+    )
+
+
+class PublishedManifest(IndexManifest):
+    """The manifest of the served index, and how it came to be served.
+
+    `replaces`: the version that was served before. `pinned`: a user published it by hand, so it
+    stays. `published_by`: the Dagster run that published it.
+    """
+
+    folder: Path
+    replaces: str | None
+    pinned: bool
+    published_by: str | None
 
 
 def next_index(
@@ -48,8 +98,15 @@ def next_index(
         )
     version = version_of(space, contents, choice)
     if served and served.index.version == version and _is_readable(store.index(version)):
-        return NextIndex(None, f"index {version} with {len(contents.tracks)} tracks is up to date")
-    return NextIndex(version, f"{len(contents.tracks)} tracks")
+        reason = f"index {version} with {len(contents.tracks)} tracks is up to date"
+        return NextIndex(None, reason, served=served, is_current=True)
+    return NextIndex(
+        version,
+        f"{len(contents.tracks)} tracks",
+        len(contents.tracks),
+        tuple(contents.batches),
+        served,
+    )
 
 
 def _is_readable(folder: Path) -> bool:
@@ -67,23 +124,39 @@ def publish(
     space: EmbeddingSpace,
     version: str | None,
     seen: int | None = None,
-) -> IndexManifest:
+    run_id: str | None = None,
+) -> PublishedManifest:
     """Make `version` the served one, or if it is None, the version of `space` built last.
 
     A `version` given by a user is a rollback: it stays until a user publishes another. Automation
     therefore passes the id of the publication it has `seen`: if a user published another one since,
-    that one stays, and its manifest is returned.
+    that one stays, and its manifest is returned. `run_id` is the Dagster run that publishes.
     Raises ArtifactError if the version was never built, is damaged, or failed its checks.
     """
     with sessions() as session:
         chosen = version or indexes.latest_built(session, space.key)
-    if chosen is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
+        if chosen is None:
+            raise ArtifactError("no index was built yet; materialise faiss_index")
+        indexes.require_built(session, chosen)
     manifest = index_files.read_manifest(store.index(chosen))
     index_files.verify_files(store.index(chosen), manifest)
     if manifest.failed_checks:
         details = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(f"index {chosen} is not published, it failed its checks ({details})")
     with sessions.begin() as session:
-        kept = indexes.publish(session, chosen, by_hand=version is not None, seen=seen)
-    return index_files.read_manifest(store.index(kept)) if kept else manifest
+        indexes.publish(session, chosen, version is not None, seen, run_id)
+        return _served(session, store)
+
+
+def _served(session: Session, store: ArtifactStore) -> PublishedManifest:
+    served = indexes.published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; materialise published_index")
+    folder = store.index(served.index.version)
+    return PublishedManifest(
+        **dict(index_files.read_manifest(folder)),
+        folder=folder,
+        replaces=indexes.replaced_version(session, served),
+        pinned=served.publication.by_hand,
+        published_by=served.publication.dagster_run_id,
+    )

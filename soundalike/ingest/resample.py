@@ -10,25 +10,46 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
-from soundalike.catalog.library import batch_number
-from soundalike.ingest.stage import StageReport, attempt_all
+from soundalike.ingest.stage import (
+    EVERYTHING,
+    Outcome,
+    Selection,
+    StageReport,
+    at_stage,
+    attempt_all,
+    version_of,
+)
+from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
 
+Resampled = tuple[Canonical, bool]  # and whether its FLAC existed already
+
 
 def resample_batch(
-    sessions: Sessions, store: ArtifactStore, decoders: Decoders, batch: str, progress: Progress
+    sessions: Sessions,
+    store: ArtifactStore,
+    decoders: Decoders,
+    batch: str,
+    progress: Progress,
+    selection: Selection = EVERYTHING,
 ) -> StageReport:
-    """Write missing or damaged canonical FLACs; record lengths, flaws and failures."""
-    batch_id = batch_number(batch)
-    with Monitor() as monitor, batch_lock(sessions, batch_id):
+    """Write missing, damaged or forced canonical FLACs; record lengths, flaws and failures.
+
+    Raises LibraryError if there is no such batch, and ArtifactError if a file is not read yet.
+    """
+    with sessions() as session:
+        batch_id = batches.require_batch(session, batch)
+    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
-            files = batches.track_files_of(session, batch_id)
-        work = partial(_canonical, store, decoders)
-        outcomes = list(progress.track(attempt_all(work, files), STAGE, len(files)))
+            require_read(session, batch_id)
+            files = selection.of(batches.track_files_of(session, batch_id))
+        work = partial(_canonical, store, decoders, selection.force)
+        tracked = progress.track(attempt_all(work, files), STAGE, len(files), _seconds)
+        outcomes = list(tracked)
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
@@ -36,24 +57,36 @@ def resample_batch(
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             left_out = batches.count_excluded(session, batch_id)
+            decoded = batches.decoded_tracks(session, batch_id)
     flawed = [o.file.shown for o in outcomes if o.result and o.result[0].decoded_share < 1]
     return StageReport(
         stage=STAGE,
+        version=version_of(decoded),
+        batch=batch,
+        uri=store.canonical.as_uri(),
         done=len(done),
         reused=sum(reused for _, reused in done.values()),
         failures=failures,
-        audio_seconds=sum(flac.seconds for flac, reused in done.values() if not reused),
+        audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
         notes={"left_out_by_length": left_out, "partly_broken": len(flawed)},
         flawed=flawed,
     )
 
 
-def _canonical(store: ArtifactStore, decoders: Decoders, file: BatchFile) -> tuple[Canonical, bool]:
+def _seconds(outcome: Outcome[Resampled]) -> float:
+    """Return how much audio was resampled now: none if its FLAC existed already."""
+    if outcome.result is None or outcome.result[1]:
+        return 0.0
+    return outcome.result[0].seconds
+
+
+def _canonical(store: ArtifactStore, decoders: Decoders, force: bool, file: BatchFile) -> Resampled:
     """Return the facts of the track's FLAC, and whether it existed already."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
-    with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
-        return canonical_facts(target), True
+    if not force:
+        with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
+            return canonical_facts(target), True
     with file.local_copy(store.scratch) as path:
         return decoders.write_canonical(path, track_id, target), False

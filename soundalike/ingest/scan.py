@@ -7,6 +7,8 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog import failures, library
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.state import state_of
+from soundalike.display_text import printable
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
@@ -43,12 +45,18 @@ class ScanRules:
 
 @dataclass
 class ScanReport:
-    """Results of a scan over all roots; `problems` are messages for users."""
+    """Results of a scan over all roots.
+
+    `state` is the hash of the catalog's roots and files after the scan. `batches` are those that it
+    sealed, with their number of files. `problems` are messages for users.
+    """
+
+    state: str = ""
 
     entries: Counter[EntryKind] = field(default_factory=Counter)
     changes: Counter[Change] = field(default_factory=Counter)
     gone: int = 0
-    batches: list[str] = field(default_factory=list)
+    batches: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -74,6 +82,7 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
             )
         for root in roots:
             _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
+        report.state = state_of(session)
     return report
 
 
@@ -101,16 +110,17 @@ def _scan_root(
         else:
             savepoint.rollback()
     report.entries += findings.entries
-    report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
     if is_plausible:
         report.changes += findings.changes
         report.gone += len(findings.gone)
-        report.batches += findings.batches
+        report.batches |= findings.batches
     else:
-        report.problems.append(
-            f"{root.shown}: {lost} of {present} known files are missing; is the disk mounted? "
+        findings.problems.append(
+            f"{lost} of {present} known files are missing; is the disk mounted? "
             "Nothing was changed. If they are really gone: soundalike ingest --confirm-removals"
         )
+    library.record_scan(session, root_id, list(map(printable, findings.problems)))
+    report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
 
 
 class _Findings:
@@ -131,7 +141,7 @@ class _Findings:
         }
         self.entries: Counter[EntryKind] = Counter()
         self.changes: Counter[Change] = Counter()
-        self.batches: list[str] = []
+        self.batches: dict[str, int] = {}
         self.problems: list[str] = []
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
@@ -157,5 +167,6 @@ class _Findings:
         library.mark_returned(self._session, self._returned)
 
     def _seal(self) -> None:
-        self.batches.append(library.seal(self._session, self._root_id, self._work))
+        key = library.seal(self._session, self._root_id, self._work)
+        self.batches[key] = len(self._work)
         self._work = []

@@ -7,6 +7,7 @@ kept for a day, because artifacts are written before they are recorded.
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -81,11 +82,12 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
     for item in garbage:
         if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
-        if item.path.is_dir():
-            shutil.rmtree(item.path)
-        else:
-            item.path.unlink(missing_ok=True)
-        removed.append(item)
+        with suppress(FileNotFoundError):  # another process removes the same
+            if item.path.is_dir():
+                shutil.rmtree(item.path)
+            else:
+                item.path.unlink()
+            removed.append(item)
     return removed
 
 

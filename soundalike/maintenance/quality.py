@@ -12,6 +12,7 @@ from soundalike.catalog import indexes, tracks
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
+from soundalike.evaluation.hubness import random_cosines
 from soundalike.evaluation.labels import LabelFacts, collected, first_of
 from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
@@ -29,14 +30,20 @@ MIN_QUERIES = 10
 ENOUGH_TRACKS = 100
 EQUALLY_NEAR = 0.01
 HUB_OF_ALL = 0.5
+COSINE_BINS = 40
 
 
 @dataclass(frozen=True)
 class Quality:
-    """Metrics by name; `degenerate` is why the vectors hardly distinguish tracks, or ""."""
+    """Metrics by name; `degenerate` is why the vectors hardly distinguish tracks, or "".
+
+    `cosine_counts` is a histogram of the cosines of random pairs, over `cosine_range`.
+    """
 
     numbers: dict[str, float]
     degenerate: str
+    cosine_counts: tuple[int, ...] = ()
+    cosine_range: tuple[float, float] = (0.0, 0.0)
 
 
 def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
@@ -60,8 +67,12 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
         "cosine_median": round(float(measured.cosines[2]), 4),
         "cosine_99_percent": round(float(measured.cosines[4]), 4),
     }
+    counts, edges = np.histogram(random_cosines(matrix), COSINE_BINS)
     return Quality(
-        numbers | _by_genre(matrix, _labels(sessions, sample)), _degenerate(measured, sample)
+        numbers=numbers | _by_genre(matrix, _labels(sessions, sample)),
+        degenerate=_degenerate(measured, sample),
+        cosine_counts=tuple(map(int, counts)),
+        cosine_range=(float(edges[0]), float(edges[-1])),
     )
 
 

@@ -8,17 +8,22 @@ from contextlib import contextmanager
 import structlog
 
 from soundalike.errors import PostgresError
-from soundalike.postgres.location import usable
+from soundalike.postgres.location import has_cluster, usable
 from soundalike.postgres.server import Server, private_server
 from soundalike.settings import Settings
 from soundalike.storage.locks import exclusive, open_lock, try_exclusive
 
-__all__ = ["connected_database", "restart_database"]
+__all__ = ["connected_database", "has_database", "restart_database"]
 
 DECIDING = "deciding.lock"  # held while one starts or stops the server
 USERS = "users.lock"  # held, shared, by every user of the server
 
 log = structlog.get_logger()
+
+
+def has_database(settings: Settings) -> bool:
+    """Return whether a database is named or was created. `connected_database` creates one."""
+    return settings.database_url is not None or has_cluster(settings.data)
 
 
 @contextmanager

@@ -36,6 +36,15 @@ def usable(data: Path) -> Iterator[None]:
         ) from error
 
 
+def has_cluster(data: Path) -> bool:
+    """Return whether the data root has a private server. Creates nothing."""
+    home = data / "postgres"
+    try:
+        return (home / NOTE).is_file() or (home / CLUSTER).is_dir()
+    except PermissionError:  # it is another user's, as connecting to it will say
+        return True
+
+
 def find_home(data: Path, account: Account) -> Path:
     """The folder of this data root's server, made private to `account`.
 

@@ -43,6 +43,11 @@ class MusicRoot:
         """The location as text, for messages."""
         return shown(self.location)
 
+    @property
+    def folder(self) -> Path:
+        """The folder, if it is one."""
+        return Path(os.fsdecode(self.location))
+
     def is_within(self, other: "MusicRoot") -> bool:
         """Return whether everything in it is in the other one too."""
         return PurePath(os.fsdecode(self.location)).is_relative_to(os.fsdecode(other.location))
@@ -52,11 +57,10 @@ class MusicRoot:
 
         Raises LibraryError if it does not.
         """
-        if self._is_bucket:
+        if self.is_bucket:
             return
-        folder = Path(os.fsdecode(self.location))
-        if not folder.is_dir():
-            problem = "is not a folder" if folder.exists() else "does not exist"
+        if not self.folder.is_dir():
+            problem = "is not a folder" if self.folder.exists() else "does not exist"
             raise LibraryError(f"{self.shown} {problem}; name the folder that holds your music")
 
     def entries(self, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
@@ -71,10 +75,11 @@ class MusicRoot:
         return self._tree().local_copy(path, scratch)
 
     @property
-    def _is_bucket(self) -> bool:
+    def is_bucket(self) -> bool:
+        """True for a bucket, False for a folder."""
         return os.fsdecode(self.location).startswith(SCHEMES)
 
     def _tree(self) -> FolderTree | BucketTree:
-        if self._is_bucket:
+        if self.is_bucket:
             return BucketTree(os.fsdecode(self.location))
         return FolderTree(self.location)

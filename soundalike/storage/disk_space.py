@@ -13,9 +13,14 @@ MIN_FREE_BYTES = 32 * 2**20  # bytes; PostgreSQL alone needs two files of 16 MiB
 DISK_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
 
 
+def existing_parent(path: Path) -> Path:
+    """Return the path, or the nearest folder above it that exists."""
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
 def require_free_space(root: Path) -> None:
     """Require a writable data root. Raises StorageError if its disk is full or read-only."""
-    existing = next(path for path in (root, *root.parents) if path.exists())
+    existing = existing_parent(root)
     if not os.access(existing, os.W_OK):
         raise _unusable(root, "it is read-only")
     free = shutil.disk_usage(existing).free

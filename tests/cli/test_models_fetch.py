@@ -24,7 +24,8 @@ NOWHERE = {
 def _run(data: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], float]:
     """The ended command, without hub and database, and the seconds that it took."""
     started = time.monotonic()
-    environment = {**os.environ, **NOWHERE, "SOUNDALIKE_DATA": str(data)}
+    places = {"SOUNDALIKE_DATA": str(data / "data"), "XDG_CACHE_HOME": str(data / "cache")}
+    environment = {**os.environ, **NOWHERE, **places}
     ended = subprocess.run(
         [COMMAND, *words], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
@@ -37,11 +38,12 @@ def test_without_a_hub_it_ends_soon_with_one_message(model: str, tmp_path: Path)
     assert ended.returncode == 1
     assert seconds < 15
     assert "Traceback" not in ended.stderr + ended.stdout
+    assert not (tmp_path / "data").exists()
     first, place, *ways = ended.stderr.splitlines()
     assert first == (
         f"error: {model}: its weights cannot be fetched: 127.0.0.1:1: Connection refused"
     )
-    assert str(tmp_path / "models" / model) in place
+    assert str(tmp_path / "cache" / "soundalike" / "models" / model) in place
     named = ("SOUNDALIKE_MERT_PATH", "HTTPS_PROXY", "SOUNDALIKE_MODEL=musicnn-msd")
     assert [name in way for name, way in zip(named, ways, strict=True)] == [True, True, True]
 
@@ -49,7 +51,9 @@ def test_without_a_hub_it_ends_soon_with_one_message(model: str, tmp_path: Path)
 def test_the_doctor_says_what_is_not_fetched_and_how_to(tmp_path: Path) -> None:
     ended, _ = _run(tmp_path, "doctor")
     assert ended.returncode == 1
-    assert f"not fetched yet, to be in {tmp_path / 'models' / MODEL}" in ended.stdout
+    place = tmp_path / "cache" / "soundalike" / "models" / MODEL
+    assert f"not fetched yet, to be in {place}" in ended.stdout
+    assert "378 MB are fetched from the Hugging Face hub" in ended.stdout
     assert f"soundalike models fetch {MODEL} (the first ingest does it too)" in ended.stdout
 
 
@@ -65,9 +69,10 @@ def test_a_log_file_gets_no_bar(
     tmp_path: Path, hub: Hub, capsys: pytest.CaptureFixture[str]
 ) -> None:
     fetch_shown(Settings(models=tmp_path), MODEL, Console())
-    assert capsys.readouterr().out.strip() == (
-        "mert-v1-95m: licence CC-BY-NC-4.0: not for commercial use"
-    )
+    assert capsys.readouterr().out.splitlines() == [
+        "mert-v1-95m: licence CC-BY-NC-4.0: not for commercial use",
+        "mert-v1-95m: 378 MB are fetched from the Hugging Face hub, once",
+    ]
 
 
 def test_an_ingest_fetches_what_is_missing_once(tmp_path: Path, hub: Hub) -> None:

@@ -45,16 +45,16 @@ class Up:
         found: dict[str, Any] = answer.json() if answer.is_success else {}
         return found
 
-    def scan(self) -> None:
+    def scan(self) -> str:
         """Now, not in a quarter of an hour; again, if Dagster's connection had to be made anew."""
 
-        def submitted() -> bool:
+        def submitted() -> str | None:
             try:
-                return bool(self.dagster.submit_job_execution("scan"))
+                return self.dagster.submit_job_execution("scan")
             except DagsterGraphQLClientError:
-                return False
+                return None
 
-        until(submitted)
+        return until(submitted, TIMEOUT_SECONDS)
 
     def serves(self, tracks: int) -> None:
         """Waits for it."""
@@ -71,7 +71,7 @@ def running(installation: Installation) -> Iterator[Up]:
     # A pipe that nobody reads would fill, and stop them all.
     with log.open("w") as output, told.start("up", stdout=output) as process:
         try:
-            yield Up(process, api, until(lambda: dagster_client(dagster)))
+            yield Up(process, api, until(lambda: dagster_client(dagster), TIMEOUT_SECONDS))
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)
@@ -120,8 +120,8 @@ def test_what_appears_is_served_by_itself_even_if_postgres_was_killed(
 def test_a_backfill_after_a_change_of_model_publishes_once_all_of_it_is_there(
     library: Installation,
 ) -> None:
-    changed = Installation(library.data, {**library.environment, "SOUNDALIKE_WINDOWS": "2"})
-    with running(changed) as up:
+    library.run("space", "switch", "--windows", "2", "--yes")
+    with running(library) as up:
         old = until(up.index)
         keys = [f"b{number:06d}" for number in (1, 2, 3)]
         launched = up.dagster._execute(BACKFILL, {"keys": keys})["launchPartitionBackfill"]

@@ -69,10 +69,14 @@ def test_a_wrong_setting_is_named(installation: Installation) -> None:
     assert "Traceback" not in output
 
 
-def test_a_model_that_cannot_be_had_is_named(installation: Installation, tmp_path: Path) -> None:
+def test_a_model_that_cannot_be_had_is_named(open_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_text("words " * 100)
-    unreachable = {"SOUNDALIKE_MODEL": "mert-v1-95m", "HF_ENDPOINT": "http://127.0.0.1:1"}
-    other = Installation(installation.data, {**installation.environment, **unreachable})
+    other = Installation.at(
+        open_folder / "data",
+        open_folder / "models",
+        SOUNDALIKE_MODEL="mert-v1-95m",
+        HF_ENDPOINT="http://127.0.0.1:1",
+    )
     output = " ".join(other.run("ingest", tmp_path, expect=1).split())
     assert "127.0.0.1:1" in output
     assert "SOUNDALIKE_MERT_PATH" in output

@@ -29,6 +29,8 @@ def wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr(INDEX, index)
         archive.writestr(DATA, data)
+        archive.writestr("musicnn-0.1.0.dist-info/METADATA", "Name: musicnn\nVersion: 0.1.0\n")
+        archive.writestr("musicnn-0.1.0.dist-info/WHEEL", "Wheel-Version: 1.0\n")
     monkeypatch.setattr(download, "WHEEL_SHA256", _sha256(path.read_bytes()))
     monkeypatch.setattr(download, "INDEX_SHA256", _sha256(index))
     monkeypatch.setattr(download, "DATA_SHA256", _sha256(data))
@@ -123,3 +125,16 @@ def test_a_cache_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "models").touch()
     with pytest.raises(WeightsError, match="Set SOUNDALIKE_MODELS to a folder"):
         fetch_musicnn(tmp_path / "models" / "musicnn-msd")
+
+
+def test_the_progress_of_pip_s_download_is_reported(
+    wheel: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.setenv("PIP_FIND_LINKS", str(wheel.parent))
+    reports: list[tuple[int, int]] = []
+    fetch_musicnn(tmp_path / "cache", lambda received, total: reports.append((received, total)))
+    assert reports, "pip takes longer than a look"
+    assert {total for _, total in reports} == {download.WHEEL_BYTES}
+    assert reports == sorted(reports)

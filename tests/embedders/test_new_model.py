@@ -39,7 +39,7 @@ def copy(open_folder: Path) -> Path:
     )
     _replace(folder / REGISTRY, "        MERT_95M,\n", "        TINY,\n        MERT_95M,\n")
     names = "ModelName = Literal["
-    _replace(folder / "soundalike/settings.py", names, f'{names}"tiny", ')
+    _replace(folder / "soundalike/settings/fields.py", names, f'{names}"tiny", ')
     return folder
 
 

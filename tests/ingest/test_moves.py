@@ -7,6 +7,7 @@ from mutagen.flac import FLAC
 
 from soundalike.catalog import indexes, tracks
 from soundalike.catalog.failures import RETRY_DELAYS
+from soundalike.errors import ArtifactError
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.scan import ScanRules, scan
 from soundalike.progress import NoProgress
@@ -174,16 +175,17 @@ def test_a_link_to_a_disk_that_is_not_there_removes_nothing(library: Library) ->
     assert any("link" in problem for problem in report.problems)
 
 
-def test_a_changed_file_is_read_even_if_its_batch_was_embedded_before(library: Library) -> None:
+def test_a_batch_is_not_embedded_before_its_changed_file_is_read(library: Library) -> None:
     fill(library)
     library.ingest()
     song(library.music / "a" / "0.flac", seconds=2.5, seed=77)
     (library.music / "a" / "1.flac").unlink()
     library.scan()
-    embed_batch(
-        *(library.sessions, library.store, library.model.space, library.model.load),
-        *("b000002", NoProgress()),
-    )
+    with pytest.raises(ArtifactError, match=r"b000002: 1 file is not read yet; materialise raw"):
+        embed_batch(
+            *(library.sessions, library.store, library.model.space, library.model.load),
+            *("b000002", NoProgress()),
+        )
     assert library.pending() == ["b000002"]
     library.ingest()
     assert len(held(library)) == 2

@@ -32,7 +32,7 @@ def test_what_is_new_is_sealed_once(library: Library) -> None:
     first = library.scan(batch_tracks=3)
     assert (first.music, first.changes[Change.NEW], len(first.batches)) == (7, 7, 3)
     second = library.scan(batch_tracks=3)
-    assert (second.music, second.changes, second.batches) == (7, {Change.NONE: 7}, [])
+    assert (second.music, second.changes, second.batches) == (7, {Change.NONE: 7}, {})
 
 
 def test_a_changed_file_is_taken_again(library: Library) -> None:
@@ -158,7 +158,7 @@ def test_a_root_where_less_than_half_is_found_is_left_as_it_is(library: Library)
         path.unlink()
     (library.music / "new.mp3").write_bytes(b"of another disk, mounted in its place")
     report = library.scan()
-    assert (report.gone, report.batches) == (0, [])
+    assert (report.gone, report.batches) == (0, {})
     assert "3 of 5 known files are missing" in report.problems[0]
     assert len(library.pending()) == 1
     confirmed = library.scan(confirm_removals=True)
@@ -205,5 +205,5 @@ def test_a_scan_that_is_undone_leaves_no_gap_in_the_batches(library: Library) ->
     fill(library.music / "else", 3)
     for path in (library.music / "else").iterdir():
         path.write_bytes(b"other bytes")
-    assert library.scan().batches == []
-    assert library.scan(confirm_removals=True).batches == ["b000003"]
+    assert library.scan().batches == {}
+    assert library.scan(confirm_removals=True).batches == {"b000003": 1}

@@ -1,7 +1,7 @@
 """The real definitions, on an instance of the test's own, with a model that costs nothing."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from pipelines.sensors import changed_library, sealed_batches
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.reports import RecordedReports
@@ -25,6 +26,7 @@ class Orchestra:
     music: Path
     instance: dg.DagsterInstance
     resources: dict[str, Any]
+    cursors: dict[str, str | None] = field(default_factory=dict)
 
     @property
     def reports(self) -> RecordedReports:
@@ -37,6 +39,31 @@ class Orchestra:
         return definition.execute_in_process(
             instance=self.instance, raise_on_error=False, **options
         )
+
+    def batch_tick(self) -> dg.SensorResult:
+        """A tick of `sealed_batches`, applied as the daemon does it, but for the runs."""
+        result = self._tick(sealed_batches, "sessions", "model")
+        for request in result.dynamic_partitions_requests or []:
+            if isinstance(request, dg.AddDynamicPartitionsRequest):
+                self.instance.add_dynamic_partitions("batch", list(request.partition_keys))
+            else:
+                for key in request.partition_keys:
+                    self.instance.delete_dynamic_partition("batch", key)
+        return result
+
+    def index_tick(self) -> dg.SensorResult:
+        """A tick of `changed_library`."""
+        return self._tick(changed_library, "sessions", "store", "model")
+
+    def _tick(self, sensor: dg.SensorDefinition, *names: str) -> dg.SensorResult:
+        cursor = self.cursors.get(sensor.name)
+        with dg.build_sensor_context(instance=self.instance, cursor=cursor) as context:
+            result = sensor(context, **{name: self.resources[name] for name in names})
+        if isinstance(result, dg.SkipReason):
+            return dg.SensorResult(skip_reason=result)
+        assert isinstance(result, dg.SensorResult)
+        self.cursors[sensor.name] = result.cursor
+        return result
 
     def ingest(self, *batches: str) -> None:
         assert self.run("scan").success

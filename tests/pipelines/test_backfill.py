@@ -11,7 +11,6 @@ from soundalike.catalog.indexes import published
 from soundalike.ingest.publish import publish
 from tests.fakes import FakeModel
 from tests.pipelines.conftest import Orchestra
-from tests.pipelines.test_sensors import batch_tick, index_tick
 from tests.sounds import song
 
 
@@ -31,17 +30,14 @@ def served(orchestra: Orchestra) -> tuple[str, int]:
 def follow(orchestra: Orchestra) -> int:
     """What the index sensor asks for is run, until it asks for nothing; returns how many runs."""
     runs = 0
-    while isinstance(index_tick(orchestra), dg.RunRequest):
+    while orchestra.index_tick().run_requests:
         assert orchestra.run("publish_index").success
         runs += 1
     return runs
 
 
 def batches_requested(orchestra: Orchestra) -> list[str]:
-    tick = batch_tick(orchestra)
-    if not isinstance(tick, dg.SensorResult):
-        return []
-    return [str(request.partition_key) for request in tick.run_requests or []]
+    return [str(request.partition_key) for request in orchestra.batch_tick().run_requests or []]
 
 
 def test_batches_that_landed_meanwhile_are_built_once(orchestra: Orchestra) -> None:
@@ -107,8 +103,7 @@ def test_a_rollback_during_an_automatic_build_stays(
         old = str(published(session).index.version)  # type: ignore[union-attr]
     fill(orchestra, 2)
     orchestra.ingest("b000002")
-    request = index_tick(orchestra)
-    assert isinstance(request, dg.RunRequest)
+    [request] = orchestra.index_tick().run_requests or []
     asset = sys.modules["pipelines.assets.faiss_index"]
     build = asset.build_index
 
@@ -120,4 +115,4 @@ def test_a_rollback_during_an_automatic_build_stays(
     monkeypatch.setattr(asset, "build_index", building)
     assert orchestra.run("publish_index", run_config=request.run_config).success
     assert served(orchestra)[1] == 1
-    assert "published by hand" in str(index_tick(orchestra))
+    assert "published by hand" in str(orchestra.index_tick().skip_reason)

@@ -14,7 +14,8 @@ def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
     }
     assert parents == {
         "library": set(),
-        "raw_audio": {"library"},
+        "batch_files": {"library"},
+        "raw_audio": {"batch_files"},
         "resampled_audio": {"raw_audio"},
         "embeddings": {"resampled_audio"},
         "faiss_index": {"embeddings"},

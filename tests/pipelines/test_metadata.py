@@ -1,13 +1,30 @@
 """What people read in the Dagster UI: the labels, and nothing that reads them back."""
 
 import ast
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
 
 import dagster as dg
 import numpy as np
+import pytest
 
-from pipelines.metadata import check_result, plain, scan_metadata
+from pipelines.asset_specs import described
+from pipelines.assets import ASSETS
+from pipelines.charts import histogram, named_bars
+from pipelines.check_results import check_result
+from pipelines.definitions import build_defs
+from pipelines.markdown import plain
+from pipelines.metadata import scan_metadata
+from pipelines.run_errors import run_failure
 from soundalike.ingest.scan import ScanReport
+from soundalike.settings import Settings, load_settings
 from soundalike.vectors.checks import check_matrix
+from soundalike.vectors.index_files import IndexManifest
+from tests.fakes import FakeModel
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 from tests.source import REPOSITORY, files
@@ -29,14 +46,134 @@ def test_each_asset_shows_what_its_run_did_and_what_it_cost(orchestra: Orchestra
     assert orchestra.run("publish_index").success
     assert shown(orchestra, "library")["new_files"] == 4
     raw = shown(orchestra, "raw_audio")
-    assert (raw["dagster/row_count"], raw["failures"]) == (3, 1)
+    assert (raw["dagster/partition_row_count"], raw["failures"]) == (3, 1)
     assert "bad\\|name.mp3" in str(raw["failed_files"])
     embedded = shown(orchestra, "embeddings")
-    assert embedded["dagster/row_count"] == 3
+    assert embedded["dagster/partition_row_count"] == 3
     assert {"audio_hours", "times_real_time", "peak_memory_mib", "cpu_percent"} <= set(embedded)
     index, published = shown(orchestra, "faiss_index"), shown(orchestra, "published_index")
     assert index["version"] == published["version"]
     assert index["dagster/row_count"] == published["dagster/row_count"] == 3
+
+
+def entries(orchestra: Orchestra, asset: str) -> Mapping[str, dg.MetadataValue[Any]]:
+    event = orchestra.instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert event is not None
+    assert event.asset_materialization is not None
+    return event.asset_materialization.metadata
+
+
+def test_a_batchs_files_are_a_table_with_columns_and_their_lengths_a_picture(
+    orchestra: Orchestra,
+) -> None:
+    for seed in range(60):
+        song(orchestra.music / f"{seed:02d}.flac", seconds=1.1, seed=seed)
+    (orchestra.music / "two\nlines.mp3").write_text("words")
+    orchestra.ingest("b000001")
+    raw = entries(orchestra, "raw_audio")
+    table = raw["files_of_this_batch"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert len(table.records) == 50, "the first ones; all are in the file"
+    assert {column.name for column in table.schema.columns} >= {"path", "codec", "duration"}
+    assert raw["dagster/uri"].value == (
+        orchestra.resources["store"].batch_manifest("b000001").as_uri()
+    )
+    picture = str(raw["durations"].value)
+    encoded = picture.partition("base64,")[2].rstrip(")")
+    svg = ElementTree.fromstring(base64.b64decode(encoded))
+    bars = svg.findall("{http://www.w3.org/2000/svg}rect")
+    assert len(bars) == 20
+    assert "not\\_audio" in str(raw["failed_files"].value)
+    assert raw["failures_by_code"].value.startswith("![failures](data:image/svg+xml;base64,")
+
+
+def test_a_name_in_a_picture_is_text() -> None:
+    encoded = named_bars({"<b>&": 3, "other": 1}, "failures").partition("base64,")[2].rstrip(")")
+    texts = [node.text for node in ElementTree.fromstring(base64.b64decode(encoded))]
+    assert "<b>&" in texts
+    assert named_bars({}, "failures") == histogram([], "minutes") == "none"
+
+
+def test_embeddings_say_which_spaces_hold_the_batch(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seconds=2.0)
+    orchestra.ingest("b000001")
+    old = orchestra.resources["model"].space
+    orchestra.resources["model"] = FakeModel(replace(old, parameters={"version": 2}))
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    spaces = {old.key, orchestra.resources["model"].space.key}
+    assert set(str(shown(orchestra, "embeddings")["spaces_of_this_batch"]).split(", ")) == spaces
+
+
+def test_a_publication_says_what_it_replaces_and_whether_it_is_pinned(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_PORT", "8123")
+    load_settings.cache_clear()
+    versions = []
+    for batch in (1, 2):
+        song(orchestra.music / f"{batch}.flac", seconds=2.0, seed=batch)
+        orchestra.ingest(f"b{batch:06d}")
+        assert orchestra.run("publish_index").success
+        versions.append(orchestra.reports.last(IndexManifest).version)
+    first, second = versions
+    published = entries(orchestra, "published_index")
+    assert (published["version"].value, published["replaces"].value) == (second, first)
+    assert published["pinned"].value is False
+    assert published["served_at"] == dg.MetadataValue.url("http://127.0.0.1:8123/v1/index")
+    config = {"ops": {"published_index": {"config": {"version": first}}}}
+    only = [dg.AssetKey("published_index")]
+    assert orchestra.run("publish_index", asset_selection=only, run_config=config).success
+    back = entries(orchestra, "published_index")
+    assert (back["version"].value, back["replaces"].value) == (first, second)
+    assert back["pinned"].value is True
+
+
+def test_a_version_that_does_not_exist_is_answered_with_those_that_do(
+    orchestra: Orchestra,
+) -> None:
+    song(orchestra.music / "a.flac", seconds=2.0)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    built = orchestra.reports.last(IndexManifest).version
+    config = {"ops": {"published_index": {"config": {"version": "../../secrets"}}}}
+    only = [dg.AssetKey("published_index")]
+    refused = orchestra.run("publish_index", asset_selection=only, run_config=config)
+    reason = str(run_failure(refused, "publish_index", None))
+    assert f"'../../secrets' was ever built; the newest are {built} (1 tracks, " in reason
+
+
+def test_owners_tags_and_links_are_those_of_the_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings(
+        owners="ann@example.org, team:music",
+        asset_tags="domain=music",
+        code_url="https://github.com/someone/soundalike/tree/stable",
+        database_url="postgresql://user:secret@db.example.org:5432/catalog",
+    )
+    specs = {
+        spec.key.to_user_string(): spec for a in described(ASSETS, settings) for spec in a.specs
+    }
+    assert len(specs) == len(ASSETS)
+    for spec in specs.values():
+        assert list(spec.owners) == ["ann@example.org", "team:music"]
+        assert spec.tags["domain"] == "music"
+        [link] = spec.metadata["dagster/code_references"].code_references
+        assert link.url.startswith(
+            "https://github.com/someone/soundalike/tree/stable/pipelines/assets/"
+        )
+    address = specs["library"].metadata["dagster/uri"]
+    assert address == "postgresql://db.example.org:5432/catalog"
+    columns = specs["raw_audio"].metadata["dagster/column_schema"].columns
+    assert "sample_rate" in {column.name for column in columns}
+
+
+def test_without_an_address_of_the_code_links_lead_to_the_files(orchestra: Orchestra) -> None:
+    graph = build_defs(orchestra.resources).resolve_asset_graph()
+    for key in graph.get_all_asset_keys():
+        references = graph.get(key).metadata.get("dagster/code_references")
+        if references is not None:
+            [link] = references.code_references
+            assert Path(link.file_path).is_relative_to(REPOSITORY / "pipelines" / "assets")
+    assert graph.get(dg.AssetKey("raw_audio")).metadata.get("dagster/code_references") is not None
 
 
 def test_a_check_shows_each_thing_that_was_checked() -> None:
@@ -60,9 +197,10 @@ def test_a_name_cannot_break_out_of_a_table() -> None:
 
 
 def labels() -> set[str]:
-    """The keys of the dictionaries in pipelines/metadata.py that are labels of ours alone."""
-    module = ast.parse((REPOSITORY / "pipelines" / "metadata.py").read_text())
-    keys = [key for node in ast.walk(module) if isinstance(node, ast.Dict) for key in node.keys]
+    """The keys of the dictionaries in the modules that make metadata that are labels of ours."""
+    modules = [REPOSITORY / "pipelines" / name for name in ("metadata.py", "check_results.py")]
+    nodes = [node for module in modules for node in ast.walk(ast.parse(module.read_text()))]
+    keys = [key for node in nodes if isinstance(node, ast.Dict) for key in node.keys]
     found = {key.value for key in keys if isinstance(key, ast.Constant)}
     return {label for label in found if "_" in label}
 

@@ -123,8 +123,9 @@ def test_what_passes_is_asked_for_again(error: Exception) -> None:
     [(OSError(28, "No space left on device"), StorageError), (MemoryError(), MemoryError)],
 )
 def test_what_does_not_pass_fails_at_once(error: Exception, told: type[Exception]) -> None:
-    with pytest.raises(told), transient_errors_retried(NoReports()):
+    with pytest.raises(dg.Failure) as failure, transient_errors_retried(NoReports()):
         raise error
+    assert isinstance(failure.value.__cause__, told)
 
 
 def test_a_database_that_went_for_a_moment_does_not_fail_the_run(

@@ -1,62 +1,22 @@
 """Sensors ask for each piece of work once, and never for none."""
 
+import datetime as dt
+
 import dagster as dg
 import pytest
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
+from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
 
+from pipelines import attempts
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
-from pipelines.sensors import (
-    MAX_REQUESTS,
-    batch_requests,
-    changed_library,
-    sealed_batches,
-)
-from soundalike.catalog.batches import PendingBatch
+from pipelines.sensors import changed_library, sealed_batches
 from soundalike.catalog.engine import ingest_lock
 from soundalike.settings import load_settings
 from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
-
-
-def batch_tick(orchestra: Orchestra) -> dg.SensorResult | dg.SkipReason:
-    resources = {key: orchestra.resources[key] for key in ("sessions", "model")}
-    with dg.build_sensor_context(instance=orchestra.instance) as context:
-        result = sealed_batches(context, **resources)
-    assert isinstance(result, dg.SensorResult | dg.SkipReason)
-    return result
-
-
-def index_tick(orchestra: Orchestra) -> dg.RunRequest | dg.SkipReason:
-    resources = {key: orchestra.resources[key] for key in ("sessions", "store", "model")}
-    with dg.build_sensor_context(instance=orchestra.instance) as context:
-        result = changed_library(context, **resources)
-    assert isinstance(result, dg.RunRequest | dg.SkipReason)
-    return result
-
-
-def test_each_reason_to_run_a_batch_has_its_own_key() -> None:
-    first = PendingBatch("b000001", "first")
-    again = PendingBatch("b000001", "2026-01-01T00:00:00")
-
-    def key(batch: PendingBatch, space: str = "space", hour: str = "12") -> str | None:
-        [request] = batch_requests([batch], space, set(), hour)
-        return request.run_key
-
-    assert key(first) == key(first)
-    assert len({key(first), key(again), key(first, "other"), key(first, hour="13")}) == 4
-
-
-def test_a_batch_under_way_is_not_asked_for_again() -> None:
-    pending = [PendingBatch("b000001", "first"), PendingBatch("b000002", "first")]
-    [request] = batch_requests(pending, "space", {"b000001"}, "12")
-    assert request.partition_key == "b000002"
-
-
-def test_a_tick_is_bounded() -> None:
-    many = [PendingBatch(f"b{n:06d}", "first") for n in range(5 * MAX_REQUESTS)]
-    assert len(batch_requests(many, "space", set(), "12")) == MAX_REQUESTS
 
 
 def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) -> None:
@@ -70,36 +30,39 @@ def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) ->
     assert fail_orphaned_runs(instance, foreground=True) == 1
 
 
+def requested(result: dg.SensorResult) -> list[str | tuple[str, str]]:
+    """What a tick requests: a batch, or the first and last batch of a run of several."""
+    return [
+        request.partition_key or (request.tags[START], request.tags[END])
+        for request in result.run_requests or []
+    ]
+
+
 def test_a_sealed_batch_becomes_a_partition_and_one_run(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac")
-    assert "every batch is embedded" in str(batch_tick(orchestra))
+    assert "every batch is embedded" in str(orchestra.batch_tick().skip_reason)
     assert orchestra.run("scan").success
-    first, second = batch_tick(orchestra), batch_tick(orchestra)
-    assert isinstance(first, dg.SensorResult)
-    assert isinstance(second, dg.SensorResult)
-    assert [request.partition_key for request in first.run_requests] == ["b000001"]
-    assert first.dynamic_partitions_requests[0].partition_keys == ["b000001"]
-    assert first.run_requests[0].run_key == second.run_requests[0].run_key
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+    assert orchestra.instance.get_dynamic_partitions("batch") == ["b000001"]
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    assert "every batch is embedded" in str(orchestra.batch_tick().skip_reason)
 
 
 def test_a_foreground_ingest_is_left_alone(orchestra: Orchestra) -> None:
     with ingest_lock(orchestra.resources["sessions"]):
-        assert "in a terminal" in str(batch_tick(orchestra))
-        assert "in a terminal" in str(index_tick(orchestra))
+        assert "in a terminal" in str(orchestra.batch_tick().skip_reason)
+        assert "in a terminal" in str(orchestra.index_tick().skip_reason)
 
 
 def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seed=1)
     song(orchestra.music / "b.flac", seed=2)
     orchestra.ingest("b000001")
-    keys = []
 
     def follow() -> None:
-        request = index_tick(orchestra)
-        assert isinstance(request, dg.RunRequest)
-        keys.append(request.run_key)
+        assert orchestra.index_tick().run_requests
         assert orchestra.run("publish_index").success
-        assert "is up to date" in str(index_tick(orchestra))
+        assert "is up to date" in str(orchestra.index_tick().skip_reason)
 
     follow()
     song(orchestra.music / "c.flac", seed=3)
@@ -108,7 +71,6 @@ def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orche
     (orchestra.music / "c.flac").unlink()
     orchestra.ingest()
     follow()
-    assert len(set(keys)) == 3, "a version that comes back needs a request of its own"
 
 
 def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:
@@ -121,7 +83,7 @@ def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:
     assert orchestra.run("publish_index", asset_selection=only, run_config=config).success
     song(orchestra.music / "b.flac", seed=2)
     orchestra.ingest("b000002")
-    assert "published by hand" in str(index_tick(orchestra))
+    assert "published by hand" in str(orchestra.index_tick().skip_reason)
 
 
 def test_the_scan_is_scheduled_by_itself() -> None:
@@ -136,9 +98,9 @@ def test_an_ingest_that_was_killed_does_not_block_the_background(orchestra: Orch
         job, status=dg.DagsterRunStatus.STARTED, tags={FOREGROUND_TAG: "ingest"}
     )
     with ingest_lock(orchestra.resources["sessions"]):
-        batch_tick(orchestra)
+        orchestra.batch_tick()
     assert not orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
-    batch_tick(orchestra)
+    orchestra.batch_tick()
     assert orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
 
 
@@ -152,7 +114,150 @@ def test_the_kind_that_is_set_is_the_kind_that_is_built(
     assert orchestra.reports.last(IndexManifest).kind == "flat"
     monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+rabitq")
     load_settings.cache_clear()
-    assert isinstance(index_tick(orchestra), dg.RunRequest)
+    assert orchestra.index_tick().run_requests
     assert orchestra.run("publish_index").success
     assert orchestra.reports.last(IndexManifest).kind == "flat+rabitq"
-    assert "is up to date" in str(index_tick(orchestra))
+    assert "is up to date" in str(orchestra.index_tick().skip_reason)
+
+
+def several_batches(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch, count: int, per_run: int
+) -> None:
+    """Seals `count` batches of one track."""
+    monkeypatch.setenv("SOUNDALIKE_BATCH_TRACKS", "1")
+    monkeypatch.setenv("SOUNDALIKE_BATCHES_PER_RUN", str(per_run))
+    load_settings.cache_clear()
+    for seed in range(count):
+        song(orchestra.music / f"{seed:03d}.flac", seconds=2.0, seed=seed)
+    assert orchestra.run("scan").success
+
+
+def test_many_batches_are_few_runs_that_follow_each_other(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_batches(orchestra, monkeypatch, 10, per_run=4)
+    requests = orchestra.batch_tick().run_requests or []
+    assert requested(dg.SensorResult(requests)) == [
+        ("b000001", "b000004"),
+        ("b000005", "b000008"),
+        ("b000009", "b000010"),
+    ]
+    assert [request.run_key for request in requests] == [None, None, None]
+    assert orchestra.run("ingest_batch", tags=requests[0].tags).success
+    assert requested(orchestra.batch_tick())[0] == ("b000005", "b000006"), "the rest, in three runs"
+
+
+def test_a_run_that_failed_is_repeated_batch_by_batch(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_batches(orchestra, monkeypatch, 4, per_run=4)
+    [first, second] = orchestra.batch_tick().run_requests or []
+    embedder = orchestra.resources["model"].embedder
+    pool, embedder.pool = embedder.pool, None
+    assert not orchestra.run("ingest_batch", tags=first.tags).success
+    assert orchestra.run("ingest_batch", tags=second.tags).success is False
+    embedder.pool = pool
+    waiting = orchestra.batch_tick()
+    assert not waiting.run_requests
+    assert "b000001: failed at" in str(waiting.skip_reason)
+    monkeypatch.setattr(attempts, "RETRY_DELAYS", (dt.timedelta(0),))
+    assert requested(orchestra.batch_tick()) == ["b000001", "b000002", "b000003", "b000004"]
+
+
+def test_a_cancelled_run_is_left_alone_until_its_files_change(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seed=1)
+    assert orchestra.run("scan").success
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+    job = build_defs(orchestra.resources).resolve_job_def("ingest_batch")
+    run = orchestra.instance.create_run_for_job(
+        job, status=dg.DagsterRunStatus.STARTED, tags={"dagster/partition": "b000001"}
+    )
+    assert "is under way" in str(orchestra.batch_tick().skip_reason)
+    orchestra.instance.report_run_canceled(run)
+    for _ in range(3):
+        assert "cancelled at" in str(orchestra.batch_tick().skip_reason)
+    song(orchestra.music / "b.flac", seed=2)
+    assert orchestra.run("scan").success
+    assert requested(orchestra.batch_tick()) == ["b000002"], "the other one is still left alone"
+
+
+def test_partitions_are_those_of_the_catalog_whatever_a_person_did_to_them(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_batches(orchestra, monkeypatch, 3, per_run=3)
+    orchestra.batch_tick()
+    orchestra.instance.delete_dynamic_partition("batch", "b000002")
+    orchestra.instance.add_dynamic_partitions("batch", ["foo"])
+    assert "b000002" not in str(orchestra.instance.get_dynamic_partitions("batch"))
+    orchestra.batch_tick()
+    assert orchestra.instance.get_dynamic_partitions("batch") == ["b000001", "b000003", "b000002"]
+    assert requested(orchestra.batch_tick()) == ["b000001", "b000003", "b000002"], (
+        "a run's partitions follow each other in the order of the set"
+    )
+
+
+@pytest.mark.parametrize("key", ["foo", "b000009", "b9", "b-00001"])
+def test_a_partition_that_is_no_batch_fails_in_words(orchestra: Orchestra, key: str) -> None:
+    song(orchestra.music / "a.flac")
+    orchestra.ingest("b000001")
+    orchestra.instance.add_dynamic_partitions("batch", [key])
+    result = orchestra.run("ingest_batch", partition_key=key)
+    [failure] = [event for event in result.all_events if event.is_step_failure]
+    error = failure.step_failure_data.error
+    assert error is not None
+    assert key in str(error.cause or error)
+    assert "batch" in str(error.cause or error)
+
+
+def test_a_wiped_asset_is_materialised_again_and_nothing_is_computed(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac")
+    orchestra.ingest("b000001")
+    assert not orchestra.batch_tick().run_requests
+    embedded = orchestra.resources["model"].embedder.embedded
+    orchestra.instance.wipe_assets([dg.AssetKey("embeddings")])
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    assert not orchestra.batch_tick().run_requests
+    assert not orchestra.batch_tick().run_requests
+    assert orchestra.resources["model"].embedder.embedded == embedded
+
+
+def test_while_batches_are_under_way_the_index_waits(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    several_batches(orchestra, monkeypatch, 3, per_run=1)
+    orchestra.batch_tick()
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    assert orchestra.index_tick().run_requests, "the first one is wanted at once"
+    assert orchestra.run("publish_index").success
+    assert orchestra.run("ingest_batch", partition_key="b000002").success
+    assert "batches are under way" in str(orchestra.index_tick().skip_reason)
+    monkeypatch.setenv("SOUNDALIKE_PUBLISH_TRACKS", "1")
+    load_settings.cache_clear()
+    assert orchestra.index_tick().run_requests, "enough tracks are new"
+    monkeypatch.setenv("SOUNDALIKE_PUBLISH_TRACKS", "100")
+    monkeypatch.setenv("SOUNDALIKE_PUBLISH_MINUTES", "0")
+    load_settings.cache_clear()
+    assert orchestra.index_tick().run_requests, "enough time has passed"
+    monkeypatch.setenv("SOUNDALIKE_PUBLISH_MINUTES", "60")
+    load_settings.cache_clear()
+    assert orchestra.run("ingest_batch", partition_key="b000003").success
+    assert orchestra.index_tick().run_requests, "nothing is under way"
+
+
+def test_a_build_that_failed_is_asked_for_again_when_its_batch_is_healed(
+    orchestra: Orchestra,
+) -> None:
+    song(orchestra.music / "a.flac")
+    orchestra.ingest("b000001")
+    space, store = orchestra.resources["model"].space, orchestra.resources["store"]
+    vectors = store.vectors(space.key, "b000001")
+    good = vectors.read_bytes()
+    vectors.write_bytes(good[:-4])
+    assert orchestra.index_tick().run_requests
+    assert not orchestra.run("publish_index").success
+    waiting = str(orchestra.index_tick().skip_reason)
+    assert "failed at" in waiting
+    assert "next try at" in waiting
+    vectors.write_bytes(good)
+    assert orchestra.index_tick().run_requests

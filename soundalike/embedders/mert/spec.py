@@ -12,11 +12,14 @@ from soundalike.embedders.mert.checkpoint import (
     open_checkpoint,
 )
 from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.weights_cache import weights_folder
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
 from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import ModelName, Settings, Windows
 
 SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
+# The exact size of 330M's file is not known to us (published.py).
+DOWNLOAD_BYTES: dict[ModelName, int] = {"mert-v1-95m": 377_552_987, "mert-v1-330m": 1_260_000_000}
 LICENCE = "CC-BY-NC-4.0: not for commercial use"
 
 
@@ -46,6 +49,8 @@ def _spec(model: ModelName) -> ModelSpec:
     return ModelSpec(
         name=model,
         licence=LICENCE,
+        download_bytes=DOWNLOAD_BYTES[model],
+        source="the Hugging Face hub",
         space=partial(_space, model),
         weights_path=partial(_weights_path, model),
         fetch=partial(_fetch, model),
@@ -59,7 +64,7 @@ def _space(model: ModelName, settings: Settings) -> EmbeddingSpace:
 
 def _weights_path(model: ModelName, settings: Settings) -> Path:
     if settings.mert_path is None:
-        return settings.models_dir / model / CONVERTED
+        return weights_folder(settings, model) / CONVERTED
     return _checkpoint(model, settings).weights
 
 
@@ -70,7 +75,7 @@ def _fetch(model: ModelName, settings: Settings, report: DownloadProgress) -> Pa
 def _checkpoint(model: ModelName, settings: Settings) -> MertCheckpoint:
     """Open SOUNDALIKE_MERT_PATH's checkpoint as it is, if set; else the one that was fetched."""
     if settings.mert_path is None:
-        return open_cached(settings.models_dir / model, model)
+        return open_cached(weights_folder(settings, model), model)
     return open_checkpoint(settings.mert_path, model)
 
 
@@ -80,7 +85,7 @@ def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> 
         return _checkpoint(model, settings)
     from soundalike.embedders.mert.download import fetch_mert  # noqa: PLC0415 - loads an HTTP client
 
-    return fetch_mert(settings.models_dir / model, model, report)
+    return fetch_mert(weights_folder(settings, model), model, report)
 
 
 def _load(model: ModelName, settings: Settings) -> Embedder:

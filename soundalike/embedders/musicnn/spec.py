@@ -5,7 +5,8 @@ from pathlib import Path
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.embedders.model_spec import ModelSpec
-from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, fetch_musicnn
+from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, WHEEL_BYTES, fetch_musicnn
+from soundalike.embedders.weights_cache import weights_folder
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
 from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings, Windows
@@ -42,9 +43,8 @@ def _weights_path(settings: Settings) -> Path:
     return _folder(settings) / FILE
 
 
-def _fetch(settings: Settings, _report: DownloadProgress) -> Path:
-    """Fetch the weights without reporting progress: pip does not expose its own."""
-    return fetch_musicnn(_folder(settings))
+def _fetch(settings: Settings, report: DownloadProgress) -> Path:
+    return fetch_musicnn(_folder(settings), report)
 
 
 def _load(settings: Settings) -> Embedder:
@@ -61,7 +61,16 @@ def _load(settings: Settings) -> Embedder:
 
 
 def _folder(settings: Settings) -> Path:
-    return settings.models_dir / "musicnn-msd"
+    return weights_folder(settings, "musicnn-msd")
 
 
-MUSICNN_MSD = ModelSpec("musicnn-msd", "ISC", _space, _weights_path, _fetch, _load)
+MUSICNN_MSD = ModelSpec(
+    name="musicnn-msd",
+    licence="ISC",
+    download_bytes=WHEEL_BYTES,
+    source="PyPI",
+    space=_space,
+    weights_path=_weights_path,
+    fetch=_fetch,
+    load=_load,
+)

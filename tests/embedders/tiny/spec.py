@@ -4,6 +4,7 @@ from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.weights_cache import weights_folder
 from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings
 from soundalike.storage.atomic import atomic_file
@@ -12,7 +13,7 @@ SPACE = EmbeddingSpace("tiny.bands", "tiny", 8, {"version": 1})
 
 
 def _weights_path(settings: Settings) -> Path:
-    return settings.models_dir / "tiny" / "weights.txt"
+    return weights_folder(settings, "tiny") / "weights.txt"
 
 
 def _fetch(settings: Settings, report: DownloadProgress) -> Path:
@@ -32,6 +33,8 @@ def _load(settings: Settings) -> Embedder:
 TINY = ModelSpec(
     name="tiny",  # type: ignore[arg-type]
     licence="CC0",
+    download_bytes=8,
+    source="nowhere",
     space=lambda _: SPACE,
     weights_path=_weights_path,
     fetch=_fetch,

@@ -1,0 +1,70 @@
+"""Conditions: what may keep a run from succeeding and can be repaired, as texts to compare.
+
+A sensor compares them with those at the time a run failed: a change means that somebody repaired
+something, so the run is due at once. Everything here is cheap to look at, and nothing is opened.
+"""
+
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+
+from soundalike.embedders import weights_path
+from soundalike.errors import StorageError, WeightsError
+from soundalike.settings import Settings
+from soundalike.storage.disk_space import require_free_space
+from soundalike.storage.layout import ArtifactStore
+
+# A restart counts as a repair: of the settings, of the installation, or of the machine.
+PROCESS = secrets.token_hex(4)
+
+
+def batch_conditions(settings: Settings) -> str:
+    """The conditions of embedding: this process, the data root's disk, and the model's weights."""
+    return _digest([PROCESS, _disk(settings.data), _weights(settings)])
+
+
+def index_conditions(
+    settings: Settings, store: ArtifactStore, space: str, batches: Iterable[str]
+) -> str:
+    """The conditions of building an index: those of the disk, and every file that is gathered."""
+    files = (
+        path for key in batches for path in (store.vectors(space, key), store.sidecar(space, key))
+    )
+    return _digest([PROCESS, _disk(settings.data), *map(_stat, files)])
+
+
+def _disk(root: Path) -> str:
+    store = ArtifactStore(root)
+    folders = (store.canonical, store.manifests, store.embeddings, store.indexes)
+    writable = [
+        not path.exists() or (path.is_dir() and os.access(path, os.W_OK)) for path in folders
+    ]
+    try:
+        require_free_space(root)
+    except StorageError as error:
+        return f"{type(error).__name__} {writable}"
+    return f"room {writable}"
+
+
+def _weights(settings: Settings) -> str:
+    try:
+        return _stat(weights_path(settings))
+    except WeightsError as error:
+        return str(error)
+
+
+def _stat(path: Path) -> str:
+    try:
+        status = path.stat()
+    except OSError as error:
+        return f"{path}: {error.errno}"
+    return f"{path}: {status.st_size} {status.st_mtime_ns} {status.st_ino}"
+
+
+def _digest(parts: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part.encode(errors="surrogateescape") + b"\n")
+    return digest.hexdigest()[:16]

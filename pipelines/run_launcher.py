@@ -1,0 +1,115 @@
+"""The run launcher: a process for each run, forked from one that has imported everything.
+
+Starting Python and importing Dagster, torch and this package takes seconds, and is the same for
+each run; multiprocessing's forkserver does it once. `dagster.yaml` names the launcher.
+"""
+
+import multiprocessing
+import signal
+import socket
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import psutil
+from dagster._cli.api import _execute_run_command_body
+from dagster._config.config_schema import UserConfigSchema
+from dagster._core.instance import InstanceRef
+from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
+from dagster._serdes import ConfigurableClass, ConfigurableClassData
+from dagster._utils.interrupts import capture_interrupts
+
+# Imported once, before the first fork. Importing starts no thread that a fork would lose.
+PRELOADED = (
+    "dagster_postgres",
+    "pipelines.definitions",
+    "pipelines.run_launcher",
+    "soundalike.embedders.inference.runner",
+    "soundalike.vectors.index.open_index",
+)
+PROCESS_TAG = "soundalike/process"
+
+
+class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
+    """Launches each run as a forked process of the daemon's, and knows whether it lives."""
+
+    def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._inst_data = inst_data
+        self._context = multiprocessing.get_context("forkserver")
+        self._context.set_forkserver_preload(list(PRELOADED))
+
+    @property
+    def inst_data(self) -> ConfigurableClassData | None:
+        """Where dagster.yaml names this class."""
+        return self._inst_data
+
+    @classmethod
+    def config_type(cls) -> UserConfigSchema:
+        """Nothing can be configured."""
+        return {}
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
+    ) -> "ForkserverRunLauncher":
+        """Make the launcher that dagster.yaml names."""
+        return cls(inst_data, **config_value)
+
+    def launch_run(self, context: LaunchRunContext) -> None:
+        """Start the run's process; it ends with the daemon that started it."""
+        run_id = context.dagster_run.run_id
+        process = self._context.Process(
+            target=_execute, args=(self._instance.get_ref(), run_id), daemon=True
+        )
+        process.start()
+        name = _name_of(psutil.Process(process.pid))
+        self._instance.add_run_tags(run_id, {PROCESS_TAG: name})
+
+    def terminate(self, run_id: str) -> bool:
+        """Interrupt the run's process, which cleans up and records the end; False if it is gone."""
+        run = self._instance.get_run_by_id(run_id)
+        if run is None or run.is_finished:
+            return False
+        process = _process_of(run)
+        if process is None:
+            return False
+        self._instance.report_run_canceling(run)
+        process.send_signal(signal.SIGINT)
+        return True
+
+    @property
+    def supports_check_run_worker_health(self) -> bool:
+        """The monitoring daemon may ask whether a run's process lives."""
+        return True
+
+    def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
+        """Whether the run's process lives; runs that were started in a terminal count as living."""
+        name = run.tags.get(PROCESS_TAG)
+        if name is None or not name.endswith(f"@{socket.gethostname()}"):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        if _process_of(run):
+            return CheckRunHealthResult(WorkerStatus.RUNNING)
+        return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended without a word")
+
+
+def _name_of(process: psutil.Process) -> str:
+    """Name a process so that another one that gets its number later is not taken for it."""
+    return f"{process.pid}/{process.create_time():.2f}@{socket.gethostname()}"
+
+
+def _process_of(run: dg.DagsterRun) -> psutil.Process | None:
+    """The living process of a run that was launched on this machine."""
+    name = run.tags.get(PROCESS_TAG, "")
+    try:
+        process = psutil.Process(int(name.partition("/")[0]))
+        alive = _name_of(process) == name and process.status() != psutil.STATUS_ZOMBIE
+    except (ValueError, psutil.Error):
+        return None
+    return process if alive else None
+
+
+def _execute(instance_ref: InstanceRef, run_id: str) -> None:
+    """Execute a run in this process; its events and its end are recorded in the instance."""
+    with capture_interrupts(), dg.DagsterInstance.from_ref(instance_ref) as instance:
+        _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)

@@ -1,0 +1,24 @@
+"""The settings of a process: environment variables first, then a file, then the defaults.
+
+What must be the same for all processes of a library is kept in its catalog
+(soundalike/catalog/library_settings.py), and a setting that a process does not set follows that.
+"""
+
+from soundalike.settings.fields import KindChoice, ModelName, Settings, Windows
+from soundalike.settings.file import settings_file
+from soundalike.settings.loading import load_settings, require_key_beyond_loopback
+from soundalike.settings.origins import Origin, origin_of
+from soundalike.settings.values import MUSIC_EXTENSIONS
+
+__all__ = [
+    "MUSIC_EXTENSIONS",
+    "KindChoice",
+    "ModelName",
+    "Origin",
+    "Settings",
+    "Windows",
+    "load_settings",
+    "origin_of",
+    "require_key_beyond_loopback",
+    "settings_file",
+]

@@ -1,0 +1,1 @@
+"""The programs that `soundalike up` keeps running: which they are, how they start, end and log."""

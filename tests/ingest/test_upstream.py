@@ -1,0 +1,88 @@
+"""A stage must refuse a batch that the stage before it has not had, and say which one that is."""
+
+import shutil
+
+import pytest
+
+from soundalike.errors import ArtifactError, LibraryError
+from soundalike.ingest.embed import embed_batch
+from soundalike.ingest.identify import identify_batch
+from soundalike.ingest.resample import resample_batch
+from soundalike.progress import NoProgress
+from tests.library import Library
+from tests.sounds import music, song, write_audio
+
+QUIET = NoProgress()
+
+
+def identify(library: Library, batch: str = "b000001") -> None:
+    identify_batch(library.sessions, library.store, library.decoders, batch, QUIET)
+
+
+def resample(library: Library) -> None:
+    resample_batch(library.sessions, library.store, library.decoders, "b000001", QUIET)
+
+
+def embed(library: Library) -> int:
+    model = library.model
+    where = library.sessions, library.store, model.space, model.load
+    return embed_batch(*where, "b000001", QUIET).done
+
+
+def fill(library: Library, count: int = 3) -> None:
+    for seed in range(count):
+        song(library.music / f"{seed}.flac", seconds=2.0, seed=seed)
+    library.scan()
+
+
+def test_files_that_were_not_read_are_neither_resampled_nor_embedded(library: Library) -> None:
+    fill(library)
+    for stage in (resample, embed):
+        with pytest.raises(ArtifactError) as refused:
+            stage(library)
+        assert str(refused.value) == (
+            "batch b000001: 3 files are not read yet; materialise raw_audio of it first"
+        )
+    identify(library)
+    resample(library)
+    assert embed(library) == 3
+
+
+def test_tracks_that_were_not_resampled_are_not_embedded(library: Library) -> None:
+    fill(library, 1)
+    identify(library)
+    with pytest.raises(ArtifactError) as refused:
+        embed(library)
+    assert str(refused.value) == (
+        "batch b000001: 1 track is without canonical audio; materialise resampled_audio of it first"
+    )
+
+
+def test_what_failed_before_is_no_reason_to_refuse(library: Library) -> None:
+    write_audio(library.music / "silence.wav", 0 * music(3.0))
+    shutil.copy(library.music / "silence.wav", library.music / "copy.wav")
+    (library.music / "words.mp3").write_text("words")
+    fill(library, 1)
+    identify(library)
+    resample(library)
+    assert embed(library) == 1
+    assert embed(library) == 1, "and again"
+
+
+def test_audio_that_was_deleted_is_missed_only_by_tracks_without_a_vector(
+    library: Library,
+) -> None:
+    fill(library)
+    library.process("b000001")
+    shutil.rmtree(library.store.canonical)
+    assert embed(library) == 3
+    library.store.vectors(library.model.space.key, "b000001").unlink()
+    with pytest.raises(ArtifactError, match="3 tracks are without canonical audio"):
+        embed(library)
+    resample(library)
+    assert embed(library) == 3
+
+
+def test_a_batch_that_no_scan_has_sealed_is_refused(library: Library) -> None:
+    with pytest.raises(LibraryError, match="there is no batch b000007"):
+        identify(library, "b000007")

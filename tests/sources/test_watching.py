@@ -1,0 +1,255 @@
+"""Changes of music must be noticed wherever they happen, and nothing else must count as one."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from soundalike.sources.ignore import IgnoreRules
+from soundalike.sources.roots import MusicRoot
+from soundalike.sources.watching import STARTING, Changes, Watcher
+
+RULES = IgnoreRules()
+linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of inotify")
+
+
+def until(look: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 60
+    while not look():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def root(folder: Path) -> MusicRoot:
+    return MusicRoot(os.fsencode(folder))
+
+
+class Watched:
+    """A music root that is watched."""
+
+    def __init__(self, watcher: Watcher, folder: Path) -> None:
+        self.watcher, self.folder = watcher, folder
+        self.left_out = folder / "data"
+
+    def follow(self, *folders: Path) -> None:
+        roots = [root(folder) for folder in folders or (self.folder,)]
+        self.watcher.follow(roots, RULES, self.left_out)
+
+    def ready(self) -> None:
+        """Everything that is watched has reported itself; that is forgotten."""
+        until(lambda: STARTING not in self.watcher.problems().values())
+        until(lambda: self.watcher.changes(0))
+        self.watcher.changes(time.time())
+
+    def changed(self) -> Changes:
+        """The next changes, which are forgotten."""
+        until(lambda: self.watcher.changes(0))
+        changes = self.watcher.changes(0)
+        assert changes is not None
+        self.watcher.changes(changes.last)
+        return changes
+
+    def settled(self) -> list[str]:
+        """Every change until that of a file made last, by name."""
+        names: list[str] = []
+        self.folder.joinpath("last.mp3").touch()
+        while "last.mp3" not in names:
+            names.append(Path(self.changed().example).name)
+        return names
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
+    watcher = Watcher()
+    (tmp_path / "music" / "album").mkdir(parents=True)
+    (tmp_path / "music" / "album" / "old.flac").touch()
+    made = Watched(watcher, tmp_path / "music")
+    made.follow()
+    made.ready()
+    yield made
+    watcher.stop()
+
+
+def test_music_that_is_added_changed_moved_or_removed_is_noticed(watched: Watched) -> None:
+    album = watched.folder / "album"
+    (album / "new.mp3").write_bytes(b"x")
+    assert watched.changed().example == str(album / "new.mp3")
+    watched.settled()
+    (album / "new.mp3").rename(album / "renamed.mp3")
+    assert watched.changed().example == str(album / "renamed.mp3")
+    (album / "renamed.mp3").rename(watched.folder.parent / "away.mp3")
+    assert watched.changed().example == str(album / "renamed.mp3")
+    (album / "old.flac").unlink()
+    assert watched.changed().example == str(album / "old.flac")
+
+
+def test_a_folder_is_noticed_and_what_happens_in_it_later(watched: Watched) -> None:
+    elsewhere = watched.folder.parent / "elsewhere" / "disc 1"
+    elsewhere.mkdir(parents=True)
+    (watched.folder / "made" / "deep").mkdir(parents=True)
+    elsewhere.parent.rename(watched.folder / "moved in")
+    watched.settled()
+    for folder in ("made/deep", "moved in", "moved in/disc 1"):
+        (watched.folder / folder / "later.mp3").touch()
+        assert watched.changed().example == str(watched.folder / folder / "later.mp3")
+        watched.settled()
+
+
+def test_an_ignore_file_and_a_name_that_is_not_utf8_are_noticed(watched: Watched) -> None:
+    (watched.folder / ".soundalikeignore").write_text("*.m4b")
+    assert watched.changed().example.endswith(".soundalikeignore")
+    watched.settled()
+    Path(os.fsdecode(os.fsencode(watched.folder) + b"/caf\xe9.mp3")).touch()
+    assert watched.changed().example.endswith("caf\\xe9.mp3")
+
+
+def test_what_a_scan_would_not_look_at_is_no_change(watched: Watched) -> None:
+    folder = watched.folder
+    (folder / "cover.jpg").write_bytes(b"x")
+    (folder / "album" / ".hidden.mp3").write_bytes(b"x")
+    (folder / ".trash").mkdir()
+    (folder / ".trash" / "old.mp3").write_bytes(b"x")
+    (folder / "data").mkdir()
+    (folder / "data" / "derived.flac").write_bytes(b"x")
+    (folder / "album" / "old.flac").read_bytes()
+    assert set(watched.settled()) == {"last.mp3"}
+
+
+def test_changes_that_a_scan_has_seen_are_forgotten_and_later_ones_kept(watched: Watched) -> None:
+    (watched.folder / "a.mp3").touch()
+    until(lambda: watched.watcher.changes(0))
+    first = watched.watcher.changes(0)
+    assert first is not None
+    assert watched.watcher.changes(first.last - 0.001) is not None
+    assert watched.watcher.changes(time.time()) is None
+    assert watched.watcher.changes(0) is None
+    (watched.folder / "b.mp3").touch()
+    assert watched.changed().first > first.last
+
+
+def test_a_copy_of_many_files_is_one_row_of_changes(watched: Watched) -> None:
+    for number in range(2000):
+        (watched.folder / "album" / f"{number}.mp3").touch()
+    until(lambda: (watched.watcher.changes(0) or Changes(0, 0, 0, "")).number >= 2000)
+    changes = watched.watcher.changes(0)
+    assert changes is not None
+    assert changes.first < changes.last
+    assert watched.watcher.changes(time.time()) is None
+
+
+def test_roots_that_are_added_are_watched_and_removed_ones_no_longer(watched: Watched) -> None:
+    other = watched.folder.parent / "other"
+    other.mkdir()
+    watched.follow(watched.folder, other)
+    assert watched.changed().example == str(other), "what is in it already is not known"
+    (other / "a.mp3").touch()
+    assert watched.changed().example == str(other / "a.mp3")
+    watched.follow(watched.folder)
+    (other / "b.mp3").touch()
+    assert watched.settled()[0] == "last.mp3"
+
+
+def test_a_root_that_goes_and_comes_back_is_watched_again(watched: Watched) -> None:
+    away = watched.folder.parent / "away"
+    watched.folder.rename(away)
+    watched.follow()
+    assert list(watched.watcher.problems().values()) == ["is not there"]
+    shutil.copytree(away, watched.folder)  # other folders at the same path, as after a mount
+    watched.follow()
+    watched.ready()
+    assert watched.watcher.problems() == {}
+    (watched.folder / "album" / "new.mp3").touch()
+    assert watched.changed().example == str(watched.folder / "album" / "new.mp3")
+
+
+def test_what_cannot_be_watched_is_said_in_words(watched: Watched) -> None:
+    bucket = MusicRoot.named("s3://bucket/music")
+    watched.watcher.follow([bucket, root(watched.folder / "gone")], RULES, watched.left_out)
+    assert watched.watcher.problems() == {
+        bucket: "is a bucket, which reports no changes",
+        root(watched.folder / "gone"): "is not there",
+    }
+
+
+# Limits and mounts are a user namespace's own, so that no other program is disturbed.
+IN_NAMESPACE = ("unshare", "--user", "--map-root-user", "--mount", "sh", "-ec")
+COMMON = """
+import os, subprocess, sys, time
+from pathlib import Path
+from soundalike.sources.ignore import IgnoreRules
+from soundalike.sources.roots import MusicRoot
+from soundalike.sources.watching import STARTING, Watcher
+
+folder = Path(sys.argv[1])
+watcher = Watcher()
+
+def follow():
+    watcher.follow([MusicRoot(os.fsencode(folder))], IgnoreRules(), Path("/data"))
+    while STARTING in watcher.problems().values():
+        time.sleep(0.01)
+
+def handles():
+    links = [Path("/proc/self/fd", name) for name in os.listdir("/proc/self/fd")]
+    return sum("inotify" in str(os.readlink(link)) for link in links if link.is_symlink())
+
+follow()
+"""
+LIMITED = """
+tried = watcher._watches.copy()
+follow()
+assert tried == watcher._watches, "tried again every few seconds"
+print(*watcher.problems().values(), handles())
+"""
+UNMOUNTED = """
+def notices(name):
+    watcher.changes(time.time())
+    (folder / name).touch()
+    while (changes := watcher.changes(0)) is None or not changes.example.endswith(name):
+        time.sleep(0.01)
+
+notices("on the disk.mp3")
+subprocess.run(["umount", folder], check=True)
+follow()
+notices("below it.mp3")
+subprocess.run(["mount", "-t", "tmpfs", "disk", folder], check=True)
+follow()
+notices("on the next disk.mp3")
+print(watcher.problems(), handles())
+"""
+
+
+def in_namespace(folder: Path, shell: str, program: str) -> str:
+    command = [*IN_NAMESPACE, shell + ' && exec "$0" "$@"', sys.executable, "-c", COMMON + program]
+    done = subprocess.run([*command, str(folder)], capture_output=True, text=True, check=False)
+    if "unshare" in done.stderr:
+        pytest.skip(f"no user namespaces here: {done.stderr}")
+    assert done.stderr == ""
+    return done.stdout
+
+
+@linux
+@pytest.mark.parametrize(
+    ("limit", "value", "named"),
+    [("watches", 20, "max_user_watches"), ("instances", 0, "max_user_instances")],
+)
+def test_a_limit_of_the_system_is_said_and_nothing_is_taken_for_no_one(
+    tmp_path: Path, limit: str, value: int, named: str
+) -> None:
+    for number in range(30):
+        (tmp_path / str(number)).mkdir()
+    # Not /proc/sys/fs/inotify, which is the whole machine's in a namespace too.
+    said = in_namespace(tmp_path, f"echo {value} > /proc/sys/user/max_inotify_{limit}", LIMITED)
+    assert f"raise fs.inotify.{named} (now " in said
+    assert "and restart `soundalike up`" in said
+    assert said.split()[-1] == "0", "watches that no one uses were kept"
+
+
+@linux
+def test_a_disk_that_is_unmounted_and_mounted_again_is_watched_again(tmp_path: Path) -> None:
+    said = in_namespace(tmp_path, f"mount -t tmpfs disk '{tmp_path}'", UNMOUNTED)
+    assert said == "{} 1\n", "one watch, and no problem"

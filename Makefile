@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BLISS := .cache/bench-bliss/.installed
 PEERS := .cache/bench-search/.installed
+BROWSER := .cache/screenshots/.installed
 TRACKS ?= 10000,100000,500000
 
 PORT ?= 8000
@@ -17,25 +18,35 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: demo up dev test test-all torture lint format
-.PHONY: bench bench-embed bench-ingest bench-search evaluate lock clean
+.PHONY: help demo install dev test coverage test-all torture lint format
+.PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
-demo: ## the whole path on some music, then serve it: make demo [MUSIC=~/Music] [DATA=] [PORT=] [DAGSTER_PORT=]
+help: ## this list
+	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@echo 'The soundalike command is in $(BIN): source $(BIN)/activate'
+
+demo: ## ingest music and serve it [MUSIC=~/Music DATA= PORT=]
 	@$(PYTHON) soundalike/tcp_ports.py PORT $(PORT) DAGSTER_PORT $(DAGSTER_PORT)
 	@$(MAKE) --no-print-directory $(INSTALLED)
 	@$(CALM) SOUNDALIKE_DATA="$(call expanded,$(DATA))" SOUNDALIKE_PORT=$(PORT) \
 	 SOUNDALIKE_DAGSTER_PORT=$(DAGSTER_PORT) $(BIN)/soundalike demo $(if $(MUSIC),"$(call expanded,$(MUSIC))") $(STOPPED)
 
+install: $(INSTALLED) ## only install, into .venv [PYTHON= TORCH=cpu|default]
+
 dev: $(INSTALLED) ## serve, reloading the API on every change
 	@$(CALM) ENVIRONMENT=development $(BIN)/soundalike up $(STOPPED)
 
-test: $(INSTALLED) ## the default suite, with coverage
-	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --cov --cov-report=term:skip-covered -m "not slow"
+# Files in their order, which has the long ones first; by xdist's own they come last, on one core.
+test: $(INSTALLED) ## the default suite, as CI runs it
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slow" $(OPTIONS)
+
+coverage: OPTIONS = --cov --cov-report=term:skip-covered
+coverage: test ## the same, with coverage; half as long again
 
 test-all: $(INSTALLED) ## the long tests too
 	$(BIN)/pytest
 
-torture: $(INSTALLED) ## kill -9 at every stage, fifty times, while the API serves; minutes
+torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
 
 lint: $(INSTALLED) ## formatting, lint, types, layers
@@ -51,13 +62,13 @@ format: $(INSTALLED) ## format and sort imports
 bench: $(INSTALLED) $(BLISS) $(PEERS) ## every benchmark
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
-bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed against the plain baseline and a peer, memory
+bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a peer
 	$(BIN)/python benchmarks/bench_embed.py
 
-bench-ingest: $(INSTALLED) ## what an album costs in libraries of 1 000, 10 000 and 100 000 tracks
+bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 tracks
 	$(BIN)/python benchmarks/bench_ingest.py
 
-bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, HTTP, peers: make bench-search [TRACKS=10000,100000]
+bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
 
 ifdef MUSIC
@@ -65,7 +76,7 @@ evaluate: EVALUATED = "$(call expanded,$(MUSIC))" --labels "$(call expanded,$(or
 else
 evaluate: EVALUATED = .cache/music/first --labels .cache/music/first.csv
 endif
-evaluate: $(INSTALLED) ## how good the neighbours are: make evaluate [MUSIC=~/Music LABELS=folder|tag:genre|FILE.csv] [OUT=]
+evaluate: $(INSTALLED) ## how good the neighbours are [MUSIC= LABELS=tag:genre OUT=]
 	$(if $(MUSIC),,$(BIN)/python benchmarks/game_music.py)
 	@SOUNDALIKE_DATA="$${SOUNDALIKE_DATA:-$(CURDIR)/.cache/evaluate}" \
 	 SOUNDALIKE_MODELS="$${SOUNDALIKE_MODELS:-$(CURDIR)/.cache/models}" \
@@ -82,14 +93,25 @@ $(PEERS): # likewise: what a user might take instead of our search
 	@$(dir $(PEERS))bin/python -m pip install --quiet usearch==2.26.6 hnswlib==0.8.0 voyager==2.2.3 lancedb==0.40.0
 	@touch $@
 
+$(BROWSER): # it drives a browser that is installed already
+	@$(PYTHON) -m venv --clear $(dir $(BROWSER))
+	@$(dir $(BROWSER))bin/python -m pip install --quiet playwright==1.65.2 pillow==13.0.0
+	@touch $@
+
 lock: $(INSTALLED) ## write what is installed as requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
+screenshots: $(INSTALLED) $(BROWSER) ## docs/images/dagster-*.png, of a real instance in Chromium
+	$(dir $(BROWSER))bin/python scripts/screenshots.py $(BIN)/soundalike docs/images
+
 clean: ## remove what can be made again; your data root stays
-	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage build *.egg-info
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .coverage htmlcov build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+uninstall: clean ## the same, and say what else of soundalike is on this disk
+	@$(PYTHON) scripts/leftovers.py
 
 $(INSTALLED): pyproject.toml requirements.lock
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock 'torch==2.13.0'
-	$(BIN)/python -m pip install --quiet --constraint requirements.lock --editable '.[demo,dev,evaluate,s3]'
+	@$(PYTHON) scripts/install.py $(VENV) $(or $(TORCH),auto)
 	@touch $@

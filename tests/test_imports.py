@@ -31,7 +31,7 @@ def test_the_ban_list_names_the_libraries_and_folders_of_ours() -> None:
     assert [f for f in folders if not (REPOSITORY / f.replace(".", "/")).is_dir()] == []
 
 
-def test_no_other_module_loads_them() -> None:
+def test_neither_another_module_nor_the_definitions_load_them() -> None:
     names = modules()
     assert len(names) > 100
     program = (
@@ -40,6 +40,9 @@ def test_no_other_module_loads_them() -> None:
         "    importlib.import_module(name)\n"
         f"    loaded = [heavy for heavy in {HEAVY!r} if heavy in sys.modules]\n"
         "    assert not loaded, f'{name} loads {loaded}'\n"
+        "from pipelines.definitions import defs\n"
+        "defs()\n"
+        f"assert not [heavy for heavy in {HEAVY!r} if heavy in sys.modules], 'defs() loads it'\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False

@@ -79,7 +79,7 @@ class Installation:
         return {name: (folder / name).read_bytes() for name in ("index.faiss", "tracks.parquet")}
 
 
-def until(look: Callable[[], T | None], seconds: float = 60) -> T:
+def until(look: Callable[[], T | None], seconds: float = 180) -> T:
     """What `look` answers as soon as it is something; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 from serving.app import create_app
 from soundalike.settings import Settings
 
-DEADLINE_SECONDS = 20
+DEADLINE_SECONDS = 60
 Found = TypeVar("Found")
 
 

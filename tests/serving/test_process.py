@@ -17,7 +17,7 @@ from soundalike.settings import Settings
 from .collection import Collection, numbered
 from .service import eventually, eventually_serves
 
-GRACE_SECONDS = 20
+GRACE_SECONDS = 60
 
 
 def test_importing_the_service_loads_no_heavy_library() -> None:

@@ -1,0 +1,162 @@
+"""Takes pictures of the Dagster UI over a real instance, for docs/operations.md.
+
+    python scripts/screenshots.py .venv/bin/soundalike docs/images
+
+The demo music is ingested in a temporary data root and served by `soundalike up` on free ports; a
+Chromium that is installed visits the pages. Needs playwright and pillow (`make screenshots`).
+"""
+
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from demo_instance import PARTITIONS, InstanceError, ask, serving, until
+from PIL import Image
+from playwright.sync_api import Browser, Error, Page, sync_playwright
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_OPTIONS = (
+    *("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+SIZE = (1280, 800)
+WIDE = (1900, 500)  # the whole lineage with each asset's state
+COLOURS = 128  # of the palette: a page is flat
+PAGE_SECONDS = 120
+SETTLE_MS = 2500  # charts and lines are drawn after their data are there
+GROUPS = ("ingest", "index")
+BACKFILL = """mutation ($keys: [String!]!) { launchPartitionBackfill(backfillParams: {
+  partitionNames: $keys, assetSelection: [{path: ["embeddings"]}], title: "embed again"
+}) { __typename ... on LaunchBackfillSuccess { backfillId } ... on PythonError { message } } }"""
+DONE = """query ($id: String!) { partitionBackfillOrError(backfillId: $id) {
+  ... on PartitionBackfill { status } } }"""
+RUNS = """query { runsOrError(filter: {pipelineName: "ingest_batch"}, limit: 1) {
+  ... on Runs { results { runId } } } }"""
+TICKS = """query ($sensor: String!) { sensorOrError(sensorSelector: {sensorName: $sensor,
+  repositoryName: "__repository__", repositoryLocationName: "soundalike"}) {
+  ... on Sensor { sensorState { ticks(limit: 3) { status skipReason } } } } }"""
+
+
+@dataclass(frozen=True)
+class Shot:
+    """A page of the UI. `ready`: text that is there once it is; `act`: what is clicked then."""
+
+    name: str
+    path: str
+    ready: str
+    act: Callable[[Page], None] = lambda _: None
+    size: tuple[int, int] = SIZE
+
+
+def main(command: str, folder: str) -> str | None:
+    """Write docs/images/dagster-*.png; return an error message or None."""
+    browser_path = os.environ.get("CHROMIUM") or next(
+        filter(None, map(shutil.which, BROWSERS)), None
+    )
+    if not browser_path:
+        return f"none of {', '.join(BROWSERS)} is installed; install one, or name it in CHROMIUM"
+    try:
+        with tempfile.TemporaryDirectory(prefix="soundalike-") as name:
+            Path(name).chmod(0o755)  # root's private PostgreSQL runs as another user
+            with serving(Path(command), Path(name)) as ui, sync_playwright() as playwright:
+                options = list(BROWSER_OPTIONS)
+                browser = playwright.chromium.launch(executable_path=browser_path, args=options)
+                for shot in prepared(ui):
+                    print(take(browser, ui, shot, Path(folder)), flush=True)
+                browser.close()
+    except InstanceError as error:
+        return str(error)
+    return None
+
+
+def prepared(ui: str) -> list[Shot]:
+    """Run a backfill, wait for ticks that say why they request nothing, and list the pages."""
+    keys = ask(ui, PARTITIONS)["assetNodeOrError"]["partitionKeys"]
+    launched = ask(ui, BACKFILL, keys=keys)["launchPartitionBackfill"]
+    if "backfillId" not in launched:
+        raise InstanceError(f"the backfill was refused: {launched}")
+    backfill = launched["backfillId"]
+    until(
+        lambda: ask(ui, DONE, id=backfill)["partitionBackfillOrError"]["status"].startswith(
+            "COMPLETED"
+        ),
+        "the backfill did not end",
+    )
+    until(lambda: skipped(ui, "sealed_batches"), "no tick of sealed_batches was skipped")
+    run = ask(ui, RUNS)["runsOrError"]["results"][0]["runId"]
+    expanded = ",".join(f"global@global:{group}" for group in GROUPS)
+    sensor = "/locations/soundalike/sensors/sealed_batches"
+    return [
+        Shot("lineage", f"/asset-groups?expanded={expanded}", "published_index", hide_sides, WIDE),
+        Shot("asset", "/assets/embeddings", "times_real_time"),
+        Shot("plots", "/assets/embeddings", "Plots", click("Plots")),
+        Shot("checks", "/assets/faiss_index?view=checks", "valid_index"),
+        Shot("partitions", "/assets/embeddings?view=partitions", keys[0], click(keys[0])),
+        Shot("run", f"/runs/{run}", "RUN_SUCCESS"),
+        Shot("automation", "/automation", "sealed_batches"),
+        Shot("skipped", sensor, "Frequency", open_tick),
+        Shot("backfill", f"/runs/b/{backfill}", "Completed"),
+        Shot("launchpad", "/assets/published_index", "Materialize", open_launchpad),
+    ]
+
+
+def take(browser: Browser, ui: str, shot: Shot, folder: Path) -> Path:
+    """Take one picture, with a palette, which is a third of the size."""
+    width, height = shot.size
+    page = browser.new_page(viewport={"width": width, "height": height})
+    page.set_default_timeout(PAGE_SECONDS * 1000)
+    try:
+        page.goto(ui + shot.path)
+        page.get_by_text(shot.ready).filter(visible=True).first.wait_for()
+        shot.act(page)
+        page.wait_for_timeout(SETTLE_MS)
+        file = folder / f"dagster-{shot.name}.png"
+        folder.mkdir(parents=True, exist_ok=True)
+        page.screenshot(path=file)
+    except Error as error:
+        raise InstanceError(
+            f"{shot.name}: {error}\nThe page shows:\n{page.inner_text('body')}"
+        ) from error
+    finally:
+        page.close()
+    with Image.open(file) as image:
+        image.convert("RGB").quantize(COLOURS).save(file, optimize=True)
+    return file
+
+
+def click(text: str) -> Callable[[Page], None]:
+    """Return an action that clicks on a text."""
+    return lambda page: page.get_by_text(text, exact=True).first.click()
+
+
+def hide_sides(page: Page) -> None:
+    """Hide the navigation and the list of assets, and fit the graph into the room."""
+    page.get_by_text("Hide navigation").click()
+    page.locator("button:has([aria-label=panel_show_right])").first.click()
+    page.keyboard.press("Alt+0")
+
+
+def open_tick(page: Page) -> None:
+    """Open the dialog of the latest tick that requested nothing."""
+    page.locator("table").last.get_by_text("0 runs requested").nth(1).click()
+    page.get_by_role("dialog").first.wait_for()
+
+
+def open_launchpad(page: Page) -> None:
+    """Open the launchpad, which a click with Shift on `Materialize` does."""
+    page.get_by_role("button", name="Materialize").first.click(modifiers=["Shift"])
+    page.get_by_text("No errors").wait_for()
+
+
+def skipped(ui: str, sensor: str) -> bool:
+    """Return whether a tick of a sensor was skipped with a reason."""
+    ticks = ask(ui, TICKS, sensor=sensor)["sensorOrError"]["sensorState"]["ticks"]
+    return any(tick["skipReason"] for tick in ticks)
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))

@@ -1,0 +1,24 @@
+"""MERT through the real jobs, with a tiny checkpoint. Its full size: tests/e2e/test_mert.py."""
+
+from pathlib import Path
+
+from pipelines.resources import Model
+from soundalike.settings import Settings
+from tests.pipelines.conftest import Orchestra
+from tests.pipelines.test_metadata import shown
+from tests.sounds import song
+
+TINY = Path(__file__).parents[1] / "fixtures" / "mert-v1-tiny"
+
+
+def test_a_tiny_checkpoint_goes_from_files_to_a_published_index(orchestra: Orchestra) -> None:
+    settings = Settings(model="mert-v1-95m", mert_path=TINY, windows=2)
+    orchestra.resources["model"] = Model(settings)
+    for seed in range(3):
+        song(orchestra.music / f"{seed}.flac", seconds=12.0, seed=seed)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    embedded, published = shown(orchestra, "embeddings"), shown(orchestra, "published_index")
+    assert embedded["dagster/row_count"] == published["dagster/row_count"] == 3
+    assert "mert-v1-95m.l6.2x10s.mean" in str(embedded)
+    assert "float" in str(embedded), "the metadata tells device and precision"

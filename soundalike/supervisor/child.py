@@ -63,17 +63,6 @@ class Child:
             self._process.wait(max(seconds, 0))
         return self._process.poll() is not None
 
-    def kill_runs(self) -> None:
-        """Kill what its children started: the runs of a code server, which can be repeated.
-
-        The process that tracks multiprocessing's semaphores is left: it ends with its parent.
-        """
-        for child in self._children():
-            with suppress(psutil.Error):
-                for process in child.children(recursive=True):
-                    if "resource_tracker" not in " ".join(process.cmdline()):
-                        process.kill()
-
     def kill(self) -> None:
         """Kill the process and what is left of its session."""
         with suppress(ProcessLookupError):

@@ -18,9 +18,9 @@ JSON = ("--log-format", "json")
 class Service:
     """A program that runs as long as `up` does.
 
-    `log`: the log that its output belongs to. `restarts`: it is started again when it ends, and its
-    runs have failed; for the others that is an error. `socket`: later services are started when
-    this accepts connections. `needs_child`: it works only while it has a child of its own.
+    `log`: the log that its output belongs to. `restarts`: it is started again when it ends; for the
+    others that is an error. `socket`: later services are started when this accepts connections.
+    `needs_child`: it works only while it has a child of its own.
     """
 
     name: str

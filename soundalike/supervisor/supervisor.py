@@ -73,13 +73,8 @@ class Supervisor:
                 self._children[position] = self._restarted(child)
 
     def _restarted(self, child: Child) -> Child:
-        """Return a new child in place of one that ended, whose runs are marked as failed."""
+        """Return a new child in place of one that ended."""
         child.kill()
-        try:
-            self._fail_orphaned_runs()  # before the new one can start any
-        except SoundalikeError as error:  # tried again by the next look
-            self._report(str(error))
-            return child
         return self._child(child.service)
 
     def _child(self, service: Service) -> Child:
@@ -107,8 +102,6 @@ class Supervisor:
     def _end(self, children: list[Child]) -> None:
         """End these together; those that take too long are killed."""
         for child in children:
-            if child.service.needs_child:
-                child.kill_runs()
             child.end()
         deadline = time.monotonic() + GRACE_SECONDS
         for child in children:

@@ -4,7 +4,8 @@
 
 Libraries of 1 000, 10 000 and 100 000 tracks (simulated_library.py) on the private PostgreSQL,
 with fsync. Decoding and the model are not counted; everything else is. Baselines in the same run:
-a bare walk that only stats every file, and writing and hashing the index's bytes once.
+a bare walk that only stats every file, and writing and hashing the index's bytes once. Then what a
+run and each further batch in it cost besides the music (run_overhead.py).
 """
 
 import asyncio
@@ -17,6 +18,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from run_overhead import overheads
 from simulated_library import ALBUM, SPACE, SimulatedLibrary
 
 from serving.index.live_index import LiveIndex
@@ -139,6 +141,11 @@ def main(sizes: tuple[int, ...]) -> None:
         largest["album_to_served"] / largest["bytes_baseline"], 2
     )
     figures["scan_memory_growth_mib"] = round(largest["scan_memory_growth_mib"], 1)
+    with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as name:
+        Path(name).chmod(0o755)
+        for figure, value in overheads(Path(name)).items():
+            print(f"{figure:<28}{value:12.2f}")
+            figures[figure] = round(value, 3)
     print(json.dumps(figures))
 
 

@@ -56,6 +56,7 @@ def test_the_quality_of_an_index_is_recorded_with_it_and_blocks_nothing(
         if check.check_name == "neighbour_quality"
     ]
     numbers = {name: entry.value for name, entry in quality.metadata.items()}
+    assert "cosine of two tracks" in str(numbers.pop("similarity")), "a picture"
     assert numbers["sampled_tracks"] == 13
     assert {"hubness_skewness", "orphans_share", "largest_hub_share"} <= set(numbers)
     assert all(isinstance(value, int | float) for value in numbers.values()), (

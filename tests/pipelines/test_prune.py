@@ -21,6 +21,7 @@ from pipelines.old_runs import LAST, OF_A_BACKFILL, OF_AN_INDEX, OldRuns, remove
 from soundalike.catalog.engine import dagster_url
 from soundalike.catalog.retention import runs_of_kept_versions
 from soundalike.errors import ArtifactError
+from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
 from tests.pipelines.conftest import Orchestra
 from tests.pipelines.test_pools import NO_COMPUTE_LOGS
@@ -64,9 +65,17 @@ class Pruned:
 
     def add(self, seed: int) -> None:
         """A new track, embedded and published."""
-        song(self.orchestra.music / f"{seed}.flac", seconds=2.0, seed=seed)
-        self.orchestra.ingest(f"b{seed:06d}")
+        self.scan(seed)
+        [batch] = self.orchestra.reports.last(ScanReport).batches
+        assert self.orchestra.run("ingest_batch", partition_key=batch).success
         assert self.orchestra.run("publish_index").success
+
+    def scan(self, seed: int) -> str:
+        """A scan that finds a new file, and so materialises the library; returns its run."""
+        song(self.orchestra.music / f"{seed}.flac", seconds=2.0, seed=seed)
+        done = self.orchestra.run("scan")
+        assert done.success
+        return done.run_id
 
     def said(self) -> dict[str, Any]:
         """What the UI says of the assets, and where."""
@@ -94,7 +103,7 @@ def pruned(orchestra: Orchestra, database_url: str) -> Iterator[Pruned]:
 
 def test_old_runs_go_with_their_events_and_what_the_ui_says_stays(pruned: Pruned) -> None:
     pruned.add(1)
-    scans = [pruned.orchestra.run("scan").run_id for _ in range(3)]
+    scans = [pruned.scan(seed) for seed in (11, 12, 13)]
     pruned.add(2)
     said, before = pruned.said(), pruned.runs()
     assert pruned.remove().removed == [], "nothing is old"
@@ -149,8 +158,8 @@ def test_a_run_that_has_not_ended_or_belongs_to_a_backfill_that_has_not_stays(
 def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for _ in range(3):
-        assert pruned.orchestra.run("scan").success
+    for seed in range(3):
+        pruned.scan(seed)
     pruned.age()
     left = pruned.instance.get_runs(limit=3)[1:]
 
@@ -175,7 +184,7 @@ def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
 def test_a_prune_is_bounded_and_begins_with_the_oldest(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    runs = [pruned.orchestra.run("scan").run_id for _ in range(5)]
+    runs = [pruned.scan(seed) for seed in range(5)]
     pruned.age()
     monkeypatch.setattr(old_runs, "MAX_RUNS", 3)
     first, second = pruned.remove(), pruned.remove()
@@ -196,7 +205,7 @@ def old_file(path: Path, days: float, content: bytes = b"1234") -> Path:
 def test_logs_and_files_go_with_their_runs_and_orphaned_ones_after_a_day(
     pruned: Pruned, tmp_path: Path
 ) -> None:
-    gone, last = [pruned.orchestra.run("scan").run_id for _ in range(2)]
+    gone, last = [pruned.scan(seed) for seed in range(2)]
     pruned.age()
     logs = tmp_path / "logs"
     local = {
@@ -268,7 +277,7 @@ def test_the_job_removes_old_indexes_and_runs_and_says_what_it_did(
 def test_runs_are_pruned_although_the_artifacts_belong_to_another_catalog(
     pruned: Pruned,
 ) -> None:
-    scans = {pruned.orchestra.run("scan").run_id for _ in range(2)}
+    scans = {pruned.scan(seed) for seed in range(2)}
     store = pruned.orchestra.resources["store"]
     for number in range(3):
         old_file(store.batch_manifest(f"b00007{number}"), 2)

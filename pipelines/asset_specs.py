@@ -48,6 +48,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
     database = URL.create("postgresql", host=url.host, port=url.port, database=url.database)
     return {
         "library": str(database),
+        "batch_files": str(database),
         "raw_audio": store.manifests.as_uri(),
         "resampled_audio": store.canonical.as_uri(),
         "embeddings": store.embeddings.as_uri(),

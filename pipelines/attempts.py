@@ -46,14 +46,15 @@ class State(NamedTuple):
 class Note(NamedTuple):
     """What a sensor noted when it first saw that a run (by id) had ended, or when it asked for one.
 
-    `run` is empty from the request on until the run has ended. `failures` counts runs in a row that
-    did not do what was wanted.
+    `failures` counts runs in a row that did not do what was wanted. `asked`: another run was asked
+    for after this one.
     """
 
     run: str
     wanted: str
     conditions: str
     failures: int = 0
+    asked: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def decide(state: State, run: Run | None, note: Note | None, now: dt.datetime) -
     has changed. A cancelled run is repeated only when what is wanted has changed.
     """
     if run is None:
-        return Decision(True, "it never ran", Note("", *state))
+        return Decision(True, "it never ran", Note("", *state, asked=True))
     if run.ended_at is None:
         return Decision(False, f"{run.named} is under way", note or Note("", *state))
     if note is None or note.run != run.id:
@@ -81,12 +82,14 @@ def decide(state: State, run: Run | None, note: Note | None, now: dt.datetime) -
     reason = _reason_to_run(state, run, note, is_due=now >= due)
     if reason:
         failures = note.failures if note.wanted == state.wanted else 0
-        return Decision(True, reason, Note("", *state, failures))
+        return Decision(True, reason, Note(run.id, *state, failures, asked=True))
     return Decision(False, _reason_to_wait(run, due), note)
 
 
 def _reason_to_run(state: State, run: Run, note: Note, *, is_due: bool) -> str | None:
     canceled = run.status is dg.DagsterRunStatus.CANCELED
+    if note.asked:
+        return "the last request became no run"
     if note.wanted != state.wanted or not (note.failures or canceled):
         return "something changed since its last run"
     if canceled:

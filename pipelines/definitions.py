@@ -27,7 +27,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
     Runs execute in one process: with a process a step, everything would be loaded five times.
     """
     return dg.Definitions(
-        assets=[*described(ASSETS, load_settings()), *EXTERNAL_ASSETS],
+        assets=described([*ASSETS, *EXTERNAL_ASSETS], load_settings()),
         asset_checks=[*CHECKS, *FRESHNESS_CHECKS],
         jobs=[*JOBS, *PRUNE_JOBS],
         schedules=SCHEDULES,

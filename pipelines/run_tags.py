@@ -8,15 +8,13 @@ from soundalike.vectors.index_files import IndexManifest
 SPACE, MODEL = "soundalike/space", "soundalike/model"
 VERSION = "soundalike/index_version"
 
-Context = dg.AssetExecutionContext | dg.AssetCheckExecutionContext
 
-
-def tag_with_space(context: Context, space: EmbeddingSpace) -> None:
+def tag_with_space(context: dg.AssetExecutionContext, space: EmbeddingSpace) -> None:
     """Tag the run with the embedding space that it works in, so that runs can be found by it."""
-    context.instance.add_run_tags(context.run.run_id, {SPACE: space.key, MODEL: space.model})
+    context.instance.add_run_tags(context.run_id, {SPACE: space.key, MODEL: space.model})
 
 
-def tag_with_version(context: Context, manifest: IndexManifest) -> None:
+def tag_with_version(context: dg.AssetExecutionContext, manifest: IndexManifest) -> None:
     """Tag the run with the index version that it built or published, its space and its model."""
     tags = {SPACE: manifest.space, MODEL: manifest.model, VERSION: manifest.version}
-    context.instance.add_run_tags(context.run.run_id, tags)
+    context.instance.add_run_tags(context.run_id, tags)

@@ -12,6 +12,7 @@ from pipelines.assets.stage_config import StageConfig
 from pipelines.materializations import Events, each_batch
 from pipelines.partitions import batches, batches_in_one_run
 from pipelines.resources import Model, library_space_key
+from pipelines.run_tags import tag_with_space
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.reports import Reports
@@ -47,4 +48,5 @@ def embeddings(
         progress=progress,
         selection=config.selection,
     )
+    tag_with_space(context, model.space)
     yield from each_batch(context, reports, stage, code_version=model.space.key)

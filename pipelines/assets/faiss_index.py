@@ -13,6 +13,7 @@ from pipelines.materializations import Events, materialization, recorded_by_us
 from pipelines.metadata import index_metadata
 from pipelines.resources import Model, library_space_key
 from pipelines.retries import transient_errors_retried
+from pipelines.run_tags import tag_with_version
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import SettingsError
 from soundalike.ingest.build_index import build_index
@@ -62,6 +63,7 @@ def faiss_index(
         choice = config.choice(model.settings.index_kind)
         report = build_index(sessions, store, model.space, choice, context.run_id)
     reports.add(report)
+    tag_with_version(context, report.manifest)
     version, metadata = report.manifest.version, index_metadata(report)
     yield materialization(context, model.space.key, version, metadata)
     yield recorded_by_us()

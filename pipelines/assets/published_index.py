@@ -10,6 +10,7 @@ from pipelines.assets.faiss_index import faiss_index
 from pipelines.metadata import published_metadata
 from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
+from pipelines.run_tags import tag_with_version
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.publish import publish
 from soundalike.ingest.reports import Reports
@@ -31,6 +32,7 @@ class PublishConfig(dg.Config):
 
 @dg.asset(deps=[faiss_index], group_name="index", kinds={"postgres"}, pool="index")
 def published_index(
+    context: dg.AssetExecutionContext,
     config: PublishConfig,
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
@@ -39,7 +41,10 @@ def published_index(
 ) -> dg.MaterializeResult[None]:
     """Publishes a checked version in one transaction; the API switches to it automatically."""
     with transient_errors_retried(reports):
-        manifest = publish(sessions, store, model.space, config.version or None, config.seen)
+        version = config.version or None
+        manifest = publish(sessions, store, model.space, version, config.seen, context.run_id)
     reports.add(manifest)
-    version = dg.DataVersion(manifest.version)
-    return dg.MaterializeResult(metadata=published_metadata(manifest), data_version=version)
+    tag_with_version(context, manifest)
+    return dg.MaterializeResult(
+        metadata=published_metadata(manifest), data_version=dg.DataVersion(manifest.version)
+    )

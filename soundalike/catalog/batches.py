@@ -169,11 +169,18 @@ def count_excluded(session: Session, batch_id: int) -> int:
     return session.scalar(tracks) or 0
 
 
-def count_unread(session: Session, batch_id: int) -> int:
-    """Count the batch's listed files that nobody has tried to read yet."""
+def untried_files_of(session: Session, batch_id: int) -> list[BatchFile]:
+    """Return the batch's listed files that nobody has tried to read yet, by path."""
     tried = exists().where(FailureRow.file_id == FileRow.id, FailureRow.stage == READING)
     listed = FileRow.batch_id == batch_id, FileRow.gone_at.is_(None)
-    return session.scalar(select(func.count()).where(*listed, FileRow.unread, ~tried)) or 0
+    return _batch_files(
+        session.execute(
+            select(*_FILE)
+            .join(RootRow)
+            .where(*listed, FileRow.unread, ~tried)
+            .order_by(FileRow.root_id, FileRow.path)
+        )
+    )
 
 
 def failed_tracks(session: Session, track_ids: Sequence[str]) -> set[str]:

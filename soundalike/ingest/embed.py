@@ -51,7 +51,7 @@ def embed_batch(
         batch_id = batches.require_batch(session, batch)
     with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
-            require_read(session, batch_id)
+            require_read(session, batch_id, selection)
             files = batches.track_files_of(session, batch_id)
             recorded = batches.recorded_hash(session, batch_id, space.key)
         known = load_batch(store, space, batch, recorded)

@@ -45,7 +45,7 @@ def resample_batch(
         batch_id = batches.require_batch(session, batch)
     with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
-            require_read(session, batch_id)
+            require_read(session, batch_id, selection)
             files = selection.of(batches.track_files_of(session, batch_id))
         work = partial(_canonical, store, decoders, selection.force)
         tracked = progress.track(attempt_all(work, files), STAGE, len(files), _seconds)

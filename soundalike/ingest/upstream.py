@@ -12,12 +12,16 @@ from soundalike.catalog import batches
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.library import batch_key
 from soundalike.errors import ArtifactError
+from soundalike.ingest.stage import Selection
 from soundalike.storage.layout import ArtifactStore
 
 
-def require_read(session: Session, batch_id: int) -> None:
-    """Require that each file of the batch was read, or failed to be. Raises ArtifactError."""
-    unread = batches.count_unread(session, batch_id)
+def require_read(session: Session, batch_id: int, selection: Selection) -> None:
+    """Require that each selected file of the batch was read, or failed to be.
+
+    Raises ArtifactError.
+    """
+    unread = len(selection.of(batches.untried_files_of(session, batch_id)))
     if unread:
         raise ArtifactError(
             f"batch {batch_key(batch_id)}: {_are(unread, 'file')} not read yet; "

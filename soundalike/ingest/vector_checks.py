@@ -31,7 +31,10 @@ def check_batches(
 def check_batch(
     sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, batch: str
 ) -> list[Check]:
-    """Check a batch's .npy on disk against its tracks, its sidecar and its space."""
+    """Check a batch's .npy on disk against its tracks, its sidecar and its space.
+
+    Raises LibraryError if there is no such batch.
+    """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
         expected = set(batches.expected_tracks(session, batch_id))

@@ -8,6 +8,7 @@ from soundalike.errors import ArtifactError, LibraryError
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch
+from soundalike.ingest.stage import Selection
 from soundalike.progress import NoProgress
 from tests.library import Library
 from tests.sounds import music, song, write_audio
@@ -86,3 +87,13 @@ def test_audio_that_was_deleted_is_missed_only_by_tracks_without_a_vector(
 def test_a_batch_that_no_scan_has_sealed_is_refused(library: Library) -> None:
     with pytest.raises(LibraryError, match="there is no batch b000007"):
         identify(library, "b000007")
+
+
+def test_a_part_of_a_batch_may_go_ahead_of_the_rest(library: Library) -> None:
+    fill(library, 2)
+    part = Selection(path_prefix="1.")
+    where = library.sessions, library.store, library.decoders, "b000001", QUIET
+    identify_batch(*where, part)
+    assert resample_batch(*where, part).done == 1
+    with pytest.raises(ArtifactError, match="b000001: 1 file is not read yet"):
+        resample_batch(*where)

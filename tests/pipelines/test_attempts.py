@@ -104,6 +104,12 @@ def test_a_success_followed_by_new_work_is_due_at_once() -> None:
     assert after(ended(SUCCESS), None).request
 
 
+def test_a_request_that_became_no_run_is_made_again() -> None:
+    again = after(ended(SUCCESS), after(ended(SUCCESS), None).note)
+    assert again.request
+    assert "became no run" in again.reason
+
+
 def test_a_cursor_is_read_as_it_was_written_and_any_other_counts_as_empty() -> None:
     notes = Notes({"b000001": Note("run", "wanted", "conditions", 2)}, {"raw_audio": 1.5})
     assert Notes.read(notes.text()) == notes

@@ -25,7 +25,7 @@ PACKAGES = ("--editable", f"{ROOT}[demo,dev,evaluate,s3]")
 TORCH = "torch==2.13.0"  # 2.13.0+cpu, the name of the CPU build, satisfies it
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHONS = ((3, 11), (3, 13))
-COST = "about 2 minutes, 2 GB"
+COST = "about 2 GB, in a few minutes"
 
 # Settings of pip by which a person says where packages come from.
 SOURCES = re.compile(r"^\S*\.(index-url|extra-index-url|find-links|no-index)=", re.MULTILINE)

@@ -10,7 +10,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,10 +24,10 @@ BROWSER_OPTIONS = (
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
 SIZE = (1280, 800)
-WIDE = (1900, 500)  # the whole lineage with each asset's state
+WIDE = (1900, 420)  # the whole lineage with each asset's state
 COLOURS = 128  # of the palette: a page is flat
 PAGE_SECONDS = 120
-SETTLE_MS = 2500  # charts and lines are drawn after their data are there
+SETTLE_MS = 4000  # charts and lines are drawn after their data are there
 GROUPS = ("ingest", "index")
 BACKFILL = """mutation ($keys: [String!]!) { launchPartitionBackfill(backfillParams: {
   partitionNames: $keys, assetSelection: [{path: ["embeddings"]}], title: "embed again"
@@ -65,7 +65,7 @@ def main(command: str, folder: str) -> str | None:
             with serving(Path(command), Path(name)) as ui, sync_playwright() as playwright:
                 options = list(BROWSER_OPTIONS)
                 browser = playwright.chromium.launch(executable_path=browser_path, args=options)
-                for shot in prepared(ui):
+                for shot in shots(ui):
                     print(take(browser, ui, shot, Path(folder)), flush=True)
                 browser.close()
     except InstanceError as error:
@@ -73,35 +73,43 @@ def main(command: str, folder: str) -> str | None:
     return None
 
 
-def prepared(ui: str) -> list[Shot]:
-    """Run a backfill, wait for ticks that say why they request nothing, and list the pages."""
-    keys = ask(ui, PARTITIONS)["assetNodeOrError"]["partitionKeys"]
+def shots(ui: str) -> Iterator[Shot]:
+    """Yield the pages; between them a backfill is run, which leaves its numbers on the assets."""
+    keys, run = ask(ui, PARTITIONS)["assetNodeOrError"]["partitionKeys"], latest_run(ui)
+    expanded = ",".join(f"global@global:{group}" for group in GROUPS)
+    until(lambda: skipped(ui, "sealed_batches"), "no tick of sealed_batches was skipped")
+    yield Shot("lineage", f"/asset-groups?expanded={expanded}", "published_index", hide_sides, WIDE)
+    yield Shot("asset", "/assets/embeddings", "times_real_time")
+    yield Shot("plots", "/assets/embeddings", "Plots", click("Plots"))
+    yield Shot("checks", "/assets/faiss_index?view=checks", "valid_index")
+    yield Shot("partitions", "/assets/embeddings?view=partitions", keys[0], click(keys[0]))
+    yield Shot("run", f"/runs/{run}", "RUN_SUCCESS")
+    yield Shot("automation", "/automation", "sealed_batches")
+    sensor = "/locations/soundalike/sensors/sealed_batches"
+    yield Shot("skipped", sensor, "Frequency", open_tick)
+    yield Shot("launchpad", "/assets/published_index", "Materialize", open_launchpad)
+    yield Shot("backfill", f"/runs/b/{run_backfill(ui, keys)}", "Completed")
+
+
+def run_backfill(ui: str, keys: list[str]) -> str:
+    """Embed all batches again, which finds that done, and return the backfill's id."""
     launched = ask(ui, BACKFILL, keys=keys)["launchPartitionBackfill"]
     if "backfillId" not in launched:
         raise InstanceError(f"the backfill was refused: {launched}")
-    backfill = launched["backfillId"]
-    until(
-        lambda: ask(ui, DONE, id=backfill)["partitionBackfillOrError"]["status"].startswith(
-            "COMPLETED"
-        ),
-        "the backfill did not end",
-    )
-    until(lambda: skipped(ui, "sealed_batches"), "no tick of sealed_batches was skipped")
-    run = ask(ui, RUNS)["runsOrError"]["results"][0]["runId"]
-    expanded = ",".join(f"global@global:{group}" for group in GROUPS)
-    sensor = "/locations/soundalike/sensors/sealed_batches"
-    return [
-        Shot("lineage", f"/asset-groups?expanded={expanded}", "published_index", hide_sides, WIDE),
-        Shot("asset", "/assets/embeddings", "times_real_time"),
-        Shot("plots", "/assets/embeddings", "Plots", click("Plots")),
-        Shot("checks", "/assets/faiss_index?view=checks", "valid_index"),
-        Shot("partitions", "/assets/embeddings?view=partitions", keys[0], click(keys[0])),
-        Shot("run", f"/runs/{run}", "RUN_SUCCESS"),
-        Shot("automation", "/automation", "sealed_batches"),
-        Shot("skipped", sensor, "Frequency", open_tick),
-        Shot("backfill", f"/runs/b/{backfill}", "Completed"),
-        Shot("launchpad", "/assets/published_index", "Materialize", open_launchpad),
-    ]
+    backfill: str = launched["backfillId"]
+
+    def completed() -> bool:
+        status: str = ask(ui, DONE, id=backfill)["partitionBackfillOrError"]["status"]
+        return status.startswith("COMPLETED")
+
+    until(completed, "the backfill did not end")
+    return backfill
+
+
+def latest_run(ui: str) -> str:
+    """Return the id of the latest run of `ingest_batch`."""
+    run_id: str = ask(ui, RUNS)["runsOrError"]["results"][0]["runId"]
+    return run_id
 
 
 def take(browser: Browser, ui: str, shot: Shot, folder: Path) -> Path:

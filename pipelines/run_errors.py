@@ -4,6 +4,7 @@ Only messages are decided here; what is retried is in retries.py.
 """
 
 import logging
+import re
 from collections.abc import Iterable
 
 import dagster as dg
@@ -55,7 +56,8 @@ def _reason(event: dg.DagsterEvent) -> str:
         return data.user_failure_data.description
     reason, error = "", data.error
     while error:
-        reason, error = error.message.strip(), error.cause
+        named = rf"([\w.]+\.)?{re.escape(error.cls_name or '')}: "
+        reason, error = " ".join(re.sub(f"^{named}", "", error.message).split()), error.cause
     return reason
 
 

@@ -24,7 +24,7 @@ AGENT = "soundalike"
 
 @dataclass(frozen=True)
 class Alert:
-    """What is told of a failed run. `url` leads to the run; `partitions` are empty for no batch."""
+    """A message about a failed run. `url` leads to the run; `partitions` are empty for no batch."""
 
     title: str
     reason: str

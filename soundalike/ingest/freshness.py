@@ -14,7 +14,7 @@ from soundalike.storage.layout import ArtifactStore
 
 @dataclass(frozen=True)
 class Freshness:
-    """Whether something is as new as it should be, in words, and its age or lag in seconds."""
+    """The verdict on how new something is, in words, and its age or lag in seconds."""
 
     is_fresh: bool
     told: str

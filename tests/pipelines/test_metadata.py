@@ -19,6 +19,7 @@ from pipelines.check_results import check_result
 from pipelines.definitions import build_defs
 from pipelines.markdown import plain
 from pipelines.metadata import scan_metadata
+from pipelines.resources import RESOURCES
 from pipelines.run_errors import run_failure
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import Settings, load_settings
@@ -162,14 +163,18 @@ def test_owners_tags_and_links_are_those_of_the_settings(monkeypatch: pytest.Mon
         code_url="https://github.com/someone/soundalike/tree/stable",
         database_url="postgresql://user:secret@db.example.org:5432/catalog",
     )
-    specs = {
-        spec.key.to_user_string(): spec for a in described(ASSETS, settings) for spec in a.specs
-    }
-    assert len(specs) == len(ASSETS)
+    assets = [*described([*ASSETS, dg.AssetSpec("elsewhere")], settings)]
+    loaded = dg.Definitions(assets=assets, resources=RESOURCES)
+    specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
+    assert len(specs) == len(ASSETS) + 1
+    links = []
     for spec in specs.values():
         assert list(spec.owners) == ["ann@example.org", "team:music"]
         assert spec.tags["domain"] == "music"
-        [link] = spec.metadata["dagster/code_references"].code_references
+        if "dagster/code_references" in spec.metadata:
+            links += spec.metadata["dagster/code_references"].code_references
+    assert len(links) >= 6, "each asset that is made here"
+    for link in links:
         assert link.url.startswith(
             "https://github.com/someone/soundalike/tree/stable/pipelines/assets/"
         )

@@ -11,8 +11,11 @@ from starlette.requests import ClientDisconnect
 from serving import middleware
 from serving.errors import as_problem
 from serving.search import uploads
+from serving.search.uploads import UploadEmbedder
+from soundalike.embedders import space_for
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
+from soundalike.vectors.index_files import IndexManifest
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import music, song, write_audio
@@ -129,6 +132,17 @@ async def test_a_model_of_another_space_is_not_compared(
     problem = problem_of(await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3)), 409)
     assert model.space.key in problem["detail"]
     assert other.space.key in problem["detail"]
+
+
+@pytest.mark.parametrize("windows", ["all", 3])
+def test_uploads_are_embedded_as_the_served_index_was_made(windows: str | int) -> None:
+    made_by = Settings(model="musicnn-msd", windows=windows)
+    space = space_for(made_by)
+    manifest = IndexManifest.model_construct(model=space.model, parameters=dict(space.parameters))
+    followed = UploadEmbedder(Settings())._settings_for(manifest)
+    assert space_for(followed).key == space.key
+    explicit = UploadEmbedder(Settings(windows=5))._settings_for(manifest)
+    assert (explicit.model, explicit.windows) == ("musicnn-msd", 5), "what is set is not replaced"
 
 
 async def test_too_many_at_once_are_told_to_come_back(

@@ -1,0 +1,42 @@
+"""The model resource: a process whose settings differ from the library's fails in plain words."""
+
+import dagster as dg
+import pytest
+
+from pipelines.resources import Model
+from pipelines.run_errors import run_failure
+from pipelines.sensors import sealed_batches
+from soundalike.catalog.library_settings import adopt
+from soundalike.errors import SettingsError
+from soundalike.settings import Settings, load_settings
+from tests.pipelines.conftest import Orchestra
+from tests.sounds import song
+
+BOTH_VALUES = r"windows: the library has 3 .*this process has 5 \(SOUNDALIKE_WINDOWS\)"
+
+
+@pytest.fixture
+def differing(orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch) -> Orchestra:
+    """A library of three windows, in a process that sets five; with the real model resource."""
+    adopt(orchestra.resources["sessions"], Settings(model="musicnn-msd", windows=3))
+    monkeypatch.setenv("SOUNDALIKE_WINDOWS", "5")
+    load_settings.cache_clear()
+    del orchestra.resources["model"]
+    return orchestra
+
+
+def test_a_run_fails_with_both_values(differing: Orchestra) -> None:
+    result = differing.run("publish_index")
+    assert not result.success
+    with pytest.raises(Exception, match=BOTH_VALUES):
+        raise run_failure(result, "publish_index", None)
+
+
+def test_a_tick_fails_with_both_values(differing: Orchestra) -> None:
+    song(differing.music / "a.flac")
+    sessions = differing.resources["sessions"]
+    with (
+        dg.build_sensor_context(instance=differing.instance) as context,
+        pytest.raises(SettingsError, match=BOTH_VALUES),
+    ):
+        sealed_batches(context, sessions=sessions, model=Model(sessions))

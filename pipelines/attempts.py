@@ -32,8 +32,8 @@ class Run:
         return f"run {self.id[:8]}"
 
 
-class State(NamedTuple):
-    """What is wanted, and what may have kept a run from doing it, as texts to compare.
+class WorkState(NamedTuple):
+    """The work that is wanted and the conditions of doing it, as texts to compare.
 
     `wanted` changes with the library. `conditions` change when somebody repairs something: room on
     the disk, the model's weights, the files that are read.
@@ -44,7 +44,7 @@ class State(NamedTuple):
 
 
 class Note(NamedTuple):
-    """What a sensor noted when it first saw that a run (by id) had ended, or when it asked for one.
+    """A sensor's note of a run (by id), made when it first saw that it had ended, or asked for one.
 
     `failures` counts runs in a row that did not do what was wanted. `asked`: another run was asked
     for after this one.
@@ -59,14 +59,14 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True)
 class Decision:
-    """Whether to request a run now; if not, why. `note` is to be kept for the next tick."""
+    """The decision to request a run now or not, and why. `note` is to be kept for the next tick."""
 
     request: bool
     reason: str
     note: Note
 
 
-def decide(state: State, run: Run | None, note: Note | None, now: dt.datetime) -> Decision:
+def decide(state: WorkState, run: Run | None, note: Note | None, now: dt.datetime) -> Decision:
     """Decide from the state, the last run, and the note of it, whether a run is due.
 
     A failed run is repeated after a growing delay, or at once when what is wanted or a condition
@@ -86,7 +86,7 @@ def decide(state: State, run: Run | None, note: Note | None, now: dt.datetime) -
     return Decision(False, _reason_to_wait(run, due), note)
 
 
-def _reason_to_run(state: State, run: Run, note: Note, *, is_due: bool) -> str | None:
+def _reason_to_run(state: WorkState, run: Run, note: Note, *, is_due: bool) -> str | None:
     canceled = run.status is dg.DagsterRunStatus.CANCELED
     if note.asked:
         return "the last request became no run"
@@ -111,7 +111,7 @@ def _reason_to_wait(run: Run, due: dt.datetime) -> str:
     return f"{what} at {ended}; next try at {due:%H:%M:%S} UTC"
 
 
-def _noted(state: State, run: Run, before: Note | None) -> Note:
+def _noted(state: WorkState, run: Run, before: Note | None) -> Note:
     """Note that a run has ended; one that left the work as it was counts as failed."""
     failures = before.failures if before and before.wanted == state.wanted else 0
     unchanged = before is not None and before.wanted == state.wanted

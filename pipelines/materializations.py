@@ -111,7 +111,7 @@ def unchanged_event(
 def _input_tags(
     instance: dg.DagsterInstance, upstream: dg.AssetKey, batch: str | None = None
 ) -> dict[str, str]:
-    """Which version of the upstream asset was read, and the event that recorded it."""
+    """Tags with the version of the upstream asset that was read, and the event that recorded it."""
     record = _latest(instance, upstream, batch)
     version = _version(record.asset_materialization) if record else None
     return {

@@ -15,7 +15,7 @@ REQUESTS_A_TICK = 10
 
 
 def batches_in_one_run() -> dg.BackfillPolicy:
-    """How a backfill is split: a run's fixed costs are paid once for several batches."""
+    """Split a backfill into runs of several batches, which pay a run's fixed cost once."""
     return dg.BackfillPolicy.multi_run(max_partitions_per_run=load_settings().batches_per_run)
 
 

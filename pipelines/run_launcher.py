@@ -41,7 +41,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
 
     @property
     def inst_data(self) -> ConfigurableClassData | None:
-        """Where dagster.yaml names this class."""
+        """The place in dagster.yaml that names this class."""
         return self._inst_data
 
     @classmethod
@@ -84,7 +84,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Whether the run's process lives; runs that were started in a terminal count as living."""
+        """Look whether the run's process lives; one that was started in a terminal counts as living."""
         name = run.tags.get(PROCESS_TAG)
         if name is None or not name.endswith(f"@{socket.gethostname()}"):
             return CheckRunHealthResult(WorkerStatus.RUNNING)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from pipelines.attempts import Decision, State, decide
+from pipelines.attempts import Decision, WorkState, decide
 from pipelines.conditions import batch_conditions, index_conditions
 from pipelines.jobs import automatic_publish_config, batch_job, index_job
 from pipelines.materializations import unchanged_event
@@ -102,7 +102,7 @@ def _decide_batches(
     runs = last_partition_runs(instance, list(wanted), order, longest, "embeddings")
     now = dt.datetime.now(dt.UTC)
     return {
-        key: decide(State(text, conditions), runs.get(key), notes.runs.get(key), now)
+        key: decide(WorkState(text, conditions), runs.get(key), notes.runs.get(key), now)
         for key, text in wanted.items()
     }
 
@@ -162,7 +162,7 @@ def changed_library(
 def _batches_under_way(
     instance: dg.DagsterInstance, sessions: Sessions, model: Model, longest: int
 ) -> bool:
-    """Whether a batch is being worked on, or is about to be; one that failed does not count."""
+    """Return whether a batch is worked on, or is about to be; one that failed does not count."""
     if unfinished_runs(instance, batch_job.name):
         return True
     with sessions() as session:
@@ -178,7 +178,7 @@ def _index_request(
     seen = wanted.served.publication.id if wanted.served else 0
     run = last_run(context.instance, index_job.name, "published_index")
     note = Notes.read(context.cursor).runs.get(index_job.name)
-    state = State(f"{wanted.version} after publication {seen}", conditions)
+    state = WorkState(f"{wanted.version} after publication {seen}", conditions)
     decision = decide(state, run, note, dt.datetime.now(dt.UTC))
     request = dg.RunRequest(run_config=automatic_publish_config(seen))
     return dg.SensorResult(

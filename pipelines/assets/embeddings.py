@@ -8,11 +8,11 @@ from functools import partial
 import dagster as dg
 
 from pipelines.assets.resampled_audio import resampled_audio
-from pipelines.assets.stage_config import StageConfig
 from pipelines.materializations import Events, each_batch
 from pipelines.partitions import batches, batches_in_one_run
 from pipelines.resources import Model, library_space_key
 from pipelines.run_tags import tag_with_space
+from pipelines.stage_config import StageConfig
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.reports import Reports

@@ -8,9 +8,9 @@ from functools import partial
 import dagster as dg
 
 from pipelines.assets.raw_audio import raw_audio
-from pipelines.assets.stage_config import StageConfig
 from pipelines.materializations import Events, each_batch
 from pipelines.partitions import batches, batches_in_one_run
+from pipelines.stage_config import StageConfig
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.reports import Reports

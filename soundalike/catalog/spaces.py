@@ -11,7 +11,7 @@ from soundalike.catalog.tables import TrackRow, VectorRow
 
 
 @dataclass(frozen=True)
-class Coverage:
+class SpaceCoverage:
     """A space's part of the library: its tracks, and what is left to embed.
 
     `hours`: the length of the tracks that are left.
@@ -23,7 +23,7 @@ class Coverage:
     hours: float
 
 
-def coverage(session: Session, space: str) -> Coverage:
+def coverage(session: Session, space: str) -> SpaceCoverage:
     """Count the library's tracks in `space`, and those that are embeddable and not in it."""
     vector = (
         select(VectorRow.track_id)
@@ -38,4 +38,4 @@ def coverage(session: Session, space: str) -> Coverage:
         left.select_from(TrackRow).where(is_embeddable(), ~vector)
     ).one()
     hours = (seconds or 0.0) / 3600
-    return Coverage(embedded or 0, tracks, len(pending_batches(session, space)), hours)
+    return SpaceCoverage(embedded or 0, tracks, len(pending_batches(session, space)), hours)

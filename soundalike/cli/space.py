@@ -12,7 +12,7 @@ from soundalike.catalog import library_settings
 from soundalike.catalog.engine import ingest_lock
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import SPACE
-from soundalike.catalog.spaces import Coverage, coverage
+from soundalike.catalog.spaces import SpaceCoverage, coverage
 from soundalike.cli.library import existing_library
 from soundalike.cli.switching import differences, library_or_own, wanted
 from soundalike.cli.weights import download_note, fetch_missing
@@ -126,7 +126,7 @@ def _costs(session: Session, new: Settings) -> list[str]:
     return lines
 
 
-def _work(left: Coverage) -> str:
+def _work(left: SpaceCoverage) -> str:
     if not left.tracks:
         return "Nothing is to be embedded: the vectors of this space are there."
     kept = f" ({counted(left.embedded, 'vector')} are there already)" if left.embedded else ""

@@ -37,7 +37,7 @@ class NextIndex:
 
 @dataclass(frozen=True)
 class PublishRule:
-    """When to publish while batches are under way: after so many new tracks, or so many minutes."""
+    """The number of new tracks, or of minutes, after which to publish while batches are under way."""
 
     tracks: int
     minutes: float

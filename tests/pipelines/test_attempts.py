@@ -4,11 +4,11 @@ import datetime as dt
 
 import dagster as dg
 
-from pipelines.attempts import RETRY_DELAYS, Decision, Note, Run, State, decide
+from pipelines.attempts import RETRY_DELAYS, Decision, Note, Run, WorkState, decide
 from pipelines.notes import Notes
 
 NOW = dt.datetime(2026, 1, 2, 15, 40, tzinfo=dt.UTC)
-STATE = State("embed 3 tracks", "a full disk")
+STATE = WorkState("embed 3 tracks", "a full disk")
 FAILED, CANCELED, SUCCESS = (
     dg.DagsterRunStatus.FAILURE,
     dg.DagsterRunStatus.CANCELED,
@@ -22,7 +22,7 @@ def ended(status: dg.DagsterRunStatus, name: str = "3fbb667c-and-more") -> Run:
 
 
 def after(
-    run: Run, note: Note | None, wait: dt.timedelta = SECOND, state: State = STATE
+    run: Run, note: Note | None, wait: dt.timedelta = SECOND, state: WorkState = STATE
 ) -> Decision:
     return decide(state, run, note, NOW + wait)
 

@@ -84,7 +84,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Look whether the run's process lives; one that was started in a terminal counts as living."""
+        """Look whether the run's process lives; one started in a terminal counts as living."""
         name = run.tags.get(PROCESS_TAG)
         if name is None or not name.endswith(f"@{socket.gethostname()}"):
             return CheckRunHealthResult(WorkerStatus.RUNNING)

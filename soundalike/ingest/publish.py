@@ -37,7 +37,7 @@ class NextIndex:
 
 @dataclass(frozen=True)
 class PublishRule:
-    """The number of new tracks, or of minutes, after which to publish while batches are under way."""
+    """The new tracks, or minutes, after which to publish while batches are under way."""
 
     tracks: int
     minutes: float

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from pipelines.asset_specs import described
-from pipelines.assets import ASSETS
+from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.charts import histogram, named_bars
 from pipelines.check_results import check_result
 from pipelines.definitions import build_defs
@@ -163,10 +163,11 @@ def test_owners_tags_and_links_are_those_of_the_settings(monkeypatch: pytest.Mon
         code_url="https://github.com/someone/soundalike/tree/stable",
         database_url="postgresql://user:secret@db.example.org:5432/catalog",
     )
-    assets = [*described([*ASSETS, dg.AssetSpec("elsewhere")], settings)]
+    every = [*ASSETS, *EXTERNAL_ASSETS]
+    assets = [*described(every, settings)]
     loaded = dg.Definitions(assets=assets, resources=RESOURCES)
     specs = {spec.key.to_user_string(): spec for spec in loaded.resolve_all_asset_specs()}
-    assert len(specs) == len(ASSETS) + 1
+    assert len(specs) == len(every)
     links = []
     for spec in specs.values():
         assert list(spec.owners) == ["ann@example.org", "team:music"]

@@ -5,7 +5,7 @@ that wrote it last, a partition would lose its data version, and what was made o
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 import dagster as dg
@@ -14,6 +14,7 @@ from dagster._core.definitions.data_version import extract_data_provenance_from_
 MATERIALIZED = dg.DagsterEventType.ASSET_MATERIALIZATION
 OBSERVED = dg.DagsterEventType.ASSET_OBSERVATION
 PLANNED = dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED  # which run was last, and how it ended
+EVENTS_AT_ONCE = 1000
 Events = Mapping[dg.AssetKey, Mapping[str, int]]  # asset, partition -> storage id
 Pointers = Mapping[dg.AssetKey, int | None]  # input -> storage id
 
@@ -37,12 +38,8 @@ class AssetHistory:
         """
         if run_id in self._last_runs:
             return True
-        kinds = {MATERIALIZED, OBSERVED, PLANNED}
-        records = self.instance.get_records_for_run(run_id, of_type=kinds).records
-        return any(
-            record.storage_id in self._latest_ids or self._is_compared_with(record)
-            for record in records
-        )
+        records = self.instance.get_records_for_run(run_id, of_type=MATERIALIZED).records
+        return any(map(self._is_compared_with, records))
 
     @cached_property
     def _keys(self) -> list[dg.AssetKey]:
@@ -55,30 +52,39 @@ class AssetHistory:
         return {kind: {key: latest(key, kind) for key in self._keys} for kind in kinds}
 
     @cached_property
-    def _latest_ids(self) -> set[int]:
-        partitioned = (
-            storage_id
-            for events in self._latest.values()
-            for partitions in events.values()
-            for storage_id in partitions.values()
-        )
-        newest = (
-            fetched.records[0].storage_id
-            for fetch in (self.instance.fetch_materializations, self.instance.fetch_observations)
-            for key in self._keys
-            if (fetched := fetch(key, limit=1)).records
-        )
-        return {*partitioned, *newest}
-
-    @cached_property
     def _last_runs(self) -> set[str | None]:
+        """Return the runs that wrote the latest events; at once, as a query each takes long."""
         entries = [record.asset_entry for record in self.instance.get_asset_records(self._keys)]
         checks = [key for check in self._checks for key in check.check_keys]
         checked = self.instance.event_log_storage.get_asset_check_partition_info(checks)
+        newest = (
+            record.run_id
+            for fetch in (self.instance.fetch_materializations, self.instance.fetch_observations)
+            for key in self._keys
+            for record in fetch(key, limit=1).records
+        )
         return {
             *(entry.last_run_id for entry in entries),
             *(each.latest_planned_run_id for each in checked),
+            *newest,
+            *self._last_runs_of_partitions(),
         }
+
+    def _last_runs_of_partitions(self) -> Iterator[str]:
+        made = self._latest[MATERIALIZED]
+        for kind, events in self._latest.items():
+            for key, partitions in events.items():
+                # What was planned before the partition was made last tells nothing new.
+                ids = [
+                    storage_id
+                    for partition, storage_id in partitions.items()
+                    if kind != PLANNED or storage_id > made[key].get(partition, 0)
+                ]
+                for start in range(0, len(ids), EVENTS_AT_ONCE):
+                    some = ids[start : start + EVENTS_AT_ONCE]
+                    wanted = dg.EventRecordsFilter(kind, asset_key=key, storage_ids=some)
+                    found = self.instance.event_log_storage.get_event_records(wanted)
+                    yield from (record.run_id for record in found)
 
     @cached_property
     def _made_of(self) -> Mapping[dg.AssetKey, list[dg.AssetKey]]:
@@ -97,7 +103,7 @@ class AssetHistory:
         key, partition = record.asset_key, record.partition_key
         if not key or not partition or record.event_type != MATERIALIZED:
             return False
-        latest = self._latest[MATERIALIZED][key][partition]
+        latest = self._latest[MATERIALIZED].get(key, {}).get(partition, 0)  # 0: no such asset now
         pointers = [self._pointers(made, partition).get(key) for made in self._made_of[key]]
         return any(pointer and record.storage_id <= pointer < latest for pointer in pointers)
 

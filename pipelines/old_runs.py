@@ -91,4 +91,4 @@ def _delete(instance: dg.DagsterInstance, run_id: str) -> None:
     for folder in run_folders(instance, run_id):
         remove(folder)
     instance.event_log_storage.delete_events(run_id)
-    instance.delete_run(run_id)
+    instance.run_storage.delete_run(run_id)  # instance.delete_run begins with it

@@ -181,3 +181,11 @@ def test_a_run_that_failed_or_was_cancelled_stays_while_it_is_the_last_one(
     assert made.run_id in pipeline.needed()
     pipeline.make(first, partition="a")
     assert made.run_id not in pipeline.needed()
+
+
+def test_an_asset_that_is_not_defined_any_more_needs_nothing(pipeline: Pipeline) -> None:
+    last = pipeline.make(first, second, partition="a")
+    history = AssetHistory(pipeline.instance, [source, second], [])
+    assert history.needs(last)
+    alone = pipeline.make(first, partition="b")
+    assert not AssetHistory(pipeline.instance, [source, second], []).needs(alone)

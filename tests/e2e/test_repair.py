@@ -92,7 +92,7 @@ def test_a_run_that_was_cancelled_stays_cancelled_until_something_changes(
 ) -> None:
     up.dagster._execute(LIMIT, {"pool": "decode", "limit": 0})
     up.scan()
-    [run] = until(lambda: runs(up, "STARTED"), TIMEOUT_SECONDS)
+    [run] = until(lambda: runs(up, "QUEUED") or runs(up, "STARTED"), TIMEOUT_SECONDS)
     ended = up.dagster._execute(TERMINATE, {"run": run})
     assert ended["terminateRun"]["__typename"] == "TerminateRunSuccess", ended
     until(lambda: runs(up, "CANCELED") == [run], TIMEOUT_SECONDS)

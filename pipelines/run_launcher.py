@@ -25,6 +25,8 @@ PRELOADED = (
     "pipelines.definitions",
     "pipelines.run_launcher",
     "soundalike.embedders.inference.runner",
+    "soundalike.embedders.mert.model.embedder",
+    "soundalike.embedders.musicnn.model.embedder",
     "soundalike.vectors.index.open_index",
 )
 PROCESS_TAG = "soundalike/process"

@@ -21,6 +21,7 @@ from pipelines.markdown import plain
 from pipelines.metadata import scan_metadata
 from pipelines.resources import RESOURCES
 from pipelines.run_errors import run_failure
+from pipelines.run_tags import MODEL, SPACE, VERSION
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import Settings, load_settings
 from soundalike.vectors.checks import check_matrix
@@ -140,6 +141,21 @@ def test_a_publication_says_what_it_replaces_and_whether_it_is_pinned(
     back = entries(orchestra, "published_index")
     assert (back["version"].value, back["replaces"].value) == (first, second)
     assert back["pinned"].value is True
+    [run] = orchestra.instance.get_runs(dg.RunsFilter(tags={VERSION: first}), limit=1)
+    assert back["published_by"] == dg.MetadataValue.dagster_run(run.run_id)
+
+
+def test_runs_can_be_found_by_the_space_the_model_and_the_version(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seconds=2.0)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    space = orchestra.resources["model"].space
+    of_space = {SPACE: space.key, MODEL: space.model}
+    found = orchestra.instance.get_runs(dg.RunsFilter(tags=of_space))
+    assert {run.job_name for run in found} == {"ingest_batch", "publish_index"}
+    version = orchestra.reports.last(IndexManifest).version
+    [build] = orchestra.instance.get_runs(dg.RunsFilter(tags={VERSION: version}))
+    assert build.job_name == "publish_index"
 
 
 def test_a_version_that_does_not_exist_is_answered_with_those_that_do(

@@ -11,6 +11,7 @@ import dagster as dg
 import structlog
 
 from pipelines.run_errors import reason_of_run
+from pipelines.runs import shown_partitions
 from pipelines.webhook import Alert, WebhookError, post
 from soundalike.display_text import printable
 from soundalike.logs import configure_logs
@@ -20,8 +21,6 @@ from soundalike.tcp_ports import LOOPBACK
 TELLING = {dg.DagsterEventType.STEP_FAILURE, dg.DagsterEventType.ASSET_CHECK_EVALUATION}
 MAX_REASON = 1000  # characters of it
 CREDENTIALS = re.compile(r"(?<=://)[^/\s@]*@")
-PARTITION = "dagster/partition"
-RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
 
 log = structlog.get_logger()
 
@@ -60,8 +59,7 @@ def alert_of(
     records = instance.get_records_for_run(run.run_id, of_type=TELLING).records
     events = [record.event_log_entry.dagster_event for record in records]
     reason = reason_of_run(event for event in events if event) or event.message or "it failed"
-    first, last = (run.tags.get(tag, "") for tag in RANGE)
-    partitions = run.tags.get(PARTITION, f"{first} to {last}" if first else "")
+    partitions = shown_partitions(run)
     return Alert(
         title=f"soundalike: {run.job_name} failed" + (f" ({partitions})" if partitions else ""),
         reason=without_secrets(reason, secrets_of(settings))[:MAX_REASON],

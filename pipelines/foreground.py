@@ -28,7 +28,6 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
 from soundalike.catalog.failures import failures_of
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.upgrade import upgrade
@@ -158,10 +157,7 @@ class Foreground:
             if event := unchanged_event(self._instance, wanted):
                 self._instance.report_runless_asset_event(event)
             return wanted.reason
-        with self._sessions() as session:
-            served = published(session)
-        seen = automatic_publish_config(served.publication.id if served else 0)
-        self._run("publish_index", run_config=seen)
+        self._run("publish_index", run_config=automatic_publish_config(wanted.served))
         manifest = self._reports.last(IndexManifest)
         return f"index {manifest.version} with {counted(manifest.tracks, 'track')} is published"
 

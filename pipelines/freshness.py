@@ -10,16 +10,19 @@ them without a run, and reports what has changed.
 import datetime as dt
 import json
 from itertools import islice
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import dagster as dg
 from cronsim import CronSim
+from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.assets.library import library
 from pipelines.assets.published_index import published_index
 from pipelines.resources import Model
 from pipelines.retries import reason_of, transient_errors_retried
 from soundalike.catalog.engine import Sessions
+from soundalike.errors import SoundalikeError
 from soundalike.ingest.freshness import Freshness, index_freshness, library_freshness
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
@@ -68,12 +71,17 @@ def _of_index(
 
 
 def _result(found: Freshness) -> dg.AssetCheckResult:
-    return dg.AssetCheckResult(
-        passed=found.is_fresh,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=found.told,
-        metadata={"hours": round(found.seconds / 3600, 2)},
-    )
+    return dg.AssetCheckResult(**_fields(found))
+
+
+def _fields(found: Freshness) -> dict[str, Any]:
+    """Return what a check's result and its evaluation without a run have in common."""
+    return {
+        "passed": found.is_fresh,
+        "severity": dg.AssetCheckSeverity.WARN,
+        "description": found.told,
+        "metadata": {"hours": round(found.seconds / 3600, 2)},
+    }
 
 
 @dg.sensor(
@@ -95,19 +103,12 @@ def freshness(
             recently_scanned.check_key: _of_library(sessions, settings),
             follows_library.check_key: _of_index(sessions, store, model, settings),
         }
-    except Exception as error:  # told, and looked at again at the next tick
+    except (SoundalikeError, SQLAlchemyError, OSError) as error:  # looked at again next time
         return dg.SkipReason(reason_of(error))
     before = json.loads(context.cursor or "{}")
     now = {key.name: state.is_fresh for key, state in found.items()}
     events = [
-        dg.AssetCheckEvaluation(
-            asset_key=key.asset_key,
-            check_name=key.name,
-            passed=state.is_fresh,
-            severity=dg.AssetCheckSeverity.WARN,
-            description=state.told,
-            metadata={"hours": round(state.seconds / 3600, 2)},
-        )
+        dg.AssetCheckEvaluation(asset_key=key.asset_key, check_name=key.name, **_fields(state))
         for key, state in found.items()
         if before.get(key.name) != state.is_fresh
     ]

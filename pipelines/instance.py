@@ -24,6 +24,15 @@ from soundalike.settings import load_settings
 Config = Mapping[str, Any]
 
 
+class Unconfigured:
+    """A part of the instance for which dagster.yaml configures nothing."""
+
+    @classmethod
+    def config_type(cls) -> dict[str, Any]:
+        """Return an empty schema."""
+        return {}
+
+
 class CatalogEvents(PostgresEventLogStorage):
     """Dagster's events. Of an instance's storages it is disposed of last."""
 
@@ -37,7 +46,7 @@ class CatalogEvents(PostgresEventLogStorage):
         self._server.close()
 
 
-class CatalogStorage(DagsterPostgresStorage):
+class CatalogStorage(Unconfigured, DagsterPostgresStorage):
     """Dagster's storage: a schema of its own in the catalog's database."""
 
     def __init__(
@@ -45,11 +54,6 @@ class CatalogStorage(DagsterPostgresStorage):
     ) -> None:
         super().__init__(url, inst_data=inst_data)
         self._event_log_storage = CatalogEvents(url, server)
-
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Return an empty schema: nothing is configured in dagster.yaml."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -65,13 +69,8 @@ class CatalogStorage(DagsterPostgresStorage):
             return cls(url, stack.pop_all(), inst_data)
 
 
-class DataRootArtifacts(LocalArtifactStorage):
+class DataRootArtifacts(Unconfigured, LocalArtifactStorage):
     """Files of Dagster's own in the data root."""
-
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Return an empty schema: nothing is configured in dagster.yaml."""
-        return {}
 
     @classmethod
     def from_config_value(
@@ -81,13 +80,8 @@ class DataRootArtifacts(LocalArtifactStorage):
         return cls(_folder(DAGSTER_FILES, "files"), inst_data)
 
 
-class DataRootLogs(LocalComputeLogManager):
+class DataRootLogs(Unconfigured, LocalComputeLogManager):
     """Output of runs, in the data root."""
-
-    @classmethod
-    def config_type(cls) -> dict[str, Any]:
-        """Return an empty schema: nothing is configured in dagster.yaml."""
-        return {}
 
     @classmethod
     def from_config_value(

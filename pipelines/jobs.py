@@ -5,6 +5,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.partitions import batches
+from soundalike.catalog.indexes import PublishedIndex
 
 # A scan or a new index does not wait behind a backlog of batches.
 HIGH_PRIORITY = {"dagster/priority": "1"}
@@ -31,9 +32,10 @@ index_job = dg.define_asset_job(
 JOBS = [scan_job, batch_job, index_job]
 
 
-def automatic_publish_config(publication: int) -> dict[str, Any]:
+def automatic_publish_config(served: PublishedIndex | None) -> dict[str, Any]:
     """Run config of an automatic `publish_index`, which never replaces a newer manual publication.
 
-    `publication`: the id of the one that was served when the run was requested.
+    `served`: the index that was served when the run was requested.
     """
-    return {"ops": {"published_index": {"config": {"seen": publication}}}}
+    seen = served.publication.id if served else 0
+    return {"ops": {"published_index": {"config": {"seen": seen}}}}

@@ -14,6 +14,7 @@ from pydantic import Field
 
 from pipelines.old_runs import OldRuns, remove_old_runs
 from pipelines.resources import Model
+from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.retention import runs_of_kept_versions
 from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
@@ -43,7 +44,8 @@ def prune_artifacts(
     settings = load_settings()
     keep = Retention(settings.keep_indexes, settings.keep_days)
     work = find_garbage if config.dry_run else collect
-    garbage = work(sessions, store, model.space.key, keep)
+    with transient_errors_retried():
+        garbage = work(sessions, store, model.space.key, keep)
     return dg.Output(None, metadata=garbage_metadata(garbage, store))
 
 
@@ -52,10 +54,11 @@ def prune_runs(
     context: dg.OpExecutionContext, config: PruneConfig, sessions: dg.ResourceParam[Sessions]
 ) -> dg.Output[None]:
     """Removes old runs with their events and logs, except those that asset history needs."""
-    with sessions() as session:
-        built = runs_of_kept_versions(session)
     days = load_settings().keep_run_days
-    old_runs = remove_old_runs(context.instance, days, built, config.dry_run)
+    with transient_errors_retried():
+        with sessions() as session:
+            built = runs_of_kept_versions(session)
+        old_runs = remove_old_runs(context.instance, days, built, config.dry_run)
     return dg.Output(None, metadata=runs_metadata(old_runs))
 
 

@@ -7,6 +7,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
@@ -43,11 +44,12 @@ def size(path: Path) -> int:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder, if it is still there."""
-    if path.is_dir():
-        shutil.rmtree(path, ignore_errors=True)
-    else:
-        path.unlink(missing_ok=True)
+    """Remove a file or folder, if it is still there. Raises OSError if it cannot be removed."""
+    with suppress(FileNotFoundError):  # another process was faster
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
 
 
 def _roots(instance: dg.DagsterInstance) -> list[Path]:

@@ -10,10 +10,12 @@ import dagster as dg
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.runs import shown_partitions
+from soundalike.cli.library import nothing_ingested
 from soundalike.environment import child_environment
-from soundalike.errors import LibraryError, SoundalikeError
+from soundalike.errors import NothingIngested, SoundalikeError
 from soundalike.logs import configure_logs
-from soundalike.postgres import connected_database
+from soundalike.postgres import connected_database, has_database
 from soundalike.settings import Settings, load_settings
 from soundalike.supervisor.log_lines import LogLine
 from soundalike.terminal import format_error
@@ -37,8 +39,8 @@ class RunLog:
             return
         if run.run_id != self._run:
             self._run, self._cursor = run.run_id, None
-            partition = run.tags.get("dagster/partition", "")
-            print(" ".join(filter(None, (run.job_name, partition, run.run_id, run.status.value))))  # noqa: T201
+            about = (run.job_name, shown_partitions(run), run.run_id, run.status.value)
+            print(" ".join(filter(None, about)))  # noqa: T201
         events = self._instance.get_records_for_run(run.run_id, cursor=self._cursor)
         self._cursor = events.cursor
         for record in events.records[-lines:] if lines else events.records:
@@ -58,10 +60,8 @@ def _line(entry: dg.EventLogEntry) -> LogLine:
 
 
 def _print(settings: Settings, lines: int, *, follow: bool) -> None:
-    if not settings.database_url and not (settings.data / "postgres").is_dir():
-        raise LibraryError(
-            f"nothing is ingested in {settings.data}; SOUNDALIKE_DATA names another place"
-        )
+    if not has_database(settings):
+        raise NothingIngested(nothing_ingested(settings))
     with connected_database(settings) as url:
         os.environ.update(child_environment(settings, url))
         with dg.DagsterInstance.get() as instance:

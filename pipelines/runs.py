@@ -4,7 +4,7 @@ Runs whose process was killed are in orphaned_runs.py, and run errors in run_err
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain
 
 import dagster as dg
@@ -23,6 +23,7 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+PARTITIONS_AT_ONCE = 500  # in one query
 MAX_RECORDS = 2000
 
 
@@ -34,6 +35,15 @@ def unfinished_runs(instance: dg.DagsterInstance, job: str) -> list[dg.DagsterRu
 def range_tags(keys: Sequence[str]) -> dict[str, str]:
     """Tags of a run of several partitions that follow each other in the partition set."""
     return {ASSET_PARTITION_RANGE_START_TAG: keys[0], ASSET_PARTITION_RANGE_END_TAG: keys[-1]}
+
+
+def shown_partitions(run: dg.DagsterRun) -> str:
+    """The run's partition, its first and last one, or nothing if it has none."""
+    if PARTITION_NAME_TAG in run.tags:
+        return run.tags[PARTITION_NAME_TAG]
+    first = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, "")
+    last = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, first)
+    return first if first == last else f"{first} to {last}"
 
 
 def last_run(instance: dg.DagsterInstance, job: str, asset: str) -> Run | None:
@@ -48,15 +58,27 @@ def last_partition_runs(
     order: Sequence[str],
     longest: int,
     asset: str,
-) -> dict[str, Run]:
-    """The newest run of `asset` for each of the partitions `keys`, where there is one.
+) -> Iterator[tuple[str, Run | None]]:
+    """Yield each of the partitions `keys` and the newest run of `asset` for it, if there is one.
 
     `order` is the partition set in its own order, and `longest` the most partitions of a run: a run
     of several partitions is recorded by its first and last one only.
     """
-    if not keys:
-        return {}
     positions = {key: position for position, key in enumerate(order)}
+    for start in range(0, len(keys), PARTITIONS_AT_ONCE):
+        some = keys[start : start + PARTITIONS_AT_ONCE]
+        newest = _newest_runs(instance, some, order, positions, longest, asset)
+        yield from ((key, newest.get(key)) for key in some)
+
+
+def _newest_runs(
+    instance: dg.DagsterInstance,
+    keys: Sequence[str],
+    order: Sequence[str],
+    positions: Mapping[str, int],
+    longest: int,
+    asset: str,
+) -> dict[str, Run]:
     starts = {
         key
         for wanted in keys
@@ -74,11 +96,11 @@ def last_partition_runs(
         if _has(record, asset):
             for key in _partitions(record.dagster_run, positions, order):
                 newest.setdefault(key, _run(record))
-    return {key: newest[key] for key in keys if key in newest}
+    return newest
 
 
 def _partitions(
-    run: dg.DagsterRun, positions: dict[str, int], order: Sequence[str]
+    run: dg.DagsterRun, positions: Mapping[str, int], order: Sequence[str]
 ) -> Sequence[str]:
     tags = run.tags
     if PARTITION_NAME_TAG in tags:

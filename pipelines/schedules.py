@@ -7,7 +7,7 @@ import datetime as dt
 from zoneinfo import ZoneInfo
 
 import dagster as dg
-from dagster._utils.schedules import get_next_cron_tick
+from cronsim import CronSim
 
 from pipelines.jobs import scan_job
 from pipelines.prune import prune_job
@@ -17,8 +17,8 @@ from soundalike.settings import load_settings
 
 def next_time(cron: str, after: dt.datetime | None = None) -> str:
     """Return when the cron expression holds next, in SOUNDALIKE_TIMEZONE, as `shown_time` does."""
-    start = after or dt.datetime.now(dt.UTC)
-    return shown_time(get_next_cron_tick(cron, start, load_settings().timezone).timestamp())
+    start = (after or dt.datetime.now(dt.UTC)).astimezone(ZoneInfo(load_settings().timezone))
+    return shown_time(next(CronSim(cron, start)).timestamp())
 
 
 def shown_time(timestamp: float) -> str:

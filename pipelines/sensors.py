@@ -6,11 +6,17 @@ soundalike/ingest/publish.py.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import dagster as dg
 
-from pipelines.attempts import Decision, WorkState, decide
+from pipelines.attempts import WorkState, decide
+from pipelines.batch_work import (
+    batches_under_way,
+    decide_batches,
+    reasons_to_wait,
+    wanted_batches,
+)
 from pipelines.conditions import batch_conditions, index_conditions
 from pipelines.jobs import automatic_publish_config, batch_job, index_job
 from pipelines.materializations import unchanged_event
@@ -18,17 +24,14 @@ from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
-from pipelines.runs import last_partition_runs, last_run, range_tags, unfinished_runs
-from pipelines.wipes import last_wipes, unmaterialised
-from soundalike.catalog.batches import pending_batches
+from pipelines.runs import last_run, range_tags, unfinished_runs
+from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
-from soundalike.catalog.retention import embedded_batches, known_batches
+from soundalike.catalog.retention import known_batches
 from soundalike.ingest.publish import NextIndex, PublishRule, next_index, publication_due
 from soundalike.storage.layout import ArtifactStore
 
-MAX_REQUESTED = 500  # batches; a tick has 60 s
 PARALLEL_RUNS = 3  # as many of them work at a time (dagster.yaml)
-SHOWN_REASONS = 5
 INGEST = "`soundalike ingest` is running in a terminal; the next tick looks again"
 
 
@@ -47,64 +50,29 @@ def sealed_batches(
     """Requests runs for the sealed batches that are not embedded with the configured model."""
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
-    instance, settings = context.instance, model.settings
+    instance, settings, space = context.instance, model.settings, model.space.key
     fail_orphaned_runs(instance, foreground=True)  # of an ingest that was killed
     with sessions() as session:
-        pending = {batch.key: batch.state for batch in pending_batches(session, model.space.key)}
-        sealed = known_batches(session)
-        embedded = {key for space, key in embedded_batches(session) if space == model.space.key}
+        pending, sealed = pending_batches(session, space), known_batches(session)
+        embedded = set(embedded_batches(session, space))
     partitions = reconcile(instance.get_dynamic_partitions(str(batches.name)), sealed)
     notes = Notes.read(context.cursor)
-    wipes = last_wipes(instance, batch_assets())
-    wiped: list[str] = []
-    if wipes != notes.wiped:
-        wiped = unmaterialised(instance, batch_assets(), embedded - pending.keys())
-    wanted = {**dict.fromkeys(wiped, f"wiped {max(wipes.values())}"), **pending}
-    wanted = dict(list(wanted.items())[:MAX_REQUESTED])
-    decisions = _decide_batches(
-        instance,
-        notes,
-        wanted,
-        partitions.order,
-        settings.batches_per_run,
-        batch_conditions(settings),
-    )
+    wanted, wipes = wanted_batches(instance, pending, embedded, notes.wiped)
+    conditions, longest = batch_conditions(settings), settings.batches_per_run
+    decisions = decide_batches(instance, notes, wanted, partitions.order, longest, conditions)
     due = [key for key, decision in decisions.items() if decision.request]
     alone = [key for key, decision in decisions.items() if decision.note.failures]
-    longest = min(settings.batches_per_run, -(-len(due) // PARALLEL_RUNS))
-    runs = split_into_runs(due, partitions.order, longest, alone)
-    kept = Notes(
-        {key: decision.note for key, decision in decisions.items()},
-        notes.wiped if wiped else wipes,
+    runs = split_into_runs(
+        due, partitions.order, min(longest, -(-len(due) // PARALLEL_RUNS)), alone
     )
+    kept = {key: note for key, note in notes.runs.items() if key in wanted}
+    kept.update({key: decision.note for key, decision in decisions.items()})
     return dg.SensorResult(
         run_requests=[_run_request(keys) for keys in runs],
-        skip_reason=None if runs else _nothing_to_do(decisions, model.space.key),
+        skip_reason=None if runs else reasons_to_wait(decisions, space),
         dynamic_partitions_requests=partitions.requests,
-        cursor=kept.text(),
+        cursor=Notes(kept, wipes).text(),
     )
-
-
-def batch_assets() -> list[str]:
-    """The assets of a batch, by name, in data-flow order."""
-    return ["raw_audio", "resampled_audio", "embeddings"]
-
-
-def _decide_batches(
-    instance: dg.DagsterInstance,
-    notes: Notes,
-    wanted: Mapping[str, str],
-    order: Sequence[str],
-    longest: int,
-    conditions: str,
-) -> dict[str, Decision]:
-    """Decide for each batch, by what is `wanted` of it, whether a run is due."""
-    runs = last_partition_runs(instance, list(wanted), order, longest, "embeddings")
-    now = dt.datetime.now(dt.UTC)
-    return {
-        key: decide(WorkState(text, conditions), runs.get(key), notes.runs.get(key), now)
-        for key, text in wanted.items()
-    }
 
 
 def _run_request(keys: Sequence[str]) -> dg.RunRequest:
@@ -112,14 +80,6 @@ def _run_request(keys: Sequence[str]) -> dg.RunRequest:
     if len(keys) == 1:
         return dg.RunRequest(partition_key=keys[0])
     return dg.RunRequest(tags=range_tags(keys))
-
-
-def _nothing_to_do(decisions: Mapping[str, Decision], space: str) -> str:
-    if not decisions:
-        return f"every batch is embedded in {space}"
-    reasons = [f"{key}: {decision.reason}" for key, decision in decisions.items()]
-    more = len(reasons) - SHOWN_REASONS
-    return "\n".join(reasons[:SHOWN_REASONS] + ([f"and {more} more batches"] if more > 0 else []))
 
 
 @dg.sensor(
@@ -141,10 +101,10 @@ def changed_library(
     """
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
-    instance, settings = context.instance, model.settings
+    instance, settings, space = context.instance, model.settings, model.space
     if unfinished_runs(instance, index_job.name):
         return dg.SkipReason("an index build is under way")
-    wanted = next_index(sessions, store, model.space, settings.index_kind)
+    wanted = next_index(sessions, store, space, settings.index_kind)
     if wanted.version is None:
         event = unchanged_event(instance, wanted)
         return dg.SensorResult(
@@ -152,23 +112,14 @@ def changed_library(
         )
     rule = PublishRule(settings.publish_tracks, settings.publish_minutes)
     later = publication_due(wanted, rule, dt.datetime.now(dt.UTC))
-    if later and _batches_under_way(instance, sessions, model, settings.batches_per_run):
-        return dg.SkipReason(later)
+    if later:
+        with sessions() as session:
+            pending = pending_batches(session, space.key)
+        if batches_under_way(instance, pending, settings.batches_per_run):
+            return dg.SkipReason(later)
     return _index_request(
-        context, wanted, index_conditions(settings, store, model.space.key, wanted.batches)
+        context, wanted, index_conditions(settings, store, space.key, wanted.batches)
     )
-
-
-def _batches_under_way(
-    instance: dg.DagsterInstance, sessions: Sessions, model: Model, longest: int
-) -> bool:
-    """Return whether a batch is worked on, or is about to be; one that failed does not count."""
-    if unfinished_runs(instance, batch_job.name):
-        return True
-    with sessions() as session:
-        keys = [batch.key for batch in pending_batches(session, model.space.key)][:MAX_REQUESTED]
-    order = instance.get_dynamic_partitions(str(batches.name))
-    return len(last_partition_runs(instance, keys, order, longest, "embeddings")) < len(keys)
 
 
 def _index_request(
@@ -180,7 +131,7 @@ def _index_request(
     note = Notes.read(context.cursor).runs.get(index_job.name)
     state = WorkState(f"{wanted.version} after publication {seen}", conditions)
     decision = decide(state, run, note, dt.datetime.now(dt.UTC))
-    request = dg.RunRequest(run_config=automatic_publish_config(seen))
+    request = dg.RunRequest(run_config=automatic_publish_config(wanted.served))
     return dg.SensorResult(
         run_requests=[request] if decision.request else [],
         skip_reason=None if decision.request else decision.reason,

@@ -6,7 +6,7 @@ Only what Dagster needs is defined here; the stage is soundalike/ingest/build_in
 from typing import get_args
 
 import dagster as dg
-from pydantic import Field
+from pydantic import Field, TypeAdapter, ValidationError
 
 from pipelines.assets.embeddings import embeddings
 from pipelines.materializations import Events, materialization, recorded_by_us
@@ -21,6 +21,8 @@ from soundalike.ingest.reports import Reports
 from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
 
+KIND: TypeAdapter[KindChoice] = TypeAdapter(KindChoice)
+
 
 class BuildConfig(dg.Config):
     """Options of one build."""
@@ -34,13 +36,12 @@ class BuildConfig(dg.Config):
 
     def choice(self, library: KindChoice) -> KindChoice:
         """The kind to build: `library`'s if none is named. Raises SettingsError for no kind."""
-        known: tuple[KindChoice, ...] = get_args(KindChoice)
-        for kind in known:
-            if self.kind in (kind, ""):
-                return kind if self.kind else library
-        raise SettingsError(
-            f"kind: {self.kind!r} is not a kind of index; known are {', '.join(known)}"
-        )
+        try:
+            return KIND.validate_python(self.kind or library)
+        except ValidationError:
+            known = ", ".join(get_args(KindChoice))
+            message = f"kind: {self.kind!r} is not a kind of index; known are {known}"
+            raise SettingsError(message) from None
 
 
 @dg.asset(

@@ -18,7 +18,7 @@ from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.cli.up import require_free_ports
 from soundalike.cli.weights import download_note
 from soundalike.embedders import space_for, weights_path
-from soundalike.environment import child_environment
+from soundalike.environment import shell_environment
 from soundalike.errors import LibraryError, SettingsError, SoundalikeError
 from soundalike.postgres import has_database
 from soundalike.settings import (
@@ -188,5 +188,5 @@ def _ports(examined: Examined) -> Iterator[Finding]:
 
 
 def _dagster(examined: Examined) -> Iterator[Finding]:
-    told = child_environment(examined.settings, examined.settings.database_url or "postgresql://")
-    yield Finding("Dagster", f"its instance is in {told['DAGSTER_HOME']}")
+    home = shell_environment(examined.settings)["DAGSTER_HOME"]
+    yield Finding("Dagster", f"its instance is in {home}")

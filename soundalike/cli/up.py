@@ -11,7 +11,7 @@ from sqlalchemy.exc import OperationalError
 
 from soundalike.catalog.activity import Activity, activity
 from soundalike.catalog.engine import Sessions, open_catalog, up_lock
-from soundalike.catalog.library_settings import adopt, library_space
+from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment, logs_folder
 from soundalike.errors import PostgresError, SettingsError
@@ -43,10 +43,8 @@ def up() -> None:
 
 def _serve(settings: Settings, url: str) -> None:
     sessions = open_catalog(url)
-    space = library_space(
-        sessions, adopt(sessions, settings)
-    ).key  # without it every run would fail
-    status = _status(settings, sessions, space)
+    library_space(sessions, adopt(sessions, settings))  # refused here rather than by every run
+    status = _status(settings, sessions)
     logs = LogFiles(logs_folder(settings), status.note) if out.is_terminal else None
 
     def look() -> None:
@@ -76,12 +74,13 @@ def _links(settings: Settings) -> list[Link]:
     ]
 
 
-def _status(settings: Settings, sessions: Sessions, space: str) -> Status:
+def _status(settings: Settings, sessions: Sessions) -> Status:
     """Return the status: on a terminal a table that asks the catalog every few seconds."""
 
     def now() -> Activity:
         with sessions() as session:
-            return activity(session, space)
+            library = read(session)
+            return activity(session, library.space if library else "")
 
     if out.is_terminal:
         return LiveStatus(out, _links(settings), now, logs_folder(settings))

@@ -1,13 +1,16 @@
 """Freshness must be about scans and the served index, and not about how often something changes."""
 
 import datetime as dt
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
 from sqlalchemy import func, update
+from sqlalchemy.exc import OperationalError
 
 from pipelines.freshness import follows_library, freshness, recently_scanned, scan_due
 from soundalike.catalog.tables import EmbeddedBatchRow, PublicationRow, RootRow
+from soundalike.errors import StorageError
 from soundalike.settings import Settings
 from tests.pipelines.conftest import Orchestra
 from tests.pipelines.test_checks import execute
@@ -85,6 +88,24 @@ def test_an_index_that_does_not_follow_turns_yellow_until_it_is_published(
     assert "1 tracks has been waiting to be published for about 10 h" in str(late.description)
     assert orchestra.run("publish_index").success
     assert execute(orchestra, "follows_library").passed
+
+
+@pytest.mark.parametrize("error", [StorageError("no room"), OperationalError("", {}, OSError())])
+def test_what_can_happen_skips_the_tick_in_words(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    monkeypatch.setattr("pipelines.freshness.index_freshness", Mock(side_effect=error))
+    skipped = tick(orchestra)
+    assert isinstance(skipped, dg.SkipReason)
+    assert "unexpected" not in str(skipped.skip_message)
+
+
+def test_a_mistake_of_ours_fails_the_tick(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipelines.freshness.index_freshness", Mock(side_effect=KeyError("x")))
+    with pytest.raises(KeyError):
+        tick(orchestra)
 
 
 def test_before_the_first_scan_nothing_is_fresh(orchestra: Orchestra) -> None:

@@ -286,6 +286,8 @@ def test_runs_are_pruned_although_the_artifacts_belong_to_another_catalog(
     assert not done.success
     [failure] = [event for event in done.all_events if event.is_step_failure]
     assert failure.step_key == "prune_artifacts"
+    told = failure.step_failure_data.user_failure_data
+    assert told.description.startswith("the catalog does not know")
     assert ArtifactError.__name__ in str(failure.step_failure_data.error)
     assert metadata(done, "prune_runs")["runs"] == 1
     assert len(scans & pruned.runs()) == 1

@@ -7,7 +7,7 @@ import pytest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
 
-from pipelines import attempts
+from pipelines import attempts, batch_work, runs
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
@@ -260,4 +260,63 @@ def test_a_build_that_failed_is_asked_for_again_when_its_batch_is_healed(
     assert "failed at" in waiting
     assert "next try at" in waiting
     vectors.write_bytes(good)
+    assert orchestra.index_tick().run_requests
+
+
+def test_batches_that_wait_hold_up_none_behind_them(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many are cancelled as may be under way, and more than are asked about at once."""
+    monkeypatch.setattr(batch_work, "MAX_UNDER_WAY", 2)
+    monkeypatch.setattr(runs, "PARTITIONS_AT_ONCE", 2)
+    several_batches(orchestra, monkeypatch, 6, per_run=1)
+    job = build_defs(orchestra.resources).resolve_job_def("ingest_batch")
+
+    def cancel(*keys: str) -> None:
+        for key in keys:
+            run = orchestra.instance.create_run_for_job(job, tags={"dagster/partition": key})
+            orchestra.instance.report_run_canceled(run)
+
+    assert requested(orchestra.batch_tick()) == ["b000001", "b000002"]
+    cancel("b000001", "b000002")
+    assert requested(orchestra.batch_tick()) == ["b000003", "b000004"]
+    cancel("b000003")
+    orchestra.instance.create_run_for_job(job, tags={"dagster/partition": "b000004"})
+    assert requested(orchestra.batch_tick()) == ["b000005"], "b000004 is still queued"
+    cancel("b000005", "b000006")
+    waiting = str(orchestra.batch_tick().skip_reason)
+    assert waiting.count("cancelled at") == 4
+    assert "b000004: run" in waiting
+    assert "and 1 more batches" in waiting
+
+
+def test_a_wiped_batch_comes_after_those_with_work_left(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_work, "MAX_UNDER_WAY", 1)
+    song(orchestra.music / "a.flac", seed=1)
+    orchestra.ingest("b000001")
+    orchestra.batch_tick()
+    orchestra.instance.wipe_assets([dg.AssetKey("embeddings")])
+    song(orchestra.music / "b.flac", seed=2)
+    assert orchestra.run("scan").success
+    assert requested(orchestra.batch_tick()) == ["b000002"]
+    assert orchestra.run("ingest_batch", partition_key="b000002").success
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+
+
+def test_an_index_waits_for_no_batch_that_failed_however_many_did(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runs, "PARTITIONS_AT_ONCE", 1)
+    several_batches(orchestra, monkeypatch, 4, per_run=1)
+    orchestra.batch_tick()
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    assert orchestra.run("publish_index").success
+    assert orchestra.run("ingest_batch", partition_key="b000002").success
+    job = build_defs(orchestra.resources).resolve_job_def("ingest_batch")
+    for key in ("b000003", "b000004"):
+        assert "batches are under way" in str(orchestra.index_tick().skip_reason)
+        run = orchestra.instance.create_run_for_job(job, tags={"dagster/partition": key})
+        orchestra.instance.report_run_failed(run)
     assert orchestra.index_tick().run_requests

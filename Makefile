@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-all torture lint format
+.PHONY: help demo install dev test coverage test-slow test-all torture lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -43,8 +43,10 @@ test: $(INSTALLED) ## the default suite, as CI runs it
 coverage: OPTIONS = --cov --cov-report=term:skip-covered
 coverage: test ## the same, with coverage; half as long again
 
-test-all: $(INSTALLED) ## the long tests too
-	$(BIN)/pytest
+test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(OPTIONS)
+
+test-all: test test-slow ## every test
 
 torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign

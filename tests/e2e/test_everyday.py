@@ -9,6 +9,8 @@ import pytest
 from tests.e2e.conftest import Installation
 from tests.sounds import song
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def library(open_module_folder: Path, models_dir: Path) -> Installation:
@@ -38,7 +40,6 @@ def test_failures_are_listed_and_tried_again_when_asked(library: Installation) -
     assert json.loads(line)["message"] == failure["message"]
 
 
-@pytest.mark.slow  # tests/ingest holds the same of a scan and the stages
 def test_what_is_left_out_goes_and_comes_back(library: Installation) -> None:
     ignore = music_of(library) / ".soundalikeignore"
     ignore.write_text("live/\n")

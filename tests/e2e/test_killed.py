@@ -11,6 +11,8 @@ import pytest
 
 from tests.e2e.conftest import Installation, until
 
+pytestmark = pytest.mark.slow
+
 TRACKS = 4
 KILLED_AT = (
     "audio/44100/*/.*.tmp",
@@ -72,7 +74,6 @@ def test_an_ingest_killed_once_is_finished_by_the_next(
     assert_nothing_is_left(installation)
 
 
-@pytest.mark.slow
 def test_an_ingest_killed_again_and_again_ends_with_the_same_index(
     open_module_folder: Path, models_dir: Path, music: Path, undisturbed: Installation
 ) -> None:

@@ -8,6 +8,8 @@ import pytest
 
 from tests.e2e.conftest import Installation
 
+pytestmark = pytest.mark.slow
+
 PUBLISHED = "select count(*) || ' ' || max(version) from publications"
 
 

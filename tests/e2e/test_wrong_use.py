@@ -26,6 +26,7 @@ def test_folders_that_hold_no_music(installation: Installation, tmp_path: Path) 
         assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_nothing_but_broken_files(installation: Installation, tmp_path: Path) -> None:
     (tmp_path / "words.mp3").write_text("words " * 100)
     output = installation.run("ingest", tmp_path)
@@ -50,6 +51,7 @@ def test_a_database_that_is_not_there_is_named(installation: Installation, tmp_p
     assert "secret" not in output
 
 
+@pytest.mark.slow
 def test_no_code_of_the_current_folder_is_run(installation: Installation, tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_text("words " * 100)
     (tmp_path / "pipelines").mkdir()

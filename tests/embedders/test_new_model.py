@@ -49,6 +49,7 @@ def _replace(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new))
 
 
+@pytest.mark.slow
 def test_a_new_model_ingests_and_serves(
     copy: Path, open_folder: Path, tmp_path: Path, free_port: int
 ) -> None:

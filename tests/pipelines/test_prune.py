@@ -120,6 +120,7 @@ def test_old_runs_go_with_their_events_and_what_the_ui_says_stays(pruned: Pruned
     assert pruned.orchestra.run("scan").success
 
 
+@pytest.mark.slow
 def test_the_runs_that_built_what_is_served_or_kept_stay(pruned: Pruned) -> None:
     pruned.add(1)
     first = pruned.last_run()
@@ -180,6 +181,7 @@ def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
     )
 
 
+@pytest.mark.slow
 def test_a_prune_is_bounded_and_begins_with_the_oldest(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -246,6 +248,7 @@ def metadata(result: dg.ExecuteInProcessResult, op: str) -> dict[str, Any]:
     return {name: value.value for name, value in output.metadata.items()}
 
 
+@pytest.mark.slow
 def test_the_job_removes_old_indexes_and_runs_and_says_what_it_did(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

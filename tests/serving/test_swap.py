@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import httpx
+import pytest
 
 from .collection import Collection, numbered
 from .service import eventually, eventually_serves, problem_of
@@ -86,6 +87,7 @@ def _space(numbers: str) -> str:
     return numbers.partition('soundalike_index_info{space="')[2].partition('"')[0]
 
 
+@pytest.mark.slow
 async def test_swap_under_load_fails_no_request_and_mixes_no_versions(
     api: httpx.AsyncClient, collection: Collection
 ) -> None:

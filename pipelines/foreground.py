@@ -18,12 +18,12 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_defs
 from pipelines.jobs import automatic_publish_config
-from pipelines.materializations import unchanged_event
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
 from pipelines.resources import Model
 from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
 from pipelines.runs import range_tags
+from pipelines.unchanged_index import unchanged_events
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
@@ -154,7 +154,7 @@ class Foreground:
     def _publish(self) -> str:
         wanted = next_index(self._sessions, self._store, self._space, self._settings.index_kind)
         if wanted.version is None:
-            if event := unchanged_event(self._instance, wanted):
+            for event in unchanged_events(self._instance, wanted):
                 self._instance.report_runless_asset_event(event)
             return wanted.reason
         self._run("publish_index", run_config=automatic_publish_config(wanted.served))

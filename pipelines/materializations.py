@@ -21,7 +21,6 @@ from dagster._core.definitions.source_asset import SYSTEM_METADATA_KEY_SOURCE_AS
 
 from pipelines.metadata import Metadata, stage_metadata
 from pipelines.retries import transient_errors_retried
-from soundalike.ingest.publish import NextIndex
 from soundalike.ingest.reports import Reports
 from soundalike.ingest.stage import StageReport
 
@@ -78,41 +77,15 @@ def materialization(
     """
     tags = version_tags(version) | {CODE_VERSION_TAG: code_version}
     for upstream in context.assets_def.asset_deps[context.asset_key]:
-        tags |= _input_tags(context.instance, upstream, batch)
+        tags |= input_tags(context.instance, upstream, batch)
     return dg.AssetMaterialization(context.asset_key, partition=batch, metadata=metadata, tags=tags)
 
 
-def unchanged_event(
-    instance: dg.DagsterInstance, wanted: NextIndex
-) -> dg.AssetMaterialization | None:
-    """The event that says that the newest embeddings leave the served index as it is.
-
-    A batch in which nothing had to be embedded, as after a retag, changes no index; without this
-    event the index would look stale for ever. None if the last event of the index is newer, or
-    another index is wanted.
-    """
-    if not (wanted.is_current and wanted.served):
-        return None
-    served = wanted.served.index
-    index, embeddings = dg.AssetKey("faiss_index"), dg.AssetKey("embeddings")
-    built, embedded = _latest(instance, index), _latest(instance, embeddings)
-    if not (built and embedded) or built.storage_id > embedded.storage_id:
-        return None
-    return dg.AssetMaterialization(
-        index,
-        description="The batches embedded since leave the index as it is.",
-        metadata={"version": served.version, "built_before": True},
-        tags=version_tags(served.version)
-        | {CODE_VERSION_TAG: served.space}
-        | _input_tags(instance, embeddings),
-    )
-
-
-def _input_tags(
+def input_tags(
     instance: dg.DagsterInstance, upstream: dg.AssetKey, batch: str | None = None
 ) -> dict[str, str]:
     """Tags with the version of the upstream asset that was read, and the event that recorded it."""
-    record = _latest(instance, upstream, batch)
+    record = latest_materialization(instance, upstream, batch)
     version = _version(record.asset_materialization) if record else None
     return {
         get_input_data_version_tag(upstream): version or NULL_DATA_VERSION.value,
@@ -122,8 +95,9 @@ def _input_tags(
     }
 
 
-def _latest(
+def latest_materialization(
     instance: dg.DagsterInstance, key: dg.AssetKey, batch: str | None = None
 ) -> dg.EventLogRecord | None:
+    """Return the record of the newest materialisation of the asset, or of one batch of it."""
     wanted = dg.AssetRecordsFilter(asset_key=key, asset_partitions=[batch] if batch else None)
     return next(iter(instance.fetch_materializations(wanted, limit=1).records), None)

@@ -19,12 +19,12 @@ from pipelines.batch_work import (
 )
 from pipelines.conditions import batch_conditions, index_conditions
 from pipelines.jobs import automatic_publish_config, batch_job, index_job
-from pipelines.materializations import unchanged_event
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
 from pipelines.runs import last_run, range_tags, unfinished_runs
+from pipelines.unchanged_index import unchanged_events
 from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.retention import known_batches
@@ -106,9 +106,10 @@ def changed_library(
         return dg.SkipReason("an index build is under way")
     wanted = next_index(sessions, store, space, settings.index_kind)
     if wanted.version is None:
-        event = unchanged_event(instance, wanted)
         return dg.SensorResult(
-            skip_reason=wanted.reason, asset_events=[event] if event else [], cursor=context.cursor
+            skip_reason=wanted.reason,
+            asset_events=unchanged_events(instance, wanted),
+            cursor=context.cursor,
         )
     rule = PublishRule(settings.publish_tracks, settings.publish_minutes)
     later = publication_due(wanted, rule, dt.datetime.now(dt.UTC))

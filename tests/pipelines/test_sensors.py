@@ -1,9 +1,11 @@
 """Sensors ask for each piece of work once, and never for none."""
 
+import asyncio
 import datetime as dt
 
 import dagster as dg
 import pytest
+from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
 
@@ -320,3 +322,29 @@ def test_an_index_waits_for_no_batch_that_failed_however_many_did(
         run = orchestra.instance.create_run_for_job(job, tags={"dagster/partition": key})
         orchestra.instance.report_run_failed(run)
     assert orchestra.index_tick().run_requests
+
+
+def test_an_index_that_stays_as_it_is_stays_checked(orchestra: Orchestra) -> None:
+    """The batch is processed once more, and nothing comes of it."""
+    song(orchestra.music / "a.flac")
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index").success
+    assert not orchestra.index_tick().asset_events
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    events = orchestra.index_tick().asset_events
+    for event in events:
+        orchestra.instance.report_runless_asset_event(event)
+    index, check = events
+    assert isinstance(index, dg.AssetMaterialization)
+    assert isinstance(check, dg.AssetCheckEvaluation)
+    assert (check.check_name, check.passed, check.blocking) == ("valid_index", True, True)
+    key = dg.AssetCheckKey(dg.AssetKey("faiss_index"), "valid_index")
+    storage = orchestra.instance.event_log_storage
+    last, first = storage.get_asset_check_execution_history(key, limit=10)
+    assert last.evaluation is not None
+    assert first.evaluation is not None
+    assert last.evaluation.metadata == first.evaluation.metadata
+    context = LoadingContextForTest(orchestra.instance)
+    assert asyncio.run(last.targets_latest_materialization(context)), "not 'Not evaluated'"
+    assert not asyncio.run(first.targets_latest_materialization(context))
+    assert not orchestra.index_tick().asset_events

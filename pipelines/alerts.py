@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import dagster as dg
 import structlog
 
+from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.run_errors import reason_of_run
 from pipelines.runs import shown_partitions
 from pipelines.webhook import Alert, WebhookError, post
@@ -34,6 +35,8 @@ log = structlog.get_logger()
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Logs a failed run, and posts it to the webhook."""
+    if FOREGROUND_TAG in context.dagster_run.tags:
+        return  # it was told in the terminal
     settings = load_settings()
     if not structlog.is_configured():  # the code server's process
         configure_logs(settings.lowest_log_level, json=True)

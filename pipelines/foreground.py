@@ -6,17 +6,20 @@ background automation in schedules.py and sensors.py.
 
 import argparse
 import os
+import signal
 import sys
 import time
 from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.instance import InstanceRef
 from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.definitions import build_defs
+from pipelines.interrupts import Interrupts
 from pipelines.jobs import automatic_publish_config
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
@@ -52,6 +55,13 @@ from soundalike.terminal import ProgressBars, counted, format_error, safe
 from soundalike.vectors.index_files import IndexManifest
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+NO_OUTPUT_CAPTURED = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+        "config": {},
+    }
+}
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
 MAX_SCANS = 3  # while files are still being written
@@ -61,10 +71,16 @@ class Foreground:
     """A runner of the pipeline's jobs, one after another, that prints their progress."""
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, decoders: Decoders, console: Console
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        decoders: Decoders,
+        interrupts: Interrupts,
+        console: Console,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
+        self._interrupts = interrupts
         self._console = console
         self._space = Model(sessions).space
         self._reports = RecordedReports()
@@ -77,7 +93,9 @@ class Foreground:
         self._store = ArtifactStore(settings.data)
         self._failed_runs: list[str] = []
         self._definitions = build_defs(overrides)
-        self._instance = dg.DagsterInstance.get()
+        # Dagster would capture output by processes, which Ctrl-C in a terminal also reaches.
+        configured = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=NO_OUTPUT_CAPTURED)
+        self._instance = dg.DagsterInstance.from_ref(configured)
 
     def ingest(self, confirm_removals: bool) -> None:
         """Scan, then embed every pending batch, then publish the index if it changed.
@@ -166,7 +184,8 @@ class Foreground:
     ) -> None:
         """Run a job in this process, recorded as any other.
 
-        Raises RunFailed with the failed step's reason, or StorageError if the disk failed.
+        Raises RunFailed with the failed step's reason, StorageError if the disk failed, or
+        KeyboardInterrupt.
         """
         result = self._definitions.resolve_job_def(job).execute_in_process(
             instance=self._instance,
@@ -174,6 +193,7 @@ class Foreground:
             tags={FOREGROUND_TAG: "ingest", **(range_tags(keys) if keys else {})},
             raise_on_error=False,
         )
+        self._interrupts.check()
         if not result.success:
             raise run_failure(result, job, self._reports.error)
 
@@ -194,7 +214,11 @@ def main() -> int:
     settings = load_settings()
     try:
         require_free_space(settings.data)
-        with disk_errors_named(settings.data), connected_database(settings) as url:
+        with (
+            Interrupts() as interrupts,
+            disk_errors_named(settings.data),
+            connected_database(settings) as url,
+        ):
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
@@ -202,9 +226,10 @@ def main() -> int:
                 settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
                 remember_data_root(settings.data)
-                foreground = Foreground(settings, sessions, decoders, console)
+                foreground = Foreground(settings, sessions, decoders, interrupts, console)
                 foreground.ingest(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
         console.print(
             "stopped; finished work is kept, and `soundalike ingest` continues from there"
         )

@@ -15,7 +15,7 @@ from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import read
 from soundalike.catalog.upgrade import upgrade
-from soundalike.cli.ingest import INGEST
+from soundalike.cli.ingest import INGEST, interrupts_deferred
 from soundalike.cli.library import existing_library, followed
 from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
@@ -110,7 +110,9 @@ def _another_terminal(settings: Settings) -> str:
 
 def _ingest(folder: Path) -> None:
     """Run `soundalike ingest` on a folder. Raises SoundalikeError if it fails."""
-    with subprocess.Popen([*INGEST, "--", str(folder)]) as ingest:
+    with interrupts_deferred():
+        ingest = subprocess.Popen([*INGEST, "--", str(folder)])
+    with ingest:
         try:
             ingest.wait()
         except KeyboardInterrupt:

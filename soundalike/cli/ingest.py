@@ -1,7 +1,10 @@
 """`soundalike ingest`: replaces itself by the pipeline, as this package is free of Dagster."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -13,7 +16,19 @@ from soundalike.ingest.roots import require_music
 from soundalike.settings import load_settings
 
 # -P: the current folder may hold anything, and must not be searched for modules.
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# It handles the signals that it is started with blocked, as soon as it has loaded its modules.
 INGEST = (sys.executable, "-P", "-m", "pipelines.foreground")
+
+
+@contextmanager
+def interrupts_deferred() -> Iterator[None]:
+    """Block Ctrl-C and other requests to stop while INGEST is started, which inherits that."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def ingest(
@@ -32,4 +47,5 @@ def ingest(
     require_music(roots, settings.extensions)
     fetch_missing(settings, Console(stderr=True))
     options = ["--confirm-removals"] if confirm_removals else []
-    os.execv(sys.executable, [*INGEST, *options, "--", *roots])  # noqa: S606 - no shell, our own module
+    with interrupts_deferred():
+        os.execv(sys.executable, [*INGEST, *options, "--", *roots])  # noqa: S606 - no shell, our own module

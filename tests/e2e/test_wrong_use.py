@@ -32,6 +32,9 @@ def test_nothing_but_broken_files(installation: Installation, tmp_path: Path) ->
     output = installation.run("ingest", tmp_path)
     assert "1 file failed" in output
     assert "no track of the library is embedded" in " ".join(output.split())
+    advice = installation.run("doctor", expect=1)
+    assert "none is published" in advice
+    assert "soundalike ingest FOLDER" in advice
 
 
 def test_asking_before_anything_is_published(installation: Installation) -> None:
@@ -83,9 +86,3 @@ def test_a_model_that_cannot_be_had_is_named(open_folder: Path, tmp_path: Path) 
     assert "127.0.0.1:1" in output
     assert "SOUNDALIKE_MERT_PATH" in output
     assert "Traceback" not in output
-
-
-def test_the_doctor_finds_what_is_there(installation: Installation) -> None:
-    output = installation.run("doctor", expect=1)
-    assert "none is published" in output
-    assert "soundalike ingest FOLDER" in output

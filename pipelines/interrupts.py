@@ -30,7 +30,11 @@ class Interrupts:
         for number in STOPPING:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, signal.default_int_handler)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        try:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+        except KeyboardInterrupt:
+            self._close()
+            raise
         return self
 
     def __exit__(
@@ -39,9 +43,7 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        signal.set_wakeup_fd(-1)
-        self._received.close()
-        self._sent.close()
+        self._close()
 
     def check(self) -> None:
         """Raise KeyboardInterrupt if a request came, whoever has handled it."""
@@ -51,3 +53,8 @@ class Interrupts:
             return
         if set(STOPPING).intersection(received):
             raise KeyboardInterrupt
+
+    def _close(self) -> None:
+        signal.set_wakeup_fd(-1)
+        self._received.close()
+        self._sent.close()

@@ -54,7 +54,6 @@ def test_one_that_was_blocked_is_raised_on_entering() -> None:
     signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     with pytest.raises(KeyboardInterrupt), Interrupts():
         pytest.fail("entered")
-    signal.set_wakeup_fd(-1)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 

@@ -29,6 +29,7 @@ from pipelines.runs import range_tags
 from pipelines.unchanged_index import unchanged_events
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batches import pending_batches
+from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.library import batch_number
@@ -46,7 +47,6 @@ from soundalike.ingest.stage import StageReport
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
-from soundalike.sources.entry import EntryKind
 from soundalike.storage.data_roots import remember_data_root
 from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.storage.layout import ArtifactStore
@@ -111,6 +111,10 @@ class Foreground:
         embedded = self._embed_pending()
         version = self._publish()
         seconds = time.monotonic() - started
+        with self._sessions() as session:
+            outcomes = file_outcomes(session)
+        for line in self._reports.last(ScanReport).balance.lines(outcomes):
+            self._console.print(f"[dim]{safe(line)}[/dim]", highlight=False)
         self._console.print(f"{embedded}; {version} [dim]({seconds:.1f} s)[/dim]")
         if self._failed_runs:
             raise RunFailed("\n".join(self._failed_runs))
@@ -126,7 +130,7 @@ class Foreground:
             )
             for problem in report.problems:
                 self._console.print(f"[yellow]{safe(problem)}[/yellow]")
-            changing = report.entries[EntryKind.CHANGING]
+            changing = report.balance.changing
             if not changing or attempt == MAX_SCANS:
                 break
             self._console.print(f"{changing} still being written; waiting")

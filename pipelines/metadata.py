@@ -22,7 +22,6 @@ from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.resource_usage import Usage
 from soundalike.settings import load_settings
-from soundalike.sources.entry import EntryKind
 from soundalike.vectors.index_files import MANIFEST as INDEX_MANIFEST
 
 Metadata = Mapping[str, Any]
@@ -41,8 +40,9 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "returned_files": report.changes[Change.RETURNED],
         "removed_files": report.gone,
         "removed_by_a_rule": report.changes[Change.LEFT_OUT],
-        "still_being_written": report.entries[EntryKind.CHANGING],
-        "left_out": report.entries[EntryKind.LEFT_OUT],
+        "still_being_written": report.balance.changing,
+        "left_out": report.balance.left_out.total(),
+        "other_extensions": dict(report.balance.extensions.most_common(20)),
         "batches_sealed": len(report.batches),
         "batches": ", ".join(report.batches) or "none",
         "problems": len(report.problems),

@@ -15,6 +15,7 @@ from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport, ScanRules, scan
 from soundalike.ingest.stage import StageReport
 from soundalike.progress import NoProgress
+from soundalike.settings import MUSIC_EXTENSIONS
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import IndexManifest
 from tests.fakes import FakeModel
@@ -34,7 +35,7 @@ class Library:
     def scan(self, *, batch_tracks: int = 100, confirm_removals: bool = False) -> ScanReport:
         register_roots(self.sessions, [str(self.music)])
         shortest, longest = self.length
-        rules = ScanRules(0, batch_tracks, shortest_seconds=shortest, longest_seconds=longest)
+        rules = ScanRules(0, batch_tracks, MUSIC_EXTENSIONS, shortest, longest, self.store.root)
         return scan(self.sessions, rules, confirm_removals=confirm_removals)
 
     def process(self, batch: str) -> list[StageReport]:

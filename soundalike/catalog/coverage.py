@@ -33,6 +33,19 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class FileOutcomes:
+    """Numbers of listed files that are in no index: each is counted once.
+
+    `failed` at any stage; of a track that the length rule excludes (`wrong_length`); `waiting` to
+    be read.
+    """
+
+    failed: int
+    wrong_length: int
+    waiting: int
+
+
+@dataclass(frozen=True)
 class DecodedAudio:
     """The lengths of the decoded tracks, in seconds; `flawed`: how many have broken parts."""
 
@@ -54,6 +67,20 @@ def files_read(session: Session, shown: int) -> Coverage:
         select(func.count(), func.count().filter(is_read)).where(listed)
     ).one()
     return _coverage(session, READING, "file", total, done, shown)
+
+
+def file_outcomes(session: Session) -> FileOutcomes:
+    """Count the listed files that have come to nothing, or to nothing yet."""
+    failed = exists().where(FailureRow.file_id == FileRow.id)
+    wrong_length = exists().where(TrackRow.id == FileRow.track_id, ~has_allowed_length())
+    waiting = FileRow.unread | FileRow.track_id.is_(None)
+    counts = (
+        func.count().filter(failed),
+        func.count().filter(~failed, wrong_length),
+        func.count().filter(~failed, ~wrong_length, waiting),
+    )
+    listed = select(*counts).select_from(FileRow).where(FileRow.gone_at.is_(None))
+    return FileOutcomes(*session.execute(listed).one())
 
 
 def tracks_decoded(session: Session, stage: str, shown: int) -> Coverage:

@@ -13,6 +13,7 @@ from soundalike.cli import (
     env,
     evaluate,
     failures,
+    files,
     gc,
     ingest,
     logs,
@@ -41,6 +42,7 @@ app.command()(logs.logs)
 app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.command()(files.files)
 app.command()(gc.gc)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(space.space, name="space")

@@ -1,5 +1,6 @@
 """`soundalike evaluate`: measures the quality of the neighbours on labelled music."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +19,8 @@ from soundalike.evaluation.run import embed_recordings
 from soundalike.evaluation.run import evaluate as run
 from soundalike.sampling import evenly
 from soundalike.settings import Settings, load_settings
+from soundalike.sources.entry import EntryKind
+from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.layout import ArtifactStore
 
@@ -62,13 +65,10 @@ def evaluate(
 
 
 def _files(root: Path, settings: Settings) -> list[Path]:
-    """The music files below a folder, or MAX_TRACKS of them, evenly chosen."""
-    files = sorted(
-        path
-        for path in root.rglob("*")
-        if path.suffix.lower().removeprefix(".") in settings.extensions and path.is_file()
-    )
-    return evenly(files, MAX_TRACKS)
+    """The files below a folder that an ingest would take, or MAX_TRACKS of them, evenly chosen."""
+    entries = MusicRoot.named(str(root)).entries(IgnoreRules(settings.extensions), settle_seconds=0)
+    files = [os.fsdecode(entry.path) for entry in entries if entry.kind is EntryKind.MUSIC]
+    return evenly([root / file for file in sorted(files)], MAX_TRACKS)
 
 
 def _mfcc(settings: Settings) -> Embedder:

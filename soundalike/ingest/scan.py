@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from sqlalchemy.orm import Session
 
@@ -10,9 +11,11 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.state import state_of
 from soundalike.display_text import printable
 from soundalike.errors import LibraryError
+from soundalike.ingest.balance import Balance
 from soundalike.ingest.compare import Change, change_of, side_by_side
+from soundalike.ingest.own_folders import leave_out_own_folders
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
-from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.entry import Entry
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
@@ -22,7 +25,8 @@ class ScanRules:
     """Rules of a scan.
 
     `settle_seconds`: a file changed more recently is still being written. `batch_tracks`: the most
-    files in a batch. `extensions`: those of music files. The others bound a track's length.
+    files in a batch. `extensions`: those of music files. `data`: the data root, which is never
+    scanned. The others bound a track's length.
     """
 
     settle_seconds: float
@@ -30,6 +34,7 @@ class ScanRules:
     extensions: frozenset[str] = MUSIC_EXTENSIONS
     shortest_seconds: float = 0.0
     longest_seconds: float = float("inf")
+    data: Path | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> "ScanRules":
@@ -40,6 +45,7 @@ class ScanRules:
             extensions=settings.extensions,
             shortest_seconds=settings.shortest_seconds,
             longest_seconds=settings.longest_seconds,
+            data=settings.data,
         )
 
 
@@ -47,13 +53,13 @@ class ScanRules:
 class ScanReport:
     """Results of a scan over all roots.
 
-    `state` is the hash of the catalog's roots and files after the scan. `batches` are those that it
-    sealed, with their number of files. `problems` are messages for users.
+    `state` is the hash of the catalog's roots and files after the scan. `balance` counts what the
+    roots hold. `batches` are those that it sealed, with their number of files. `problems` are
+    messages for users.
     """
 
     state: str = ""
-
-    entries: Counter[EntryKind] = field(default_factory=Counter)
+    balance: Balance = field(default_factory=Balance)
     changes: Counter[Change] = field(default_factory=Counter)
     gone: int = 0
     batches: dict[str, int] = field(default_factory=dict)
@@ -62,7 +68,7 @@ class ScanReport:
     @property
     def music(self) -> int:
         """Number of music files that are present, those still being written included."""
-        return self.entries[EntryKind.MUSIC] + self.entries[EntryKind.CHANGING]
+        return self.balance.music + self.balance.changing
 
 
 def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False) -> ScanReport:
@@ -80,6 +86,8 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
             raise LibraryError(
                 "no music folder is known: run `soundalike ingest FOLDER`, or set SOUNDALIKE_MUSIC"
             )
+        if rules.data:
+            leave_out_own_folders(rules.data, (MusicRoot(root.location) for root in roots))
         for root in roots:
             _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
         report.state = state_of(session)
@@ -109,7 +117,7 @@ def _scan_root(
             failures.retry_reappeared(session, root_id, findings.unseen)
         else:
             savepoint.rollback()
-    report.entries += findings.entries
+    report.balance += findings.balance
     if is_plausible:
         report.changes += findings.changes
         report.gone += len(findings.gone)
@@ -139,18 +147,21 @@ class _Findings:
             Change.UNSEEN: self.unseen,
             Change.LEFT_OUT: self.gone,
         }
-        self.entries: Counter[EntryKind] = Counter()
+        self.balance = Balance()
         self.changes: Counter[Change] = Counter()
         self.batches: dict[str, int] = {}
         self.problems: list[str] = []
+        self._told: Entry | None = None
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
         """Take one pair and its change."""
         self.changes[change] += 1
         if entry and (known is None or known.path == entry.path):
-            self.entries[entry.kind] += 1
-            if entry.reason:
-                self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
+            self.balance.add(entry)
+        hides = entry and (not entry.hides_only or change is Change.UNSEEN)
+        if entry and entry.reason and hides and entry is not self._told:
+            self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
+            self._told = entry
         if entry and change in (Change.NEW, Change.CHANGED, Change.AGAIN):
             self._work.append((known.id if known else None, entry))
             if len(self._work) == self._batch_tracks:

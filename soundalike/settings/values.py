@@ -21,6 +21,7 @@ MUSIC_EXTENSIONS = frozenset(
         *("mp3", "mp2", "aac", "m4a", "m4b", "mp4", "alac", "flac", "ogg", "oga", "opus", "spx"),
         *("wma", "asf", "wav", "wave", "w64", "aif", "aiff", "aifc", "caf", "au", "snd", "mka"),
         *("ape", "wv", "mpc", "mp+", "tta", "tak", "shn", "dsf", "dff", "ac3", "dts", "webm"),
+        *("weba", "m4r", "mpga", "mp1", "3ga", "f4a", "bwf", "rf64", "eac3", "ec3"),
     )
 )
 

@@ -15,12 +15,23 @@ class EntryKind(Enum):
     UNSEEN = auto()  # it could not be read, so its content is unknown
 
 
+class LeftOut(Enum):
+    """The rule that leaves a file or folder out."""
+
+    IGNORED = "ignored"  # by a .soundalikeignore
+    HIDDEN = "hidden"
+    BIN = "bin"  # a folder of deleted files, or of a system's own
+    SHEET = "cue-sheet"
+    EXTENSION = "other"  # not one of music
+
+
 @dataclass(frozen=True)
 class Entry:
     """A file or folder below a root. `path` is relative to it, exact, as bytes.
 
     A folder's path ends with a slash (the root's own is empty) and represents everything in it; so
     listings in order of `path` are in order of bytes, as the catalog's are. `reason`: why UNSEEN.
+    `hides_only`: it is only worth a message if there was music in it. `rule`: why LEFT_OUT.
     """
 
     path: bytes
@@ -28,6 +39,8 @@ class Entry:
     size: int = 0
     mtime_ns: int = 0
     reason: str = ""
+    hides_only: bool = False
+    rule: LeftOut | None = None
 
     @property
     def shown(self) -> str:

@@ -52,7 +52,11 @@ class FolderTree:
                 return []  # it was removed since it was listed
             # The target of a link is unknown, so it is listed both as a file and as a folder.
             problem = error.strerror or str(error)
-            return [Item(entry.name, folder, problem=problem) for folder in (False, True)]
+            link = entry.is_symlink()
+            return [
+                Item(entry.name, folder, problem=problem, is_dead_link=link)
+                for folder in (False, True)
+            ]
         if not stat.S_ISREG(state.st_mode):
             return []
         # Some disks hold dates so far in the future that the catalog cannot hold them.

@@ -1,4 +1,4 @@
-"""Rules for the files to take: extensions, and `.soundalikeignore` in any folder."""
+"""Rules for the files to take: extensions, hidden names, and `.soundalikeignore` in any folder."""
 
 import os
 from collections.abc import Iterator
@@ -7,8 +7,17 @@ from dataclasses import dataclass, replace
 from pathspec import GitIgnoreSpec
 
 from soundalike.settings import MUSIC_EXTENSIONS
+from soundalike.sources.entry import LeftOut
 
 IGNORE_FILE = b".soundalikeignore"
+# Folders in which systems keep what was deleted, and thumbnails and copies of their own.
+BINS = frozenset(
+    (
+        *("$recycle.bin", "recycler", "recycled", "#recycle", "@recycle", "_recycle"),
+        *("@eadir", "#snapshot", "@recently-snapshot", "@tmp", "__macosx", "lost+found"),
+        *("system volume information", "network trash folder", "temporary items"),
+    )
+)
 
 
 @dataclass(frozen=True)
@@ -40,13 +49,49 @@ class IgnoreRules:
         stem, dot, extension = name.rpartition(b".")
         return bool(dot and stem) and os.fsdecode(extension).lower() in self.extensions
 
-    def ignores(self, path: bytes) -> bool:
-        """Return whether an ignore file excludes this file, or folder (ending with a slash)."""
+    def left_out(self, folder: bytes, name: bytes, *, is_folder: bool) -> LeftOut | None:
+        """Return the rule that leaves this file or folder of `folder` out; None if it is taken.
+
+        A hidden one, or a bin, is taken if an ignore file takes it back by its name: `!/.hack/`.
+        """
+        excluded, pattern = self._matching(folder + name + b"/" * is_folder)
+        if excluded:
+            return LeftOut.IGNORED
+        if os.fsdecode(name) not in pattern or is_apple_double(name):
+            if is_hidden(name):
+                return LeftOut.HIDDEN
+            if is_folder and is_bin(name):
+                return LeftOut.BIN
+        if is_folder or self.is_music(name):
+            return None
+        return LeftOut.SHEET if name.lower().endswith(b".cue") else LeftOut.EXTENSION
+
+    def _matching(self, path: bytes) -> tuple[bool, str]:
+        """Return whether ignore files exclude the path, and the pattern that decides, or ""."""
         for folder, spec in reversed(self.specs):
-            verdict = spec.check_file(os.fsdecode(path.removeprefix(folder))).include
-            if verdict is not None:
-                return verdict
-        return False
+            found = spec.check_file(os.fsdecode(path.removeprefix(folder)))
+            if found.include is not None and found.index is not None:
+                return found.include, str(spec.patterns[found.index].pattern)
+        return False, ""
+
+
+def is_hidden(name: bytes) -> bool:
+    """Return whether the name is a hidden one: a dot and a letter, or a Mac's `._track.mp3`.
+
+    Two or more dots, or a digit, begin titles of records.
+    """
+    first = os.fsdecode(name)[1:2]
+    return name.startswith(b".") and (first.isalpha() or first == "_")
+
+
+def is_apple_double(name: bytes) -> bool:
+    """Return whether macOS left the file beside another on a foreign disk; it is never audio."""
+    return name.startswith(b"._")
+
+
+def is_bin(name: bytes) -> bool:
+    """Return whether a folder of this name holds deleted files, or a system's own."""
+    return os.fsdecode(name).lower() in BINS
 
 
 def _lines(ignore: bytes) -> Iterator[str]:

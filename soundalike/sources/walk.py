@@ -11,13 +11,17 @@ from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules
 
 @dataclass(frozen=True)
 class Item:
-    """A file or folder within a folder. `problem`: why it cannot be read."""
+    """A file or folder within a folder. `problem`: why it cannot be read.
+
+    `is_dead_link`: its target is not there, so it may have been a file or a folder.
+    """
 
     name: bytes
     is_folder: bool = False
     size: int = 0
     mtime_ns: int = 0
     problem: str = ""
+    is_dead_link: bool = False
 
 
 class Tree(Protocol):
@@ -36,8 +40,7 @@ def walk(tree: Tree, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entr
     """Yield all entries below the root in the byte order of their paths.
 
     Memory is needed for one path of folders only. A file modified less than `settle_seconds` ago is
-    CHANGING. Hidden files and folders are skipped, as macOS leaves `._track.mp3` beside each track
-    on foreign disks. A file or folder that cannot be read is an UNSEEN entry, never an error.
+    CHANGING. A file or folder that cannot be read is an UNSEEN entry, never an error.
     """
     settled = time.time_ns() - int(settle_seconds * 1e9)
     folders = [_folder(tree, rules, b"", settled)]
@@ -72,12 +75,13 @@ def _folder(
         if item.name == IGNORE_FILE:  # now, not before all others: entries come in order
             for problem in problems:
                 yield Entry(path, EntryKind.UNSEEN, reason=problem)
-        if item.name.startswith(b"."):
             continue
-        if item.problem:
-            yield Entry(path, EntryKind.UNSEEN, reason=item.problem)
-        elif rules.ignores(path) or not (item.is_folder or rules.is_music(item.name)):
-            yield Entry(path, EntryKind.LEFT_OUT)
+        rule = rules.left_out(folder, item.name, is_folder=item.is_folder)
+        if rule:
+            yield Entry(path, EntryKind.LEFT_OUT, rule=rule)
+        elif item.problem:
+            hides_only = item.is_folder and item.is_dead_link
+            yield Entry(path, EntryKind.UNSEEN, reason=item.problem, hides_only=hides_only)
         elif item.is_folder:
             yield _Subfolder(path, rules)
         else:

@@ -17,7 +17,7 @@ from watchdog.observers.api import BaseObserver
 
 from soundalike.display_text import shown
 from soundalike.sources.folder_events import start_observer, still_reports
-from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules
+from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules, is_bin, is_hidden
 from soundalike.sources.mounts import unreported
 from soundalike.sources.roots import MusicRoot
 
@@ -119,10 +119,10 @@ class RootWatch(FileSystemEventHandler):
         if self._left_out and path.is_relative_to(self._left_out):
             return False
         names = [os.fsencode(part) for part in path.relative_to(self._folder).parts] or [b""]
-        if any(name.startswith(b".") for name in names[:-1]):
+        if names[-1] == IGNORE_FILE:
+            return True
+        if any(is_hidden(name) or is_bin(name) for name in names):
             return False
-        if names[-1].startswith(b"."):
-            return names[-1] == IGNORE_FILE
         return is_folder or self._rules.is_music(names[-1])
 
 

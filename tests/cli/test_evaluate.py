@@ -52,6 +52,17 @@ def test_a_huge_folder_is_thinned_out_evenly(
     assert [path.name for path in found] == ["0.mp3", "3.mp3", "6.mp3"]
 
 
+def test_what_an_ingest_leaves_out_is_left_out(run: CliRunner, tmp_path: Path) -> None:
+    for name in ("album/a.mp3", "album/._a.mp3", "skip/b.mp3", ".trash/c.mp3", "#recycle/d.mp3"):
+        file = tmp_path / name
+        file.parent.mkdir(exist_ok=True)
+        file.touch()
+    (tmp_path / "skip" / ".soundalikeignore").write_text("*\n")
+    (tmp_path / "loop").symlink_to(tmp_path)
+    found = evaluate._files(tmp_path, evaluate.load_settings())
+    assert found == [tmp_path / "album" / "a.mp3"]
+
+
 def test_a_folder_that_is_not_there_is_named(run: CliRunner, tmp_path: Path) -> None:
     ended = run.invoke(app, arguments(tmp_path))
     assert isinstance(ended.exception, LibraryError)

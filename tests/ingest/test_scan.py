@@ -207,3 +207,24 @@ def test_a_scan_that_is_undone_leaves_no_gap_in_the_batches(library: Library) ->
         path.write_bytes(b"other bytes")
     assert library.scan().batches == {}
     assert library.scan(confirm_removals=True).batches == {"b000003": 3}
+
+
+def test_a_dead_link_is_one_line_and_none_if_there_was_no_music(library: Library) -> None:
+    for name in ("dangling", "x.flac", "cover.jpg"):
+        (library.music / name).symlink_to("/nowhere")
+    problems = library.scan().problems
+    assert problems == [f"{library.music}: x.flac: No such file or directory"]
+
+
+def test_a_link_to_a_folder_of_music_that_went_is_told_once_and_its_files_stay(
+    library: Library, tmp_path: Path
+) -> None:
+    fill(tmp_path / "disk", 3)
+    fill(library.music, 1)
+    (library.music / "linked").symlink_to(tmp_path / "disk")
+    assert library.scan().music == 4
+    shutil.move(tmp_path / "disk", tmp_path / "elsewhere")
+    for _ in range(2):
+        report = library.scan()
+        assert report.problems == [f"{library.music}: linked/: No such file or directory"]
+        assert report.gone == 0

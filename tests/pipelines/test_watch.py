@@ -18,7 +18,6 @@ from soundalike.catalog.tables import RootRow
 from soundalike.ingest.compare import Change
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
-from soundalike.sources.entry import EntryKind
 from soundalike.sources.watching import Changes
 from tests.e2e.conftest import until
 from tests.pipelines.conftest import Orchestra
@@ -179,7 +178,7 @@ def test_a_scan_that_saw_a_file_being_written_is_followed_by_another(
     song(watched.music / "a.flac")
     until(lambda: watcher.changes(0))
     assert watched.run("scan").success, "by hand, at once"
-    assert watched.reports.last(ScanReport).entries[EntryKind.CHANGING] == 1
+    assert watched.reports.last(ScanReport).balance.changing == 1
     assert len(scans_until_quiet(watched)) == 1
     assert watched.reports.last(ScanReport).changes[Change.NEW] == 1
 

@@ -42,8 +42,9 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
         "a/é.mp3": EntryKind.MUSIC,
         "cover.jpg": EntryKind.LEFT_OUT,
         "live/": EntryKind.LEFT_OUT,
+        ".hidden/": EntryKind.LEFT_OUT,
     }
-    assert list(found) == ["a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
+    assert list(found) == [".hidden/", "a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
     assert found["a/é.mp3"].size == 4
     assert found["a/é.mp3"].mtime_ns > 0
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.entry import Entry, EntryKind, LeftOut
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.sources.walk import Item, walk
@@ -47,7 +47,48 @@ def test_what_is_not_music_is_left_out(tmp_path: Path) -> None:
     (tmp_path / "folder.mp3").mkdir()
     os.mkfifo(tmp_path / "pipe.mp3")
     assert paths(tmp_path) == ["a.MP3"]
-    assert paths(tmp_path, EntryKind.LEFT_OUT) == ["cover.jpg", "mp3"]
+    left_out = [".mp3", "._a.mp3", ".trash/", "cover.jpg", "mp3"]
+    assert sorted(paths(tmp_path, EntryKind.LEFT_OUT)) == sorted(left_out)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("...And Justice for All/01.flac", "..And/a.flac", "... x.mp3", "....mp3.mp3"),
+        *(".5 The Gray Chapter/a.mp3", ".38 Special/a.mp3", ". dot.mp3", ".!.mp3", "a/...b/c.mp3"),
+    ],
+)
+def test_a_title_that_begins_with_a_dot_is_music(tmp_path: Path, name: str) -> None:
+    fill(tmp_path, name)
+    assert paths(tmp_path) == [name]
+
+
+def rules_of(root: Path) -> dict[str, LeftOut | None]:
+    return {entry.shown: entry.rule for entry in listed(root)}
+
+
+def test_each_rule_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, ".hidden.mp3", "b.CUE", "c.jpg", "d.mp3", "e/f.mp3", "a.mp3")
+    for folder in ("#recycle", "$RECYCLE.BIN", "@eaDir", "System Volume Information", ".Trash-0"):
+        fill(tmp_path, f"{folder}/old.mp3", f"deep/{folder}/old.mp3")
+    (tmp_path / ".soundalikeignore").write_text("d.mp3\ne/\n")
+    rules = rules_of(tmp_path)
+    assert rules.pop("a.mp3") is None
+    assert rules.pop(".hidden.mp3") is LeftOut.HIDDEN
+    assert rules.pop("b.CUE") is LeftOut.SHEET
+    assert rules.pop("c.jpg") is LeftOut.EXTENSION
+    assert rules.pop("d.mp3") is rules.pop("e/") is LeftOut.IGNORED
+    assert rules.pop(".Trash-0/") is rules.pop("deep/.Trash-0/") is LeftOut.HIDDEN
+    assert set(rules.values()) == {LeftOut.BIN}
+    assert len(rules) == 8
+
+
+def test_a_hidden_folder_or_a_bin_is_taken_where_it_is_named(tmp_path: Path) -> None:
+    fill(tmp_path, ".hack/a.mp3", ".git/b.mp3", "#recycle/c.mp3", "._d.mp3")
+    (tmp_path / ".soundalikeignore").write_text("!/.hack/\n!/[#]recycle/\n!._d.mp3\n!*/\n!*\n")
+    assert paths(tmp_path) == [], "the last pattern decides, and names none of them"
+    (tmp_path / ".soundalikeignore").write_text("!*/\n!.hack\n!\\#recycle/\n!._d.mp3\n")
+    assert paths(tmp_path) == ["#recycle/c.mp3", ".hack/a.mp3"]
 
 
 def test_extensions_can_be_chosen(tmp_path: Path) -> None:
@@ -94,7 +135,7 @@ def test_a_link_that_loops_is_reported_and_the_rest_is_listed(tmp_path: Path) ->
     assert paths(tmp_path) == ["a/b.mp3"]
     reasons = {e.shown: e.reason for e in listed(tmp_path) if e.kind is EntryKind.UNSEEN}
     assert reasons["a/back/"] == "a link to a folder it lies in; not followed"
-    assert "a/itself" in reasons
+    assert "a/itself/" in reasons
 
 
 def test_folders_linked_from_elsewhere_are_part_of_the_root_once(tmp_path: Path) -> None:
@@ -116,8 +157,15 @@ def test_a_link_that_leads_nowhere_speaks_for_all_that_was_behind_it(
     fill(tmp_path, "a.mp3")
     (tmp_path / "link").symlink_to(target)
     unseen = [entry for entry in listed(tmp_path) if entry.kind is EntryKind.UNSEEN]
-    assert [entry.path for entry in unseen] == [b"link", b"link/"]
-    assert unseen[1].covers(b"link/x.mp3")
+    assert [entry.path for entry in unseen] == [b"link/"]
+    assert unseen[0].covers(b"link/x.mp3")
+    assert unseen[0].hides_only
+
+
+def test_a_dead_link_to_music_is_one_problem(tmp_path: Path) -> None:
+    (tmp_path / "x.flac").symlink_to("/nowhere")
+    told = [entry.path for entry in listed(tmp_path) if entry.reason and not entry.hides_only]
+    assert told == [b"x.flac"]
 
 
 def test_a_date_that_no_clock_will_reach_is_held_by_the_catalog(tmp_path: Path) -> None:

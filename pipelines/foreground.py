@@ -228,7 +228,8 @@ def main() -> int:
             sessions = open_catalog(url)
             with ingest_lock(sessions), Decoders() as decoders:
                 settings = adopt(sessions, settings)
-                register_roots(sessions, arguments.roots)
+                for message in register_roots(sessions, arguments.roots):
+                    console.print(f"[dim]{safe(message)}[/dim]")
                 remember_data_root(settings.data)
                 foreground = Foreground(settings, sessions, decoders, interrupts, console)
                 foreground.ingest(arguments.confirm_removals)

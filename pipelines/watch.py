@@ -14,7 +14,7 @@ from pipelines.assets.library import library
 from pipelines.jobs import scan_job
 from pipelines.schedules import next_time, shown_time
 from soundalike.catalog.engine import Sessions, ingest_running
-from soundalike.catalog.library import roots
+from soundalike.catalog.roots import roots
 from soundalike.errors import LibraryError
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.ignore import IgnoreRules

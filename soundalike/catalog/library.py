@@ -63,19 +63,9 @@ class KnownFile:
     read: bool  # and a track was identified in it
 
 
-def roots(session: Session) -> Sequence[RootRow]:
-    """Return all registered music roots, oldest first."""
-    return session.scalars(select(RootRow).order_by(RootRow.id)).all()
-
-
 def lock_scan(session: Session) -> None:
     """Take the scan lock until the transaction ends, waiting for another scan to finish."""
     session.execute(select(func.pg_advisory_xact_lock(SCAN_LOCK)))
-
-
-def add_root(session: Session, location: bytes) -> None:
-    """Register a root by its absolute path or URL."""
-    session.add(RootRow(location=location))
 
 
 def record_scan(session: Session, root_id: int, problems: Sequence[str]) -> None:
@@ -119,12 +109,6 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
         execution_options={"yield_per": ROWS_AT_ONCE},
     )
     return (KnownFile(*row) for row in rows)
-
-
-def count_listed(session: Session, root_id: int) -> int:
-    """Return the number of files that the root had at the last scan."""
-    listed = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
-    return session.scalar(select(func.count()).where(*listed)) or 0
 
 
 def newest_batch(session: Session) -> int:

@@ -47,6 +47,8 @@ class RootRow(Base):
     """A folder or bucket of music; `location` is its exact path or URL, as bytes.
 
     `scanned_at`: when it was last compared with the catalog; `problems`: messages of that scan.
+    `removed_at`: when a person removed it; its files are gone then. `configured`: SOUNDALIKE_MUSIC
+    named it.
     """
 
     __tablename__ = "roots"
@@ -55,6 +57,8 @@ class RootRow(Base):
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     scanned_at: Mapped[dt.datetime | None]
     problems: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
+    removed_at: Mapped[dt.datetime | None]
+    configured: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 class BatchRow(Base):

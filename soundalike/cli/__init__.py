@@ -18,6 +18,7 @@ from soundalike.cli import (
     ingest,
     logs,
     maintain,
+    roots,
     rules,
     similar,
     space,
@@ -45,6 +46,7 @@ app.command()(evaluate.evaluate)
 app.command()(files.files)
 app.command()(gc.gc)
 app.add_typer(failures.failures, name="failures")
+app.add_typer(roots.roots, name="roots")
 app.add_typer(space.space, name="space")
 app.add_typer(rules.rules, name="rules")
 app.add_typer(maintain.db, name="db")

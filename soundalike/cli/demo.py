@@ -21,7 +21,7 @@ from soundalike.cli.similar import nearest
 from soundalike.cli.up import require_free_ports, up
 from soundalike.cli.weights import fetch_missing
 from soundalike.errors import LibraryError, SoundalikeError
-from soundalike.ingest.roots import require_music
+from soundalike.ingest.require_music import require_music
 from soundalike.postgres import connected_database, has_database
 from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.settings.file import FILE

@@ -14,6 +14,7 @@ from rich.table import Table
 from soundalike.catalog.engine import Sessions, up_running
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import follow, library_space
+from soundalike.catalog.roots import roots
 from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.cli.up import require_free_ports
 from soundalike.cli.weights import download_note
@@ -132,7 +133,14 @@ def _model(examined: Examined) -> Iterator[Finding]:
 
 
 def _music(examined: Examined) -> Iterator[Finding]:
-    if not examined.settings.music:
+    if examined.sessions:
+        with examined.sessions() as session:
+            known = [MusicRoot(row.location) for row in roots(session)]
+        for root in known:
+            there = root.is_bucket or root.folder.is_dir()
+            advice = "mount it, or `soundalike roots move` or `remove` it"
+            yield Finding("music folder", root.shown, "" if there else advice)
+    elif not examined.settings.music:
         yield Finding("music folders", "SOUNDALIKE_MUSIC is not set; `ingest FOLDER` adds one")
     for name in examined.settings.music:
         problem = ""

@@ -4,8 +4,8 @@ from typing import Annotated
 
 import typer
 
-from soundalike.catalog.library import roots
 from soundalike.catalog.library_settings import follow
+from soundalike.catalog.roots import roots
 from soundalike.cli.library import existing_library
 from soundalike.settings import load_settings
 from soundalike.sources.entry import Entry, EntryKind

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from soundalike.cli.library import followed
 from soundalike.cli.weights import fetch_missing
-from soundalike.ingest.roots import require_music
+from soundalike.ingest.require_music import require_music
 from soundalike.settings import load_settings
 
 # -P: the current folder may hold anything, and must not be searched for modules.

@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from soundalike.catalog import library
+from soundalike.catalog import roots
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import LibraryError
 from soundalike.sources.ignore import IgnoreRules
@@ -33,8 +33,8 @@ def check_roots(
     """
     with sessions() as session:
         known = [
-            (MusicRoot(row.location), library.count_listed(session, row.id), row)
-            for row in library.roots(session)
+            (MusicRoot(row.location), roots.count_listed(session, row.id), row)
+            for row in roots.roots(session)
         ]
     states = []
     for root, files, row in known:
@@ -56,12 +56,12 @@ def _problem_now(root: MusicRoot, files: int, extensions: frozenset[str]) -> lis
     return [] if first.path else [f"it cannot be listed now: {first.reason}"]
 
 
-def _is_known(name: str, roots: Iterable[MusicRoot]) -> bool:
+def _is_known(name: str, known: Iterable[MusicRoot]) -> bool:
     try:
         named = MusicRoot.named(name)
     except LibraryError:
         return False
-    return any(named.is_within(root) for root in roots)
+    return any(named.is_within(root) for root in known)
 
 
 def _why_not_known(name: str) -> str:

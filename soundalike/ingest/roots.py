@@ -1,68 +1,135 @@
-"""Registration of music roots."""
+"""The life of music roots: adding, removing and moving them, in words."""
 
-from collections.abc import Iterable
-from itertools import islice
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
-from soundalike.catalog import library
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import library, roots
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.tables import RootRow
+from soundalike.display_text import shown
 from soundalike.errors import LibraryError
-from soundalike.sources.entry import EntryKind
-from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
-MAX_LISTED = 10_000  # entries listed to decide whether a root holds music at all
 
-
-def register_roots(sessions: Sessions, names: Iterable[str]) -> None:
+def register_roots(sessions: Sessions, names: Iterable[str]) -> list[str]:
     """Add folders or buckets to the library; skip those inside a known root.
 
-    Raises LibraryError for a path that does not exist, is not a folder, or holds a known root.
+    One that holds known roots takes them over, with all that is known of their files. Returns
+    messages about that. Raises LibraryError for a path that does not exist or is not a folder.
     """
+    told: list[str] = []
     for root in map(MusicRoot.named, names):
         with sessions.begin() as session:
-            known = [MusicRoot(row.location) for row in library.roots(session)]
-            if any(root.is_within(other) for other in known):
+            library.lock_scan(session)
+            known = roots.roots(session)
+            if any(root.is_within(MusicRoot(other.location)) for other in known):
                 continue
             root.require()
-            inside = [other for other in known if other.is_within(root)]
-            if inside:
-                raise LibraryError(
-                    f"{root.shown} holds {inside[0].shown}, which is a music root already; "
-                    "its tracks would be listed twice. Use another data root (SOUNDALIKE_DATA)."
-                )
-            library.add_root(session, root.location)
+            parent = roots.add_root(session, root.location)
+            told += _take_over(session, parent, root)
+    return told
 
 
-def register_configured(sessions: Sessions, names: Iterable[str]) -> list[str]:
+def _take_over(session: Session, parent: int, root: MusicRoot) -> Iterable[str]:
+    """Make the roots inside of `root`, removed ones too, a part of it."""
+    for row in (*roots.roots(session), *roots.removed_roots(session)):
+        child = MusicRoot(row.location)
+        if row.id != parent and child.is_within(root):
+            path = os.fsencode(child.relative_to(root)) + b"/"
+            is_root = row.removed_at is None
+            files = roots.take_over(session, parent, row.id, path, shown(path))
+            if is_root:
+                yield f"{child.shown} is a part of {root.shown} now, with its {files} known files"
+
+
+def register_configured(sessions: Sessions, names: Sequence[str]) -> list[str]:
     """Add each root as `register_roots` does; one that fails does not stop the others.
 
-    Returns the messages of those that could not be added.
+    Returns messages: of those that could not be added, and of roots that `names` (those of
+    SOUNDALIKE_MUSIC) had once and has no more.
     """
-    problems = []
+    told: list[str] = []
     for name in names:
         try:
-            register_roots(sessions, [name])
+            told += register_roots(sessions, [name])
         except LibraryError as error:
-            problems.append(str(error))
-    return problems
+            told.append(str(error))
+    if names:
+        with sessions.begin() as session:
+            told += _no_longer_configured(session, names)
+    return told
 
 
-def require_music(names: Iterable[str], extensions: frozenset[str]) -> None:
-    """Raise LibraryError for a root without music, so that a wrong path is noticed at once."""
-    for root in map(MusicRoot.named, names):
-        root.require()
-        others = 0
-        for entry in islice(root.entries(IgnoreRules(extensions), settle_seconds=0), MAX_LISTED):
-            if entry.kind in (EntryKind.MUSIC, EntryKind.CHANGING):
-                break
-            if not entry.path:
-                raise LibraryError(f"{root.shown} cannot be listed: {entry.reason}")
-            others += not entry.path.endswith(b"/")
-        else:
-            if others < MAX_LISTED:
-                content = f"{others} other files" if others else "it is empty"
+def _no_longer_configured(session: Session, names: Sequence[str]) -> list[str]:
+    named = {MusicRoot.named(name).location for name in names}
+    known = roots.roots(session)
+    ours = [row.id for row in known if row.location in named]
+    roots.mark_configured(session, ours, configured=True)
+    told = []
+    for row in known:
+        if row.configured and row.location not in named:
+            place, files = MusicRoot(row.location).shown, roots.count_listed(session, row.id)
+            told.append(
+                f"{place} is no longer in SOUNDALIKE_MUSIC; its {files} files stay. To take it "
+                f"away: soundalike roots remove '{place}'; to keep it: soundalike roots add "
+                f"'{place}'"
+            )
+    return told
+
+
+def keep_root(sessions: Sessions, name: str) -> list[str]:
+    """Add a root, or keep one that SOUNDALIKE_MUSIC no longer names, without being told of it."""
+    told = register_roots(sessions, [name])
+    with sessions.begin() as session:
+        location = MusicRoot.named(name).location
+        ids = [row.id for row in roots.roots(session) if row.location == location]
+        roots.mark_configured(session, ids, configured=False)
+    return told
+
+
+def remove_root(sessions: Sessions, name: str) -> int:
+    """Remove a root; what is known of its files stays. Returns the number of files that it had.
+
+    Raises LibraryError if there is no such root.
+    """
+    with sessions.begin() as session:
+        library.lock_scan(session)
+        return roots.remove_root(session, _find(session, name).id)
+
+
+def move_root(sessions: Sessions, name: str, new_name: str) -> MusicRoot:
+    """Give a root the location to which its folder was moved; return it as it is now.
+
+    Raises LibraryError if there is no such root, or the new location is not a folder, or overlaps
+    with another root.
+    """
+    new = MusicRoot.named(new_name)
+    new.require()
+    with sessions.begin() as session:
+        library.lock_scan(session)
+        row = _find(session, name)
+        for other in roots.roots(session):
+            place = MusicRoot(other.location)
+            if other.id != row.id and (new.is_within(place) or place.is_within(new)):
+                old = MusicRoot(row.location).shown
                 raise LibraryError(
-                    f"{root.shown} holds no music ({content}); music is recognised by the file's "
-                    "extension (SOUNDALIKE_EXTENSIONS): mp3, flac, ogg, opus, m4a, wav, aiff, wma "
-                    "and others"
+                    f"{new.shown} and the music root {place.shown} overlap. Its tracks are known "
+                    f"by their audio there: soundalike roots remove '{old}'"
                 )
+        roots.move_root(session, row.id, new.location)
+    return new
+
+
+def _find(session: Session, name: str) -> RootRow:
+    """Return the root of this name, which need not exist any more. Raises LibraryError."""
+    written = os.fsencode(Path(name).expanduser().absolute())
+    locations = {MusicRoot.named(name).location, written, os.fsencode(name)}
+    known = roots.roots(session)
+    for row in known:
+        if row.location in locations:
+            return row
+    names = "\n".join(f"  {MusicRoot(row.location).shown}" for row in known) or "  none"
+    raise LibraryError(f"{name} is not a music root. The roots are:\n{names}")

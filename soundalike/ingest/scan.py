@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import failures, library
+from soundalike.catalog import failures, library, roots
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.state import state_of
 from soundalike.display_text import printable
@@ -18,6 +18,11 @@ from soundalike.settings import MUSIC_EXTENSIONS, Settings
 from soundalike.sources.entry import Entry
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
+
+ROOT_ADVICE = (
+    "if it was moved: soundalike roots move OLD NEW; if it is gone for good: soundalike roots "
+    "remove OLD"
+)
 
 
 @dataclass(frozen=True)
@@ -81,14 +86,14 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
     with sessions.begin() as session:
         library.lock_scan(session)
         library.set_length_rule(session, rules.shortest_seconds, rules.longest_seconds)
-        roots = library.roots(session)
-        if not roots:
+        known = roots.roots(session)
+        if not known:
             raise LibraryError(
                 "no music folder is known: run `soundalike ingest FOLDER`, or set SOUNDALIKE_MUSIC"
             )
         if rules.data:
-            leave_out_own_folders(rules.data, (MusicRoot(root.location) for root in roots))
-        for root in roots:
+            leave_out_own_folders(rules.data, (MusicRoot(root.location) for root in known))
+        for root in known:
             _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
         report.state = state_of(session)
     return report
@@ -103,7 +108,7 @@ def _scan_root(
     confirm_removals: bool,
 ) -> None:
     """Scan one root in a savepoint; an implausible result is undone, with its new batches."""
-    present = library.count_listed(session, root_id)
+    present = roots.count_listed(session, root_id)
     newest = library.newest_batch(session)
     findings = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
@@ -161,6 +166,8 @@ class _Findings:
         hides = entry and (not entry.hides_only or change is Change.UNSEEN)
         if entry and entry.reason and hides and entry is not self._told:
             self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
+            if not entry.path:
+                self.problems.append(ROOT_ADVICE)
             self._told = entry
         if entry and change in (Change.NEW, Change.CHANGED, Change.AGAIN):
             self._work.append((known.id if known else None, entry))

@@ -13,7 +13,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import FileRow
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
-from soundalike.ingest.roots import register_configured, register_roots, require_music
+from soundalike.ingest.require_music import require_music
+from soundalike.ingest.roots import register_configured, register_roots
 from soundalike.ingest.scan import ScanRules, scan
 from soundalike.settings import MUSIC_EXTENSIONS
 from tests.library import Library
@@ -142,13 +143,6 @@ def test_a_folder_inside_a_root_is_there_already(library: Library) -> None:
     library.scan()
     register_roots(library.sessions, [str(library.music / "jazz")])
     assert library.scan().music == 2
-
-
-def test_a_folder_around_a_root_is_refused(library: Library) -> None:
-    fill(library.music, 1)
-    library.scan()
-    with pytest.raises(LibraryError, match="is a music root already"):
-        register_roots(library.sessions, [str(library.music.parent)])
 
 
 def test_a_root_where_less_than_half_is_found_is_left_as_it_is(library: Library) -> None:

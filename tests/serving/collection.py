@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from soundalike.catalog import batches, indexes, library, results
+from soundalike.catalog import batches, indexes, library, results, roots
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.results import IdentifiedTrack
@@ -58,9 +58,9 @@ class Collection:
 
     def _root(self) -> int:
         with self.sessions.begin() as session:
-            if not library.roots(session):
-                library.add_root(session, b"/music")
-            return library.roots(session)[0].id
+            if not roots.roots(session):
+                roots.add_root(session, b"/music")
+            return roots.roots(session)[0].id
 
     def _embed(self, key: str, tags_of: Mapping[str, tuple[PredictedTag, ...]]) -> None:
         ids = list(tags_of)

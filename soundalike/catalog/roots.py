@@ -1,0 +1,81 @@
+"""Music roots: adding, removing and moving them. Tracks and vectors follow by their audio."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import LargeBinary, delete, func, insert, literal, select, update
+from sqlalchemy.orm import Session, aliased
+
+from soundalike.catalog.library import mark_gone
+from soundalike.catalog.tables import FileRow, RootRow
+
+
+def roots(session: Session) -> Sequence[RootRow]:
+    """Return the library's music roots, oldest first."""
+    present = select(RootRow).where(RootRow.removed_at.is_(None))
+    return session.scalars(present.order_by(RootRow.id)).all()
+
+
+def removed_roots(session: Session) -> Sequence[RootRow]:
+    """Return the roots that were removed, whose files are gone and still known."""
+    return session.scalars(select(RootRow).where(RootRow.removed_at.is_not(None))).all()
+
+
+def count_listed(session: Session, root_id: int) -> int:
+    """Return the number of files that the root had at the last scan."""
+    listed = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
+    return session.scalar(select(func.count()).where(*listed)) or 0
+
+
+def add_root(session: Session, location: bytes) -> int:
+    """Register a root by its absolute path or URL, maybe one that was removed; return its id."""
+    known = session.scalar(select(RootRow).where(RootRow.location == location))
+    if known is not None:
+        known.removed_at = None
+        return known.id
+    statement = insert(RootRow).values(location=location).returning(RootRow.id)
+    return int(session.execute(statement).scalar_one())
+
+
+def mark_configured(session: Session, root_ids: Collection[int], *, configured: bool) -> None:
+    """Record whether these roots are such that SOUNDALIKE_MUSIC names."""
+    one_of = RootRow.id.in_(root_ids)
+    session.execute(update(RootRow).where(one_of).values(configured=configured))
+
+
+def remove_root(session: Session, root_id: int) -> int:
+    """Remove a root: its files count as gone, as if they were deleted. Returns their number."""
+    listed = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
+    files = session.scalars(select(FileRow.id).where(*listed)).all()
+    mark_gone(session, files)
+    removed = {"removed_at": func.now(), "configured": False, "problems": []}
+    session.execute(update(RootRow).where(RootRow.id == root_id).values(**removed))
+    return len(files)
+
+
+def move_root(session: Session, root_id: int, location: bytes) -> None:
+    """Give a root another location; a removed root that was there is forgotten."""
+    there = select(RootRow.id).where(RootRow.location == location, RootRow.id != root_id)
+    for other in session.scalars(there).all():
+        session.execute(delete(FileRow).where(FileRow.root_id == other))
+        session.execute(delete(RootRow).where(RootRow.id == other))
+    moved = {"location": location, "problems": []}
+    session.execute(update(RootRow).where(RootRow.id == root_id).values(**moved))
+
+
+def take_over(session: Session, parent: int, child: int, path: bytes, shown: str) -> int:
+    """Make the files of a root those of another one that it lies in; return their number.
+
+    `path` is the child's relative to the parent, ending with a slash, and `shown` its printable
+    form. The child is no root any more.
+    """
+    moved, same = aliased(FileRow), literal(path, LargeBinary).op("||")
+    twice = (
+        select(moved.id).where(moved.root_id == child, same(moved.path) == FileRow.path).exists()
+    )
+    session.execute(delete(FileRow).where(FileRow.root_id == parent, twice))
+    below = {"root_id": parent, "path": same(FileRow.path), "shown": shown + FileRow.shown}
+    files = session.scalars(
+        update(FileRow).where(FileRow.root_id == child).values(**below).returning(FileRow.id)
+    ).all()
+    session.execute(delete(RootRow).where(RootRow.id == child))
+    return len(files)

@@ -39,6 +39,9 @@ def places() -> Iterator[tuple[Path, str]]:
     yield ROOT / "data", "data roots of `make demo`"
     yield share / "soundalike", "the data root"
     yield cache / "soundalike", "weights of models"
+    if not mac:  # there it is in the application's folder too
+        state = _folder("XDG_STATE_HOME", ".local/state")
+        yield state / "soundalike", "the list of data roots that were used"
     yield OUTSIDE, "databases of data roots that root used, and PostgreSQL's programs"
 
 

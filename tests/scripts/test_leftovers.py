@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.source import REPOSITORY
 
 
@@ -33,3 +35,21 @@ def test_what_the_places_cannot_know_is_said(tmp_path: Path) -> None:
     assert str(tmp_path) not in output
     assert "SOUNDALIKE_DATA" in output
     assert "pip cache purge" in output
+
+
+@pytest.mark.skipif(sys.platform == "darwin", reason="one folder holds all there")
+def test_every_folder_that_is_written_outside_a_data_root_is_named(tmp_path: Path) -> None:
+    """They are named by platformdirs, which the script cannot import."""
+    code = (
+        "import platformdirs as p\n"
+        "for path in (p.user_state_path, p.user_cache_path, p.user_data_path):\n"
+        "    folder = path('soundalike')\n"
+        "    folder.mkdir(parents=True)\n"
+        "    print(folder)"
+    )
+    told = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    made = subprocess.run(
+        [sys.executable, "-c", code], env=told, capture_output=True, text=True, check=True
+    )
+    output = leftovers(tmp_path)
+    assert [line for line in made.stdout.splitlines() if f"{line}:" not in output] == []

@@ -106,8 +106,9 @@ def model_resource(context: dg.InitResourceContext) -> Model:
 
 @dg.resource(description="Child processes that read and decode untrusted files.")
 def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
-    """Yield the decoders, which start with the first file and end with the run."""
+    """Yield the decoders, of which the first one starts now; they end with the run."""
     with Decoders() as decoders:
+        decoders.prepare()  # while Dagster begins the run
         yield decoders
 
 

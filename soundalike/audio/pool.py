@@ -47,6 +47,14 @@ class ProcessPool:
             if self._closed:  # maybe after the check above and before the put
                 self._drain()
 
+    def prepare(self) -> None:
+        """Start a process in the background, so that the first thread need not wait for it."""
+        threading.Thread(target=self._prepare, daemon=True).start()
+
+    def _prepare(self) -> None:
+        with suppress(DecoderUnavailable), self.borrowed(fresh=False):  # told to who needs one
+            pass
+
     def require_open(self) -> None:
         """Require that the pool is not closed. Raises DecoderUnavailable if it is."""
         if self._closed:

@@ -53,6 +53,10 @@ class Decoders:
     ) -> None:
         self.close()
 
+    def prepare(self) -> None:
+        """Start a process in the background: it takes as long as reading a whole file."""
+        self._pool.prepare()
+
     def close(self) -> None:
         """Kill all processes. Threads that still wait for a reply get DecoderUnavailable."""
         self._pool.close()

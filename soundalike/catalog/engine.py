@@ -56,10 +56,13 @@ def dagster_url(database_url: str) -> str:
     """Return the URL of Dagster's storage: a schema of its own in the same database.
 
     The schema is separate because both have a table alembic_version. dagster-postgres needs
-    psycopg2: with psycopg 3 its NOTIFY is a syntax error.
+    psycopg2: with psycopg 3 its NOTIFY is a syntax error. Commits of its many events do not wait
+    for the disk: if the server's machine fails, the last ones are lost, and nothing of the catalog.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg2")
-    url = url.update_query_dict({"options": f"-csearch_path={DAGSTER_SCHEMA}"})
+    url = url.update_query_dict(
+        {"options": f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off"}
+    )
     return url.render_as_string(hide_password=False)
 
 

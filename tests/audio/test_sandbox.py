@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -187,6 +188,39 @@ def test_a_broken_installation_fails_no_file(tmp_path: Path) -> None:
         pytest.raises(DecoderUnavailable, match="No module named"),
     ):
         decoders.read(tmp_path / "a.flac")
+
+
+def test_one_may_be_started_before_the_first_file_comes(tmp_path: Path) -> None:
+    song(tmp_path / "a.flac", seconds=1.0)
+    children = psutil.Process().children
+    before = set(children())
+    with Decoders(count=1) as decoders:
+        decoders.prepare()
+        deadline = time.monotonic() + 60
+        while not set(children()) - before:
+            assert time.monotonic() < deadline
+        prepared = set(children()) - before
+        decoders.read(tmp_path / "a.flac")
+        assert set(children()) - before == prepared
+    psutil.wait_procs(prepared, timeout=20)
+    assert not [child for child in prepared if child.is_running()]
+
+
+def test_one_that_is_not_needed_any_more_ends_with_the_others() -> None:
+    before = set(psutil.Process().children())
+    for _ in range(3):
+        with Decoders(count=1) as decoders:
+            decoders.prepare()
+    deadline = time.monotonic() + 60
+    while set(psutil.Process().children()) - before:
+        assert time.monotonic() < deadline
+
+
+def test_a_broken_installation_is_told_to_who_needs_a_process_only(tmp_path: Path) -> None:
+    with Decoders(count=1, module="soundalike.no_such_module") as decoders:
+        decoders.prepare()
+        with pytest.raises(DecoderUnavailable, match="No module named"):
+            decoders.read(tmp_path / "a.flac")
 
 
 def test_closing_ends_a_process_at_work_and_fails_no_file(

@@ -29,5 +29,5 @@ def test_an_empty_database_is_not_current(database_url: str, sessions: Sessions)
 def test_dagster_has_a_schema_of_its_own() -> None:
     url = dagster_url("postgresql+psycopg://u:p%40ss@/db?host=/run/x")
     assert url.startswith("postgresql+psycopg2://u:p%40ss@/db?")
-    assert "options=-csearch_path%3Ddagster" in url
+    assert "options=-csearch_path%3Ddagster+-csynchronous_commit%3Doff" in url
     assert "host=%2Frun%2Fx" in url

@@ -14,7 +14,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
-from soundalike.audio.trailing import MediaFile, without_trailing_tags
+from soundalike.audio.media_file import MediaFile, media_in
 from soundalike.errors import AudioError
 
 # FFmpeg may open further files or URLs that a playlist names; with no protocol allowed it cannot.
@@ -67,6 +67,10 @@ class OpenAudio:
     size: int
     broke_off: bool = False
 
+    def __post_init__(self) -> None:
+        """Begin to demux."""
+        self._demuxer = self.container.demux(self.stream)
+
     def packets(
         self, on_progress: ProgressCallback = ignore_progress
     ) -> "Iterator[Packet[AudioStream]]":
@@ -76,9 +80,8 @@ class OpenAudio:
         FFmpeg's own error if not even the first can be read, and the OSError of a failed read.
         """
         left = MAX_EXPANSION * self.size + SPARE_PACKET_BYTES
-        packets = self.container.demux(self.stream)
         begun = False
-        while (packet := self._next(packets, begun)) is not None:
+        while (packet := self._next(begun)) is not None:
             begun = True
             left -= packet.size + 1
             if left < 0:
@@ -88,16 +91,22 @@ class OpenAudio:
             yield packet
         self.file.check()
 
-    def _next(
-        self, packets: "Iterator[Packet[AudioStream]]", begun: bool
-    ) -> "Packet[AudioStream] | None":
+    def _next(self, begun: bool) -> "Packet[AudioStream] | None":
         try:
-            return next(packets, None)
+            return self._next_known()
         except av.FFmpegError as error:
             if isinstance(error, MemoryError) or not begun:
                 raise
             self.broke_off = True
             return None
+
+    def _next_known(self) -> "Packet[AudioStream] | None":
+        """The next packet; PyAV fails on those of a stream that began after the file was opened."""
+        while True:
+            try:
+                return next(self._demuxer, None)
+            except IndexError:
+                self._demuxer = self.container.demux(self.stream)
 
 
 @contextmanager
@@ -112,7 +121,7 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
             size = os.fstat(file.fileno()).st_size
             if not size:
                 raise AudioError("empty", "the file is empty (0 bytes)")
-            media = without_trailing_tags(file)
+            media = media_in(file)
             with av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
                 media.check()
                 yield OpenAudio(container, _best_audio(container), media, size)

@@ -1,0 +1,74 @@
+"""The part of an open file that is media: between the tags in front of it and those behind it."""
+
+from errno import EINVAL
+from io import SEEK_END, SEEK_SET
+from typing import BinaryIO
+
+from soundalike.audio.leading import start_of_media
+from soundalike.audio.trailing import end_of_media
+
+MAX_OFFSET = 2**42  # bytes; beyond 2**44, file systems refuse to seek
+
+
+class MediaFile:
+    """A part of an open file, for decoders to read as if it were a file of its own.
+
+    FFmpeg may take a disk error for the end of the file, so `check` raises it again.
+    """
+
+    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+        self._file, self._start, self._end = file, start, end
+        self._error: OSError | None = None
+        self.name = file.name  # where the first bytes are ambiguous, FFmpeg goes by the extension
+        file.seek(start)
+
+    @property
+    def size(self) -> int:
+        """The number of bytes."""
+        return self._end - self._start
+
+    def part(self, start: int, end: int) -> "MediaFile":
+        """The bytes from `start` to `end`, both counted from the start of this part."""
+        return MediaFile(self._file, self._start + start, self._start + end)
+
+    def at(self, offset: int, length: int) -> bytes:
+        """The `length` bytes at `offset`, or as many of them as there are."""
+        self.seek(offset)
+        return self.read(length)
+
+    def tell(self) -> int:
+        """The position, counted from the start of this part."""
+        return self._file.tell() - self._start
+
+    def read(self, size: int = -1, /) -> bytes:
+        """Read up to `size` bytes, all that are left if it is negative.
+
+        Raises OSError, and keeps it for `check`.
+        """
+        left = max(0, self._end - self._file.tell())
+        try:
+            return self._file.read(left if size < 0 else min(size, left))
+        except OSError as error:
+            self._error = error
+            raise
+
+    def check(self) -> None:
+        """Raise again the OSError that a read raised, if any."""
+        if self._error:
+            raise self._error
+
+    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
+        """Move as in any file; an offset that no file has returns FFmpeg's error, -EINVAL."""
+        if whence == SEEK_END:
+            offset, whence = self.size + offset, SEEK_SET
+        if whence == SEEK_SET:
+            if not 0 <= offset <= MAX_OFFSET:
+                return -EINVAL
+            offset += self._start
+        return self._file.seek(offset, whence) - self._start
+
+
+def media_in(file: BinaryIO) -> MediaFile:
+    """The part of the file between its tags."""
+    start = start_of_media(file)
+    return MediaFile(file, start, max(start, end_of_media(file, start)))

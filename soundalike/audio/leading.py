@@ -7,18 +7,23 @@ from typing import BinaryIO
 
 ID3_HEADER = 10  # bytes, as its footer
 FOOTER_FLAG = 0x10
+SEVEN_BITS = 0x7F  # of each byte of a tag's length
 MAX_LEADING_TAGS = 8
 MAX_PADDING = 2**24  # zero bytes that may follow a tag; editors leave a few megabytes at most
 BLOCK = 2**16
 HEAD = 20  # bytes by which a format is known
 MPEG_SYNC = 0xFFE0
+AC3 = (b"\x0b\x77",)
+DTS = (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8", b"DTSHD")
+APE_TAGGED = (b"wvpk", b"MAC ", b"MP+", b"MPCK", b"ajkg")  # formats whose own tags are APE
 USUAL = (b"fLaC", b"TTA1")
-# The first bytes of other formats, or those at an offset.
-UNUSUAL = (b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b"FRM8", b"DSD ", b"OggS", b"caff", b".snd")
-UNUSUAL += (b"\x0b\x77", b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00")
-UNUSUAL += (b"\xff\x1f\x00\xe8", b"DTSHDHDR", b"wvpk", b"MAC ", b"MP+", b"MPCK", b"tBaK", b"OFR ")
-UNUSUAL += (b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11", b"FLV", b".RMF", b"#!AMR")
-UNUSUAL += (b"Creative Voice File", b".SoX", b"XoS.", b" paf", b"fap ", b"\x64\xa3", b"ajkg")
+MATROSKA, ASF = b"\x1a\x45\xdf\xa3", b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"
+UNUSUAL = (
+    *(*AC3, *DTS, *APE_TAGGED, MATROSKA, ASF),
+    *(b"RIFF", b"RF64", b"BW64", b"riff", b"FORM", b"FRM8", b"DSD ", b"OggS", b"caff", b".snd"),
+    *(b"tBaK", b"FLV", b".RMF", b"#!AMR", b"Creative Voice File", b".SoX", b"XoS."),
+    *(b" paf", b"fap ", b"\x64\xa3"),
+)
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 
 
@@ -46,18 +51,16 @@ def _at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 def _id3v2(file: BinaryIO, offset: int) -> int:
-    """The length of the ID3v2 tag at `offset`; 0 if there is none."""
-    head = _at(file, offset, ID3_HEADER)
-    if len(head) < ID3_HEADER or not head.startswith(b"ID3") or max(head[6:10]) > 0x7F:
+    return tag_length(_at(file, offset, ID3_HEADER), b"ID3")
+
+
+def tag_length(header: bytes, magic: bytes) -> int:
+    """The length of the ID3v2 tag with this header or footer, both included; 0 if it is none."""
+    if len(header) < ID3_HEADER or not header.startswith(magic) or max(header[6:]) > SEVEN_BITS:
         return 0
-    return tag_length(head)
-
-
-def tag_length(header: bytes) -> int:
-    """The length of the ID3v2 tag with this header or footer, both included."""
     size = 0
-    for byte in header[6:10]:
-        size = size << 7 | byte & 0x7F
+    for byte in header[6:]:
+        size = size << 7 | byte
     return ID3_HEADER + size + (ID3_HEADER if header[5] & FOOTER_FLAG else 0)
 
 

@@ -1,11 +1,17 @@
-"""The part of an open file that is media: between the tags in front of it and those behind it."""
+"""The part of a file that is media: between the tags in front of it and those behind it."""
 
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from errno import EINVAL
 from io import SEEK_END, SEEK_SET
+from pathlib import Path
 from typing import BinaryIO
 
 from soundalike.audio.leading import start_of_media
 from soundalike.audio.trailing import end_of_media
+from soundalike.errors import AudioError
 
 MAX_OFFSET = 2**42  # bytes; beyond 2**44, file systems refuse to seek
 
@@ -68,7 +74,27 @@ class MediaFile:
         return self._file.seek(offset, whence) - self._start
 
 
-def media_in(file: BinaryIO) -> MediaFile:
-    """The part of the file between its tags."""
-    start = start_of_media(file)
-    return MediaFile(file, start, max(start, end_of_media(file, start)))
+@contextmanager
+def open_media(path: Path) -> Iterator[MediaFile]:
+    """Open the file's media, whatever it is.
+
+    Raises AudioError: empty, vanished, unreadable; an OSError of the block becomes one too.
+    """
+    try:
+        with _regular(path) as file:
+            if not os.fstat(file.fileno()).st_size:
+                raise AudioError("empty", "the file is empty (0 bytes)")
+            start = start_of_media(file)
+            yield MediaFile(file, start, max(start, end_of_media(file, start)))
+    except FileNotFoundError as error:
+        raise AudioError("vanished", "the file was gone when it was about to be read") from error
+    except PermissionError as error:
+        raise AudioError("unreadable", "no permission to read the file") from error
+    except OSError as error:
+        raise AudioError("unreadable", f"reading the file failed ({error.strerror})") from error
+
+
+def _regular(path: Path) -> BinaryIO:
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its writer
+        raise AudioError("unreadable", "it is not a regular file")
+    return path.open("rb")

@@ -7,15 +7,14 @@ or a FLAC has either, it hands the tag's bytes to the decoder, and a retag would
 import os
 from typing import BinaryIO
 
-from soundalike.audio.leading import ID3_HEADER, MPEG_SYNC, tag_length
+from soundalike.audio.leading import AC3, APE_TAGGED, DTS, ID3_HEADER, MPEG_SYNC, USUAL, tag_length
 
 # The first bytes of files that get tags appended. In others, an ID3v1 tag must be all text:
 # three letters might be samples.
-TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
-TAGGED += (b"\x7f\xfe\x80\x01", b"\xfe\x7f\x01\x80", b"\x1f\xff\xe8\x00", b"\xff\x1f\x00\xe8")
-TAGGED += (b"DTSHDHDR", b"ajkg")
+TAGGED = (b"ID3", *USUAL, *APE_TAGGED, *AC3, *DTS)
 ID3V1 = 128  # bytes
 ID3V1_FIELDS = (slice(3, 33), slice(33, 63), slice(63, 93), slice(93, 97), slice(97, 125))
+SPACE = 0x20  # the first character that is text
 MAX_TRAILING_TAGS = 8
 APE_FOOTER = 32  # bytes, as its header
 
@@ -51,7 +50,7 @@ def _id3v1(file: BinaryIO, end: int, tagged: bool) -> int:
 def _all_text(tag: bytes) -> bool:
     """Tell whether an ID3v1 tag's fields are text, each padded with zeros or spaces."""
     texts = [tag[field].rstrip(b"\0 ") for field in ID3V1_FIELDS]
-    return any(texts) and all(min(text, default=0x20) >= 0x20 for text in texts)
+    return any(texts) and all(min(text, default=SPACE) >= SPACE for text in texts)
 
 
 def _ape(file: BinaryIO, end: int) -> int:
@@ -74,8 +73,5 @@ def _lyrics3(file: BinaryIO, end: int) -> int:
 
 def _id3v2(file: BinaryIO, end: int) -> int:
     """The length of an appended ID3v2.4 tag, which has a footer to be found by."""
-    footer = _before(file, end, ID3_HEADER)
-    if not footer.startswith(b"3DI") or max(footer[6:10]) > 0x7F:
-        return 0
-    length = tag_length(footer)
-    return length if _before(file, end, length).startswith(b"ID3") else 0
+    length = tag_length(_before(file, end, ID3_HEADER), b"3DI")
+    return length if length and _before(file, end, length).startswith(b"ID3") else 0

@@ -7,7 +7,7 @@ import pytest
 
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
-from soundalike.audio.media_file import media_in
+from soundalike.audio.media_file import open_media
 from tests.audio.mutations import FORMATS
 from tests.audio.test_junk import ID3V1, LYRICS3, PICTURE, ape, id3v2
 from tests.sounds import music, write_audio
@@ -72,5 +72,5 @@ def test_no_decoder_sees_the_tags_of_a_raw_stream(tmp_path: Path, name: str, tag
     """PyAV has no encoder of these, so this asks for the bytes that a decoder is given."""
     stream = bytes.fromhex(SYNCS[name]) + np.random.default_rng(0).bytes(5000)
     (tmp_path / "a").write_bytes(id3v2("a") + stream + tag)
-    with (tmp_path / "a").open("rb") as file:
-        assert media_in(file).read() == stream
+    with open_media(tmp_path / "a") as media:
+        assert media.read() == stream

@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from soundalike.audio.identity import StreamHasher, identify
 from soundalike.audio.losses import Losses
 from soundalike.audio.mixdown import Mixdown
+from soundalike.audio.promise import Promise, promise_of
 from soundalike.audio.sndfile import REFUSALS, open_sndfile
 from soundalike.audio.stream import (
-    EXACT_LENGTH,
     MAX_SECONDS,
     RAW_STREAMS,
     OpenAudio,
@@ -81,11 +81,12 @@ class Decoded:
     def _by_ffmpeg(self) -> Iterator[Chunk]:
         with open_audio(self._path) as audio:
             hasher = StreamHasher(audio.stream)
-            require_length(_exact_seconds(audio) or 0, self._max_seconds)
+            promise = promise_of(audio.file, audio.container, audio.facts.duration)
+            require_length(promise.seconds, self._max_seconds)
             for rate, channels in _joined(self._frames(audio, hasher)):
                 yield self._chunk(channels, rate)
             self._require(hasher.track_id())
-            self._record_losses(audio)
+            self._record_losses(audio, promise)
 
     def _by_libsndfile(self, refusal: AudioError) -> Iterator[Chunk]:
         with open_sndfile(self._path, refusal) as audio:
@@ -122,14 +123,16 @@ class Decoded:
             self._losses.decoded(packet, audio.stream)
             yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
 
-    def _record_losses(self, audio: OpenAudio) -> None:
+    def _record_losses(self, audio: OpenAudio, promise: Promise) -> None:
         if not self.seconds:
             raise AudioError(
                 "no_audio", f"nothing in the file's {audio.facts.codec} stream decodes"
             )
         broken = self._losses.seconds(framed=audio.facts.container not in RAW_STREAMS)
         # what is broken in the middle is part of what is missing
-        missing = max((_exact_seconds(audio) or 0) - self.seconds, self._unread_seconds(audio))
+        missing = max(promise.missing(self.seconds), self._unread_seconds(audio))
+        if audio.broke_off:
+            missing = max(missing, (audio.facts.duration or 0) - self.seconds)
         self._record("truncated" if missing > broken else "undecodable", max(missing, broken))
 
     def _unread_seconds(self, audio: OpenAudio) -> float:
@@ -164,12 +167,6 @@ def decode(
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
     return Decoded(path, track_id, on_progress, max_seconds, channel)
-
-
-def _exact_seconds(audio: OpenAudio) -> float | None:
-    """The length in seconds that the container states; None if it states none reliably."""
-    reliable = audio.facts.container in EXACT_LENGTH or audio.broke_off
-    return audio.facts.duration if reliable else None
 
 
 def _joined(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, list[NDArray[Any]]]]:

@@ -3,7 +3,7 @@
 FFmpeg steps over them where they are usual, before MPEG audio, FLAC and TTA, and reads them there.
 """
 
-from typing import BinaryIO
+from typing import Protocol
 
 ID3_HEADER = 10  # bytes, as its footer
 FOOTER_FLAG = 0x10
@@ -27,11 +27,35 @@ UNUSUAL = (
 MP4_BOXES = (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide")
 
 
-def start_of_media(file: BinaryIO) -> int:
+class Readable(Protocol):
+    """An open binary file, or a part of one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Read up to `size` bytes."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to an offset from the start."""
+
+
+def start_of_media(file: Readable) -> int:
     """The offset of what follows the leading tags; 0 where FFmpeg steps over them itself.
 
     The padding that some editors leave behind a tag, though it is no part of it, is passed over.
     """
+    start, padded = _tags(file)
+    head = _at(file, start, HEAD)
+    if head.startswith(USUAL) or _is_mpeg(head):
+        return start if padded else 0
+    return start if head.startswith(UNUSUAL) or head[4:8] in MP4_BOXES else 0
+
+
+def end_of_tags(file: Readable) -> int:
+    """The offset of what follows the leading tags, and their padding."""
+    return _tags(file)[0]
+
+
+def _tags(file: Readable) -> tuple[int, bool]:
+    """The offset of what follows the tags, and whether there is padding behind any of them."""
     start, padded = 0, False
     for _ in range(MAX_LEADING_TAGS):
         if not (length := _id3v2(file, start)):
@@ -39,18 +63,15 @@ def start_of_media(file: BinaryIO) -> int:
         end = start + length
         start = _after_zeros(file, end)
         padded |= start > end
-    head = _at(file, start, HEAD)
-    if head.startswith(USUAL) or _is_mpeg(head):
-        return start if padded else 0
-    return start if head.startswith(UNUSUAL) or head[4:8] in MP4_BOXES else 0
+    return start, padded
 
 
-def _at(file: BinaryIO, offset: int, length: int) -> bytes:
+def _at(file: Readable, offset: int, length: int) -> bytes:
     file.seek(offset)
     return file.read(length)
 
 
-def _id3v2(file: BinaryIO, offset: int) -> int:
+def _id3v2(file: Readable, offset: int) -> int:
     return tag_length(_at(file, offset, ID3_HEADER), b"ID3")
 
 
@@ -64,7 +85,7 @@ def tag_length(header: bytes, magic: bytes) -> int:
     return ID3_HEADER + size + (ID3_HEADER if header[5] & FOOTER_FLAG else 0)
 
 
-def _after_zeros(file: BinaryIO, offset: int) -> int:
+def _after_zeros(file: Readable, offset: int) -> int:
     """The offset of the first byte from `offset` on that is not zero; `offset` if it is far."""
     file.seek(offset)
     for passed in range(0, MAX_PADDING, BLOCK):

@@ -22,9 +22,11 @@ class MediaFile:
     FFmpeg may take a disk error for the end of the file, so `check` raises it again.
     """
 
-    def __init__(self, file: BinaryIO, start: int, end: int) -> None:
+    def __init__(
+        self, file: BinaryIO, start: int, end: int, errors: list[OSError] | None = None
+    ) -> None:
         self._file, self._start, self._end = file, start, end
-        self._error: OSError | None = None
+        self._errors = [] if errors is None else errors  # shared by all parts of the file
         self.name = file.name  # where the first bytes are ambiguous, FFmpeg goes by the extension
         file.seek(start)
 
@@ -35,7 +37,7 @@ class MediaFile:
 
     def part(self, start: int, end: int) -> "MediaFile":
         """The bytes from `start` to `end`, both counted from the start of this part."""
-        return MediaFile(self._file, self._start + start, self._start + end)
+        return MediaFile(self._file, self._start + start, self._start + end, self._errors)
 
     def at(self, offset: int, length: int) -> bytes:
         """The `length` bytes at `offset`, or as many of them as there are."""
@@ -55,13 +57,13 @@ class MediaFile:
         try:
             return self._file.read(left if size < 0 else min(size, left))
         except OSError as error:
-            self._error = error
+            self._errors.append(error)
             raise
 
     def check(self) -> None:
-        """Raise again the OSError that a read raised, if any."""
-        if self._error:
-            raise self._error
+        """Raise again the first OSError that a read raised, if any."""
+        if self._errors:
+            raise self._errors[0]
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
         """Move as in any file; an offset that no file has returns FFmpeg's error, -EINVAL."""

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 
 import av
@@ -11,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import InputContainer
 from av.packet import Packet
 
+from soundalike.audio.box_sizes import sizes_without_index
 from soundalike.audio.media_file import MediaFile, open_media
 from soundalike.audio.ogg import followed_links, is_ogg
 from soundalike.errors import AudioError
@@ -25,10 +27,6 @@ MAX_CHANNELS = 64  # seventh-order ambisonics; a header that says more is broken
 MAX_EXPANSION = 16
 SPARE_PACKET_BYTES = 2**20
 MAX_SECONDS = 24 * 3600  # a file that decodes to more is not a track, or is a decompression bomb
-# Containers whose header states the exact length; elsewhere a duration may be an estimate.
-EXACT_LENGTH = frozenset(
-    {"flac", "wav", "w64", "aiff", "mov,mp4,m4a,3gp,3g2,mj2", "caf", "wv", "tta", "ape"}
-)
 # Streams without a container: what follows their last good packet may be anything but audio.
 RAW_STREAMS = frozenset({"mp3", "aac", "ac3", "eac3", "dts"})
 
@@ -53,34 +51,34 @@ class StreamFacts:
     duration: float | None
 
 
+@dataclass
 class OpenAudio:
     """An open container and its best audio stream, or several in turn.
 
-    Most files are one container. A chained Ogg is as many as FFmpeg needs to follow its links:
-    `container` and `stream` are those of the packet that came last, `facts` those of the first.
+    Most files are one container. A chained Ogg is as many as FFmpeg needs to follow its links, the
+    further ones of which are `links`: `container` and `stream` are those of the packet that came
+    last, `facts` those of the first. `size`: of the whole file, in bytes.
 
     `broke_off` becomes true if FFmpeg could not read a container to its end. `unread`: bytes of
     the links that it could not open.
     """
 
-    def __init__(self, media: MediaFile) -> None:
-        """Open the first container. Raises AudioError and FFmpeg's error as `open_audio` does."""
-        self.file, self.size = media, media.size
-        self.broke_off, self.unread = False, 0
-        self._parts = iter(followed_links(media) if is_ogg(media) else [media])
-        self._open(next(self._parts))
-        self.facts = facts_of(self.container, self.stream)
+    container: InputContainer
+    stream: AudioStream
+    file: MediaFile
+    size: int
+    links: Iterator[MediaFile] = field(default_factory=lambda: iter(()))
+    broke_off: bool = False
+    unread: int = 0
 
-    def _open(self, part: MediaFile) -> None:
-        part.seek(0)  # the parts share one position
-        self.container = av.open(part, "r", options=NOTHING_ELSE, metadata_errors="replace")
-        try:
-            part.check()
-            self.stream = _best_audio(self.container)
-        except BaseException:
-            self.container.close()
-            raise
+    def __post_init__(self) -> None:
+        """Begin to demux."""
         self._demuxer = self.container.demux(self.stream)
+
+    @cached_property
+    def facts(self) -> StreamFacts:
+        """The facts that the container states; the duration is that of the links so far."""
+        return facts_of(self.container, self.stream)
 
     def close(self) -> None:
         """Close the container."""
@@ -127,20 +125,22 @@ class OpenAudio:
 
     def _open_next(self) -> bool:
         """Go on with the next link that can be opened; false if none is left."""
-        for part in self._parts:
-            before = self.container
+        for link in self.links:
+            first = self.facts
             try:
-                self._open(part)
+                container, stream = _opened(link)
             except (av.FFmpegError, AudioError) as error:
                 if isinstance(error, MemoryError):
                     raise
-                self.unread += part.size
+                self.unread += link.size
                 continue
-            before.close()
-            duration = facts_of(self.container, self.stream).duration
-            known = duration is not None and self.facts.duration is not None
-            total = (self.facts.duration or 0) + (duration or 0) if known else None
-            self.facts = replace(self.facts, duration=total)
+            self.container.close()
+            self.container, self.stream = container, stream
+            self._demuxer = container.demux(stream)
+            seconds = facts_of(container, stream).duration
+            known = first.duration is not None and seconds is not None
+            total = (first.duration or 0) + (seconds or 0) if known else None
+            self.facts = replace(first, duration=total)
             return True
         return False
 
@@ -149,12 +149,13 @@ class OpenAudio:
 def open_audio(path: Path) -> Iterator[OpenAudio]:
     """Open the file's container and its best audio stream.
 
-    Raises AudioError: empty, vanished, unreadable, not_audio, no_audio, no_decoder,
+    Raises AudioError: empty, vanished, unreadable, not_audio, truncated, no_audio, no_decoder,
     odd_rate or odd_layout.
     """
     with open_media(path) as media:
         try:
-            audio = OpenAudio(media)
+            links = iter(followed_links(media) if is_ogg(media) else [media])
+            audio = OpenAudio(*_opened(next(links)), media, media.size, links)
             try:
                 yield audio
             finally:
@@ -162,9 +163,28 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
         except MemoryError:  # FFmpeg's MemoryError is an FFmpegError too
             raise
         except av.FFmpegError as error:  # here, as some FFmpegErrors are OSErrors too
-            raise AudioError(
-                "not_audio", f"not audio that FFmpeg can read ({error.strerror})"
-            ) from error
+            raise _refusal(media, error) from error
+
+
+def _refusal(media: MediaFile, error: av.FFmpegError) -> AudioError:
+    sizes = sizes_without_index(media)
+    if sizes and sizes.present < sizes.promised:
+        there, all_of_it = (number / 1000 for number in (sizes.present, sizes.promised))
+        return AudioError(
+            "truncated", f"only {there:.0f} kB of its {all_of_it:.0f} kB are there, not its index"
+        )
+    return AudioError("not_audio", f"not audio that FFmpeg can read ({error.strerror})")
+
+
+def _opened(media: MediaFile) -> tuple[InputContainer, AudioStream]:
+    media.seek(0)  # the links of a file share its position
+    container = av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace")
+    try:
+        media.check()
+        return container, _best_audio(container)
+    except BaseException:
+        container.close()
+        raise
 
 
 def _best_audio(container: InputContainer) -> AudioStream:

@@ -12,6 +12,7 @@ UNKNOWN_AU = 2**32 - 1
 W64_DATA = bytes.fromhex("64617461f3acd3118cd100c04f8edb8a")
 W64_HEADER, W64_CHUNK = 40, 24  # bytes
 MAX_SIZE = 2**62
+DSF_DATA = 28 + 52  # bytes, after the two chunks that precede it
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,26 @@ def caf_sizes(media: MediaFile) -> Sizes | None:
         if size < 0 or not head:
             break
         start += 12 + size
+    return None
+
+
+def dsf_sizes(media: MediaFile) -> Sizes | None:
+    """The sizes of a DSF's samples; the size there includes the chunk's header."""
+    head = media.at(DSF_DATA, 12)
+    return _sizes(_little(head[4:]) - 12, media, DSF_DATA + 12) if head[:4] == b"data" else None
+
+
+def dff_sizes(media: MediaFile) -> Sizes | None:
+    """The sizes of a DSDIFF's samples."""
+    start = 16
+    for _ in range(MAX_CHUNKS):
+        head = media.at(start, 12)
+        size = int.from_bytes(head[4:])
+        if head.startswith(b"DSD "):
+            return _sizes(size, media, start + 12)
+        if not head:
+            break
+        start += 12 + size + size % 2
     return None
 
 

@@ -17,6 +17,8 @@ from soundalike.audio.chunk_sizes import (
     aiff_sizes,
     au_sizes,
     caf_sizes,
+    dff_sizes,
+    dsf_sizes,
     riff_sizes,
     w64_sizes,
 )
@@ -34,6 +36,8 @@ SIZES: Mapping[str, Callable[[MediaFile], Sizes | None]] = {
     "aiff": aiff_sizes,
     "au": au_sizes,
     "caf": caf_sizes,
+    "dsf": dsf_sizes,
+    "iff": dff_sizes,
     "matroska,webm": matroska_sizes,
 }
 # Compressed audio without a size of its own: zeros at its end are what was never downloaded.

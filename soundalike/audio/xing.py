@@ -15,7 +15,10 @@ SAMPLES = {3: 1152, 2: 576, 0: 576}  # in a frame, by version
 SIDE_INFO = {(True, False): 32, (True, True): 17, (False, False): 17, (False, True): 9}  # bytes
 VBRI = 36  # bytes from the frame's start
 FEWER_BYTES = 0.98  # of the promised ones: less is a file that was cut off
-SLOWEST, FASTEST = 500, 60_000  # bytes a second
+SLOWEST, FASTEST = (
+    100,
+    100_000,
+)  # bytes a second: a tenth of the lowest bit rate; beyond free format
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,8 @@ def frames_seconds(media: MediaFile, present: int) -> float | None:
     seconds = counts.frames * SAMPLES[version] / RATES[version][rate]
     if counts.size and present - start >= FEWER_BYTES * counts.size:
         return None
-    if counts.size and not SLOWEST <= counts.size / seconds <= FASTEST:
-        return None
-    return seconds
+    bytes_a_second = (counts.size or present) / seconds
+    return seconds if SLOWEST <= bytes_a_second <= FASTEST else None
 
 
 def _bits(head: bytes, first: int, width: int) -> int:

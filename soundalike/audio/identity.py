@@ -26,12 +26,15 @@ class StreamHasher:
     def __init__(self, stream: AudioStream) -> None:
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
         self._bytes = 0
+        self._parameters: tuple[str, int, int] | None = None
         self._begin(stream)
 
     def _begin(self, stream: AudioStream) -> None:
         self._stream = stream
-        head = (stream.codec_context.name, stream.sample_rate, stream.channels)
-        self._hash.update(repr(head).encode())
+        parameters = (stream.codec_context.name, stream.sample_rate, stream.channels)
+        if parameters != self._parameters:
+            self._hash.update(repr(parameters).encode())
+        self._parameters = parameters
 
     def add(self, packet: "Packet[AudioStream]", stream: AudioStream) -> None:
         """Hash one packet of `stream`; to be called in file order."""

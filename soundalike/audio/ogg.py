@@ -1,7 +1,8 @@
 """Ogg as bytes: its pages, the links of a chained file, and the packets of its audio.
 
 Recorders of internet radio write one link a song, one after the other in a file. FFmpeg follows
-them as long as codec, rate and channels stay, and drops the others.
+them as long as codec, rate and channels stay, and drops the others; where only Vorbis' codebooks
+change, it decodes noise.
 """
 
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ HEADER = 27  # bytes
 FIRST_PAGE = 2  # a flag
 WHOLE_LACE = 255  # a segment of so many bytes goes on in the next
 BLOCK = 2**16
+VORBIS_HEADERS = 3
+MAX_HEADERS = 2**24  # bytes, with a large picture among the comments
 
 
 @dataclass(frozen=True)
@@ -37,12 +40,12 @@ class Page:
 class Codec:
     """The audio codec that a stream's first packet names.
 
-    `parameters` must stay for FFmpeg to follow: codec, rate and channels, but for FLAC, whose
-    frames state them. `headers`: packets before the audio.
+    `parameters` must stay for FFmpeg to follow, but for FLAC, whose frames state them. `headers`:
+    packets before the audio.
     """
 
     name: str
-    parameters: tuple[str | int, ...]
+    parameters: tuple[bytes, ...]
     headers: int
 
 
@@ -51,9 +54,8 @@ def is_ogg(file: MediaFile) -> bool:
     return file.at(0, len(MAGIC)) == MAGIC
 
 
-def pages(file: MediaFile) -> Iterator[Page]:
-    """Yield the file's pages in order; bytes between them are passed over."""
-    start = 0
+def pages(file: MediaFile, start: int = 0) -> Iterator[Page]:
+    """Yield the file's pages from `start` on; bytes between them are passed over."""
     while (start := _find(file, start)) >= 0:
         header = file.at(start, HEADER)
         if len(header) < HEADER:
@@ -79,24 +81,38 @@ def _codec(file: MediaFile, page: Page) -> Codec | None:
     """The codec of the stream that begins with `page`; None if it is no audio that is known."""
     head = file.at(page.body, min(80, page.end - page.body))
     if head.startswith(b"\x01vorbis"):
-        return Codec("vorbis", ("vorbis", _number(head, 12), head[11]), 3)
+        return Codec("vorbis", (head[:16], _vorbis_setup(file, page)), VORBIS_HEADERS)
     if head.startswith(b"OpusHead"):
-        return Codec("opus", ("opus", head[9]), 2)
+        return Codec("opus", (head[:10], head[16:]), 2)  # neither the pre-skip nor the first rate
     if head.startswith(b"\x7fFLAC"):
-        return Codec("flac", ("flac",), 1 + int.from_bytes(head[7:9]))
+        return Codec("flac", (b"flac",), 1 + int.from_bytes(head[7:9]))
     if head.startswith(b"Speex   "):
-        return Codec("speex", ("speex", _number(head, 36), _number(head, 48)), 2)
+        return Codec("speex", (head[:8], head[36:52]), 2)  # rate, mode, channels
     return None
 
 
-def _number(head: bytes, offset: int) -> int:
-    return int.from_bytes(head[offset : offset + 4], "little")
+def _vorbis_setup(file: MediaFile, first: Page) -> bytes:
+    """The third packet of the Vorbis stream that begins with `first`: its codebooks."""
+    packets, ended = [b""], 0
+    for page in pages(file, first.start):
+        body = file.at(page.body, page.end - page.body) if page.serial == first.serial else b""
+        for lace in page.laces if body else b"":
+            packets[-1] += body[:lace]
+            body = body[lace:]
+            if lace < WHOLE_LACE:
+                ended += 1
+                packets.append(b"")
+            if ended == VORBIS_HEADERS:
+                return packets[ended - 1]
+        if page.end - first.start > MAX_HEADERS:
+            break
+    return b""
 
 
 def followed_links(file: MediaFile) -> list[MediaFile]:
     """The file's links as parts of it, joined where FFmpeg follows from one to the next."""
     starts: list[int] = []
-    parameters: list[list[tuple[str | int, ...]]] = []
+    parameters: list[list[tuple[bytes, ...]]] = []
     in_headers = False
     for page in pages(file):
         begins = bool(page.flags & FIRST_PAGE)

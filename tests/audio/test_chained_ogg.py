@@ -4,15 +4,25 @@ import hashlib
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
+import soundfile
+import soxr
 
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
-from soundalike.audio.resample import write_canonical
+from soundalike.audio.resample import CANONICAL_RATE, write_canonical
 from tests.audio.ogg_bytes import flac, opus, vorbis, with_serial
+from tests.sounds import music
+
+
+def poor_vorbis(folder: Path, seconds: float, rate: int, channels: int) -> bytes:
+    return vorbis(folder, seconds, rate, channels, quality=1.0)
+
 
 CHAINS = {
     "same vorbis": ((vorbis, 44_100, 2), (vorbis, 44_100, 2)),
+    "vorbis of another quality": ((vorbis, 44_100, 2), (poor_vorbis, 44_100, 2)),
     "vorbis of another rate": ((vorbis, 44_100, 2), (vorbis, 22_050, 2)),
     "vorbis of other channels": ((vorbis, 44_100, 2), (vorbis, 44_100, 1)),
     "vorbis of another rate and channels": ((vorbis, 44_100, 2), (vorbis, 22_050, 1)),
@@ -49,6 +59,21 @@ def test_every_link_is_heard_and_is_part_of_the_track(tmp_path: Path, name: str)
     assert len(ids) == len(links), "another ending is another track"
 
 
+@pytest.mark.parametrize("name", sorted(CHAINS))
+def test_the_last_link_is_heard_as_it_was_recorded(tmp_path: Path, name: str) -> None:
+    links = chained(tmp_path, name)
+    path = tmp_path / "chain.ogg"
+    path.write_bytes(b"".join(links))
+    write_canonical(path, identify(path).track_id, tmp_path / "a.flac")
+    _, rate, channels = CHAINS[name][-1]
+    seconds = 2.0 + len(links)
+    original = music(seconds, rate, channels).mean(axis=0)
+    expected = soxr.resample(original, rate, CANONICAL_RATE)
+    heard = soundfile.read(tmp_path / "a.flac", dtype="float32")[0][-len(expected) :]
+    product = np.fft.irfft(np.fft.rfft(heard) * np.conj(np.fft.rfft(expected[: len(heard)])))
+    assert product.max() > 0.9 * np.linalg.norm(heard) * np.linalg.norm(expected)
+
+
 def test_a_link_that_cannot_be_read_is_counted_as_lost(tmp_path: Path) -> None:
     first, second = chained(tmp_path, "vorbis of another rate")
     path = tmp_path / "chain.ogg"
@@ -61,7 +86,11 @@ def test_a_link_that_cannot_be_read_is_counted_as_lost(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["same vorbis", "same opus", "same flac", "flac of another rate and channels"]
+    "name",
+    [
+        *("same vorbis", "same opus", "same flac"),
+        *("vorbis of another quality", "flac of another rate and channels"),
+    ],
 )
 def test_what_ffmpeg_reads_as_one_keeps_the_identity_that_it_had(tmp_path: Path, name: str) -> None:
     path = tmp_path / "chain.ogg"

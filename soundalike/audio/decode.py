@@ -11,22 +11,24 @@ import numpy as np
 from av.audio.frame import AudioFrame, format_dtypes
 from numpy.typing import NDArray
 
-from soundalike.audio.identity import StreamHasher
+from soundalike.audio.identity import StreamHasher, identify
 from soundalike.audio.losses import Losses
+from soundalike.audio.mixdown import Mixdown
+from soundalike.audio.promise import Promise, promise_of
+from soundalike.audio.sndfile import REFUSALS, open_sndfile
 from soundalike.audio.stream import (
-    EXACT_LENGTH,
+    MAX_SECONDS,
     RAW_STREAMS,
     OpenAudio,
     ProgressCallback,
-    facts_of,
     ignore_progress,
     open_audio,
+    require_length,
 )
 from soundalike.errors import AudioError
 
 MISSING_SECONDS = 1.0  # a smaller loss counts as none: durations are rounded
 DTYPES = {**format_dtypes, "s64": "i8", "s64p": "i8"}  # missing from PyAV's table
-MAX_SECONDS = 24 * 3600  # a file that decodes to more is not a track, or is a decompression bomb
 
 
 @dataclass(frozen=True)
@@ -38,10 +40,10 @@ class Chunk:
 
 
 class Decoded:
-    """A file's audio in order, channels averaged: an iterable of `Chunk`, to be read once.
+    """A file's audio in order, mixed to one channel: an iterable of `Chunk`, to be read once.
 
-    A packet that does not decode is skipped, as players do. The losses are known at the end:
-    `seconds` that decoded, and their `share` of what there should have been.
+    A packet that does not decode is skipped, as players do. What it is like is known at the end:
+    `seconds` that decoded, and their `share` of what there should have been; `mixdown`.
     """
 
     def __init__(
@@ -50,8 +52,10 @@ class Decoded:
         track_id: str,
         on_progress: ProgressCallback = ignore_progress,
         max_seconds: float | None = None,
+        channel: int | None = None,
     ) -> None:
         self.seconds = 0.0
+        self.mixdown = Mixdown(channel)
         self._max_seconds = max_seconds or MAX_SECONDS
         self._losses = Losses()
         self._lost = 0.0
@@ -67,27 +71,48 @@ class Decoded:
 
     def __iter__(self) -> Iterator[Chunk]:
         """Decode the file and yield its chunks. Raises AudioError, see `decode`."""
+        try:
+            yield from self._by_ffmpeg()
+        except AudioError as error:
+            if error.code not in REFUSALS or self.seconds:
+                raise
+            yield from self._by_libsndfile(error)
+
+    def _by_ffmpeg(self) -> Iterator[Chunk]:
         with open_audio(self._path) as audio:
             hasher = StreamHasher(audio.stream)
-            self._refuse_longer(_exact_seconds(audio) or 0)
-            for chunk in _joined(self._frames(audio, hasher)):
-                self.seconds += len(chunk.samples) / chunk.sample_rate
-                self._refuse_longer(self.seconds)
-                yield chunk
-            if hasher.track_id() != self._track_id:
-                raise AudioError(
-                    "changed", "the file changed meanwhile; the next scan takes it again"
-                )
-            self._record_losses(audio)
+            promise = promise_of(audio.file, audio.container, audio.facts.duration)
+            require_length(promise.seconds, self._max_seconds)
+            for rate, channels in _joined(self._frames(audio, hasher)):
+                yield self._chunk(channels, rate)
+            self._require(hasher.track_id())
+            self._record_losses(audio, promise)
 
-    def _refuse_longer(self, seconds: float) -> None:
-        if seconds > self._max_seconds:
-            hours = self._max_seconds / 3600
-            raise AudioError("too_long", f"more than {hours:g} hours long")
+    def _by_libsndfile(self, refusal: AudioError) -> Iterator[Chunk]:
+        with open_sndfile(self._path, refusal) as audio:
+            for block in audio.blocks():
+                self._on_progress()
+                yield self._chunk(list(block.T), audio.facts.sample_rate)
+            if not self.seconds:
+                raise refusal
+            # an Ogg's positions are why it is refused
+            claimed = 0 if audio.facts.container == "ogg" else audio.facts.duration or 0
+        self._require(identify(self._path, self._on_progress).track_id)
+        self._record("truncated", claimed - self.seconds)
+
+    def _chunk(self, channels: list[NDArray[Any]], rate: int) -> Chunk:
+        samples = self.mixdown.mono(channels)
+        self.seconds += len(samples) / rate
+        require_length(self.seconds, self._max_seconds)
+        return Chunk(samples, rate)
+
+    def _require(self, track_id: str) -> None:
+        if track_id != self._track_id:
+            raise AudioError("changed", "the file changed meanwhile; the next scan takes it again")
 
     def _frames(self, audio: OpenAudio, hasher: StreamHasher) -> Iterator[AudioFrame]:
         for packet in audio.packets(self._on_progress):
-            hasher.add(packet)
+            hasher.add(packet, audio.stream)
             try:
                 frames = packet.decode()
             except av.FFmpegError as error:
@@ -98,20 +123,28 @@ class Decoded:
             self._losses.decoded(packet, audio.stream)
             yield from (f for f in frames if isinstance(f, AudioFrame) and f.samples)
 
-    def _record_losses(self, audio: OpenAudio) -> None:
-        """Record what was lost, and refuse a file that lost more than it kept."""
+    def _record_losses(self, audio: OpenAudio, promise: Promise) -> None:
         if not self.seconds:
-            codec = audio.stream.codec_context.name
-            raise AudioError("no_audio", f"nothing in the file's {codec} stream decodes")
-        broken = self._losses.seconds(framed=audio.container.format.name not in RAW_STREAMS)
+            raise AudioError(
+                "no_audio", f"nothing in the file's {audio.facts.codec} stream decodes"
+            )
+        broken = self._losses.seconds(framed=audio.facts.container not in RAW_STREAMS)
         # what is broken in the middle is part of what is missing
-        missing = (_exact_seconds(audio) or 0) - self.seconds
-        lost = max(missing, broken)
+        missing = max(promise.missing(self.seconds), self._unread_seconds(audio))
+        if audio.broke_off:
+            missing = max(missing, (audio.facts.duration or 0) - self.seconds)
+        self._record("truncated" if missing > broken else "undecodable", max(missing, broken))
+
+    def _unread_seconds(self, audio: OpenAudio) -> float:
+        """The seconds in links of a chained Ogg that cannot be opened, by their size."""
+        return self.seconds * audio.unread / max(1, audio.size - audio.unread)
+
+    def _record(self, code: str, lost: float) -> None:
+        """Record what was lost, and refuse a file that lost more than it kept."""
         if lost < MISSING_SECONDS:
             return
         self._lost = lost
         if self.seconds < lost:
-            code = "truncated" if missing > broken else "undecodable"
             whole = self.seconds + lost
             raise AudioError(code, f"only {self.seconds:.1f} s of its {whole:.1f} s decode")
 
@@ -121,29 +154,26 @@ def decode(
     track_id: str,
     on_progress: ProgressCallback = ignore_progress,
     max_seconds: float | None = None,
+    channel: int | None = None,
 ) -> Decoded:
     """The file's audio, decoded as it is iterated over: chunks of float32 [n], n of about a second.
 
     `on_progress` is called on the way. `max_seconds`: the longest audio allowed; None: MAX_SECONDS.
+    `channel`: the one to take, instead of the average of all.
 
-    Iterating raises AudioError: as `open_audio` does; `endless`; `too_long`; and at the end
+    Iterating raises AudioError: as `open_audio` does, if libsndfile refuses the file too;
+    `endless`; `too_long`; and at the end
     `changed` if the file's audio is not that of `track_id` any more; `no_audio` if nothing decodes;
     and where more than half is lost, `truncated` if it ends early, `undecodable` if it is broken.
     """
-    return Decoded(path, track_id, on_progress, max_seconds)
+    return Decoded(path, track_id, on_progress, max_seconds, channel)
 
 
-def _exact_seconds(audio: OpenAudio) -> float | None:
-    """The length in seconds that the container states; None if it states none reliably."""
-    facts = facts_of(audio.container, audio.stream)
-    reliable = facts.container in EXACT_LENGTH or audio.broke_off
-    return facts.duration if reliable else None
+def _joined(frames: Iterator[AudioFrame]) -> Iterator[tuple[int, list[NDArray[Any]]]]:
+    """Yield rate and [channels][n]: frames of 20 ms joined to a second.
 
-
-def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
-    """Join frames of 20 ms to chunks of a second: every later step has a cost per call.
-
-    Only frames of the same rate, type and channels are joined; a stream may change any of them.
+    Every later step has a cost per call. Only frames of the same rate, type and channels are
+    joined; a stream may change any of them.
     """
     for (rate, kind, channels), alike in groupby(frames, key=_shape):
         pending: list[list[NDArray[Any]]] = []
@@ -152,10 +182,10 @@ def _joined(frames: Iterator[AudioFrame]) -> Iterator[Chunk]:
             pending.append(_planes(frame, kind, channels))
             pending_samples += frame.samples
             if pending_samples >= rate:
-                yield Chunk(_mono(_channels_first(pending, channels)), rate)
+                yield rate, _channels_first(pending, channels)
                 pending, pending_samples = [], 0
         if pending:
-            yield Chunk(_mono(_channels_first(pending, channels)), rate)
+            yield rate, _channels_first(pending, channels)
 
 
 def _shape(frame: AudioFrame) -> tuple[int, str, int]:
@@ -174,20 +204,3 @@ def _channels_first(frames: list[list[NDArray[Any]]], channels: int) -> list[NDA
     """The frames' samples joined: [channels][n], of their own sample type."""
     planes = [np.concatenate(parts) for parts in zip(*frames, strict=True)]
     return planes if len(planes) == channels else list(planes[0].reshape(-1, channels).T)
-
-
-def _mono(channels: list[NDArray[Any]]) -> NDArray[np.float32]:
-    """Average [channels][n] of any sample type to float32 [n], full scale being 1."""
-    kind = channels[0].dtype
-    mono: NDArray[np.float32] = channels[0].astype(np.float32)
-    for channel in channels[1:]:  # numpy's own mean over channels takes five times as long
-        mono += channel
-    mono /= len(channels)
-    if kind == np.uint8:
-        mono /= 128
-        mono -= 1
-    elif np.issubdtype(kind, np.integer):
-        mono *= 2.0 ** (1 - 8 * kind.itemsize)
-    if not np.isfinite(mono).all():
-        np.nan_to_num(mono, copy=False, posinf=1.0, neginf=-1.0)
-    return mono

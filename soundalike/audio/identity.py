@@ -1,19 +1,16 @@
 """Identity: a hash of the encoded audio stream, so that a retag or a move is not a new track."""
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from av.audio.stream import AudioStream
 from av.packet import Packet
 
-from soundalike.audio.stream import (
-    ProgressCallback,
-    StreamFacts,
-    facts_of,
-    ignore_progress,
-    open_audio,
-)
+from soundalike.audio.ogg import audio_packets
+from soundalike.audio.sndfile import FLOATING, REFUSALS, SndfileAudio, open_sndfile
+from soundalike.audio.stream import ProgressCallback, StreamFacts, ignore_progress, open_audio
 from soundalike.errors import AudioError
 
 DIGEST_BYTES = 16  # 128 bits: no library is large enough for a chance collision
@@ -28,12 +25,21 @@ class StreamHasher:
 
     def __init__(self, stream: AudioStream) -> None:
         self._hash = hashlib.blake2b(digest_size=DIGEST_BYTES)
-        head = (stream.codec_context.name, stream.sample_rate, stream.channels)
-        self._hash.update(repr(head).encode())
         self._bytes = 0
+        self._parameters: tuple[str, int, int] | None = None
+        self._begin(stream)
 
-    def add(self, packet: "Packet[AudioStream]") -> None:
-        """Hash one packet of the stream; to be called in file order."""
+    def _begin(self, stream: AudioStream) -> None:
+        self._stream = stream
+        parameters = (stream.codec_context.name, stream.sample_rate, stream.channels)
+        if parameters != self._parameters:
+            self._hash.update(repr(parameters).encode())
+        self._parameters = parameters
+
+    def add(self, packet: "Packet[AudioStream]", stream: AudioStream) -> None:
+        """Hash one packet of `stream`; to be called in file order."""
+        if stream is not self._stream:  # of another link
+            self._begin(stream)
         self._hash.update(packet)
         self._bytes += packet.size
 
@@ -55,10 +61,41 @@ class Identified:
 def identify(path: Path, on_progress: ProgressCallback = ignore_progress) -> Identified:
     """Read the whole file once, without decoding it; `on_progress` is called on the way.
 
-    Raises AudioError as `open_audio` does, and `endless`.
+    Raises AudioError as `open_audio` does, if libsndfile refuses the file too, and `endless`.
     """
-    with open_audio(path) as audio:
-        hasher = StreamHasher(audio.stream)
-        for packet in audio.packets(on_progress):
-            hasher.add(packet)
-        return Identified(hasher.track_id(), facts_of(audio.container, audio.stream))
+    try:
+        with open_audio(path) as audio:
+            hasher = StreamHasher(audio.stream)
+            for packet in audio.packets(on_progress):
+                hasher.add(packet, audio.stream)
+            return Identified(hasher.track_id(), audio.facts)
+    except AudioError as error:
+        if error.code not in REFUSALS:
+            raise
+        with open_sndfile(path, refusal=error) as second:
+            return Identified(_sndfile_id(second, on_progress), second.facts)
+
+
+def _sndfile_id(audio: SndfileAudio, on_progress: ProgressCallback) -> str:
+    """The identity of what only libsndfile reads; it must not change with libsndfile's version.
+
+    An Ogg's is the one that FFmpeg would give it: of codec, rate, channels and packets. Any other
+    file's is the hash of codec, rate, channels and the decoded samples, as whole numbers unless the
+    file has floating-point ones: what these codecs decode to is defined to the bit.
+    """
+    digest = hashlib.blake2b(digest_size=DIGEST_BYTES)
+    digest.update(repr((audio.facts.codec, audio.facts.sample_rate, audio.facts.channels)).encode())
+    size = 0
+    for piece in audio_packets(audio.media) if audio.facts.container == "ogg" else _pcm(audio):
+        digest.update(piece)
+        size += len(piece)
+        on_progress()
+    if not size:
+        raise AudioError("no_audio", "the file's audio stream is empty")
+    return digest.hexdigest()
+
+
+def _pcm(audio: SndfileAudio) -> Iterator[bytes]:
+    floating = audio.subtype in FLOATING
+    for block in audio.blocks("float64" if floating else "int32"):
+        yield block.astype("<f8" if floating else "<i4").tobytes()

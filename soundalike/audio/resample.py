@@ -11,14 +11,16 @@ from mutagen import MutagenError
 from mutagen.flac import FLAC
 from numpy.typing import NDArray
 
-from soundalike.audio.decode import Chunk, decode
+from soundalike.audio.decode import Chunk, Decoded, decode
 from soundalike.audio.flac_writer import flac_writer
+from soundalike.audio.mixdown import SILENCE
 from soundalike.audio.stream import ProgressCallback, ignore_progress
 from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
 CANONICAL_RATE = 44_100
-SHARE = "decoded_share="  # in the FLAC's comment, where some of the track was lost
+# In the FLAC's comment, where some of the track was lost or all of it is quiet.
+SHARE, PEAK = "decoded_share=", "peak="
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,34 @@ def write_flac(
     or `too_short` for less than a sample; OSError if `target` cannot be written.
     """
     audio = decode(source, track_id, on_progress, max_seconds)
+    seconds = _write(audio, target)
+    if (channel := audio.mixdown.audible_channel) is not None:
+        audio = decode(source, track_id, on_progress, max_seconds, channel)
+        seconds = _write(audio, target)
+    peak = audio.mixdown.peak
+    if (
+        audio.share < 1 or peak <= SILENCE
+    ):  # known only now; libsndfile writes comments at the start
+        _note(target, f"{SHARE}{audio.share!r} {PEAK}{peak!r}")
+    return Canonical(seconds, audio.share)
+
+
+def _write(audio: Decoded, target: Path) -> float:
+    """Write the FLAC and return its length in seconds."""
     with flac_writer(target, CANONICAL_RATE) as flac:
         for samples in resampled(audio):
             flac.write(samples)
         if not flac.frames:  # libsndfile would leave a file of no bytes
             raise AudioError("too_short", "less than one sample long")
-        seconds = flac.frames / CANONICAL_RATE
-    if audio.share < 1:  # known only now, and libsndfile writes comments only at the start
-        _note_share(target, audio.share)
-    return Canonical(seconds, audio.share)
+        return int(flac.frames) / CANONICAL_RATE
 
 
-def _note_share(flac: Path, share: float) -> None:
-    """Write the share into the FLAC's comment. Raises the OSError of a full disk, unwrapped."""
+def _note(flac: Path, comment: str) -> None:
+    """Write the FLAC's comment. Raises the OSError of a full disk, unwrapped."""
     try:
-        comments = FLAC(flac)  # type: ignore[no-untyped-call]
-        comments["comment"] = f"{SHARE}{share!r}"
-        comments.save()
+        tags = FLAC(flac)  # type: ignore[no-untyped-call]
+        tags["comment"] = comment
+        tags.save()
     except MutagenError as error:
         if error.args and isinstance(error.args[0], OSError):
             raise error.args[0] from error
@@ -83,8 +96,15 @@ def canonical_facts(flac: Path) -> Canonical:
     Raises LibsndfileError if it is missing or damaged.
     """
     with soundfile.SoundFile(flac) as file:
-        share = file.comment.removeprefix(SHARE)
-        return Canonical(file.frames / CANONICAL_RATE, float(share) if share else 1.0)
+        return Canonical(file.frames / CANONICAL_RATE, noted(file, SHARE) or 1.0)
+
+
+def noted(file: soundfile.SoundFile, name: str) -> float | None:
+    """A number in a canonical FLAC's comment: SHARE, or PEAK; None if it is not there."""
+    for word in file.comment.split():
+        if word.startswith(name):
+            return float(word.removeprefix(name))
+    return None
 
 
 def resampled(chunks: Iterable[Chunk]) -> Iterator[NDArray[np.float32]]:

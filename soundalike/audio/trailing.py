@@ -1,68 +1,33 @@
-"""Trailing tags: the audio of a file ends before them, though FFmpeg may take them for audio.
+"""Tags behind the audio of a file, though FFmpeg may take them for audio.
 
 FFmpeg knows a single tag at the end of an MP3. Where mp3gain's APE tag stands before an ID3v1 tag,
 or a FLAC has either, it hands the tag's bytes to the decoder, and a retag would be a new track.
 """
 
 import os
-from errno import EINVAL
-from io import SEEK_END, SEEK_SET
 from typing import BinaryIO
 
-# The first bytes of files that get tags appended. In other files these tags might be samples.
-TAGGED = (b"ID3", b"fLaC", b"wvpk", b"TTA1", b"MAC ", b"MP+", b"MPCK", b"\x0b\x77")
-MPEG_SYNC = 0xFFE0
+from soundalike.audio.leading import AC3, APE_TAGGED, DTS, ID3_HEADER, MPEG_SYNC, USUAL, tag_length
+
+# The first bytes of files that get tags appended. In others, an ID3v1 tag must be all text:
+# three letters might be samples.
+TAGGED = (b"ID3", *USUAL, *APE_TAGGED, *AC3, *DTS)
+ID3V1 = 128  # bytes
+ID3V1_FIELDS = (slice(3, 33), slice(33, 63), slice(63, 93), slice(93, 97), slice(97, 125))
+SPACE = 0x20  # the first character that is text
 MAX_TRAILING_TAGS = 8
-MAX_OFFSET = 2**42  # bytes; beyond 2**44, file systems refuse to seek
 APE_FOOTER = 32  # bytes, as its header
 
 
-class MediaFile:
-    """An open file for FFmpeg to read from its start to `end`.
-
-    FFmpeg may take a disk error for the end of the file, so `check` raises it again.
-    """
-
-    def __init__(self, file: BinaryIO, end: int) -> None:
-        self._file, self._end = file, end
-        self._error: OSError | None = None
-        self.tell = file.tell
-        self.name = file.name  # where the first bytes are ambiguous, FFmpeg goes by the extension
-
-    def read(self, size: int = -1, /) -> bytes:
-        """Read up to `size` bytes, all up to `end` if it is negative.
-
-        Raises OSError, and keeps it for `check`.
-        """
-        left = max(0, self._end - self._file.tell())
-        try:
-            return self._file.read(left if size < 0 else min(size, left))
-        except OSError as error:
-            self._error = error
-            raise
-
-    def check(self) -> None:
-        """Raise again the OSError that a read raised, if any."""
-        if self._error:
-            raise self._error
-
-    def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
-        """Move as in any file; an offset that no file has returns FFmpeg's error, -EINVAL."""
-        if whence == SEEK_END:
-            offset, whence = self._end + offset, SEEK_SET
-        if whence == SEEK_SET and not 0 <= offset <= MAX_OFFSET:
-            return -EINVAL
-        return self._file.seek(offset, whence)
-
-
-def without_trailing_tags(file: BinaryIO) -> MediaFile:
-    """The file from its start to the end of its audio."""
+def end_of_media(file: BinaryIO, start: int) -> int:
+    """The offset at which the audio ends that begins at `start`."""
+    file.seek(start)
+    tagged = _may_be_tagged(file.read(8))
     end = os.fstat(file.fileno()).st_size
-    if _may_be_tagged(file.read(4)):
-        for _ in range(MAX_TRAILING_TAGS):
-            end -= _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
-    file.seek(0)
-    return MediaFile(file, end)
+    for _ in range(MAX_TRAILING_TAGS):
+        length = _id3v1(file, end, tagged) or _ape(file, end) or _lyrics3(file, end)
+        end -= length or _id3v2(file, end)
+    return end
 
 
 def _may_be_tagged(start: bytes) -> bool:
@@ -77,8 +42,15 @@ def _before(file: BinaryIO, end: int, length: int) -> bytes:
     return file.read(length)
 
 
-def _id3v1(file: BinaryIO, end: int) -> int:
-    return 128 if _before(file, end, 128).startswith(b"TAG") else 0
+def _id3v1(file: BinaryIO, end: int, tagged: bool) -> int:
+    tag = _before(file, end, ID3V1)
+    return ID3V1 if tag.startswith(b"TAG") and (tagged or _all_text(tag)) else 0
+
+
+def _all_text(tag: bytes) -> bool:
+    """Tell whether an ID3v1 tag's fields are text, each padded with zeros or spaces."""
+    texts = [tag[field].rstrip(b"\0 ") for field in ID3V1_FIELDS]
+    return any(texts) and all(min(text, default=SPACE) >= SPACE for text in texts)
 
 
 def _ape(file: BinaryIO, end: int) -> int:
@@ -97,3 +69,9 @@ def _lyrics3(file: BinaryIO, end: int) -> int:
         return 0
     length = int(footer[:6]) + len(footer)
     return length if _before(file, end, length).startswith(b"LYRICSBEGIN") else 0
+
+
+def _id3v2(file: BinaryIO, end: int) -> int:
+    """The length of an appended ID3v2.4 tag, which has a footer to be found by."""
+    length = tag_length(_before(file, end, ID3_HEADER), b"3DI")
+    return length if length and _before(file, end, length).startswith(b"ID3") else 0

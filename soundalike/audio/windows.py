@@ -1,5 +1,6 @@
 """The windows of a track that a model embeds: equal, spread over it, at the model's sample rate."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
@@ -9,7 +10,8 @@ import soundfile
 import soxr
 from numpy.typing import NDArray
 
-from soundalike.audio.resample import CANONICAL_RATE
+from soundalike.audio.mixdown import SILENCE
+from soundalike.audio.resample import CANONICAL_RATE, PEAK, noted
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.errors import AudioError
 
@@ -17,7 +19,6 @@ from soundalike.errors import AudioError
 # a window is then the same whether it or the whole track is resampled.
 GRID = CANONICAL_RATE // 100
 MARGIN = 10 * GRID  # canonical samples read either side, where the filter settles
-SILENCE = 10 ** (-80 / 20)  # a window whose peak stays below -80 dBFS is silent
 
 
 def spread(total: int, window: int, max_windows: int | None) -> list[int]:
@@ -41,21 +42,45 @@ def read_windows(flac: Path | BinaryIO, plan: WindowPlan) -> Iterator[NDArray[np
 
     In order. A track shorter than a window is one shorter window. Only one window is held, so
     memory does not grow with the track. Raises AudioError, maybe after some windows: too_short,
-    silent, damaged.
+    too_quiet, silent, damaged.
     """
     audible = 0
     try:
         with soundfile.SoundFile(flac) as file:
             for window in _all(file, plan):
-                if np.abs(window).max() > SILENCE:
+                if _is_audible(window):
                     audible += 1
                     yield window
+            if not audible:
+                raise _inaudible(file)
     except soundfile.LibsndfileError as error:
         raise AudioError(
             "damaged", f"its 44.1 kHz audio was damaged; it is made again ({error})"
         ) from error
-    if not audible:
-        raise AudioError("silent", "no audible music: every part of it is digital silence")
+
+
+def _is_audible(window: NDArray[np.float32]) -> bool:
+    """Tell whether a window is neither silent nor, but for its ends, a constant offset."""
+    if np.abs(window).max() <= SILENCE:
+        return False
+    offset = float(np.median(window))
+    inner = window[len(window) // 8 : -(len(window) // 8) or None]
+    return abs(offset) <= SILENCE or float(np.abs(inner - offset).max()) > SILENCE
+
+
+def _inaudible(file: soundfile.SoundFile) -> AudioError:
+    """The failure of a track without an audible window, by its loudest sample."""
+    peak = noted(file, PEAK)
+    if peak is None:
+        file.seek(0)
+        blocks = file.blocks(CANONICAL_RATE, dtype="float32")
+        peak = max((float(np.abs(block).max()) for block in blocks), default=0.0)
+    if not peak:
+        return AudioError("silent", "no audible music: every part of it is digital silence")
+    level = 20 * math.log10(peak)
+    if peak <= SILENCE:
+        return AudioError("too_quiet", f"too quiet: its loudest sample is at {level:.0f} dBFS")
+    return AudioError("silent", "no audible music in the parts of it that are embedded")
 
 
 def _all(file: soundfile.SoundFile, plan: WindowPlan) -> Iterator[NDArray[np.float32]]:

@@ -14,7 +14,7 @@ import pytest
 import soundfile
 from numpy.typing import NDArray
 
-from soundalike.audio import stream
+from soundalike.audio import media_file
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
 from soundalike.audio.stream import OpenAudio
@@ -186,7 +186,7 @@ def test_a_disk_that_fails_is_not_the_files_end(
                 raise OSError(errno.EIO, "Input/output error")
             return super().read(size)
 
-    monkeypatch.setattr(stream, "_regular", Failing)
+    monkeypatch.setattr(media_file, "_regular", Failing)
     with pytest.raises(AudioError, match="Input/output error") as caught:
         identify(path)
     assert caught.value.code == "unreadable"

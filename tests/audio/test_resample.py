@@ -13,6 +13,7 @@ from mutagen.flac import FLAC
 from soundalike.audio import resample
 from soundalike.audio.decode import Chunk
 from soundalike.audio.identity import identify
+from soundalike.audio.mixdown import Mixdown
 from soundalike.audio.resample import canonical_facts, resampled, write_canonical
 from soundalike.errors import AudioError
 from tests.sounds import song, write_audio
@@ -95,6 +96,7 @@ class Partly:
     """Audio of which a part was broken."""
 
     share = 0.75
+    mixdown = Mixdown()
 
     def __iter__(self) -> Iterator[Chunk]:
         yield Chunk(sine(44_100), 44_100)

@@ -10,13 +10,28 @@ from collections.abc import Collection, Iterable
 from itertools import chain
 from typing import Any, Literal
 
-from sqlalchemy import ARRAY, ColumnElement, Text, any_, delete, literal, select, tuple_, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Text,
+    any_,
+    delete,
+    literal,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.folding import MAX_CHARACTERS, fold, fold_words, variants
 from soundalike.catalog.tables import FileRow, FileWordsRow, TrackRow
 
+_DESCRIBED: tuple[Any, ...] = (
+    *(TrackRow.id, TrackRow.title, TrackRow.artist, TrackRow.album, TrackRow.genre),
+    *(TrackRow.sort_key, TrackRow.names),
+)
 Field = Literal["title", "name", "artist", "album", "genre"]
 
 MAX_NAME = 300  # characters of a name that are compared; a GIN key has at most 2.7 kB
@@ -47,7 +62,7 @@ def name_terms(title: str, artist: str | None, album: str | None, genre: str | N
         ("album", album),
         ("genre", genre),
     ]
-    return sorted({name_term(field, name) for field, name in named if name and fold(name)})
+    return [name_term(field, name) for field, name in named if name and fold(name)]
 
 
 def has_name(*terms: str) -> ColumnElement[bool]:
@@ -98,23 +113,26 @@ def record_words(session: Session, track_ids: Collection[str]) -> None:
     Call it after any change of a title, an artist, an album, a genre or a path.
     """
     wanted = TrackRow.id == any_(literal(sorted(track_ids), ARRAY(Text)))
-    tracks = {track.id: track for track in session.scalars(select(TrackRow).where(wanted))}
-    if not tracks:
-        return
-    named = [{"id": track.id, "names": _names(track)} for track in tracks.values()]
-    session.execute(update(TrackRow), sorted(named, key=lambda row: str(row["id"])))
+    # Locked, so that another transaction's new title is waited for, and not overwritten.
+    statement = select(*_DESCRIBED).where(wanted).order_by(TrackRow.id)
+    rows = session.execute(statement.with_for_update(key_share=True))
+    tracks = {row.id: row for row in rows}
+    named = {
+        id_: name_terms(track.title, track.artist, track.album, track.genre)
+        for id_, track in tracks.items()
+    }
+    renamed = [
+        {"id": id_, "names": named[id_]} for id_ in sorted(named) if named[id_] != tracks[id_].names
+    ]
+    if renamed:
+        session.execute(update(TrackRow), renamed)
     files = select(FileRow.id, FileRow.shown, TrackRow.id).join(FileRow).where(wanted)
-    rows = [
-        {
-            "file_id": file_id,
-            "track_id": track_id,
-            "sort_key": tracks[track_id].sort_key,
-            "words": _words(shown, tracks[track_id]),
-        }
+    words = [
+        _row(file_id, shown, tracks[track_id])
         for file_id, shown, track_id in session.execute(files.order_by(FileRow.id))
     ]
-    if rows:
-        _upsert(session, rows)
+    if words:
+        _upsert(session, words)
 
 
 def forget_words(session: Session, file_ids: Collection[int]) -> None:
@@ -122,12 +140,9 @@ def forget_words(session: Session, file_ids: Collection[int]) -> None:
     session.execute(delete(FileWordsRow).where(FileWordsRow.file_id.in_(file_ids)))
 
 
-def _names(track: TrackRow) -> list[str]:
-    return name_terms(track.title, track.artist, track.album, track.genre)
-
-
-def _words(shown: str, track: TrackRow) -> str:
-    return tsvector(shown, track.album, track.artist, track.title)
+def _row(file_id: int, shown: str, track: Row[Any]) -> dict[str, Any]:
+    words = tsvector(shown, track.album, track.artist, track.title)
+    return {"file_id": file_id, "track_id": track.id, "sort_key": track.sort_key, "words": words}
 
 
 def _upsert(session: Session, rows: list[dict[str, Any]]) -> None:

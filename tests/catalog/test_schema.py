@@ -34,7 +34,8 @@ def test_an_empty_database_is_not_current(database_url: str, sessions: Sessions)
 OLDER = (
     "insert into roots (location) values ('/music')",
     "insert into batches (id) values (1)",
-    "insert into tracks (id, batch_id, title, artist, genre, codec, sample_rate, channels, sort_key)"
+    "insert into tracks"
+    " (id, batch_id, title, artist, genre, codec, sample_rate, channels, sort_key)"
     " select 'id' || n, 1, 'Stück ' || n, 'Simon & Co', 'Fado', 'flac', 44100, 2, 'key ' || n"
     " from generate_series(1, 2100) n",
     "insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)"

@@ -125,8 +125,8 @@ def queries(session: Session, count: int) -> list[str]:
 
 def search(session: Session, query: str) -> int:
     """What the service does for a query; returns the number of matches."""
-    session.execute(tracks.page(query, PAGE + 1, None)).all()
-    return session.scalar(tracks.count(query)) or 0
+    session.execute(*tracks.page(query, PAGE + 1, None)).all()
+    return session.scalar(*tracks.count(query)) or 0
 
 
 def scan_names(session: Session, query: str) -> int:

@@ -43,9 +43,9 @@ async def list_tracks(
     """List tracks: the whole collection by artist, album and title, or the best matches first."""
     # One more than requested shows whether there is a next page.
     after = _position(cursor) if cursor else None
-    rows = (await session.execute(tracks.page(query, limit + 1, after))).all()
+    rows = (await session.execute(*tracks.page(query, limit + 1, after))).all()
     last = rows[limit - 1] if len(rows) > limit else None
-    total = await session.scalar(tracks.count(query)) or 0
+    total = await session.scalar(*tracks.count(query)) or 0
     return TrackPage(
         items=[Track.model_validate(tracks.view(row)) for row in rows[:limit]],
         next_cursor=encode_cursor(last.rank, last.sort_key, last.id) if last else None,

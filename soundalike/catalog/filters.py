@@ -83,9 +83,8 @@ def _names(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
         ("album", track_filter.albums),
         ("genre", track_filter.genres),
     ]
-    return [
-        has_name(*(name_term(field, name) for name in names)) for field, names in named if names
-    ]
+    terms = [[name_term(field, name) for name in names] for field, names in named if names]
+    return [has_name(literal(any_of, ARRAY(Text))) for any_of in terms]
 
 
 def _bounds(track_filter: TrackFilter) -> list[ColumnElement[bool]]:

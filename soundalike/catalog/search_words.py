@@ -65,9 +65,9 @@ def name_terms(title: str, artist: str | None, album: str | None, genre: str | N
     return [name_term(field, name) for field, name in named if name and fold(name)]
 
 
-def has_name(*terms: str) -> ColumnElement[bool]:
-    """Condition on TrackRow: it has one of these terms."""
-    return TrackRow.names.bool_op("&&")(literal(list(terms), ARRAY(Text)))
+def has_name(terms: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Condition on TrackRow: it has one of these terms, an array of text."""
+    return TrackRow.names.bool_op("&&")(terms)
 
 
 def tsvector(path: str, album: str | None, artist: str | None, title: str) -> str:

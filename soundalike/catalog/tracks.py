@@ -2,10 +2,25 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ARRAY, Select, Text, and_, any_, false, func, literal, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    Integer,
+    Select,
+    Text,
+    and_,
+    any_,
+    bindparam,
+    false,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
@@ -131,20 +146,30 @@ def failures_of(track_id: str) -> Select[str, str]:
     )
 
 
-def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
+Statement = tuple[Select[Any], dict[str, Any]]  # and its parameters: arguments of `execute`
+
+
+def page(query: str, limit: int, after: TrackPosition | None) -> Statement:
     """Select up to `limit` tracks that match the query, after a position, the best matches first.
 
     Tracks of one rank, and all tracks if the query has no words, are in sort order. Rows end with
     rank and sort key, for the next cursor.
     """
     words = TextQuery.of(query)
-    found = (ranked(words) if words.words else _listed()).subquery()
-    order = ("rank", "sort_key", "track_id") if words.words else ("sort_key", "track_id")
+    statement = _page(with_words=bool(words.words), continued=after is not None)
+    position = {} if after is None else asdict(after)
+    return statement, {"limit": limit, **words.parameters, **position}
+
+
+@cache
+def _page(*, with_words: bool, continued: bool) -> Select[Any]:
+    found = (ranked() if with_words else _listed()).subquery()
+    order = ("rank", "sort_key", "track_id") if with_words else ("sort_key", "track_id")
     columns = [found.c[name] for name in order]
-    statement = select(found).order_by(*columns).limit(limit)
-    if after is not None:
-        position = tuple_(*(getattr(after, name) for name in order))
-        statement = statement.where(tuple_(*columns) > position)
+    statement = select(found).order_by(*columns).limit(bindparam("limit", type_=Integer))
+    if continued:
+        position = (bindparam(name, type_=found.c[name].type) for name in order)
+        statement = statement.where(tuple_(*columns) > tuple_(*position))
     top = statement.subquery()
     return (
         select(*_VIEW, top.c.rank, top.c.sort_key)
@@ -159,9 +184,14 @@ def _listed() -> Select[str, str, int]:
     return select(*columns).where(has_file())
 
 
-def count(query: str) -> Select[int]:
+def count(query: str) -> Statement:
     """Select the number of tracks that match the query, over all pages."""
     words = TextQuery.of(query)
-    if words.words:
-        return count_matches(words)
+    return _count(with_words=bool(words.words)), words.parameters
+
+
+@cache
+def _count(*, with_words: bool) -> Select[int]:
+    if with_words:
+        return count_matches()
     return select(func.count()).select_from(TrackRow).where(has_file())

@@ -59,7 +59,7 @@ def test_an_upgrade_fills_the_words_of_what_was_there(
     filled = words_of(sessions)
     assert len(filled) == 2100
     with sessions.begin() as session:
-        assert session.scalar(tracks.count("simon and co stuck rem")) == 2100
+        assert session.scalar(*tracks.count("simon and co stuck rem")) == 2100
         record_words(session, filled)
     assert words_of(sessions) == filled
 

@@ -22,8 +22,8 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
 def found(sessions: Sessions, query: str) -> list[str]:
     """The titles that match, in order; their number is the one that is counted."""
     with sessions() as session:
-        rows = session.execute(tracks.page(query, 100, None)).all()
-        assert session.scalar(tracks.count(query)) == len(rows)
+        rows = session.execute(*tracks.page(query, 100, None)).all()
+        assert session.scalar(*tracks.count(query)) == len(rows)
     return [row.title for row in rows]
 
 

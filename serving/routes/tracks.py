@@ -2,6 +2,7 @@
 
 from typing import Annotated
 
+from anyio import to_thread
 from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,10 +56,12 @@ async def list_tracks(
 
 
 async def _near(session: AsyncSession, query: str) -> list[str]:
+    """Return the names that are nearly those of the query."""
     words = TextQuery.of(query)
     if not words.words:
         return []
-    return suggestions.closest(words, await session.execute(suggestions.candidates(words)))
+    found = (await session.execute(suggestions.candidates(words))).all()
+    return await to_thread.run_sync(suggestions.closest, words, found)
 
 
 def _position(cursor: str) -> TrackPosition:

@@ -78,7 +78,7 @@ def _near(session: Session, query: TextQuery) -> str:
     """Return the question for the names that are nearly those of the query, or nothing."""
     if not query.words:
         return ""
-    names = suggestions.closest(query, session.execute(suggestions.candidates(query)))
+    names = suggestions.closest(query, session.execute(suggestions.candidates(query)).all())
     return f"did you mean {' or '.join(map(repr, names))}? " if names else ""
 
 

@@ -107,7 +107,7 @@ def test_no_text_is_an_error(sessions: Sessions, collection: Collection, query: 
     words = TextQuery.of(query)
     if words.words:
         with sessions() as session:
-            suggestions.closest(words, session.execute(suggestions.candidates(words)))
+            suggestions.closest(words, session.execute(suggestions.candidates(words)).all())
 
 
 def test_no_tag_is_an_error(sessions: Sessions, collection: Collection) -> None:
@@ -212,6 +212,6 @@ def test_a_slip_of_the_finger_is_understood(
     assert found(sessions, query) == []
     with sessions() as session:
         words = TextQuery.of(query)
-        names = suggestions.closest(words, session.execute(suggestions.candidates(words)))
+        names = suggestions.closest(words, session.execute(suggestions.candidates(words)).all())
     assert names[0] == NEAR[query]
     assert found(sessions, names[0])

@@ -1,4 +1,4 @@
-"""Search: kinds, filters, concurrent clients, HTTP, peers, and the life of an index.
+"""Search: kinds, filters, words, concurrent clients, HTTP, peers, and the life of an index.
 
     make bench-search                          10 000, 100 000 and 500 000 x 768; an hour or so
     make bench-search TRACKS=10000             smaller
@@ -20,6 +20,7 @@ SIZES = "10000,100000,500000"
 # Peers take minutes a 100 000 to build; what a user has is the middle size.
 PARTS = {
     "search_single": lambda sizes: sizes,
+    "search_text": lambda sizes: [middle(sizes)],
     "search_live": lambda sizes: sizes,
     "search_http": lambda sizes: [middle(sizes)],
     "search_peers": lambda sizes: [middle(sizes)],
@@ -64,6 +65,7 @@ def closing(figures: Figures, size: int) -> Figures:
         f"rabitq_speedup_{size // 1000}k": figures[f"rabitq_speedup_{size}"],
         f"rabitq_recall_at_10_{size // 1000}k": figures[f"rabitq_recall_at_10_{size}"],
         f"bandwidth_floor_share_{size // 1000}k": figures[f"bandwidth_floor_share_{size}"],
+        f"text_ms_{size // 1000}k": figures[f"text_ms_{size}"],
         # Of the flat kind, where a batch is one multiplication; codes benefit only from more cores.
         "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_flat_{size}"],
     }

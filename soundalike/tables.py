@@ -60,7 +60,7 @@ def similar_table(
 
     The percentile is the percentage of pairs of tracks that are less similar.
     """
-    table = _table(f"Sounds like {_named(query)}")
+    table = _table(f"Sounds like {query.name}")
     for column in ("#", "score", "percentile")[: 2 if width < NARROW else 3]:
         table.add_column(column, justify="right", no_wrap=True)
     table.add_column("track")
@@ -72,7 +72,7 @@ def similar_table(
         numbers = (str(result.rank), f"{result.score:.3f}", percentile)
         tags = ", ".join(tag["word"] for tag in track.tags[:3])
         shown = numbers[: 2 if width < NARROW else 3]
-        file = _named_file(_named(track), track.path)
+        file = _named_file(track.name, track.path)
         table.add_row(*shown, file, *([safe(tags)] if with_tags else []))
     return table
 
@@ -97,10 +97,6 @@ def failures_table(failures: Sequence[FailureView], total: int, width: int) -> T
 def _table(title: str) -> Table:
     title_line = Text(printable(title), "table.title", overflow="ellipsis")
     return Table(title=title_line, title_justify="left")
-
-
-def _named(track: TrackView) -> str:
-    return f"{track.artist} - {track.title}" if track.artist else track.title
 
 
 def _named_file(name: str, path: str | None) -> Table:

@@ -43,10 +43,10 @@ Cap = Annotated[int, Field(ge=1, le=MAX_K)]
 class Filters(BaseModel):
     """Conditions on the results. All fields that are set must hold."""
 
-    artists: Names = Field([], description="Any of these artists: whole names, case-insensitive.")
-    albums: Names = Field([], description="Any of these albums: whole names, case-insensitive.")
+    artists: Names = Field([], description="Any of these artists: whole names, folded as a query.")
+    albums: Names = Field([], description="Any of these albums: whole names, folded as a query.")
     genres: Names = Field(
-        [], description="Any of these genres, from the files' metadata: whole, case-insensitive."
+        [], description="Any of these genres, from the files' metadata: whole, folded as a query."
     )
     tags: Names = Field([], description="All of these tags, each among the track's five strongest.")
     year_from: Year | None = None

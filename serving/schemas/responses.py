@@ -52,11 +52,14 @@ class Track(ResponseModel):
 
 
 class TrackPage(ResponseModel):
-    """A page of tracks, ordered by artist, album and title."""
+    """A page of tracks: the best matches first, then by artist, album and title."""
 
     items: list[Track]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
     total: int = Field(description="Number of matching tracks over all pages.", examples=[28])
+    did_you_mean: list[str] = Field(
+        description="Names that are nearly the query's, if nothing matches it."
+    )
 
 
 class SimilarTrack(ResponseModel):

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
-from sqlalchemy.orm import InstrumentedAttribute
 
+from soundalike.catalog.folding import spellings
 from soundalike.catalog.presence import is_present
+from soundalike.catalog.search_words import Field, has_name, name_term
 from soundalike.catalog.tables import FileRow, TrackRow
 
 TOP_TAGS = 5  # tags are stored strongest first
@@ -18,8 +19,8 @@ class TrackFilter:
     """Conditions on a track's metadata.
 
     Every field that is set must hold. One entry of a list must match, but all of `tags`, each among
-    the track's five strongest tags. Names and words match as a whole, ignoring case; bounds are
-    inclusive.
+    the track's five strongest tags. Names match as a whole, folded as in a search by words; tags
+    ignoring case; bounds are inclusive.
     """
 
     artists: tuple[str, ...] = ()
@@ -72,22 +73,18 @@ def ids_of(joined: str) -> list[str]:
 def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
     """Condition: a present file of the track has a path that starts with this prefix."""
     present = FileRow.track_id == TrackRow.id, is_present()
-    below = FileRow.shown.startswith(path_prefix, autoescape=True)
-    return select(FileRow.id).where(*present, below).exists()
+    starts = (FileRow.shown.startswith(each, autoescape=True) for each in spellings(path_prefix))
+    return select(FileRow.id).where(*present, or_(*starts)).exists()
 
 
 def _names(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
-    named: list[tuple[InstrumentedAttribute[str | None], tuple[str, ...]]] = [
-        (TrackRow.artist, track_filter.artists),
-        (TrackRow.album, track_filter.albums),
-        (TrackRow.genre, track_filter.genres),
+    named: list[tuple[Field, tuple[str, ...]]] = [
+        ("artist", track_filter.artists),
+        ("album", track_filter.albums),
+        ("genre", track_filter.genres),
     ]
-    # Postgres lowers both sides, because it and Python differ for some letters.
-    return [
-        func.lower(column).in_([func.lower(name) for name in names])
-        for column, names in named
-        if names
-    ]
+    terms = [[name_term(field, name) for name in names] for field, names in named if names]
+    return [has_name(literal(any_of, ARRAY(Text))) for any_of in terms]
 
 
 def _bounds(track_filter: TrackFilter) -> list[ColumnElement[bool]]:

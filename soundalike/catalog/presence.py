@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from soundalike.catalog.failures import RETRY_DELAYS
-from soundalike.catalog.tables import FailureRow, FileRow, LengthRuleRow, TrackRow
+from soundalike.catalog.tables import FailureRow, FileRow, FileWordsRow, LengthRuleRow, TrackRow
 
 _Unread = aliased(FileRow)
 _NEVER_RETRIED = exists().where(FailureRow.file_id == _Unread.id, FailureRow.retry_at.is_(None))
@@ -39,6 +39,12 @@ def not_retryable_now() -> ColumnElement[bool]:
 def has_file() -> ColumnElement[bool]:
     """Condition on TrackRow: a file of the track `is_present`."""
     return exists().where(FileRow.track_id == TrackRow.id, is_present())
+
+
+def words_are_present() -> ColumnElement[bool]:
+    """Condition on FileWordsRow: its file `is_present`, read from the few files that are gone."""
+    gone = FileRow.gone_at.is_not(None), is_present().is_not(True)
+    return ~exists().where(FileRow.id == FileWordsRow.file_id, *gone)
 
 
 def has_allowed_length() -> ColumnElement[bool]:

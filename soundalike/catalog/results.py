@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import retry_delay
+from soundalike.catalog.search_words import forget_words, record_words
 from soundalike.catalog.tables import EmbeddedBatchRow, FailureRow, FileRow, TrackRow, VectorRow
 
 if TYPE_CHECKING:  # the service reads the catalog without loading decoders
@@ -73,6 +74,7 @@ def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> No
     ]
     if renewed:
         session.execute(update(TrackRow), renewed)
+    record_words(session, {row["id"] for row in rows})
 
 
 def _by_id(track: IdentifiedTrack) -> str:
@@ -85,6 +87,7 @@ def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
     if file_ids:
         no_track = {"track_id": None, "unread": False}
         session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**no_track))
+        forget_words(session, file_ids)
 
 
 def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:

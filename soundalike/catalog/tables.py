@@ -16,7 +16,7 @@ from sqlalchemy import (
     func,
     text,
 )
-from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import JSONB, TIMESTAMP, TSVECTOR
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 NAMING = {
@@ -77,11 +77,14 @@ class TrackRow(Base):
 
     `id` is the hash of its audio stream. `batch_id` is the batch that it was first identified in,
     whose .npy has its vector. `duration` is in seconds. `decoded_share`: how much of its audio was
-    not broken, 0..1.
+    not broken, 0..1. `names`: its folded names, see `search_words`.
     """
 
     __tablename__ = "tracks"
-    __table_args__ = (Index(None, "sort_key", "id"),)
+    __table_args__ = (
+        Index(None, "sort_key", "id"),
+        Index(None, "names", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    )
     id: Mapped[str] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
     title: Mapped[str]
@@ -96,6 +99,7 @@ class TrackRow(Base):
     channels: Mapped[int]
     tags: Mapped[list[dict[str, Any]]] = mapped_column(server_default="[]")
     sort_key: Mapped[str] = mapped_column(Text(collation="C"))
+    names: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -112,6 +116,7 @@ class FileRow(Base):
     __table_args__ = (
         Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),
         Index("ix_files_unread", "batch_id", postgresql_where=text("unread")),
+        Index("ix_files_gone", "id", postgresql_where=text("gone_at is not null")),
     )
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     root_id: Mapped[int] = mapped_column(ForeignKey("roots.id"))
@@ -124,6 +129,24 @@ class FileRow(Base):
     unread: Mapped[bool] = mapped_column(server_default=text("true"))
     gone_at: Mapped[dt.datetime | None]
     gone_as_of_batch: Mapped[int | None]
+
+
+class FileWordsRow(Base):
+    """The folded words of a file's path and of its track's metadata, see `search_words`.
+
+    `track_id` and `sort_key` are copies of its track's, so that a search reads one table.
+    """
+
+    __tablename__ = "file_words"
+    __table_args__ = (
+        Index(None, "words", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+    )
+    file_id: Mapped[int] = mapped_column(
+        ForeignKey("files.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    track_id: Mapped[str]
+    sort_key: Mapped[str] = mapped_column(Text(collation="C"))
+    words: Mapped[str] = mapped_column(TSVECTOR)
 
 
 class FailureRow(Base):

@@ -1,15 +1,20 @@
 """Statements that read tracks for the API and the command line, for any kind of session."""
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
-    ColumnElement,
+    Integer,
     Select,
     Text,
     and_,
     any_,
+    bindparam,
+    false,
     func,
     literal,
     or_,
@@ -21,7 +26,9 @@ from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
 from soundalike.catalog.presence import has_file, is_present
+from soundalike.catalog.search_words import full_name
 from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
+from soundalike.catalog.text_search import TextQuery, count_matches, ranked
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,17 @@ class TrackView:
     path: str | None
     tags: list[dict[str, Any]]
 
+    @property
+    def name(self) -> str:
+        """The name under which it is printed."""
+        return full_name(self.artist, self.title)
+
 
 @dataclass(frozen=True)
 class TrackPosition:
     """A track's position in the order of a list."""
 
+    rank: int
     sort_key: str
     track_id: str
 
@@ -98,6 +111,20 @@ def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     return select(*columns).where(TrackRow.id == any_(ids))
 
 
+def at_paths(places: Iterable[tuple[int, bytes]]) -> Select[Any]:
+    """Select the tracks of the present files at these places: pairs of root id and exact path."""
+    at = [
+        and_(
+            FileRow.root_id == root_id,
+            func.sha256(FileRow.path) == hashlib.sha256(path).digest(),
+            FileRow.path == path,
+        )
+        for root_id, path in places
+    ]
+    files = select(FileRow.track_id).where(or_(false(), *at), is_present())
+    return select(*_VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
+
+
 def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
     """Select id, genre, artist and album of these tracks, in no order."""
     columns = (TrackRow.id, TrackRow.genre, TrackRow.artist, TrackRow.album)
@@ -119,38 +146,52 @@ def failures_of(track_id: str) -> Select[str, str]:
     )
 
 
-def page(query: str, limit: int, after: TrackPosition | None) -> Select[Any]:
-    """Select up to `limit` tracks that match the query, after a position, in sort order.
+Statement = tuple[Select[Any], dict[str, Any]]  # and its parameters: arguments of `execute`
 
-    Rows end with the track's sort key, for the next cursor.
+
+def page(query: str, limit: int, after: TrackPosition | None) -> Statement:
+    """Select up to `limit` tracks that match the query, after a position, the best matches first.
+
+    Tracks of one rank, and all tracks if the query has no words, are in sort order. Rows end with
+    rank and sort key, for the next cursor.
     """
-    statement = select(*_VIEW, TrackRow.sort_key).where(_matches(query))
-    if after is not None:
-        position = tuple_(TrackRow.sort_key, TrackRow.id)
-        statement = statement.where(position > tuple_(after.sort_key, after.track_id))
-    return statement.order_by(TrackRow.sort_key, TrackRow.id).limit(limit)
+    words = TextQuery.of(query)
+    statement = _page(with_words=bool(words.words), continued=after is not None)
+    position = {} if after is None else asdict(after)
+    return statement, {"limit": limit, **words.parameters, **position}
 
 
-def count(query: str) -> Select[int]:
-    """Select the number of tracks that match the query, over all pages."""
-    return select(func.count()).select_from(TrackRow).where(_matches(query))
-
-
-def _matches(query: str) -> ColumnElement[bool]:
-    """Condition: the track has a file, and each word is in its title, artist, album or path."""
-    words = [_contains(word) for word in query.split()]
-    return and_(has_file(), *words)
-
-
-def _contains(word: str) -> ColumnElement[bool]:
-    columns = (TrackRow.title, TrackRow.artist, TrackRow.album)
-    in_path = (
-        select(FileRow.id)
-        .where(
-            FileRow.track_id == TrackRow.id,
-            is_present(),
-            FileRow.shown.icontains(word, autoescape=True),
-        )
-        .exists()
+@cache
+def _page(*, with_words: bool, continued: bool) -> Select[Any]:
+    found = (ranked() if with_words else _listed()).subquery()
+    order = ("rank", "sort_key", "track_id") if with_words else ("sort_key", "track_id")
+    columns = [found.c[name] for name in order]
+    statement = select(found).order_by(*columns).limit(bindparam("limit", type_=Integer))
+    if continued:
+        position = (bindparam(name, type_=found.c[name].type) for name in order)
+        statement = statement.where(tuple_(*columns) > tuple_(*position))
+    top = statement.subquery()
+    return (
+        select(*_VIEW, top.c.rank, top.c.sort_key)
+        .join(top, top.c.track_id == TrackRow.id)
+        .order_by(*(top.c[name] for name in order))
     )
-    return or_(*(column.icontains(word, autoescape=True) for column in columns), in_path)
+
+
+def _listed() -> Select[str, str, int]:
+    """Select every track that has a file, all of one rank."""
+    columns = TrackRow.id.label("track_id"), TrackRow.sort_key, literal(0).label("rank")
+    return select(*columns).where(has_file())
+
+
+def count(query: str) -> Statement:
+    """Select the number of tracks that match the query, over all pages."""
+    words = TextQuery.of(query)
+    return _count(with_words=bool(words.words)), words.parameters
+
+
+@cache
+def _count(*, with_words: bool) -> Select[int]:
+    if with_words:
+        return count_matches()
+    return select(func.count()).select_from(TrackRow).where(has_file())

@@ -142,7 +142,7 @@ def _show_neighbours(settings: Settings) -> None:
             raise LibraryError("no track was embedded, so there is nothing to show")
         store = ArtifactStore(settings.data)
         indexed = set(read_tracks(store.index(served.index.version)))
-        rows = session.execute(tracks.page("", 200, None))
+        rows = session.execute(*tracks.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():
             _, results = nearest(session, store, views[position], SHOWN_NEIGHBOURS)

@@ -11,26 +11,26 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import tracks
 from soundalike.catalog.indexes import published
 from soundalike.catalog.tracks import TrackView
-from soundalike.cli.library import existing_library, nothing_ingested
-from soundalike.errors import ArtifactError, LibraryError, NothingIngested
-from soundalike.settings import Settings, load_settings
+from soundalike.cli.find_track import find_track
+from soundalike.cli.library import existing_library
+from soundalike.errors import ArtifactError
+from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import similar_table
-from soundalike.terminal import counted, safe
 from soundalike.vectors.limits import DEFAULT_K, MAX_K
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
 
 
 def similar(
-    track: Annotated[str, typer.Argument(help="A track's id, or words of its title or path.")],
+    track: Annotated[str, typer.Argument(help="A track's id, its file, or words of its name.")],
     k: Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="Number of results.")] = DEFAULT_K,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, as the API returns it.")] = False,
 ) -> None:
     """Show the tracks that sound most like a track."""
     settings = load_settings()
     with existing_library(settings) as sessions, sessions() as session:
-        query = _find(session, track, settings)
+        query = find_track(session, track, settings)
         version, results = nearest(session, ArtifactStore(settings.data), query, k)
     if not as_json:
         out = Console()
@@ -50,28 +50,6 @@ def similar(
         ],
     }
     typer.echo(json.dumps(response, indent=2))
-
-
-def _find(session: Session, text: str, settings: Settings) -> TrackView:
-    """The track with this id, else the first that matches the words, with a note on others."""
-    if not (library := session.scalar(tracks.count(""))):
-        raise NothingIngested(nothing_ingested(settings))
-    if not tracks.storable(text):
-        raise LibraryError("no track matches text that is not UTF-8")
-    row = session.execute(tracks.by_ids([text])).one_or_none()
-    if row:
-        return tracks.view(row)
-    matches = session.scalar(tracks.count(text)) or 0
-    if not matches:
-        raise LibraryError(
-            f"no track matches {text!r}, of {counted(library, 'track')} in {settings.data}; "
-            "`soundalike ingest FOLDER` adds music, SOUNDALIKE_DATA names another library"
-        )
-    first = tracks.view(session.execute(tracks.page(text, 1, None)).one())
-    if matches > 1:
-        note = f"{matches} tracks match {text!r}; this is the first, {first.path or first.id}"
-        Console(stderr=True).print(f"[dim]{safe(note)}[/dim]")
-    return first
 
 
 def nearest(

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 import structlog
 
 from soundalike.catalog.batches import BatchFile, StageFailure
+from soundalike.catalog.folding import spellings
 from soundalike.display_text import printable
 from soundalike.errors import AudioError
 from soundalike.resource_usage import Usage
@@ -68,7 +69,7 @@ class Selection:
         return [
             file
             for file in files
-            if file.shown.startswith(self.path_prefix)
+            if file.shown.startswith(tuple(spellings(self.path_prefix)))
             and (not self.tracks or file.track_id in self.tracks)
         ]
 

@@ -117,3 +117,41 @@ def test_a_track_that_left_is_below_no_path(sessions: Sessions, store: ArtifactS
     gone, there = collection.add({"path": b"a/1.flac"}, {"path": b"a/2.flac"})
     collection.remove(gone)
     assert found(sessions, TrackFilter(path_prefix="a/")) == {there}
+
+
+# ruff: noqa: RUF001 - signs that look like others are what these tests are about
+SAME_NAMES = [
+    ("Beyoncé", "beyonce"),
+    ("Guns N’ Roses", "guns n' roses"),
+    ("Sigur Ro\u0301s", "Sigur Rós"),
+    ("Simon & Garfunkel", "Simon and Garfunkel"),
+    ("AC/DC", "AC-DC"),
+    ("STRASSE", "Straße"),
+    ("İstanbul", "ISTANBUL"),
+    ("!!!", "!!!"),
+    ("Ｐｅｒｆｕｍｅ", "Perfume"),
+]
+
+
+@pytest.mark.parametrize(("tagged", "asked"), SAME_NAMES)
+def test_names_are_compared_folded(
+    tagged: str, asked: str, sessions: Sessions, store: ArtifactStore
+) -> None:
+    collection = Collection(sessions, store)
+    fields = {"artist": tagged, "album": tagged, "genre": tagged}
+    [wanted, *_] = collection.add(fields, {"artist": f"{tagged} Tribute"}, {"title": tagged})
+    for field in (
+        TrackFilter(artists=(asked,)),
+        TrackFilter(albums=(asked,)),
+        TrackFilter(genres=("nobody", asked)),
+    ):
+        assert found(sessions, field) == {wanted}
+
+
+def test_a_path_prefix_is_one_in_either_form_of_its_accents(
+    sessions: Sessions, store: ArtifactStore
+) -> None:
+    apart, together = "Sigur Ro\u0301s/1.flac".encode(), "Sigur Rós/2.flac".encode()
+    ids = Collection(sessions, store).add({"path": apart}, {"path": together}, {"path": b"S/3"})
+    for prefix in ("Sigur Rós/", "Sigur Ro\u0301s/"):
+        assert found(sessions, TrackFilter(path_prefix=prefix)) == set(ids[:2])

@@ -1,12 +1,17 @@
 """The migrations must make exactly the tables that the code was written for."""
 
+from typing import Any
+
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import select, text
 
+from soundalike.catalog import tracks
 from soundalike.catalog.engine import Sessions, dagster_url, engine_of
-from soundalike.catalog.tables import Base
-from soundalike.catalog.upgrade import is_current, upgrade
+from soundalike.catalog.search_words import record_words
+from soundalike.catalog.tables import Base, FileWordsRow, TrackRow
+from soundalike.catalog.upgrade import alembic_config, is_current, upgrade
 
 
 def test_migrations_and_models_agree(sessions: Sessions) -> None:
@@ -24,6 +29,49 @@ def test_an_empty_database_is_not_current(database_url: str, sessions: Sessions)
     with sessions.begin() as session:
         session.execute(text("drop table alembic_version"))
     assert not is_current(database_url)
+
+
+OLDER = (
+    "insert into roots (location) values ('/music')",
+    "insert into batches (id) values (1)",
+    "insert into tracks"
+    " (id, batch_id, title, artist, genre, codec, sample_rate, channels, sort_key)"
+    " select 'id' || n, 1, 'Stück ' || n, 'Simon & Co', 'Fado', 'flac', 44100, 2, 'key ' || n"
+    " from generate_series(1, 2100) n",
+    "insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)"
+    " select 1, convert_to('R.E.M./' || n, 'UTF8'), 'R.E.M./' || n, 1, 1, 1, 'id' || n, false"
+    " from generate_series(1, 2100) n",
+    "insert into files (root_id, path, shown, size, mtime_ns, batch_id)"
+    " values (1, 'unread', 'unread', 1, 1, 1)",
+)
+
+
+def test_an_upgrade_fills_the_words_of_what_was_there(
+    database_url: str, sessions: Sessions
+) -> None:
+    """More rows than are written at once, and a file that was never read."""
+    with engine_of(sessions).begin() as connection:
+        connection.execute(text("drop schema public cascade; create schema public"))
+        command.upgrade(alembic_config(connection), "0005")
+        for statement in OLDER:
+            connection.execute(text(statement))
+    upgrade(database_url)
+    filled = words_of(sessions)
+    assert len(filled) == 2100
+    with sessions.begin() as session:
+        assert session.scalar(*tracks.count("simon and co stuck rem")) == 2100
+        record_words(session, filled)
+    assert words_of(sessions) == filled
+
+
+def words_of(sessions: Sessions) -> dict[str, Any]:
+    """Names and words of each track, as they are stored."""
+    columns = FileWordsRow.file_id, FileWordsRow.sort_key, FileWordsRow.words, TrackRow.names
+    with sessions() as session:
+        rows = session.execute(
+            select(TrackRow.id, *columns).join(FileWordsRow, FileWordsRow.track_id == TrackRow.id)
+        )
+        return {id_: tuple(row) for id_, *row in rows}
 
 
 def test_dagster_has_a_schema_of_its_own() -> None:

@@ -88,7 +88,9 @@ FOUND = {
     "100%": ["100% Pure"],
     "%": ["100% Pure"],
     "_": ["snake_case"],
-    "e_c": ["snake_case"],
+    "e_c": [],
+    "snake_ca": ["snake_case"],
+    "nake": ["snake_case"],
     "\\": ["back\\slash"],
     "/": ["AC/DC"],
     "'; drop table tracks; --": [],
@@ -112,6 +114,35 @@ async def test_query_means_its_words_and_not_patterns(
     pages_of = {query: await pages(api, query=query) for query in FOUND}
     assert {query: sorted(titles(page)) for query, [page] in pages_of.items()} == FOUND
     assert all(page["total"] == len(FOUND[query]) for query, [page] in pages_of.items())
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5, 200])
+async def test_the_best_matches_come_first_on_whichever_page(
+    limit: int, api: httpx.AsyncClient, collection: Collection
+) -> None:
+    collection.add(
+        {"title": "Stück 15", "artist": "a"},
+        {"title": "5 for a Stück", "artist": "b"},
+        {"title": "Stück 5", "artist": "z"},
+        {"title": "stuck 5", "artist": "c"},
+        {"title": "Das Stück 5", "artist": "d"},
+        {"title": "Stücke, Nr. 5", "artist": "a"},
+    )
+    found = await pages(api, query="Stück 5", limit=limit)
+    assert [title for page in found for title in titles(page)] == [
+        *("Stück 5", "stuck 5", "Das Stück 5", "5 for a Stück", "Stücke, Nr. 5")
+    ]
+    assert {page["total"] for page in found} == {5}
+
+
+async def test_a_near_miss_is_offered(api: httpx.AsyncClient, collection: Collection) -> None:
+    collection.add({"title": "Guaglione", "artist": "Perez Prado"}, *numbered(3))
+    near = (await api.get("/v1/tracks", params={"query": "peres prado guaglone"})).json()
+    assert (near["total"], near["did_you_mean"]) == (0, ["Perez Prado - Guaglione"])
+    far = (await api.get("/v1/tracks", params={"query": "xylophone"})).json()
+    assert (far["total"], far["did_you_mean"]) == (0, [])
+    there = (await api.get("/v1/tracks", params={"query": near["did_you_mean"][0]})).json()
+    assert (there["total"], there["did_you_mean"]) == (1, [])
 
 
 async def test_track_without_a_file_is_not_listed_but_still_known(
@@ -162,9 +193,12 @@ def _cursor(text: str) -> str:
         _cursor("[]"),
         _cursor('["a"]'),
         _cursor('["a", 1]'),
+        _cursor('["a", "b"]'),
+        _cursor('[-1, "a", "b"]'),
+        _cursor('[99999999999999999999, "a", "b"]'),
         _cursor('{"a": 1, "b": 2}'),
-        _cursor('["a\\u0000", "b"]'),
-        _cursor('["\\ud800", "b"]'),
+        _cursor('[0, "a\\u0000", "b"]'),
+        _cursor('[0, "\\ud800", "b"]'),
         _cursor("[" * 5000),
         _cursor("9" * 5000),
     ],
@@ -179,7 +213,12 @@ async def test_query_that_is_not_utf8_matches_nothing(
 ) -> None:
     collection.add(*numbered(1))
     answer = await api.get("/v1/tracks?query=%ED%A0%80")
-    assert answer.json() == {"items": [], "next_cursor": None, "total": 0}
+    assert answer.json() == {
+        "items": [],
+        "next_cursor": None,
+        "total": 0,
+        "did_you_mean": [],
+    }
 
 
 async def test_unknown_track_is_404(api: httpx.AsyncClient) -> None:

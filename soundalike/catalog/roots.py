@@ -5,7 +5,8 @@ from collections.abc import Collection, Sequence
 from sqlalchemy import LargeBinary, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
 
-from soundalike.catalog.library import mark_gone
+from soundalike.catalog.library import ROWS_AT_ONCE, mark_gone
+from soundalike.catalog.search_words import record_words
 from soundalike.catalog.tables import FileRow, RootRow
 
 
@@ -74,8 +75,10 @@ def take_over(session: Session, parent: int, child: int, path: bytes, shown: str
     )
     session.execute(delete(FileRow).where(FileRow.root_id == parent, twice))
     below = {"root_id": parent, "path": same(FileRow.path), "shown": shown + FileRow.shown}
-    files = session.scalars(
-        update(FileRow).where(FileRow.root_id == child).values(**below).returning(FileRow.id)
-    ).all()
+    statement = update(FileRow).where(FileRow.root_id == child).values(**below)
+    tracks = session.scalars(statement.returning(FileRow.track_id)).all()
     session.execute(delete(RootRow).where(RootRow.id == child))
-    return len(files)
+    renamed = sorted({track for track in tracks if track})
+    for start in range(0, len(renamed), ROWS_AT_ONCE):
+        record_words(session, renamed[start : start + ROWS_AT_ONCE])
+    return len(tracks)

@@ -9,8 +9,9 @@ from rich.console import Console
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import library, suggestions, tracks
+from soundalike.catalog import suggestions, tracks
 from soundalike.catalog.folding import spellings
+from soundalike.catalog.roots import roots
 from soundalike.catalog.text_search import TextQuery
 from soundalike.catalog.tracks import TrackView
 from soundalike.cli.library import nothing_ingested
@@ -66,7 +67,7 @@ def _places(session: Session, text: str) -> Iterator[tuple[int, bytes]]:
     path = os.path.abspath(os.path.expanduser(text))
     folder, name = os.path.split(path)
     names = {text, path, os.path.join(os.path.realpath(folder), name), os.path.realpath(path)}
-    for root in library.roots(session):
+    for root in roots(session):
         location = os.fsdecode(root.location).rstrip("/") + "/"
         inside = [path.removeprefix(location) for path in names if path.startswith(location)]
         for relative in (text, *inside):

@@ -52,7 +52,7 @@ def test_what_a_process_does_not_set_follows_the_library(
         ("SOUNDALIKE_INDEX_KIND", "ivf", "auto", "soundalike space switch"),
         ("SOUNDALIKE_SHORTEST_SECONDS", "30.0", "0.0", "soundalike rules switch"),
         ("SOUNDALIKE_LONGEST_SECONDS", "900.0", "inf", "soundalike rules switch"),
-        ("SOUNDALIKE_EXTENSIONS", "mp3", "aac,", "soundalike rules switch"),
+        ("SOUNDALIKE_EXTENSIONS", "mp3", "3ga,aac,", "soundalike rules switch"),
     ],
 )
 def test_a_process_that_sets_another_value_stops_with_both_and_what_to_do(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.catalog import roots
+from soundalike.catalog.tracks import page
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import (
@@ -78,6 +79,11 @@ def test_a_parent_takes_its_children_over(made: Roots) -> None:
     assert made.known() == [str(made.home / "Music")]
     made.nothing_is_done_again()
     assert made.library.publish().version == version
+    with made.library.sessions() as session:
+        found = session.execute(*page("Music/Jazz 1", 10, None)).all()
+        assert [row.path for row in found] == []
+        found = session.execute(*page("Jazz 1", 10, None)).all()
+        assert [row.path for row in found] == ["Jazz/1.flac"], "found by its new path"
     made.folder("Music/Pop", 3)
     assert made.ingest().changes == {Change.NONE: 2, Change.NEW: 1}
     assert made.add(jazz) == []

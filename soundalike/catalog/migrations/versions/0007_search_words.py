@@ -9,8 +9,8 @@ from sqlalchemy.dialects.postgresql import ARRAY, TSVECTOR
 
 from soundalike.catalog.search_words import name_terms, tsvector
 
-revision = "0006"
-down_revision = "0005"
+revision = "0007"
+down_revision = "0006"
 branch_labels = None
 depends_on = None
 

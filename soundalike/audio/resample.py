@@ -78,11 +78,14 @@ def _note_share(flac: Path, share: float) -> None:
 
 
 def canonical_facts(flac: Path) -> Canonical:
-    """Read back what `write_flac` returned for this FLAC.
+    """Read back what `write_flac` returned for this FLAC: its header, and that its end is there.
 
     Raises LibsndfileError if it is missing or damaged.
     """
     with soundfile.SoundFile(flac) as file:
+        file.seek(file.frames - 1)
+        if not len(file.read(1)):
+            raise soundfile.LibsndfileError(0, "its end is missing: ")
         share = file.comment.removeprefix(SHARE)
         return Canonical(file.frames / CANONICAL_RATE, float(share) if share else 1.0)
 

@@ -21,6 +21,7 @@ from soundalike.cli import (
     similar,
     space,
     up,
+    verify,
 )
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
@@ -42,6 +43,7 @@ app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(gc.gc)
+app.command()(verify.verify)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(space.space, name="space")
 app.add_typer(rules.rules, name="rules")

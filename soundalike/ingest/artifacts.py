@@ -6,9 +6,12 @@ one that its readers can read.
 """
 
 import errno
-from collections.abc import Collection, Iterator
+import os
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -90,6 +93,21 @@ def indexes(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
     for version, sha256, served in recorded.indexes(session):
         kind = Kind.INDEX if served else Kind.OLDER_INDEX
         yield Artifact(kind, store.index(version), 0, version, sha256)
+
+
+def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
+    """Yield the artifacts of all batches, then the indexes."""
+    yield from artifacts_of_batches(session, store)
+    yield from indexes(session, store)
+
+
+def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:
+    """Yield `damage_of` each artifact, in order; as many are read at a time as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        try:
+            yield from pool.map(partial(damage_of, audio=audio), artifacts)
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def damage_of(artifact: Artifact, *, audio: bool) -> Damage | None:

@@ -17,7 +17,7 @@ from soundalike.catalog import artifacts as recorded
 from soundalike.catalog.engine import Sessions, idle_batch
 from soundalike.catalog.retention import retire_lost
 from soundalike.errors import StorageError
-from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damage_of, indexes
+from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -69,8 +69,7 @@ def _damages(
 ) -> list[Damage]:
     with sessions() as session:
         expected = list(artifacts_of_batches(session, store, batches))
-    found = (damage_of(artifact, audio=audio) for artifact in expected)
-    return list(filter(None, found))
+    return list(filter(None, damages_of(expected, audio=audio)))
 
 
 def _mark_batch(

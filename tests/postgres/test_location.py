@@ -1,6 +1,8 @@
 """The server finds a place for any data root, always the same, and loosens no permission."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from sqlalchemy import make_url
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
-from soundalike.postgres.location import find_home, socket_folder
+from soundalike.postgres.location import SOCKET, find_home, socket_folder
 from tests.postgres.users import ask, using
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another place")
@@ -74,6 +76,55 @@ def test_a_folder_of_another_user_is_refused(empty_data: Path) -> None:
     os.chown(empty_data / "postgres", 12345, 12345)
     with pytest.raises(PostgresError, match="it is of uid 12345"), using(empty_data):
         pass
+
+
+def copied(data: Path, folder: Path) -> Path:
+    """Copy a data root as `cp -r` does, which keeps neither owners nor modes."""
+    copy = folder / "it's a copy"
+    shutil.copytree(
+        data, copy, ignore=shutil.ignore_patterns(SOCKET), copy_function=shutil.copyfile
+    )
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
+
+
+@as_root
+def test_a_copy_of_another_owner_is_refused_with_the_line_that_mends_it(
+    data: Path, open_folder: Path
+) -> None:
+    copy = copied(data, open_folder)
+    with pytest.raises(PostgresError) as refused, using(copy):
+        pass
+    first, mending, last = str(refused.value).splitlines()
+    assert "it is of uid 0, as after copying" in first
+    assert last.endswith("move it away, which begins with an empty catalog.")
+    command = mending.partition("as root: ")[2]
+    assert command.startswith("chown -R nobody ")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    with using(copy) as url:
+        assert ask(url) == 1
+
+
+@as_root
+def test_a_copy_of_which_only_the_outer_folder_was_given_back_is_named(
+    data: Path, open_folder: Path
+) -> None:
+    home = copied(data, open_folder) / "postgres"
+    os.chown(home, server_account().uid, -1)
+    with pytest.raises(PostgresError, match=r"cluster must be a folder of nobody.*\n.*chown -R"):
+        find_home(home.parent, server_account())
+
+
+def test_a_copy_made_while_the_server_ran_starts_beside_it(data: Path, open_folder: Path) -> None:
+    with using(data) as url:
+        copy = copied(data, open_folder)
+        assert (copy / "postgres" / "cluster" / "postmaster.pid").exists()
+        for path in [copy / "postgres", *(copy / "postgres").rglob("*")]:
+            os.chown(path, server_account().uid, server_account().gid)
+        with using(copy) as other:
+            assert (ask(url), ask(other)) == (1, 1)
+            assert url != other
 
 
 @as_root

@@ -32,7 +32,7 @@ from soundalike.catalog.tables import (
 )
 
 
-class Audio(NamedTuple):
+class RecordedAudio(NamedTuple):
     """A track's canonical audio: its length in seconds; its file's size and hash, if known."""
 
     batch_id: int
@@ -42,7 +42,7 @@ class Audio(NamedTuple):
     sha256: str | None
 
 
-class Manifest(NamedTuple):
+class RecordedManifest(NamedTuple):
     """A batch's manifest, and its hash, if known."""
 
     batch_id: int
@@ -50,7 +50,7 @@ class Manifest(NamedTuple):
     sha256: str | None
 
 
-class Embeddings(NamedTuple):
+class RecordedEmbeddings(NamedTuple):
     """A batch's embeddings in a space: the hash of its .npy, and that of its sidecar, if known."""
 
     batch_id: int
@@ -60,7 +60,7 @@ class Embeddings(NamedTuple):
     sidecar_sha256: str | None
 
 
-class Index(NamedTuple):
+class RecordedIndex(NamedTuple):
     """An index version that was not retired, and the hash of its manifest, if known."""
 
     version: str
@@ -68,7 +68,7 @@ class Index(NamedTuple):
     served: bool
 
 
-def audio(session: Session, batches: Collection[int] | None) -> list[Audio]:
+def audio(session: Session, batches: Collection[int] | None) -> list[RecordedAudio]:
     """Return the canonical audio of tracks that are in the library, of all batches or of these."""
     columns = TrackRow.duration, TrackRow.audio_bytes, TrackRow.audio_sha256
     decoded = select(TrackRow.batch_id, TrackRow.id, *columns).where(
@@ -76,11 +76,12 @@ def audio(session: Session, batches: Collection[int] | None) -> list[Audio]:
     )
     rows = session.execute(decoded.order_by(TrackRow.batch_id, TrackRow.id))
     return [
-        Audio(batch, id_, length or 0.0, size, sha256) for batch, id_, length, size, sha256 in rows
+        RecordedAudio(batch, id_, length or 0.0, size, sha256)
+        for batch, id_, length, size, sha256 in rows
     ]
 
 
-def manifests(session: Session, batches: Collection[int] | None) -> list[Manifest]:
+def manifests(session: Session, batches: Collection[int] | None) -> list[RecordedManifest]:
     """Return the manifests of batches that were read and have files of the library."""
     rows = session.execute(
         select(BatchRow.id, BatchRow.manifest_sha256)
@@ -88,29 +89,29 @@ def manifests(session: Session, batches: Collection[int] | None) -> list[Manifes
         .where(_one_of(BatchRow.id, batches))
         .order_by(BatchRow.id)
     )
-    return [Manifest(id_, batch_key(id_), sha256) for id_, sha256 in rows]
+    return [RecordedManifest(id_, batch_key(id_), sha256) for id_, sha256 in rows]
 
 
-def embeddings(session: Session, batches: Collection[int] | None) -> list[Embeddings]:
+def embeddings(session: Session, batches: Collection[int] | None) -> list[RecordedEmbeddings]:
     """Return the embeddings of batches, in every space."""
     id_ = EmbeddedBatchRow.batch_id
     hashes = EmbeddedBatchRow.sha256, EmbeddedBatchRow.sidecar_sha256
     recorded = select(id_, EmbeddedBatchRow.space, *hashes).where(_one_of(id_, batches))
     rows = session.execute(recorded.order_by(id_, EmbeddedBatchRow.space))
     return [
-        Embeddings(batch, batch_key(batch), space, sha256, sidecar)
+        RecordedEmbeddings(batch, batch_key(batch), space, sha256, sidecar)
         for batch, space, sha256, sidecar in rows
     ]
 
 
-def indexes(session: Session) -> list[Index]:
+def indexes(session: Session) -> list[RecordedIndex]:
     """Return the index versions that were not retired, oldest first."""
     kept = IndexVersionRow.collected_at.is_(None)
     columns = select(IndexVersionRow.version, IndexVersionRow.manifest_sha256)
     rows = session.execute(columns.where(kept).order_by(IndexVersionRow.build))
     now = published(session)
     served = now.index.version if now else None
-    return [Index(version, sha256, version == served) for version, sha256 in rows]
+    return [RecordedIndex(version, sha256, version == served) for version, sha256 in rows]
 
 
 def forget_audio(session: Session, tracks: Sequence[str]) -> None:

@@ -70,11 +70,11 @@ def build_index(
         with sessions() as session:
             contents = indexes.contents(session, space.key)
             lost = indexes.lost_batches(session, space.key)
-        if not contents.tracks:
-            raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
         if lost:
             named = ", ".join(lost)
             raise ArtifactError(f"the vectors of {named} are lost; embed these again first")
+        if not contents.tracks:
+            raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
         version = version_of(space, contents, choice)
         folder = store.index(version)
         with sessions() as session:

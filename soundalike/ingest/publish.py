@@ -84,6 +84,9 @@ def next_index(
         served = indexes.published(session)
         pending = pending_batches(session, space.key)
         lost = indexes.lost_batches(session, space.key)
+    if lost:
+        kept = f"; index {served.index.version} stays until then" if served else ""
+        return NextIndex(None, f"the vectors of {', '.join(lost)} are made again{kept}")
     if not contents.tracks:
         kept = f"; index {served.index.version} stays published" if served else ""
         return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
@@ -100,9 +103,6 @@ def next_index(
             f"index {served.index.version} of {served.index.space} is served until all batches "
             f"are embedded in {space.key}; {len(pending)} are not",
         )
-    if lost:
-        kept = f"; index {served.index.version} stays until then" if served else ""
-        return NextIndex(None, f"the vectors of {', '.join(lost)} are made again{kept}")
     version = version_of(space, contents, choice)
     if served and served.index.version == version and whole:
         reason = f"index {version} with {len(contents.tracks)} tracks is up to date"

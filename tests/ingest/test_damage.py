@@ -267,3 +267,29 @@ def test_music_that_is_away_keeps_tracks_until_it_is_back(library: Library) -> N
     away.rename(library.music)
     ingest(library)
     assert damaged(library) == []
+
+
+def test_a_damaged_index_that_was_published_by_hand_is_built_again(library: Library) -> None:
+    song(library.music / "0.flac", seconds=1.5, seed=0)
+    library.ingest()
+    version = library.publish().version
+    publish(library.sessions, library.store, library.model.space, version)
+    flip(path_of(library, "index"))
+    ingest(library)
+    assert damaged(library) == []
+
+
+def test_a_new_catalog_uses_the_canonical_audio_that_is_there(
+    library: Library, server_url: str
+) -> None:
+    song(library.music / "0.flac", seconds=1.5, seed=0)
+    library.ingest()
+    before = contents(library)
+    with new_database(server_url) as url:
+        sessions = open_catalog(url)
+        anew = Library(library.music, sessions, library.store, library.decoders)
+        anew.scan()
+        _, resampled, embedded = anew.process("b000001")
+        assert (resampled.reused, embedded.done) == (1, 1)
+        assert (damaged(anew), contents(anew)) == ([], before)
+        sessions.kw["bind"].dispose()

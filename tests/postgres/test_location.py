@@ -117,11 +117,12 @@ def test_a_copy_of_which_only_the_outer_folder_was_given_back_is_named(
 
 
 def test_a_copy_made_while_the_server_ran_starts_beside_it(data: Path, open_folder: Path) -> None:
+    account = server_account()
     with using(data) as url:
         copy = copied(data, open_folder)
         assert (copy / "postgres" / "cluster" / "postmaster.pid").exists()
         for path in [copy / "postgres", *(copy / "postgres").rglob("*")]:
-            os.chown(path, server_account().uid, server_account().gid)
+            os.chown(path, account.uid, account.gid)
         with using(copy) as other:
             assert (ask(url), ask(other)) == (1, 1)
             assert url != other
@@ -155,7 +156,7 @@ def test_a_database_lost_with_its_container_is_not_begun_anew(
 @as_root
 def test_a_data_root_closed_later_is_named(empty_data: Path, outside: Path) -> None:
     server_account().make_private(empty_data / "postgres")
-    (empty_data / "postgres" / "cluster").mkdir()
+    server_account().make_private(empty_data / "postgres" / "cluster")
     empty_data.chmod(0o700)
     with pytest.raises(PostgresError, match=f"may not enter {empty_data}, but"), using(empty_data):
         pass

@@ -28,6 +28,7 @@ STAGES = {
     "raw_audio": "reading files",
     "resampled_audio": "decoding and resampling",
     "embeddings": "embedding",
+    "verify": "reading the data root",
 }
 
 

@@ -8,6 +8,7 @@ from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.embed import embed_batch
+from soundalike.ingest.healing import heal
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.publish import publish
 from soundalike.ingest.resample import resample_batch
@@ -55,6 +56,7 @@ class Library:
         return publish(self.sessions, self.store, self.model.space, None)
 
     def ingest(self) -> list[StageReport]:
-        """Scan and process all that is pending; returns each batch's last report."""
+        """Scan, heal, process all that is pending; returns each batch's last report."""
         self.scan()
+        heal(self.sessions, self.store)
         return [self.process(batch)[-1] for batch in self.pending()]

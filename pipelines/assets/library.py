@@ -13,9 +13,11 @@ from pipelines.partitions import batches
 from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
+from soundalike.ingest.healing import heal, messages
 from soundalike.ingest.reports import Reports
 from soundalike.ingest.roots import register_configured
 from soundalike.ingest.scan import ScanRules, scan
+from soundalike.storage.layout import ArtifactStore
 
 
 class ScanConfig(dg.Config):
@@ -32,19 +34,22 @@ def library(
     context: dg.AssetExecutionContext,
     config: ScanConfig,
     sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
     model: dg.ResourceParam[Model],
     reports: dg.ResourceParam[Reports],
 ) -> Events:
     """Scans the music roots, updates the catalog, and seals new and changed files into batches.
 
     A scan that finds nothing new is an observation: it does not make anything downstream stale.
+    What is lost or damaged in the data root becomes work of its batch again.
     """
     settings = model.settings
     with transient_errors_retried(reports):
         missing = register_configured(sessions, settings.music)
         rules = ScanRules.of(settings)
         report = scan(sessions, rules, confirm_removals=config.confirm_removals)
-    report.problems += missing
+        damaged = heal(sessions, store)
+    report.problems += [*missing, *messages(damaged)]
     reports.add(report)
     instance, key = context.instance, context.asset_key
     instance.add_dynamic_partitions(str(batches.name), list(report.batches))

@@ -91,11 +91,14 @@ def _note(flac: Path, comment: str) -> None:
 
 
 def canonical_facts(flac: Path) -> Canonical:
-    """Read back what `write_flac` returned for this FLAC.
+    """Read back what `write_flac` returned for this FLAC: its header, and that its end is there.
 
     Raises LibsndfileError if it is missing or damaged.
     """
     with soundfile.SoundFile(flac) as file:
+        file.seek(file.frames - 1)
+        if not len(file.read(1)):
+            raise soundfile.LibsndfileError(0, "its end is missing: ")
         return Canonical(file.frames / CANONICAL_RATE, noted(file, SHARE) or 1.0)
 
 

@@ -112,13 +112,15 @@ def track_files_of(session: Session, batch_id: int) -> list[BatchFile]:
 def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     """Return the batches with work left in `space`, oldest first.
 
-    These are the batches that were never embedded, that have an embeddable track without a vector
-    (its file was broken or missing when the batch ran), or a file that is due to be read again.
+    These are the batches that were never embedded, or whose embeddings are lost; that have an
+    embeddable track without a vector (its file was broken or missing when the batch ran) or without
+    canonical audio; or a file that is due to be read again.
     """
     embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
     vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
-    without_vector = TrackRow.batch_id == BatchRow.id, is_embeddable(), ~vector
-    left = exists().where(*without_vector)
+    lacking = or_(~vector, TrackRow.decoded_share.is_(None))
+    incomplete = TrackRow.batch_id == BatchRow.id, is_embeddable(), lacking
+    left = exists().where(*incomplete)
     due = (
         *(FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)),
         or_(FileRow.unread, FileRow.track_id.is_(None)),
@@ -128,7 +130,7 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
         "/",
         EmbeddedBatchRow.embedded_at,
         select(func.sum(FileRow.id)).where(*due).scalar_subquery(),
-        select(func.count(TrackRow.id)).where(*without_vector).scalar_subquery(),
+        select(func.count(TrackRow.id)).where(*incomplete).scalar_subquery(),
     )
     rows = session.execute(
         select(BatchRow.id, state)
@@ -206,3 +208,23 @@ def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:
     """Return the recorded SHA-256 of the batch's .npy; None if it was never recorded."""
     done = session.get(EmbeddedBatchRow, (space, batch_id))
     return done.sha256 if done else None
+
+
+def recorded_sidecar(session: Session, batch_id: int, space: str) -> str | None:
+    """Return the recorded SHA-256 of the .npy's sidecar; None if it was never recorded."""
+    done = session.get(EmbeddedBatchRow, (space, batch_id))
+    return done.sidecar_sha256 if done else None
+
+
+def recorded_manifest(session: Session, batch_id: int) -> str | None:
+    """Return the recorded SHA-256 of the batch's manifest; None if it was never recorded."""
+    batch = session.get(BatchRow, batch_id)
+    return batch.manifest_sha256 if batch else None
+
+
+def recorded_audio(session: Session, batch_id: int) -> dict[str, tuple[int, str]]:
+    """Return the recorded size and SHA-256 of the batch's canonical audio, by track."""
+    of_batch = TrackRow.batch_id == batch_id, TrackRow.audio_sha256.is_not(None)
+    columns = select(TrackRow.id, TrackRow.audio_bytes, TrackRow.audio_sha256)
+    rows = session.execute(columns.where(*of_batch))
+    return {track: (size or 0, sha256 or "") for track, size, sha256 in rows}

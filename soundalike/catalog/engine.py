@@ -120,6 +120,21 @@ def _is_held(sessions: Sessions, lock: int) -> bool:
 
 
 @contextmanager
+def idle_batch(sessions: Sessions, batch_id: int) -> Iterator[bool]:
+    """Hold a batch's lock if no run is at work on the batch; yields whether it is held."""
+    key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
+    with _autocommit(sessions) as connection:
+        held = text("select pg_try_advisory_lock(:space, :batch)")
+        if not connection.execute(held, key).scalar_one():
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            _unlock(connection, "pg_advisory_unlock(:space, :batch)", key)
+
+
+@contextmanager
 def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
     """Hold a batch's lock, so that two runs of the same batch work one after another."""
     key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}

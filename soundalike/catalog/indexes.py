@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Select, and_, func, literal, select
+from sqlalchemy import Select, and_, exists, func, literal, select
 from sqlalchemy.dialects.postgresql import TIMESTAMP, insert
 from sqlalchemy.orm import Session
 
@@ -67,7 +67,7 @@ def record_version(session: Session, built: Mapping[str, Any]) -> None:
     """Record a built index.
 
     A version that was built before becomes the latest one again, no longer collected, and is
-    otherwise unchanged.
+    otherwise unchanged; its manifest may have been written anew.
     """
     session.execute(
         insert(IndexVersionRow)
@@ -78,6 +78,7 @@ def record_version(session: Session, built: Mapping[str, Any]) -> None:
                 "built_at": func.now(),
                 "build": BUILDS.next_value(),
                 "collected_at": None,
+                "manifest_sha256": built.get("manifest_sha256"),
             },
         )
     )
@@ -92,6 +93,21 @@ def latest_built(session: Session, space: str) -> str | None:
         .order_by(newest)
         .limit(1)
     ).one_or_none()
+
+
+def recorded_manifest(session: Session, version: str) -> str | None:
+    """Return the recorded SHA-256 of the version's manifest; None if it was never recorded."""
+    built = session.get(IndexVersionRow, version)
+    return built.manifest_sha256 if built else None
+
+
+def lost_batches(session: Session, space: str) -> list[str]:
+    """Return the keys of the batches whose vectors are recorded, but lost with their file."""
+    recorded = exists().where(
+        EmbeddedBatchRow.space == VectorRow.space, EmbeddedBatchRow.batch_id == VectorRow.batch_id
+    )
+    lost = select(VectorRow.batch_id).distinct().where(VectorRow.space == space, ~recorded)
+    return list(map(batch_key, session.scalars(lost.order_by(VectorRow.batch_id))))
 
 
 def lock_publishing(session: Session) -> None:
@@ -117,7 +133,7 @@ def require_built(session: Session, version: str) -> None:
         f"{row.version} ({row.tracks} tracks, {row.built_at:%Y-%m-%d %H:%M})" for row in newest
     ]
     problem = (
-        f"index {version} was removed by `soundalike gc`"
+        f"index {version} was removed by `soundalike gc`, or is lost"
         if built
         else f"no index version {version!r} was ever built"
     )

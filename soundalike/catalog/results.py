@@ -11,7 +11,14 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import retry_delay
 from soundalike.catalog.search_words import forget_words, record_words
-from soundalike.catalog.tables import EmbeddedBatchRow, FailureRow, FileRow, TrackRow, VectorRow
+from soundalike.catalog.tables import (
+    BatchRow,
+    EmbeddedBatchRow,
+    FailureRow,
+    FileRow,
+    TrackRow,
+    VectorRow,
+)
 
 if TYPE_CHECKING:  # the service reads the catalog without loading decoders
     from soundalike.audio.resample import Canonical
@@ -33,6 +40,15 @@ class IdentifiedTrack:
     sample_rate: int
     channels: int
     sort_key: str
+
+
+@dataclass(frozen=True)
+class DecodedTrack:
+    """A track's canonical audio, and the size in bytes and SHA-256 of its file."""
+
+    audio: "Canonical"
+    size: int
+    sha256: str
 
 
 # Columns that keep the values of the file that a track was first identified in.
@@ -90,10 +106,22 @@ def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
         forget_words(session, file_ids)
 
 
-def record_decoded(session: Session, decoded: Mapping[str, "Canonical"]) -> None:
-    """Replace the lengths that containers claim (seconds) by the decoded ones; record the share."""
+def record_manifest(session: Session, batch_id: int, sha256: str) -> None:
+    """Record the batch's manifest, as it is on disk."""
+    batch = update(BatchRow).where(BatchRow.id == batch_id)
+    session.execute(batch.values(manifest_sha256=sha256))
+
+
+def record_decoded(session: Session, decoded: Mapping[str, DecodedTrack]) -> None:
+    """Record canonical audio; its length replaces the one that the container claims (seconds)."""
     rows = [
-        {"id": track_id, "duration": flac.seconds, "decoded_share": flac.decoded_share}
+        {
+            "id": track_id,
+            "duration": flac.audio.seconds,
+            "decoded_share": flac.audio.decoded_share,
+            "audio_bytes": flac.size,
+            "audio_sha256": flac.sha256,
+        }
         for track_id, flac in decoded.items()
     ]
     if rows:
@@ -137,8 +165,12 @@ def record_embeddings(
     space: str,
     sha256: str,
     tags: Mapping[str, list[dict[str, Any]]],
+    sidecar_sha256: str | None = None,
 ) -> None:
-    """Record a batch's .npy; `tags` has its tracks in row order, an empty list keeps old tags."""
+    """Record a batch's .npy, by its hash and that of its sidecar.
+
+    `tags` has its tracks in row order, an empty list keeps old tags.
+    """
     session.execute(
         delete(VectorRow).where(VectorRow.space == space, VectorRow.batch_id == batch_id)
     )
@@ -155,7 +187,8 @@ def record_embeddings(
     named = [{"id": track, "tags": words} for track, words in tags.items() if words]
     if named:
         session.execute(update(TrackRow), named)
-    done = {"rows": len(rows), "sha256": sha256, "embedded_at": func.now()}
+    hashes = {"sha256": sha256, "sidecar_sha256": sidecar_sha256}
+    done = {"rows": len(rows), **hashes, "embedded_at": func.now()}
     session.execute(
         insert(EmbeddedBatchRow)
         .values(space=space, batch_id=batch_id, **done)

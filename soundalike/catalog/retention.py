@@ -41,6 +41,15 @@ def retire_superseded(session: Session, keep: int) -> list[str]:
     return versions
 
 
+def retire_lost(session: Session, versions: Collection[str]) -> None:
+    """Mark versions whose files are lost as collected, but not the served one, which is rebuilt."""
+    lock_publishing(session)
+    served = published(session)
+    lost = set(versions) - ({served.index.version} if served else set())
+    retired = IndexVersionRow.version.in_(lost)
+    session.execute(update(IndexVersionRow).where(retired).values(collected_at=func.now()))
+
+
 def kept_versions(session: Session) -> dict[str, str]:
     """Return the index versions that were not retired: version to space."""
     kept = IndexVersionRow.collected_at.is_(None)

@@ -65,11 +65,13 @@ class BatchRow(Base):
     """A sealed unit of ingest, whose files refer to it; its partition key is `b<id>`.
 
     Ids have no gaps, so that a scan that is repeated after a kill seals the same batches.
+    `manifest_sha256` is of its manifest's file.
     """
 
     __tablename__ = "batches"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sealed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    manifest_sha256: Mapped[str | None]
 
 
 class TrackRow(Base):
@@ -77,7 +79,8 @@ class TrackRow(Base):
 
     `id` is the hash of its audio stream. `batch_id` is the batch that it was first identified in,
     whose .npy has its vector. `duration` is in seconds. `decoded_share`: how much of its audio was
-    not broken, 0..1. `names`: its folded names, see `search_words`.
+    not broken, 0..1; null if it has no canonical audio, whose size and hash follow. `names`: its
+    folded names, see `search_words`.
     """
 
     __tablename__ = "tracks"
@@ -94,6 +97,8 @@ class TrackRow(Base):
     year: Mapped[int | None]
     duration: Mapped[float | None]
     decoded_share: Mapped[float | None]
+    audio_bytes: Mapped[int | None]
+    audio_sha256: Mapped[str | None]
     codec: Mapped[str]
     sample_rate: Mapped[int]
     channels: Mapped[int]
@@ -197,13 +202,14 @@ class LibrarySettingsRow(Base):
 
 
 class EmbeddedBatchRow(Base):
-    """A batch's .npy in one embedding space."""
+    """A batch's .npy in one embedding space, and the sidecar beside it."""
 
     __tablename__ = "embedded_batches"
     space: Mapped[str] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), primary_key=True)
     rows: Mapped[int]
     sha256: Mapped[str]
+    sidecar_sha256: Mapped[str | None]
     embedded_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
 
 
@@ -222,7 +228,7 @@ class IndexVersionRow(Base):
 
     `created_at` is when it was first built, `built_at` when a build last produced it. Builds are
     ordered by `build`, as clocks may go backwards. `collected_at`: when garbage collection retired
-    it.
+    it. `manifest_sha256` is of its manifest's file, which has the hashes of the others.
     """
 
     __tablename__ = "index_versions"
@@ -237,6 +243,7 @@ class IndexVersionRow(Base):
     built_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     build: Mapped[int] = mapped_column(BUILDS, server_default=BUILDS.next_value(), unique=True)
     collected_at: Mapped[dt.datetime | None]
+    manifest_sha256: Mapped[str | None]
 
 
 class PublicationRow(Base):

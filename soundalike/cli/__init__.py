@@ -23,6 +23,7 @@ from soundalike.cli import (
     similar,
     space,
     up,
+    verify,
 )
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.logs import configure_logs
@@ -45,6 +46,7 @@ app.command()(demo.demo)
 app.command()(evaluate.evaluate)
 app.command()(files.files)
 app.command()(gc.gc)
+app.command()(verify.verify)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(roots.roots, name="roots")
 app.add_typer(space.space, name="space")

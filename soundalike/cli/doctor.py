@@ -21,6 +21,8 @@ from soundalike.cli.weights import download_note
 from soundalike.embedders import space_for, weights_path
 from soundalike.environment import shell_environment
 from soundalike.errors import LibraryError, SettingsError, SoundalikeError
+from soundalike.ingest.artifacts import Kind, all_artifacts, damages_of
+from soundalike.ingest.healing import counted_damage
 from soundalike.postgres import has_database
 from soundalike.settings import (
     Settings,
@@ -86,7 +88,7 @@ def _all_findings(stack: ExitStack) -> Iterator[Finding]:
             examined = Examined(follow(sessions, settings), sessions)
         except (SoundalikeError, OSError) as error:
             yield _problem("library", error)
-    for check in (_device, _model, _music, _data, _catalog, _access, _ports, _dagster):
+    for check in (_device, _model, _music, _data, _catalog, _artifacts, _access, _ports, _dagster):
         yield from _findings(check, examined)
 
 
@@ -174,9 +176,24 @@ def _catalog(examined: Examined) -> Iterator[Finding]:
     if served is None:
         yield Finding("index", "none is published", "soundalike ingest FOLDER")
         return
-    folder = ArtifactStore(settings.data).index(served.index.version)
-    advice = "" if folder.is_dir() else f"{folder} is missing; materialise faiss_index again"
-    yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks", advice)
+    yield Finding("index", f"{served.index.version}, {served.index.tracks} tracks")
+
+
+def _artifacts(examined: Examined) -> Iterator[Finding]:
+    """Find what is lost or damaged: the served index is read, of canonical audio the sizes."""
+    if examined.sessions is None:
+        return
+    store = ArtifactStore(examined.settings.data)
+    with examined.sessions() as session:
+        artifacts = [a for a in all_artifacts(session, store) if a.kind is not Kind.OLDER_INDEX]
+    found = list(filter(None, damages_of(artifacts, audio=False)))
+    if not found:
+        state = f"{len(artifacts)} are there; `soundalike verify` reads all of their audio too"
+        yield Finding("artifacts", state)
+        return
+    first = f"{found[0].artifact.path}: {found[0].problem}"
+    state = f"{len(found)} of {len(artifacts)} are lost or damaged ({counted_damage(found)})"
+    yield Finding("artifacts", f"{state}; {first}", "soundalike ingest makes them again")
 
 
 def _access(examined: Examined) -> Iterator[Finding]:

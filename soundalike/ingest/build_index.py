@@ -1,10 +1,10 @@
 """Stage `faiss_index`: gather every track's vector into a candidate index, and check it."""
 
 import datetime as dt
-import os
-import secrets
 import shutil
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,12 +15,14 @@ from numpy.typing import NDArray
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import IndexContents
+from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.healing import counted_damage, heal, set_aside
 from soundalike.ingest.index_checks import check_folder
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.settings import KindChoice
-from soundalike.storage.atomic import atomic_folder
+from soundalike.storage.atomic import atomic_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_recorded
@@ -61,50 +63,66 @@ def build_index(
     """Build the version that the library needs now, unless a valid one exists.
 
     If `choice` is `auto`, the number of tracks decides the kind, and a kind whose recall on this
-    library is too low falls back to another. Raises ArtifactError if there is nothing to index or a
-    batch's .npy is not the recorded one.
+    library is too low falls back to another. Raises ArtifactError if there is nothing to index, or
+    if the embeddings of a batch are lost, which is then pending again.
     """
     with Monitor() as monitor:
         with sessions() as session:
             contents = indexes.contents(session, space.key)
+            lost = indexes.lost_batches(session, space.key)
+        if lost:
+            named = ", ".join(lost)
+            raise ArtifactError(f"the vectors of {named} are lost; embed these again first")
         if not contents.tracks:
             raise ArtifactError(f"no track is embedded in {space.key} yet; nothing to index")
         version = version_of(space, contents, choice)
         folder = store.index(version)
-        reused = _is_valid(folder)
+        with sessions() as session:
+            recorded = indexes.recorded_manifest(session, version)
+        reused = _keep_valid(folder, recorded)
         if not reused:
-            _set_aside(folder)
-            with atomic_folder(folder) as temporary:
+            with (
+                _lost_embeddings_marked(sessions, store, contents.batches),
+                atomic_folder(folder) as temporary,
+            ):
                 _write(temporary, store, space, contents, choice, run_id)
         manifest = index_files.read_manifest(folder)
+        sha256 = {"manifest_sha256": sha256_of(folder / index_files.MANIFEST)}
         with sessions.begin() as session:
-            indexes.record_version(session, manifest.model_dump(include=RECORDED))
+            indexes.record_version(session, manifest.model_dump(include=RECORDED) | sha256)
     return BuildReport(manifest, folder, reused, monitor.usage())
 
 
-def _is_valid(folder: Path) -> bool:
-    """Return whether the version exists, is undamaged and passed its checks."""
-    return _is_whole(folder) and not index_files.read_manifest(folder).failed_checks
+def _keep_valid(folder: Path, manifest_sha256: str | None) -> bool:
+    """Return whether the version exists, is undamaged and passed its checks; else make room for it.
 
-
-def _is_whole(folder: Path) -> bool:
-    try:
-        index_files.verify_files(folder, index_files.read_manifest(folder))
-    except ArtifactError:
-        return False
-    return True
-
-
-def _set_aside(folder: Path) -> None:
-    """Rename a damaged version, so that a new one can be written, and keep it for diagnosis.
-
-    An undamaged one that failed its checks is deleted, as it is rebuilt from the same vectors.
+    A damaged one is set aside; one that failed its checks is deleted, as it is rebuilt from the
+    same vectors.
     """
-    if _is_whole(folder):
+    try:
+        manifest = index_files.verify_version(folder, manifest_sha256)
+    except ArtifactError:
+        set_aside(folder)
+        return False
+    if manifest.failed_checks:
         shutil.rmtree(folder)
-    elif folder.exists():
-        os.utime(folder)  # its retention is counted from now
-        folder.rename(folder.with_name(f"{folder.name}.damaged-{secrets.token_hex(4)}"))
+    return not manifest.failed_checks
+
+
+@contextmanager
+def _lost_embeddings_marked(
+    sessions: Sessions, store: ArtifactStore, batches: Iterable[str]
+) -> Iterator[None]:
+    """Mark those of the batches as pending whose embeddings turn out to be lost or damaged."""
+    try:
+        yield
+    except ArtifactError as error:
+        lost = heal(sessions, store, [*map(batch_number, batches)])
+        if not lost:
+            raise
+        raise ArtifactError(
+            f"{error}; {counted_damage(lost)}: made again by the next ingest, and the index then"
+        ) from error
 
 
 def _write(

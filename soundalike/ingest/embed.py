@@ -54,7 +54,8 @@ def embed_batch(
             require_read(session, batch_id, selection)
             files = batches.track_files_of(session, batch_id)
             recorded = batches.recorded_hash(session, batch_id, space.key)
-        known = load_batch(store, space, batch, recorded)
+            sidecar = batches.recorded_sidecar(session, batch_id, space.key)
+        known = load_batch(store, space, batch, recorded, sidecar)
         missing = [
             file for file in selection.of(files) if selection.force or file.track_id not in known
         ]
@@ -71,10 +72,10 @@ def embed_batch(
         _remove_damaged(store, failures)
         _require_valid(embeddings, space)
         path = save_batch(store, space, batch, embeddings)
-        sha256 = sha256_of(path)
+        sha256, sidecar = sha256_of(path), sha256_of(store.sidecar(space.key, batch))
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
-            results.record_embeddings(session, batch_id, space.key, sha256, tags)
+            results.record_embeddings(session, batch_id, space.key, sha256, tags, sidecar)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             spaces = batches.spaces_of(session, batch_id)

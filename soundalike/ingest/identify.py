@@ -28,7 +28,7 @@ from soundalike.ingest.stage import (
 )
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
-from soundalike.storage.atomic import atomic_file
+from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 ReadFile = tuple[Identified, FileTags]
@@ -66,7 +66,8 @@ def identify_batch(
     with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
         with sessions() as session:
             files = batches.files_of(session, batch_id)
-        rows = {row["file_id"]: row for row in _read_manifest(store, batch)}
+            recorded = batches.recorded_manifest(session, batch_id)
+        rows = {row["file_id"]: row for row in _read_manifest(store, batch, recorded)}
         unread = [
             file
             for file in selection.of(files)
@@ -77,8 +78,9 @@ def identify_batch(
         outcomes = list(tracked)
         rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
         manifest = [rows[file.id] for file in files if file.id in rows]
-        _write_manifest(store, batch, manifest)
+        sha256 = _write_manifest(store, batch, manifest)
         with sessions.begin() as session:
+            results.record_manifest(session, batch_id, sha256)
             ours = results.lock_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
             failures = [outcome.failure for outcome in outcomes if outcome.failure]
@@ -149,17 +151,28 @@ def _row(outcome: Outcome[ReadFile]) -> dict[str, Any]:
     return row | {"track_id": identified.track_id} | vars(identified.facts)
 
 
-def _read_manifest(store: ArtifactStore, batch: str) -> list[dict[str, Any]]:
-    """Return the rows of an earlier run; none if they are missing, damaged or of another form."""
+def _read_manifest(store: ArtifactStore, batch: str, recorded: str | None) -> list[dict[str, Any]]:
+    """Return the rows of an earlier run; none if they are missing, damaged or of another form.
+
+    `recorded` is the SHA-256 that the file must have, if it is known.
+    """
+    path = store.batch_manifest(batch)
     try:
-        table = pq.read_table(store.batch_manifest(batch))
+        if recorded is not None and sha256_of(path) != recorded:
+            return []
+        table = pq.read_table(path)
     except (OSError, pa.ArrowInvalid):
         return []
     rows: list[dict[str, Any]] = table.to_pylist() if table.schema.equals(MANIFEST) else []
     return rows
 
 
-def _write_manifest(store: ArtifactStore, batch: str, rows: list[dict[str, Any]]) -> None:
-    """Write one row per file, in path order; the same files give the same bytes."""
-    with atomic_file(store.batch_manifest(batch)) as temporary:
+def _write_manifest(store: ArtifactStore, batch: str, rows: list[dict[str, Any]]) -> str:
+    """Write one row per file, in path order, and return the file's SHA-256.
+
+    The same files give the same bytes.
+    """
+    path = store.batch_manifest(batch)
+    with atomic_file(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, MANIFEST), temporary)
+    return sha256_of(path)

@@ -10,10 +10,12 @@ from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.tables import IndexVersionRow
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import version_of
 from soundalike.settings import KindChoice
+from soundalike.storage.atomic import remembered_sha256
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index_files import IndexManifest
@@ -81,10 +83,15 @@ def next_index(
         contents = indexes.contents(session, space.key)
         served = indexes.published(session)
         pending = pending_batches(session, space.key)
+        lost = indexes.lost_batches(session, space.key)
+    if lost:
+        kept = f"; index {served.index.version} stays until then" if served else ""
+        return NextIndex(None, f"the vectors of {', '.join(lost)} are made again{kept}")
     if not contents.tracks:
         kept = f"; index {served.index.version} stays published" if served else ""
         return NextIndex(None, f"no track of the library is embedded in {space.key}{kept}")
-    if served and served.publication.by_hand:
+    whole = served is not None and _is_whole(store, served.index)
+    if served and served.publication.by_hand and whole:
         return NextIndex(
             None,
             f"version {served.index.version} was published by hand; materialise published_index "
@@ -97,7 +104,7 @@ def next_index(
             f"are embedded in {space.key}; {len(pending)} are not",
         )
     version = version_of(space, contents, choice)
-    if served and served.index.version == version and _is_readable(store.index(version)):
+    if served and served.index.version == version and whole:
         reason = f"index {version} with {len(contents.tracks)} tracks is up to date"
         return NextIndex(None, reason, served=served, is_current=True)
     return NextIndex(
@@ -109,11 +116,12 @@ def next_index(
     )
 
 
-def _is_readable(folder: Path) -> bool:
-    """Return whether the folder holds an index of this release; if not, it is built again."""
+def _is_whole(store: ArtifactStore, index: IndexVersionRow) -> bool:
+    """Return whether the version is on disk, of this release and undamaged; else it is rebuilt."""
+    folder = store.index(index.version)
     try:
-        index_files.read_manifest(folder)
-    except ArtifactError:
+        index_files.verify_version(folder, index.manifest_sha256, remembered_sha256)
+    except (ArtifactError, OSError):
         return False
     return True
 
@@ -138,8 +146,8 @@ def publish(
         if chosen is None:
             raise ArtifactError("no index was built yet; materialise faiss_index")
         indexes.require_built(session, chosen)
-    manifest = index_files.read_manifest(store.index(chosen))
-    index_files.verify_files(store.index(chosen), manifest)
+        recorded = indexes.recorded_manifest(session, chosen)
+    manifest = index_files.verify_version(store.index(chosen), recorded)
     if manifest.failed_checks:
         details = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(f"index {chosen} is not published, it failed its checks ({details})")

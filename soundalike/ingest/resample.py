@@ -1,15 +1,18 @@
 """Stage `resampled_audio`: the canonical FLAC (44.1 kHz mono) of each track of a batch."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import soundfile
 
-from soundalike.audio.resample import Canonical, canonical_facts
+from soundalike.audio.resample import canonical_facts
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.results import DecodedTrack
 from soundalike.ingest.stage import (
     EVERYTHING,
     Outcome,
@@ -22,11 +25,20 @@ from soundalike.ingest.stage import (
 from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
+from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
 
-Resampled = tuple[Canonical, bool]  # and whether its FLAC existed already
+Recorded = Mapping[str, tuple[int, str]]  # size and SHA-256 of a FLAC, by track
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """A track's canonical audio; `reused`: its FLAC existed already."""
+
+    track: DecodedTrack
+    reused: bool
 
 
 def resample_batch(
@@ -47,25 +59,26 @@ def resample_batch(
         with sessions() as session:
             require_read(session, batch_id, selection)
             files = selection.of(batches.track_files_of(session, batch_id))
-        work = partial(_canonical, store, decoders, selection.force)
+            recorded = batches.recorded_audio(session, batch_id)
+        work = partial(_canonical, store, decoders, recorded, selection.force)
         tracked = progress.track(attempt_all(work, files), STAGE, len(files), _seconds)
         outcomes = list(tracked)
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
-            results.record_decoded(session, {track: flac for track, (flac, _) in done.items()})
+            results.record_decoded(session, {id_: result.track for id_, result in done.items()})
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             left_out = batches.count_excluded(session, batch_id)
             decoded = batches.decoded_tracks(session, batch_id)
-    flawed = [o.file.shown for o in outcomes if o.result and o.result[0].decoded_share < 1]
+    flawed = [o.file.shown for o in outcomes if o.result and o.result.track.audio.decoded_share < 1]
     return StageReport(
         stage=STAGE,
         version=version_of(decoded),
         batch=batch,
         uri=store.canonical.as_uri(),
         done=len(done),
-        reused=sum(reused for _, reused in done.values()),
+        reused=sum(result.reused for result in done.values()),
         failures=failures,
         audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
@@ -76,17 +89,24 @@ def resample_batch(
 
 def _seconds(outcome: Outcome[Resampled]) -> float:
     """Return how much audio was resampled now: none if its FLAC existed already."""
-    if outcome.result is None or outcome.result[1]:
+    if outcome.result is None or outcome.result.reused:
         return 0.0
-    return outcome.result[0].seconds
+    return outcome.result.track.audio.seconds
 
 
-def _canonical(store: ArtifactStore, decoders: Decoders, force: bool, file: BatchFile) -> Resampled:
-    """Return the facts of the track's FLAC, and whether it existed already."""
+def _canonical(
+    store: ArtifactStore, decoders: Decoders, recorded: Recorded, force: bool, file: BatchFile
+) -> Resampled:
+    """Return the facts of the track's FLAC, which is written unless it exists as recorded."""
     track_id = str(file.track_id)
     target = store.audio(track_id)
+    size, sha256 = recorded.get(track_id, (None, None))
     if not force:
         with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
-            return canonical_facts(target), True
+            audio, found = canonical_facts(target), target.stat().st_size
+            if size in (None, found):
+                hashed = sha256 or sha256_of(target)
+                return Resampled(DecodedTrack(audio, found, hashed), reused=True)
     with file.local_copy(store.scratch) as path:
-        return decoders.write_canonical(path, track_id, target), False
+        audio = decoders.write_canonical(path, track_id, target)
+    return Resampled(DecodedTrack(audio, target.stat().st_size, sha256_of(target)), reused=False)

@@ -83,6 +83,14 @@ class Account:
             os.chown(folder, self.uid, self.gid, follow_symlinks=False)
         folder.chmod(0o700)
 
+    @property
+    def login(self) -> str:
+        """The name to give to `chown`, or the uid if it has none."""
+        try:
+            return pwd.getpwuid(self.uid).pw_name
+        except KeyError:
+            return str(self.uid)
+
 
 def _is_folder_of(path: Path, uid: int) -> bool:
     state = path.lstat()

@@ -28,6 +28,7 @@ def ensure_cluster(home: Path, programs: Programs, *, durable: bool, holding: in
     """
     if (home / CLUSTER).exists():
         _check_version(home / CLUSTER)
+        (home / CLUSTER).chmod(0o700)  # a copy may have another mode, which PostgreSQL refuses
         return
     shutil.rmtree(home / NEW_CLUSTER, ignore_errors=True)  # of an initdb that was killed
     options = (*INITDB, *(() if durable else ("--no-sync",)))

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shlex import quote
 
 import structlog
 
@@ -62,6 +63,7 @@ def find_home(data: Path, account: Account) -> Path:
     else:
         make_outside()
         home = OUTSIDE / digest(default)
+    _require_owner(home, account)
     account.make_private(home)
     if not account.may_enter(home):
         raise PostgresError(
@@ -72,6 +74,31 @@ def find_home(data: Path, account: Account) -> Path:
     if home != default and not note.exists():
         _write_note(note, home, data, account)
     return home
+
+
+def _require_owner(home: Path, account: Account) -> None:
+    """Raise PostgresError if a database is there of another user, as in a copy or a backup."""
+    for folder in (home, home / CLUSTER):
+        try:
+            owner = folder.stat().st_uid
+        except (FileNotFoundError, NotADirectoryError):
+            return
+        if owner != account.uid and _may_hold_cluster(home):
+            raise PostgresError(
+                f"{folder} must be a folder of {account.name} (uid {account.uid}), who runs "
+                f"PostgreSQL; it is of uid {owner}, as after copying or restoring it.\n"
+                f"If it is this library's, give it back, as root: "
+                f"chown -R {account.login} {quote(str(home))} && chmod 700 {quote(str(home))}\n"
+                "Else run soundalike as its owner, set DATABASE_URL, or move it away, which begins "
+                "with an empty catalog."
+            )
+
+
+def _may_hold_cluster(home: Path) -> bool:
+    try:
+        return (home / CLUSTER).exists()
+    except PermissionError:
+        return True
 
 
 def _noted(note: Path) -> Path:

@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from pathlib import Path
 
 
@@ -68,3 +69,17 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of a file's bytes, as hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def remembered_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes; read once, and again when the file's size, time or inode changes.
+
+    For callers that ask every few seconds.
+    """
+    state = path.stat()
+    return _sha256_at(path, state.st_size, state.st_mtime_ns, state.st_ino)
+
+
+@lru_cache(maxsize=256)
+def _sha256_at(path: Path, _size: int, _mtime_ns: int, _inode: int) -> str:
+    return sha256_of(path)

@@ -120,12 +120,17 @@ def read_sidecar(store: ArtifactStore, space: str, batch: str) -> Sidecar:
 
 
 def load_batch(
-    store: ArtifactStore, space: EmbeddingSpace, batch: str, sha256: str | None
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    batch: str,
+    sha256: str | None,
+    sidecar_sha256: str | None = None,
 ) -> dict[str, Embedding]:
-    """Load what `save_batch` wrote, by track, if the .npy's SHA-256 is `sha256`.
+    """Load what `save_batch` wrote, by track, if the files have the recorded SHA-256.
 
-    Empty if it is not, or if a file is missing, damaged or only half replaced: the batch is then
-    embedded again. Raises SpaceMismatch if intact files are of another space or dimension.
+    That of the sidecar may be unknown. Empty if they have not, or if a file is missing, damaged or
+    only half replaced: the batch is then embedded again. Raises SpaceMismatch if intact files are
+    of another space or dimension.
     """
     path = store.vectors(space.key, batch)
     if not path.exists() or sha256_of(path) != sha256:
@@ -134,6 +139,8 @@ def load_batch(
         sidecar = read_sidecar(store, space.key, batch)
         matrix = load_vectors(store, space.key, batch)
     except ArtifactError:
+        return {}
+    if sidecar_sha256 not in (None, sha256_of(sidecar.path)):
         return {}
     if len(sidecar.track_ids) != len(matrix):
         return {}

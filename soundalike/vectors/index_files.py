@@ -7,6 +7,7 @@ has codes) the codes that candidates are searched by, and manifest.json the desc
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ from soundalike.vectors.kinds import IndexKind, KindName
 
 INDEX, CODES = "index.faiss", "codes.faiss"
 TRACKS, MANIFEST = "tracks.parquet", "manifest.json"
+AGAIN = "`soundalike ingest`, or materialising faiss_index, builds it again"
 
 
 class Check(BaseModel):
@@ -102,12 +104,14 @@ def read_manifest(folder: Path) -> IndexManifest:
     try:
         return IndexManifest.model_validate_json(path.read_bytes())
     except FileNotFoundError as error:
-        raise ArtifactError(f"{path} is missing; materialise faiss_index again") from error
-    except ValidationError as error:
-        raise ArtifactError(f"{path} is not an index manifest: {error}") from error
+        raise ArtifactError(f"{path} is missing; {AGAIN}") from error
+    except (OSError, ValidationError) as error:
+        raise ArtifactError(f"{path} is not an index manifest ({error}); {AGAIN}") from error
 
 
-def verify_files(folder: Path, manifest: IndexManifest) -> None:
+def verify_files(
+    folder: Path, manifest: IndexManifest, hash_of: Callable[[Path], str] = sha256_of
+) -> None:
     """Verify that each file has the SHA-256 that the manifest records.
 
     Raises ArtifactError if a file is missing or damaged. Reading every byte also warms the page
@@ -115,7 +119,25 @@ def verify_files(folder: Path, manifest: IndexManifest) -> None:
     """
     for name in files_of(manifest.built_as):
         path = folder / name
-        if not path.exists():
-            raise ArtifactError(f"{path} is missing; materialise faiss_index again")
-        if sha256_of(path) != manifest.files.get(name):
-            raise ArtifactError(f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}")
+        if not path.is_file():
+            raise ArtifactError(f"{path} is missing; {AGAIN}")
+        if hash_of(path) != manifest.files.get(name):
+            raise ArtifactError(
+                f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; {AGAIN}"
+            )
+
+
+def verify_version(
+    folder: Path, manifest_sha256: str | None, hash_of: Callable[[Path], str] = sha256_of
+) -> IndexManifest:
+    """Verify that the folder holds the version that it is named after, whole; return its manifest.
+
+    `manifest_sha256` is the recorded one, None if it is not known. Raises ArtifactError.
+    """
+    manifest = read_manifest(folder)
+    if manifest.version != folder.name:
+        raise ArtifactError(f"{folder} holds index {manifest.version}; {AGAIN}")
+    if manifest_sha256 not in (None, hash_of(folder / MANIFEST)):
+        raise ArtifactError(f"{folder / MANIFEST} is not as it was written; {AGAIN}")
+    verify_files(folder, manifest, hash_of)
+    return manifest

@@ -5,7 +5,7 @@ from unicodedata import normalize
 
 import pytest
 
-from soundalike.catalog import library
+from soundalike.catalog import roots
 from soundalike.catalog.engine import Sessions
 from soundalike.cli.find_track import find_track
 from soundalike.errors import LibraryError, NothingIngested
@@ -20,7 +20,7 @@ def music(tmp_path: Path, sessions: Sessions) -> Path:
     folder = tmp_path / "music"
     folder.mkdir()
     with sessions.begin() as session:
-        library.add_root(session, bytes(folder))
+        roots.add_root(session, bytes(folder))
     return folder
 
 
@@ -85,7 +85,7 @@ def test_a_file_is_named_by_its_path(
 
 def test_an_object_is_named_by_its_url(sessions: Sessions, store: ArtifactStore) -> None:
     with sessions.begin() as session:
-        library.add_root(session, b"s3://bucket/music")
+        roots.add_root(session, b"s3://bucket/music")
     collection = Collection(sessions, store)
     collection.add({"title": "wanted", "path": b"a/1.flac"}, {"path": b"b/a/1.flac"})
     assert title_of(sessions, "s3://bucket/music/a/1.flac") == "wanted"

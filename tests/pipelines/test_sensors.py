@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime as dt
+import shutil
 
 import dagster as dg
 import pytest
@@ -15,6 +16,7 @@ from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
 from pipelines.sensors import changed_library, sealed_batches
 from soundalike.catalog.engine import ingest_lock
+from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
 from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
@@ -73,6 +75,28 @@ def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orche
     (orchestra.music / "c.flac").unlink()
     orchestra.ingest()
     follow()
+
+
+def test_lost_vectors_are_embedded_again_while_the_index_stays(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac", seed=1)
+    orchestra.ingest("b000001")
+    assert orchestra.index_tick().run_requests
+    assert orchestra.run("publish_index").success
+    version = orchestra.reports.last(IndexManifest).version
+    shutil.rmtree(orchestra.resources["store"].embeddings)
+    song(orchestra.music / "b.flac", seed=2)
+    assert orchestra.run("scan").success
+    assert "made again: vectors: 1; sidecar" in orchestra.reports.last(ScanReport).problems[-1]
+    assert "are made again; index" in str(orchestra.index_tick().skip_reason)
+    assert requested(orchestra.batch_tick()) == ["b000001", "b000002"]
+    for batch in ("b000001", "b000002"):
+        assert orchestra.run("ingest_batch", partition_key=batch).success
+    assert orchestra.index_tick().run_requests
+    assert orchestra.run("publish_index").success
+    assert orchestra.reports.last(IndexManifest).tracks == 2
+    assert orchestra.reports.last(IndexManifest).version != version
+    shutil.rmtree(orchestra.resources["store"].indexes)
+    assert orchestra.index_tick().run_requests
 
 
 def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:

@@ -38,7 +38,7 @@ def test_a_cluster_of_another_version_is_refused(
     empty_data: Path, content: str | None, named: str
 ) -> None:
     cluster = home_of(empty_data) / "cluster"
-    cluster.mkdir()
+    server_account().make_private(cluster)
     if content:
         (cluster / "PG_VERSION").write_text(content)
     with (

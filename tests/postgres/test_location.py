@@ -1,6 +1,8 @@
 """The server finds a place for any data root, always the same, and loosens no permission."""
 
 import os
+import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +12,7 @@ from sqlalchemy import make_url
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
-from soundalike.postgres.location import find_home, socket_folder
+from soundalike.postgres.location import SOCKET, find_home, socket_folder
 from tests.postgres.users import ask, using
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another place")
@@ -76,6 +78,56 @@ def test_a_folder_of_another_user_is_refused(empty_data: Path) -> None:
         pass
 
 
+def copied(data: Path, folder: Path) -> Path:
+    """Copy a data root as `cp -r` does, which keeps neither owners nor modes."""
+    copy = folder / "it's a copy"
+    shutil.copytree(
+        data, copy, ignore=shutil.ignore_patterns(SOCKET), copy_function=shutil.copyfile
+    )
+    for path in [copy, *copy.rglob("*")]:
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
+
+
+@as_root
+def test_a_copy_of_another_owner_is_refused_with_the_line_that_mends_it(
+    data: Path, open_folder: Path
+) -> None:
+    copy = copied(data, open_folder)
+    with pytest.raises(PostgresError) as refused, using(copy):
+        pass
+    first, mending, last = str(refused.value).splitlines()
+    assert "it is of uid 0, as after copying" in first
+    assert last.endswith("move it away, which begins with an empty catalog.")
+    command = mending.partition("as root: ")[2]
+    assert command.startswith("chown -R nobody ")
+    subprocess.run(["/bin/sh", "-c", command], check=True)
+    with using(copy) as url:
+        assert ask(url) == 1
+
+
+@as_root
+def test_a_copy_of_which_only_the_outer_folder_was_given_back_is_named(
+    data: Path, open_folder: Path
+) -> None:
+    home = copied(data, open_folder) / "postgres"
+    os.chown(home, server_account().uid, -1)
+    with pytest.raises(PostgresError, match=r"cluster must be a folder of nobody.*\n.*chown -R"):
+        find_home(home.parent, server_account())
+
+
+def test_a_copy_made_while_the_server_ran_starts_beside_it(data: Path, open_folder: Path) -> None:
+    account = server_account()
+    with using(data) as url:
+        copy = copied(data, open_folder)
+        assert (copy / "postgres" / "cluster" / "postmaster.pid").exists()
+        for path in [copy / "postgres", *(copy / "postgres").rglob("*")]:
+            os.chown(path, account.uid, account.gid)
+        with using(copy) as other:
+            assert (ask(url), ask(other)) == (1, 1)
+            assert url != other
+
+
 @as_root
 def test_a_closed_data_root_stays_closed_and_its_server_stays_elsewhere(
     empty_data: Path, outside: Path
@@ -104,7 +156,7 @@ def test_a_database_lost_with_its_container_is_not_begun_anew(
 @as_root
 def test_a_data_root_closed_later_is_named(empty_data: Path, outside: Path) -> None:
     server_account().make_private(empty_data / "postgres")
-    (empty_data / "postgres" / "cluster").mkdir()
+    server_account().make_private(empty_data / "postgres" / "cluster")
     empty_data.chmod(0o700)
     with pytest.raises(PostgresError, match=f"may not enter {empty_data}, but"), using(empty_data):
         pass

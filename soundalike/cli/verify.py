@@ -1,0 +1,88 @@
+"""`soundalike verify`: reads every artifact of the data root, and says which are damaged."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from soundalike.cli.library import existing_library
+from soundalike.ingest.artifacts import Artifact, Damage, all_artifacts, damages_of
+from soundalike.ingest.healing import mark
+from soundalike.settings import load_settings
+from soundalike.storage.layout import ArtifactStore
+from soundalike.tables import PathCell
+from soundalike.terminal import ProgressBars, counted, safe
+
+SHOWN = 20
+MENDED = "`soundalike ingest` makes these again, or `soundalike up` after its next scan"
+
+
+def verify(
+    repair: Annotated[
+        bool,
+        typer.Option(
+            "--repair",
+            help="Remove what is damaged, so that the next ingest makes it again.",
+        ),
+    ] = False,
+) -> None:
+    """Read everything that was made of the music, and compare it with what was recorded of it.
+
+    Nothing is changed without --repair. The exit code is 1 if something is damaged and was not
+    removed.
+    """
+    settings = load_settings()
+    store = ArtifactStore(settings.data)
+    out, bars = Console(), ProgressBars(Console(stderr=True))
+    with existing_library(settings) as sessions:
+        with sessions() as session:
+            artifacts = list(all_artifacts(session, store))
+        checked = bars.track(damages_of(artifacts, audio=True), "verify", len(artifacts))
+        found = [damage for damage in checked if damage]
+        left = found
+        if repair and found:
+            marked = {damage.artifact for damage in mark(sessions, store, found, audio=True)}
+            left = [d for d in found if d.forbidden or d.artifact not in marked]
+    out.print(_counts(artifacts, found))
+    if found:
+        out.print(_listed(found, store))
+        out.print(_advice(found, left, repair=repair))
+    raise typer.Exit(1 if left else 0)
+
+
+def _counts(artifacts: Sequence[Artifact], found: Sequence[Damage]) -> Table:
+    table = Table()
+    table.add_column("artifacts")
+    table.add_column("read", justify="right", no_wrap=True)
+    table.add_column("damaged", justify="right", no_wrap=True)
+    damaged = Counter(damage.artifact.kind for damage in found)
+    for kind, number in Counter(artifact.kind for artifact in artifacts).items():
+        table.add_row(kind, str(number), str(damaged[kind]))
+    return table
+
+
+def _listed(found: Sequence[Damage], store: ArtifactStore) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for damage in found[:SHOWN]:
+        path = damage.artifact.path.relative_to(store.root)
+        table.add_row(PathCell(str(path)), f"[yellow]{safe(damage.problem)}[/yellow]")
+    if len(found) > SHOWN:
+        table.add_row(f"and {len(found) - SHOWN} more")
+    return table
+
+
+def _advice(found: Sequence[Damage], left: Sequence[Damage], *, repair: bool) -> str:
+    forbidden = sum(damage.forbidden for damage in found)
+    lines = []
+    if not repair:
+        lines.append(f"`soundalike verify --repair` removes what is damaged; then {MENDED}")
+    elif len(left) < len(found):
+        lines.append(f"{counted(len(found) - len(left), 'artifact')} removed; {MENDED}")
+    if repair and len(left) > forbidden:
+        lines.append("some are being worked on right now; run this again when that is done")
+    if forbidden:
+        lines.append(f"{forbidden} may not be read by this user: correct their permissions")
+    return "\n".join(lines)

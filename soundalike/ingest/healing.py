@@ -1,0 +1,140 @@
+"""Healing: what is lost or damaged below the data root becomes work of its batch again.
+
+Damaged files are deleted, and with them what the catalog records of them; so the stages make them
+again from what is left. The served index stays until all of its batches are whole.
+"""
+
+import os
+import secrets
+import shutil
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import artifacts as recorded
+from soundalike.catalog.engine import Sessions, idle_batch
+from soundalike.catalog.retention import retire_lost
+from soundalike.errors import StorageError
+from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
+from soundalike.storage.layout import ArtifactStore
+
+
+def heal(
+    sessions: Sessions,
+    store: ArtifactStore,
+    batches: Collection[int] | None = None,
+) -> list[Damage]:
+    """Find what is damaged of all batches, or of these, and make it pending; return it.
+
+    A batch that a run is at work on is left to the next call. Of indexes, only lost folders are
+    looked for: `next_index` looks at the served one. Raises StorageError if a folder of the data
+    root is a link to nowhere.
+    """
+    _require_disk(store)
+    with sessions() as session:
+        folders = [index for index in indexes(session, store) if not index.path.exists()]
+    lost = [Damage(index, "missing") for index in folders]
+    return mark(sessions, store, _damages(sessions, store, batches, audio=False) + lost)
+
+
+def mark(
+    sessions: Sessions, store: ArtifactStore, found: Sequence[Damage], *, audio: bool = False
+) -> list[Damage]:
+    """Make what was found damaged pending; return what still was, and what may not be read.
+
+    `audio`: it was found by reading canonical audio, see `damage_of`.
+    """
+    forbidden = [damage for damage in found if damage.forbidden]
+    of_indexes = [d for d in found if not d.artifact.batch_id and not d.forbidden]
+    for damage in of_indexes:
+        set_aside(damage.artifact.path)
+    with sessions.begin() as session:
+        retire_lost(session, [damage.artifact.name for damage in of_indexes])
+    batches = sorted({d.artifact.batch_id for d in found if not d.forbidden} - {0})
+    marked = [d for batch in batches for d in _mark_batch(sessions, store, batch, audio)]
+    return marked + of_indexes + forbidden
+
+
+def set_aside(index: Path) -> None:
+    """Rename a damaged index, so that a new one can be written, and keep it for diagnosis."""
+    if index.exists():
+        os.utime(index)  # its retention is counted from now
+        index.rename(index.with_name(f"{index.name}.damaged-{secrets.token_hex(4)}"))
+
+
+def _damages(
+    sessions: Sessions, store: ArtifactStore, batches: Collection[int] | None, audio: bool
+) -> list[Damage]:
+    with sessions() as session:
+        expected = list(artifacts_of_batches(session, store, batches))
+    return list(filter(None, damages_of(expected, audio=audio)))
+
+
+def _mark_batch(
+    sessions: Sessions, store: ArtifactStore, batch_id: int, audio: bool
+) -> list[Damage]:
+    """Forget what is damaged of a batch, looked at again while no run can write it."""
+    with idle_batch(sessions, batch_id) as idle:
+        if not idle:
+            return []
+        found = [d for d in _damages(sessions, store, [batch_id], audio) if not d.forbidden]
+        for damage in found:  # files first: without its record, a damaged one might be trusted
+            _delete(damage)
+        with sessions.begin() as session:
+            _forget(session, batch_id, found)
+    return found
+
+
+def _delete(damage: Damage) -> None:
+    path = damage.artifact.path
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    elif path.parent.is_dir():
+        path.unlink(missing_ok=True)
+
+
+def _forget(session: Session, batch_id: int, found: Iterable[Damage]) -> None:
+    names: dict[Kind, set[str]] = {kind: set() for kind in Kind}
+    for damage in found:
+        names[damage.artifact.kind].add(damage.artifact.name)
+    recorded.forget_audio(session, sorted(names[Kind.AUDIO]))
+    if names[Kind.MANIFEST]:
+        recorded.forget_manifest(session, batch_id)
+    for space in names[Kind.VECTORS] | names[Kind.SIDECAR]:
+        recorded.forget_embeddings(session, batch_id, space)
+
+
+def _require_disk(store: ArtifactStore) -> None:
+    """Raise StorageError for a link whose target is away: a disk that is not mounted, maybe."""
+    for folder in (store.canonical.parent, store.manifests, store.embeddings, store.indexes):
+        if folder.is_symlink() and not folder.exists():
+            raise StorageError(
+                f"{folder} is a link to {folder.readlink()}, which does not exist.\n"
+                "Mount that disk; or remove the link, and what was there is made again."
+            )
+
+
+def counted_damage(found: Iterable[Damage]) -> str:
+    """Count damages by kind, as in `canonical audio: 3; vectors: 1`; empty for none."""
+    kinds = Counter(damage.artifact.kind.value for damage in found)
+    return "; ".join(f"{kind}: {number}" for kind, number in kinds.items())
+
+
+def messages(found: Iterable[Damage]) -> list[str]:
+    """Return what an ingest says of the artifacts that it makes again, or may not read."""
+    said, lost, older = [], [], []
+    for damage in found:
+        artifact = damage.artifact
+        if damage.forbidden:
+            said.append(f"{artifact.path} {damage.problem}; correct its permissions")
+        elif artifact.kind is Kind.OLDER_INDEX:
+            older.append(artifact.name)
+        else:
+            lost.append(damage)
+    if lost:
+        said.append(f"lost or damaged in the data root, made again: {counted_damage(lost)}")
+    if older:
+        said.append(f"lost older indexes, to which no rollback is possible: {', '.join(older)}")
+    return said

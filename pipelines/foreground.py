@@ -25,6 +25,7 @@ from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_
 from pipelines.runs import range_tags
 from pipelines.unchanged_index import unchanged_events
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags.rules import TagRules
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
 from soundalike.catalog.failures import failures_of
@@ -198,7 +199,8 @@ def main() -> int:
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
-            with ingest_lock(sessions), Decoders() as decoders:
+            rules = TagRules.of(settings)
+            with ingest_lock(sessions), Decoders(tag_rules=rules) as decoders:
                 settings = adopt(sessions, settings)
                 register_roots(sessions, arguments.roots)
                 remember_data_root(settings.data)

@@ -17,7 +17,8 @@ from soundalike.audio.identity import identify
 from soundalike.audio.limits import end_with_parent, limit_resources
 from soundalike.audio.resample import write_flac
 from soundalike.audio.stream import ProgressCallback
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
+from soundalike.audio.tags.rules import TagRules
 from soundalike.errors import AudioError
 
 HEARTBEAT_SECONDS = 1.0  # at most one heartbeat in this time
@@ -36,8 +37,13 @@ def _read(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     return {
         "kind": "read",
         "identified": asdict(identify(source, on_progress)),
-        "tags": asdict(read_tags(source)),
+        "tags": asdict(read_tags(source, _tag_rules(job))),
     }
+
+
+def _tag_rules(job: dict[str, str]) -> TagRules:
+    encoding, *separators = json.loads(job["tag_rules"])
+    return TagRules(encoding, tuple(separators))
 
 
 def _canonical(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:

@@ -113,7 +113,9 @@ def open_audio(path: Path) -> Iterator[OpenAudio]:
             if not size:
                 raise AudioError("empty", "the file is empty (0 bytes)")
             media = without_trailing_tags(file)
-            with av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace") as container:
+            with av.open(
+                media, "r", options=NOTHING_ELSE, metadata_errors="surrogateescape"
+            ) as container:
                 media.check()
                 yield OpenAudio(container, _best_audio(container), media, size)
     except MemoryError:  # FFmpeg's MemoryError is an FFmpegError too

@@ -5,6 +5,7 @@ or a FLAC has either, it hands the tag's bytes to the decoder, and a retag would
 """
 
 import os
+from collections.abc import Iterator
 from errno import EINVAL
 from io import SEEK_END, SEEK_SET
 from typing import BinaryIO
@@ -59,10 +60,20 @@ def without_trailing_tags(file: BinaryIO) -> MediaFile:
     """The file from its start to the end of its audio."""
     end = os.fstat(file.fileno()).st_size
     if _may_be_tagged(file.read(4)):
-        for _ in range(MAX_TRAILING_TAGS):
-            end -= _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
+        end = min((start for start, _ in trailing_tags(file)), default=end)
     file.seek(0)
     return MediaFile(file, end)
+
+
+def trailing_tags(file: BinaryIO) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each tag at the file's end, the last one first."""
+    end = file.seek(0, SEEK_END)
+    for _ in range(MAX_TRAILING_TAGS):
+        length = _id3v1(file, end) or _ape(file, end) or _lyrics3(file, end)
+        if not length:
+            return
+        yield end - length, end
+        end -= length
 
 
 def _may_be_tagged(start: bytes) -> bool:

@@ -42,7 +42,7 @@ def evaluate(
     settings, root = load_settings(), folder.expanduser().absolute()
     MusicRoot.named(str(root)).require()
     store = ArtifactStore(settings.data / "evaluation")
-    with Decoders() as decoders:
+    with Decoders(tag_rules=TagRules.of(settings)) as decoders:
         recordings = decoded(_files(root, settings), store, decoders)
     facts = label_files(labels, root, {each.path: each.tags for each in recordings})
     models = {settings.model: load_embedder(settings), "mfcc": _mfcc(settings)}

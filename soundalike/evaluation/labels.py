@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.tags import FileTags, clean
+from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.errors import SoundalikeError
 from soundalike.evaluation.retrieval import Labels
 

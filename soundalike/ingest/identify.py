@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from soundalike.audio.identity import Identified
 from soundalike.audio.sandbox import Decoders
-from soundalike.audio.tags import FileTags, clean
+from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile

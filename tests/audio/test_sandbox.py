@@ -19,7 +19,7 @@ from soundalike.audio.identity import identify
 from soundalike.audio.process import DecoderUnavailable
 from soundalike.audio.resample import canonical_facts, write_canonical
 from soundalike.audio.sandbox import Decoders
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
 from soundalike.errors import AudioError
 from tests.sounds import song
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.audio.tags import FileTags
+from soundalike.audio.tags.fields import FileTags
 from soundalike.evaluation.labels import LabelError, LabelFacts, collected, label_files
 
 ROOT = Path("/music")

@@ -107,6 +107,8 @@ class Foreground:
                 f"{report.music} music files: {report.changes[Change.NEW]} new, "
                 f"{report.changes[Change.CHANGED]} changed, {report.gone} removed"
             )
+            if outdated := report.changes[Change.OUTDATED]:
+                self._console.print(f"{counted(outdated, 'file')} to be read again, for its tags")
             for problem in report.problems:
                 self._console.print(f"[yellow]{safe(problem)}[/yellow]")
             changing = report.entries[EntryKind.CHANGING]

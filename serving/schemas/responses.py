@@ -34,9 +34,17 @@ class Track(ResponseModel):
 
     id: TrackId
     title: str = Field(examples=["Saudade"])
-    artist: str | None = Field(examples=["Ana Lua"])
+    artist: str | None = Field(
+        description="As the file's metadata has it; several are joined with `; `.",
+        examples=["Ana Lua feat. Rui"],
+    )
+    artists: list[str] = Field(description="Each artist.", examples=[["Ana Lua", "Rui"]])
     album: str | None = Field(examples=["Marés"])
-    genre: str | None = Field(description="From the file's metadata.", examples=["Fado"])
+    genre: str | None = Field(
+        description="From the file's metadata; several are joined with `; `.",
+        examples=["Fado; Folk"],
+    )
+    genres: list[str] = Field(description="Each genre.", examples=[["Fado", "Folk"]])
     year: int | None = Field(examples=[2011])
     duration: float | None = Field(description="Duration in seconds.", examples=[214.3])
     decoded_share: float | None = Field(

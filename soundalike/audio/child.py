@@ -13,7 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from soundalike.audio.identity import identify
+from soundalike.audio.identity import describe, identify
 from soundalike.audio.limits import end_with_parent, limit_resources
 from soundalike.audio.resample import write_flac
 from soundalike.audio.stream import ProgressCallback
@@ -34,9 +34,11 @@ def path_of(text: str) -> Path:
 
 def _read(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     source = path_of(job["source"])
+    known = job.get("track_id")
+    identified = describe(source, known) if known else identify(source, on_progress)
     return {
         "kind": "read",
-        "identified": asdict(identify(source, on_progress)),
+        "identified": asdict(identified),
         "tags": asdict(read_tags(source, _tag_rules(job))),
     }
 

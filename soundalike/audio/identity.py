@@ -62,3 +62,9 @@ def identify(path: Path, on_progress: ProgressCallback = ignore_progress) -> Ide
         for packet in audio.packets(on_progress):
             hasher.add(packet)
         return Identified(hasher.track_id(), facts_of(audio.container, audio.stream))
+
+
+def describe(path: Path, track_id: str) -> Identified:
+    """Read the facts of a file whose identity is known; raises AudioError as `open_audio` does."""
+    with open_audio(path) as audio:
+        return Identified(track_id, facts_of(audio.container, audio.stream))

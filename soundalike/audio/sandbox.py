@@ -62,12 +62,15 @@ class Decoders:
         """Kill all processes. Threads that still wait for a reply get DecoderUnavailable."""
         self._pool.close()
 
-    def read(self, path: Path) -> tuple[Identified, FileTags]:
+    def read(self, path: Path, track_id: str | None = None) -> tuple[Identified, FileTags]:
         """Read a file's identity, stream facts and tags.
 
-        Raises AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
+        With `track_id`, its identity as it is known, the audio itself is not read. Raises
+        AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
         """
         job = {"do": "read", "source": os.fsencode(path).hex(), "tag_rules": self._tag_rules}
+        if track_id is not None:
+            job["track_id"] = track_id
         reply = self._request(path, job, Read)
         identified, tags = reply.values()
         if tags.damage:

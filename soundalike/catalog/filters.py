@@ -1,10 +1,12 @@
 """Metadata filters: one statement for the ids of the tracks that match."""
 
 from dataclasses import dataclass, fields
+from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, select
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, or_, select
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.expression import SQLColumnExpression
 
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.tables import FileRow, TrackRow
@@ -18,8 +20,8 @@ class TrackFilter:
     """Conditions on a track's metadata.
 
     Every field that is set must hold. One entry of a list must match, but all of `tags`, each among
-    the track's five strongest tags. Names and words match as a whole, ignoring case; bounds are
-    inclusive.
+    the track's five strongest tags. Names and words match as a whole, ignoring case: any of the
+    track's artists or genres, or all of them as they are shown. Bounds are inclusive.
     """
 
     artists: tuple[str, ...] = ()
@@ -77,17 +79,34 @@ def _has_file_below(path_prefix: str) -> ColumnElement[bool]:
 
 
 def _names(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
-    named: list[tuple[InstrumentedAttribute[str | None], tuple[str, ...]]] = [
-        (TrackRow.artist, track_filter.artists),
-        (TrackRow.album, track_filter.albums),
-        (TrackRow.genre, track_filter.genres),
+    named = [
+        (track_filter.artists, TrackRow.artist, TrackRow.artists),
+        (track_filter.albums, TrackRow.album, None),
+        (track_filter.genres, TrackRow.genre, TrackRow.genres),
     ]
-    # Postgres lowers both sides, because it and Python differ for some letters.
-    return [
-        func.lower(column).in_([func.lower(name) for name in names])
-        for column, names in named
-        if names
-    ]
+    return [_is_named(names, shown, single) for names, shown, single in named if names]
+
+
+def _is_named(
+    names: tuple[str, ...],
+    shown: InstrumentedAttribute[str | None],
+    single: InstrumentedAttribute[list[str]] | None,
+) -> ColumnElement[bool]:
+    """Condition: one of the names is the text that is shown, or one of the single values.
+
+    PostgreSQL lowers both sides, because it and Python differ for some letters; arrays as their
+    text, which is faster than a sub-select of their elements.
+    """
+    condition: ColumnElement[bool] = func.lower(shown).in_([func.lower(name) for name in names])
+    if single is None:
+        return condition
+    return or_(
+        condition, _lowered(single).bool_op("&&")(_lowered(literal(list(names), ARRAY(Text))))
+    )
+
+
+def _lowered(names: SQLColumnExpression[list[str]]) -> ColumnElement[Any]:
+    return cast(func.lower(cast(names, Text)), ARRAY(Text))
 
 
 def _bounds(track_filter: TrackFilter) -> list[ColumnElement[bool]]:

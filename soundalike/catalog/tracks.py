@@ -28,6 +28,7 @@ from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
 class TrackView:
     """A track as users see it.
 
+    `artist` and `genre` are for display, `artists` and `genres` their single values.
     `path` is relative to its music root, None once the track has no file. `duration` is in seconds.
     `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
     """
@@ -35,8 +36,10 @@ class TrackView:
     id: str
     title: str
     artist: str | None
+    artists: list[str]
     album: str | None
     genre: str | None
+    genres: list[str]
     year: int | None
     duration: float | None
     decoded_share: float | None
@@ -74,8 +77,10 @@ _VIEW: tuple[Any, ...] = (
     TrackRow.id,
     TrackRow.title,
     TrackRow.artist,
+    TrackRow.artists,
     TrackRow.album,
     TrackRow.genre,
+    TrackRow.genres,
     TrackRow.year,
     TrackRow.duration,
     TrackRow.decoded_share,
@@ -98,9 +103,9 @@ def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     return select(*columns).where(TrackRow.id == any_(ids))
 
 
-def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
-    """Select id, genre, artist and album of these tracks, in no order."""
-    columns = (TrackRow.id, TrackRow.genre, TrackRow.artist, TrackRow.album)
+def labels_of(track_ids: list[str]) -> Select[str, list[str], list[str], str | None]:
+    """Select id, genres, artists and album of these tracks, in no order."""
+    columns = (TrackRow.id, TrackRow.genres, TrackRow.artists, TrackRow.album)
     return select(*columns).where(TrackRow.id.in_(track_ids))
 
 

@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags.rules import TagRules
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder
 from soundalike.embedders.musicnn.spec import musicnn_windows

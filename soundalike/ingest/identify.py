@@ -110,7 +110,7 @@ def _seconds(outcome: Outcome[ReadFile]) -> float:
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:
     with file.local_copy(store.scratch) as path:
-        read: ReadFile = decoders.read(path)
+        read: ReadFile = decoders.read(path, file.track_id if file.retagged else None)
         return read
 
 
@@ -125,9 +125,12 @@ def _track(
         batch_id=batch_id,
         title=title,
         artist=tags.artist,
+        artists=list(tags.artists),
         album=tags.album,
         genre=tags.genre,
+        genres=list(tags.genres),
         year=tags.year,
+        file_tags=tags.details,
         duration=facts.duration,
         codec=facts.codec,
         sample_rate=facts.sample_rate,

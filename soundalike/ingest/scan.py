@@ -16,6 +16,8 @@ from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
+WORK = frozenset((Change.NEW, Change.CHANGED, Change.AGAIN, Change.OUTDATED))
+
 
 @dataclass(frozen=True)
 class ScanRules:
@@ -129,6 +131,7 @@ class _Findings:
     def __init__(self, session: Session, root_id: int, batch_tracks: int) -> None:
         self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
         self._work: list[tuple[int | None, Entry]] = []
+        self._retagged: set[int] = set()
         self._returned: list[int] = []
         self.unseen: list[int] = []
         self.missing: list[int] = []
@@ -151,8 +154,10 @@ class _Findings:
             self.entries[entry.kind] += 1
             if entry.reason:
                 self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
-        if entry and change in (Change.NEW, Change.CHANGED, Change.AGAIN):
+        if entry and change in WORK:
             self._work.append((known.id if known else None, entry))
+            if known and change is Change.OUTDATED and known.tags_version >= 0:
+                self._retagged.add(known.id)
             if len(self._work) == self._batch_tracks:
                 self._seal()
         elif known and change in self._lists:
@@ -167,6 +172,6 @@ class _Findings:
         library.mark_returned(self._session, self._returned)
 
     def _seal(self) -> None:
-        key = library.seal(self._session, self._root_id, self._work)
+        key = library.seal(self._session, self._root_id, self._work, self._retagged)
         self.batches[key] = len(self._work)
-        self._work = []
+        self._work, self._retagged = [], set()

@@ -32,7 +32,7 @@ ALPHABETS = {
     "cp1255": "יוהלאמרתבשנדעקםןחףפכסטגזךץצ",
     "cp1256": "اليمنوتربهعدسفةقحكأجشىصخطضغزذثئءظإآؤ",
 }
-NO_FIRST_LETTERS = ("ъ", "ы", "ь", "ς", "Ъ", "Ы", "Ь", "ם", "ן", "ף", "ך", "ץ", "ة", "ى")
+NO_FIRST_LETTERS = tuple("ъыьςЪЫЬםןףךץةى")  # no word begins with one of these
 FALL = 9.0  # ranks in which a letter's frequency falls to a third, in Russian and Greek
 
 CHINESE = (
@@ -93,7 +93,7 @@ def _latin(text: str) -> float:
 
 
 def _one_byte(ranks: Mapping[str, float], text: str) -> float:
-    """Words of an alphabet: never beside ASCII's letters in a word, in lower case or capitalised."""
+    """Words of an alphabet, each without ASCII's letters, in lower case or capitalised."""
     letters = sum(ranks.get(sign.lower()) or _sign(sign) for sign in text)
     small = sum(line[:1].islower() and not line[:1].isascii() for line in text.splitlines())
     return letters + sum(map(_word, _words(text))) + small * SMALL_START

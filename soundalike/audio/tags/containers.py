@@ -73,17 +73,17 @@ def read_container(file: BinaryIO, start: int, kind: str) -> Source:
     return source
 
 
-def _items(tags: Any) -> Iterable[tuple[str, Any]]:
+def _items(tags: Any) -> Iterable[tuple[str, Any]]:  # noqa: ANN401 - mutagen's are not typed
     """Return pairs of a name and a value, or a list of values."""
     if tags is None:
         return ()
     return tags if isinstance(tags, list) else tags.items()  # Vorbis comments and ASF: lists
 
 
-def _values(name: str, values: Any) -> Iterator[Value]:
+def _values(name: str, values: Any) -> Iterator[Value]:  # noqa: ANN401
     """Yield the values of an item as texts; a picture is a value, but not its content."""
     for item in values if isinstance(values, list) else [values]:
-        value = getattr(item, "value", item)  # an ASF attribute has one
+        value: Any = getattr(item, "value", item)  # an ASF attribute has one
         if name in PAIRS:
             yield "/".join(map(str, value))
         elif name in RATINGS:

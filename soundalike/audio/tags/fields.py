@@ -7,6 +7,7 @@ from typing import Any
 
 # The number of the newest reader: files whose tags an older one read are read again.
 TAGS_VERSION = 1
+READ_AS_A_WHOLE = -1  # instead of a version: not only the tags are read again
 MAX_TAG_LENGTH = 500  # characters kept of one value
 MAX_VALUES = 20  # kept of one field
 MIN_YEAR, MAX_YEAR = 1000, 2099

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 from mutagen import id3
 
@@ -28,5 +29,6 @@ def _resolved(text: str) -> list[str]:
     """Return the genres that ID3v1's numbers stand for; other text as it is."""
     if not (text.isdecimal() or NUMBERED.match(text)):
         return [text]
-    names = id3.TCON(encoding=id3.Encoding.UTF8, text=[text]).genres
+    frame: Any = id3.TCON  # mutagen does not type it
+    names = frame(encoding=id3.Encoding.UTF8, text=[text]).genres
     return [name for name in names if name != UNKNOWN]

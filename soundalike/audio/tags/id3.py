@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 from io import BytesIO
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from mutagen import id3
 
@@ -53,7 +53,8 @@ def read_v2(file: BinaryIO, start: int) -> Source:
     length = tag_bytes(file, start)
     file.seek(start)
     data = BytesIO(file.read(min(length, MAX_TAG_BYTES)))
-    tag = id3.ID3(data, known_frames=_FRAMES, translate=False, load_v1=False)
+    read: Any = id3.ID3  # mutagen types hardly any of its frames
+    tag = read(data, known_frames=_FRAMES, translate=False, load_v1=False)
     source: dict[str, list[Value]] = defaultdict(list)
     for frame in tag.values():
         for name, values in _values(frame):
@@ -62,28 +63,28 @@ def read_v2(file: BinaryIO, start: int) -> Source:
     return source
 
 
-def _values(frame: id3.Frame) -> Iterator[tuple[str, list[Value]]]:
+def _values(frame: Any) -> Iterator[tuple[str, list[Value]]]:  # noqa: ANN401 - not typed
     """Yield names and values of a frame; a lyric or picture is a value, but not its content."""
-    if isinstance(frame, id3.TCON):
-        yield "tcon", _texts(frame)
-    elif isinstance(frame, id3.COMM):
+    name = frame.FrameID
+    if name == "COMM":
         if not frame.desc:  # described ones are notes of programs
             yield "comm", _texts(frame)
-    elif isinstance(frame, id3.TextFrame):
-        yield plain(frame.HashKey), _texts(frame)
-    elif isinstance(frame, id3.UFID) and frame.owner == MUSICBRAINZ:
-        yield "musicbrainztrackid", [frame.data]
-    elif isinstance(frame, id3.USLT | id3.SYLT):
+    elif name in {"USLT", "SYLT"}:
         yield "uslt", ["present"] if frame.text else []
-    elif isinstance(frame, id3.APIC):
+    elif name == "APIC":
         yield "apic", ["present"] if frame.data else []
-    elif isinstance(frame, id3.RVA2) and frame.desc.casefold() in {"track", "album"}:
-        kind = frame.desc.casefold()
+    elif name == "UFID":
+        if frame.owner == MUSICBRAINZ:
+            yield "musicbrainztrackid", [frame.data]
+    elif name == "RVA2":
+        kind = plain(frame.desc)
         yield f"replaygain{kind}gain", [str(frame.gain)]
         yield f"replaygain{kind}peak", [str(frame.peak)]
+    elif isinstance(frame, id3.TextFrame):
+        yield plain(frame.HashKey), _texts(frame)
 
 
-def _texts(frame: id3.TextFrame) -> list[Value]:
+def _texts(frame: Any) -> list[Value]:  # noqa: ANN401
     """Return the frame's texts; those of encoding 0 as bytes, as many programs write any there."""
     if frame.encoding == id3.Encoding.LATIN1:
         return [str(text).encode("latin-1", "replace") for text in frame.text]

@@ -21,7 +21,7 @@ def read_tags(path: Path, rules: TagRules = DEFAULT_RULES) -> FileTags:
     """Read the file's tags, of whatever format. Damaged tags read as none."""
     errors: list[str] = []
 
-    def attempt(read: Callable[..., Any], *arguments: object) -> Any:
+    def attempt(read: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:
             return read(*arguments)
         except Exception as error:  # parsers raise many kinds on damaged input

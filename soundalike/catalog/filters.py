@@ -1,12 +1,22 @@
 """Metadata filters: one statement for the ids of the tracks that match."""
 
 from dataclasses import dataclass, fields
-from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    and_,
+    any_,
+    cast,
+    func,
+    literal,
+    or_,
+    select,
+)
+from sqlalchemy.dialects.postgresql import JSONB, JSONPATH, array
 from sqlalchemy.orm import InstrumentedAttribute
-from sqlalchemy.sql.expression import SQLColumnExpression
 
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.tables import FileRow, TrackRow
@@ -94,19 +104,17 @@ def _is_named(
 ) -> ColumnElement[bool]:
     """Condition: one of the names is the text that is shown, or one of the single values.
 
-    PostgreSQL lowers both sides, because it and Python differ for some letters; arrays as their
-    text, which is faster than a sub-select of their elements.
+    PostgreSQL lowers both sides, because it and Python differ for some letters. Lowering an array
+    as text takes half the time of a sub-select of its elements, and thrice that of a text, so the
+    lists that are of what is shown anyway are not looked at.
     """
-    condition: ColumnElement[bool] = func.lower(shown).in_([func.lower(name) for name in names])
+    wanted = [func.lower(name) for name in names]
+    is_shown: ColumnElement[bool] = func.lower(shown).in_(wanted)
     if single is None:
-        return condition
-    return or_(
-        condition, _lowered(single).bool_op("&&")(_lowered(literal(list(names), ARRAY(Text))))
-    )
-
-
-def _lowered(names: SQLColumnExpression[list[str]]) -> ColumnElement[Any]:
-    return cast(func.lower(cast(names, Text)), ARRAY(Text))
+        return is_shown
+    lowered = cast(func.lower(cast(single, Text)), ARRAY(Text))
+    has_others = or_(func.cardinality(single) > 1, shown.is_distinct_from(single[1]))
+    return or_(is_shown, and_(has_others, lowered.bool_op("&&")(array(wanted))))
 
 
 def _bounds(track_filter: TrackFilter) -> list[ColumnElement[bool]]:

@@ -1,7 +1,7 @@
 """Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -57,6 +57,15 @@ class Track(ResponseModel):
         examples=["Ana Lua/Marés/03 Saudade.flac"],
     )
     tags: list[Tag] = Field(description="Empty for models that predict no tags.")
+
+
+class TrackDetails(Track):
+    """A recording, with all that its file's metadata says."""
+
+    file_tags: dict[str, Any] = Field(
+        description="All else that the file's metadata says; docs/library.md lists the fields.",
+        examples=[{"album_artists": ["Ana Lua"], "track": 3, "original_date": "2009-11"}],
+    )
 
 
 class TrackPage(ResponseModel):

@@ -103,6 +103,11 @@ def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     return select(*columns).where(TrackRow.id == any_(ids))
 
 
+def file_tags_of(track_id: str) -> Select[dict[str, Any]]:
+    """Select what the file's tags say beyond what TrackView has."""
+    return select(TrackRow.file_tags).where(TrackRow.id == track_id)
+
+
 def labels_of(track_ids: list[str]) -> Select[str, list[str], list[str], str | None]:
     """Select id, genres, artists and album of these tracks, in no order."""
     columns = (TrackRow.id, TrackRow.genres, TrackRow.artists, TrackRow.album)

@@ -144,7 +144,7 @@ def _identified(track_id: str, batch: int, fact: Facts) -> IdentifiedTrack:
         genre=genre,
         genres=fact.get("genres", [genre] if genre else []),
         year=fact.get("year"),
-        file_tags={},
+        file_tags=fact.get("file_tags", {}),
         duration=fact.get("duration", 30.0),
         codec="flac",
         sample_rate=44_100,

@@ -62,6 +62,7 @@ async def test_track_is_shown_whole(api: httpx.AsyncClient, collection: Collecti
             "genre": "Fado; Folk",
             "genres": ["Fado", "Folk"],
             "year": 2011,
+            "file_tags": {"track": 3, "composers": ["Rui"]},
             "path": "Ana Lua/Marés/03 Saudade.flac".encode(),
         }
     )
@@ -78,6 +79,7 @@ async def test_track_is_shown_whole(api: httpx.AsyncClient, collection: Collecti
         "decoded_share": None,
         "path": "Ana Lua/Marés/03 Saudade.flac",
         "tags": [{"word": "acoustic", "weight": 0.75}],
+        "file_tags": {"track": 3, "composers": ["Rui"]},
     }
 
 

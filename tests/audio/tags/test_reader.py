@@ -9,9 +9,11 @@ from mutagen import apev2, id3
 from mutagen.flac import FLAC, Picture
 from mutagen.mp4 import MP4, MP4Cover
 
+from soundalike.audio.identity import identify
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.audio.tags.reader import read_tags
 from soundalike.audio.tags.rules import TagRules
+from soundalike.errors import AudioError
 from tests.audio.tags.raw import UTF_8, UTF_16, ape, around, frame, id3v1, id3v2
 from tests.sounds import CODECS, cover, music, song, write_audio
 
@@ -547,3 +549,22 @@ def test_a_flood_of_values_is_bounded(tmp_path: Path) -> None:
 def test_text_that_postgres_cannot_hold_is_made_legal() -> None:
     assert clean("a\0b\nc\ud800 ") == "a b c?"
     assert len(clean("x" * 10_000)) == 500
+
+
+def test_an_ape_tag_at_the_start_and_lyrics_at_the_end_are_read(tmp_path: Path) -> None:
+    tag = ape(("Title", b"T"))
+    header = b"APETAGEX" + tag[-24:]  # it has the footer's fields
+    lyrics = b"LYRICSBEGIN" + b"LYR00002la" + b"000021LYRICS200"
+    tags = read_tags(mp3(tmp_path, header + tag, lyrics + id3v1(artist=b"A")))
+    assert (tags.title, tags.artist, tags.has_lyrics) == ("T", "A", True)
+
+
+def test_a_file_that_cannot_be_opened_keeps_its_tags(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.flac", title="T", artist="A")
+    data = bytearray(path.read_bytes())
+    data[18:20] = b"\x00\x06"  # a rate of about 100 Hz
+    path.write_bytes(data)
+    with pytest.raises(AudioError):
+        identify(path)
+    tags = read_tags(path)
+    assert (tags.title, tags.artist, tags.damage) == ("T", "A", None)

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from soundalike.audio.tags import apev2, id3
 from soundalike.audio.tags.chunks import id3_offset
 from soundalike.audio.tags.containers import kind_by_signature, read_container, read_ffmpeg
+from soundalike.audio.tags.deadline import Deadline
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.audio.tags.merge import merge
 from soundalike.audio.tags.names import Source
@@ -15,15 +16,19 @@ from soundalike.audio.trailing import trailing_tags
 
 V1_MAGIC, LYRICS_MAGIC = b"TAG", b"LYRICSBEGIN"
 DEFAULT_RULES = TagRules()
+# Usual tags take some milliseconds. Both together are below what counts as a decoder that hangs.
+MAX_SECONDS, MAX_SECONDS_EACH = 20.0, 5.0
 
 
 def read_tags(path: Path, rules: TagRules = DEFAULT_RULES) -> FileTags:
     """Read the file's tags, of whatever format. Damaged tags read as none."""
     errors: list[str] = []
+    deadline = Deadline(MAX_SECONDS, MAX_SECONDS_EACH)
 
     def attempt(read: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:
-            return read(*arguments)
+            with deadline.limited():
+                return read(*arguments)
         except Exception as error:  # parsers raise many kinds on damaged input
             errors.append(clean(f"{type(error).__name__}: {error}"))
             return None
@@ -32,7 +37,11 @@ def read_tags(path: Path, rules: TagRules = DEFAULT_RULES) -> FileTags:
         with path.open("rb") as file:
             return [source for source in _sources(path, file, attempt) if source]
 
-    sources = attempt(read_all) or []
+    try:
+        sources = read_all()
+    except OSError as error:
+        errors.append(clean(f"{type(error).__name__}: {error}"))
+        sources = []
     return merge(sources, rules, errors[0] if errors and not sources else None)
 
 

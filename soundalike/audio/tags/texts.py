@@ -57,7 +57,8 @@ class Texts:
             text = decode(value, self._of_bytes if isinstance(value, bytes) else self._of_text)
             if text != raw_text(value):
                 self.raw[field] = (*self.raw.get(field, ()), clean(raw_text(value)))
-            texts |= dict.fromkeys(map(clean, text.split("\0")))
+            parts = islice(filter(str.strip, text.split("\0")), MAX_VALUES)
+            texts |= dict.fromkeys(map(clean, parts))
         return unique(filter(None, texts))
 
 

@@ -1,5 +1,7 @@
 """The same facts from every format and every place in a file; damaged tags never cost a file."""
 
+import signal
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ from mutagen.flac import FLAC, Picture
 from mutagen.mp4 import MP4, MP4Cover
 
 from soundalike.audio.identity import identify
+from soundalike.audio.tags import reader
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.audio.tags.reader import read_tags
 from soundalike.audio.tags.rules import TagRules
@@ -563,8 +566,24 @@ def test_a_file_that_cannot_be_opened_keeps_its_tags(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", title="T", artist="A")
     data = bytearray(path.read_bytes())
     data[18:20] = b"\x00\x06"  # a rate of about 100 Hz
-    path.write_bytes(data)
+    path.write_bytes(data[: data.index(b"\xff\xf8")] + bytes(5000))
     with pytest.raises(AudioError):
         identify(path)
     tags = read_tags(path)
     assert (tags.title, tags.artist, tags.damage) == ("T", "A", None)
+
+
+def test_a_tag_that_takes_for_ever_is_given_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reader, "MAX_SECONDS_EACH", 0.3)
+    flood = id3v2(*(frame("TXXX", b"%d\0x" % number) for number in range(60_000)))
+    tags = read_tags(mp3(tmp_path, flood, ape(("Title", b"T"))))
+    assert tags.title == "T"
+    assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_tags_are_read_in_any_thread(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.flac", title="T")
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(read_tags, path).result().title == "T"

@@ -62,17 +62,20 @@ class Decoders:
         """Kill all processes. Threads that still wait for a reply get DecoderUnavailable."""
         self._pool.close()
 
-    def read(self, path: Path, track_id: str | None = None) -> tuple[Identified, FileTags]:
+    def read(self, path: Path) -> tuple[Identified, FileTags]:
         """Read a file's identity, stream facts and tags.
 
-        With `track_id`, its identity as it is known, the audio itself is not read. Raises
-        AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
+        Raises AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
         """
+        return self._read(path)
+
+    def read_tags(self, path: Path, track_id: str) -> tuple[Identified, FileTags]:
+        """Read stream facts and tags of a file whose identity is known; raises as `read` does."""
+        return self._read(path, track_id=track_id)
+
+    def _read(self, path: Path, **known: str) -> tuple[Identified, FileTags]:
         job = {"do": "read", "source": os.fsencode(path).hex(), "tag_rules": self._tag_rules}
-        if track_id is not None:
-            job["track_id"] = track_id
-        reply = self._request(path, job, Read)
-        identified, tags = reply.values()
+        identified, tags = self._request(path, job | known, Read).values()
         if tags.damage:
             log.warning("tags.unreadable", path=str(path), error=tags.damage)
         return identified, tags

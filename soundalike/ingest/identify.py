@@ -110,8 +110,9 @@ def _seconds(outcome: Outcome[ReadFile]) -> float:
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:
     with file.local_copy(store.scratch) as path:
-        read: ReadFile = decoders.read(path, file.track_id if file.retagged else None)
-        return read
+        if file.retagged and file.track_id:
+            return decoders.read_tags(path, file.track_id)
+        return decoders.read(path)
 
 
 def _track(

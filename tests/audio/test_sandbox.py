@@ -68,7 +68,7 @@ def test_a_child_reads_tags_by_the_rules_it_is_told(tmp_path: Path) -> None:
     path = song(tmp_path / "song.flac", genre="Rock/Pop | Soul")
     with Decoders(count=1, tag_rules=TagRules(genre_separators=("|",))) as decoders:
         _, tags = decoders.read(path)
-        identified, again = decoders.read(path, "0" * 32)
+        identified, again = decoders.read_tags(path, "0" * 32)
     assert tags.genres == ("Rock/Pop", "Soul")
     assert (identified.track_id, again) == ("0" * 32, tags)
 

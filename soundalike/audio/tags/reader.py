@@ -17,7 +17,7 @@ from soundalike.audio.trailing import trailing_tags
 V1_MAGIC, LYRICS_MAGIC = b"TAG", b"LYRICSBEGIN"
 DEFAULT_RULES = TagRules()
 # Usual tags take some milliseconds. Both together are below what counts as a decoder that hangs.
-MAX_SECONDS, MAX_SECONDS_EACH = 20.0, 5.0
+MAX_SECONDS, MAX_SECONDS_EACH = 30.0, 10.0
 
 
 def read_tags(path: Path, rules: TagRules = DEFAULT_RULES) -> FileTags:

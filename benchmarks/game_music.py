@@ -19,7 +19,7 @@ from pathlib import Path
 
 import mutagen
 
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
 
 MUSIC = Path(__file__).parents[1] / ".cache" / "music"
 MIN_SECONDS = 30.0  # shorter files are jingles

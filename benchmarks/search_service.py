@@ -21,11 +21,12 @@ ROWS = """
 with root as (insert into roots (location) values ('/music') returning id),
      batch as (insert into batches (id) values (1) returning id),
      track as (
-        insert into tracks (id, batch_id, title, artist, album, genre, year, duration, codec,
-                            sample_rate, channels, tags, sort_key)
+        insert into tracks (id, batch_id, title, artist, artists, album, genre, genres, year,
+                            duration, codec, sample_rate, channels, tags, sort_key)
         select lpad(to_hex(row), 32, '0'), batch.id, 'Title ' || row, 'Artist ' || row % 5000,
-               'Album ' || row % 20000, 'Genre ' || row % 10, 1000 + row % 1000, 200, 'flac',
-               44100, 2, '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
+               array['Artist ' || row % 5000], 'Album ' || row % 20000, 'Genre ' || row % 10,
+               array['Genre ' || row % 10], 1000 + row % 1000, 200, 'flac', 44100, 2,
+               '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
         from batch, generate_series(0, :count - 1) as row returning id, batch_id)
 insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)
 select root.id, convert_to(track.id, 'UTF8'), track.id || '.flac', 1, 1, track.batch_id, track.id,

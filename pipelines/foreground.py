@@ -28,6 +28,7 @@ from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_
 from pipelines.runs import range_tags
 from pipelines.unchanged_index import unchanged_events
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags.rules import TagRules
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
@@ -41,7 +42,7 @@ from soundalike.ingest.compare import Change
 from soundalike.ingest.embed import STAGE as EMBEDDINGS
 from soundalike.ingest.publish import next_index
 from soundalike.ingest.reports import RecordedReports
-from soundalike.ingest.roots import register_roots
+from soundalike.ingest.roots import read_again, register_roots
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.logs import configure_logs
@@ -128,6 +129,8 @@ class Foreground:
                 f"{report.music} music files: {report.changes[Change.NEW]} new, "
                 f"{report.changes[Change.CHANGED]} changed, {report.gone} removed"
             )
+            if outdated := report.changes[Change.OUTDATED]:
+                self._console.print(f"{counted(outdated, 'file')} to be read again, for its tags")
             for problem in report.problems:
                 self._console.print(f"[yellow]{safe(problem)}[/yellow]")
             changing = report.balance.changing
@@ -211,6 +214,7 @@ def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("roots", nargs="*")
     parser.add_argument("--confirm-removals", action="store_true")
+    parser.add_argument("--reread", action="store_true")
     arguments = parser.parse_args()
     console = Console(stderr=True)
     configure_logs("ERROR", json=False)  # what failed is in tables at the end, and in the runs' log
@@ -226,10 +230,14 @@ def main() -> int:
             os.environ.update(child_environment(settings, url))
             upgrade(url)
             sessions = open_catalog(url)
-            with ingest_lock(sessions), Decoders() as decoders:
+            rules = TagRules.of(settings)
+            with ingest_lock(sessions), Decoders(tag_rules=rules) as decoders:
                 settings = adopt(sessions, settings)
                 for message in register_roots(sessions, arguments.roots):
                     console.print(f"[dim]{safe(message)}[/dim]")
+                if arguments.reread:
+                    files = counted(read_again(sessions, arguments.roots), "file")
+                    console.print(f"{files} to be read again")
                 remember_data_root(settings.data)
                 foreground = Foreground(settings, sessions, decoders, interrupts, console)
                 foreground.ingest(arguments.confirm_removals)

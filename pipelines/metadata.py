@@ -36,6 +36,7 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "dagster/row_count": report.music,
         "new_files": report.changes[Change.NEW],
         "changed_files": report.changes[Change.CHANGED],
+        "files_read_again": report.changes[Change.OUTDATED],
         "files_tried_again": report.changes[Change.AGAIN],
         "returned_files": report.changes[Change.RETURNED],
         "removed_files": report.gone,

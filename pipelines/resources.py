@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags.rules import TagRules
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.embedders import load_embedder
@@ -107,7 +108,7 @@ def model_resource(context: dg.InitResourceContext) -> Model:
 @dg.resource(description="Child processes that read and decode untrusted files.")
 def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
     """Yield the decoders, of which the first one starts now; they end with the run."""
-    with Decoders() as decoders:
+    with Decoders(tag_rules=TagRules.of(load_settings())) as decoders:
         decoders.prepare()  # while Dagster begins the run
         yield decoders
 

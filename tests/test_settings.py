@@ -8,6 +8,7 @@ from dagster._core.definitions.utils import is_valid_owner
 from dagster._utils.schedules import is_valid_cron_schedule
 from dagster._utils.tags import is_valid_tag_key
 
+from soundalike.audio.tags.rules import TagRules
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError
 from soundalike.settings import KindChoice, Settings, load_settings
@@ -24,6 +25,8 @@ from soundalike.vectors.kinds import KindName
         ("SOUNDALIKE_DEVICE", "tpu", "'auto'"),
         ("SOUNDALIKE_WINDOWS", "many", "`balanced`, `all`, or a number from 1 to 1000"),
         ("SOUNDALIKE_WINDOWS", "0", "from 1 to 1000"),
+        ("SOUNDALIKE_TAG_ENCODING", "klingon", "`auto`, or an encoding such as cp1251"),
+        ("SOUNDALIKE_TAG_ENCODING", "hex", "`auto`, or an encoding such as cp1251"),
         ("SOUNDALIKE_PRECISION", "half", "'auto' or 'float32'"),
         ("SOUNDALIKE_PORT", "99999", "65535"),
         ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
@@ -50,6 +53,22 @@ def test_a_wrong_value_is_named(
     assert line.startswith(f"{variable}=")
     assert value in line
     assert allowed in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [(";", (";",)), ("; / |", (";", "/", "|")), (" ;  / ", (";", "/")), ("none", ())],
+)
+def test_separators_of_genres_are_taken_as_people_write_them(
+    monkeypatch: pytest.MonkeyPatch, value: str, meant: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_GENRE_SEPARATORS", value)
+    monkeypatch.setenv("SOUNDALIKE_TAG_ENCODING", "CP1251")
+    assert TagRules.of(load_settings()) == TagRules("cp1251", meant)
+
+
+def test_the_rules_of_tags_are_the_settings_defaults() -> None:
+    assert TagRules.of(Settings()) == TagRules()
 
 
 @pytest.mark.parametrize(("value", "meant"), [("all", "all"), ("balanced", "balanced"), ("12", 12)])

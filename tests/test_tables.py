@@ -27,7 +27,10 @@ PATH = "Radiohead/1997 OK Computer/02 - Paranoid Android.flac"
 
 def track(title: str, path: str | None, *tags: str) -> TrackView:
     words = [{"word": tag, "score": 0.9} for tag in tags]
-    return TrackView("0" * 32, title, "Radiohead", None, None, None, None, None, path, words)
+    artist = "Radiohead"
+    return TrackView(
+        "0" * 32, title, artist, [artist], None, None, [], None, None, None, path, words
+    )
 
 
 def failure(path: str, message: str, retry_at: dt.datetime | None = None) -> FailureView:

@@ -1,5 +1,6 @@
 """Routes for tracks: one by its id, or a list by words."""
 
+from dataclasses import asdict
 from typing import Annotated
 
 from anyio import to_thread
@@ -11,7 +12,7 @@ from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
 from serving.errors import documented
 from serving.schemas.requests import CursorText, PathTrackId, StorableText
-from serving.schemas.responses import Track, TrackPage
+from serving.schemas.responses import Track, TrackDetails, TrackPage
 from serving.search.tracks import known_track
 from soundalike.catalog import suggestions, tracks
 from soundalike.catalog.text_search import RANKS, TextQuery
@@ -72,6 +73,8 @@ def _position(cursor: str) -> TrackPosition:
 
 
 @router.get("/{track_id}", responses=documented(404, 422, 503))
-async def track(track_id: PathTrackId, session: SessionDep) -> Track:
-    """Return one track."""
-    return Track.model_validate(await known_track(session, track_id))
+async def track(track_id: PathTrackId, session: SessionDep) -> TrackDetails:
+    """Return one track, with all that its file's metadata says."""
+    view = await known_track(session, track_id)
+    file_tags = await session.scalar(tracks.file_tags_of(track_id))
+    return TrackDetails.model_validate({**asdict(view), "file_tags": file_tags or {}})

@@ -43,10 +43,14 @@ Cap = Annotated[int, Field(ge=1, le=MAX_K)]
 class Filters(BaseModel):
     """Conditions on the results. All fields that are set must hold."""
 
-    artists: Names = Field([], description="Any of these artists: whole names, folded as a query.")
+    artists: Names = Field(
+        [], description="Tracks by any of these artists: whole names, folded as a query."
+    )
     albums: Names = Field([], description="Any of these albums: whole names, folded as a query.")
     genres: Names = Field(
-        [], description="Any of these genres, from the files' metadata: whole, folded as a query."
+        [],
+        description="Tracks of any of these genres, from the files' metadata: whole names, folded "
+        "as a query.",
     )
     tags: Names = Field([], description="All of these tags, each among the track's five strongest.")
     year_from: Year | None = None

@@ -1,7 +1,7 @@
 """Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -34,9 +34,17 @@ class Track(ResponseModel):
 
     id: TrackId
     title: str = Field(examples=["Saudade"])
-    artist: str | None = Field(examples=["Ana Lua"])
+    artist: str | None = Field(
+        description="As the file's metadata has it; several are joined with `; `.",
+        examples=["Ana Lua feat. Rui"],
+    )
+    artists: list[str] = Field(description="Each artist.", examples=[["Ana Lua", "Rui"]])
     album: str | None = Field(examples=["Marés"])
-    genre: str | None = Field(description="From the file's metadata.", examples=["Fado"])
+    genre: str | None = Field(
+        description="From the file's metadata; several are joined with `; `.",
+        examples=["Fado; Folk"],
+    )
+    genres: list[str] = Field(description="Each genre.", examples=[["Fado", "Folk"]])
     year: int | None = Field(examples=[2011])
     duration: float | None = Field(description="Duration in seconds.", examples=[214.3])
     decoded_share: float | None = Field(
@@ -49,6 +57,15 @@ class Track(ResponseModel):
         examples=["Ana Lua/Marés/03 Saudade.flac"],
     )
     tags: list[Tag] = Field(description="Empty for models that predict no tags.")
+
+
+class TrackDetails(Track):
+    """A recording, with all that its file's metadata says."""
+
+    file_tags: dict[str, Any] = Field(
+        description="All else that the file's metadata says; docs/library.md lists the fields.",
+        examples=[{"album_artists": ["Ana Lua"], "track": 3, "original_date": "2009-11"}],
+    )
 
 
 class TrackPage(ResponseModel):

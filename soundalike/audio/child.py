@@ -13,11 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from soundalike.audio.identity import identify
+from soundalike.audio.identity import describe, identify
 from soundalike.audio.limits import end_with_parent, limit_resources
 from soundalike.audio.resample import write_flac
 from soundalike.audio.stream import ProgressCallback
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
+from soundalike.audio.tags.rules import TagRules
 from soundalike.errors import AudioError
 
 HEARTBEAT_SECONDS = 1.0  # at most one heartbeat in this time
@@ -33,11 +34,18 @@ def path_of(text: str) -> Path:
 
 def _read(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:
     source = path_of(job["source"])
+    known = job.get("track_id")
+    identified = describe(source, known) if known else identify(source, on_progress)
     return {
         "kind": "read",
-        "identified": asdict(identify(source, on_progress)),
-        "tags": asdict(read_tags(source)),
+        "identified": asdict(identified),
+        "tags": asdict(read_tags(source, _tag_rules(job))),
     }
+
+
+def _tag_rules(job: dict[str, str]) -> TagRules:
+    encoding, *separators = json.loads(job["tag_rules"])
+    return TagRules(encoding, tuple(separators))
 
 
 def _canonical(job: dict[str, str], on_progress: ProgressCallback) -> ReplyMessage:

@@ -1,7 +1,7 @@
 """Identity: a hash of the encoded audio stream, so that a retag or a move is not a new track."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,13 @@ from av.packet import Packet
 
 from soundalike.audio.ogg import audio_packets
 from soundalike.audio.sndfile import FLOATING, REFUSALS, SndfileAudio, open_sndfile
-from soundalike.audio.stream import ProgressCallback, StreamFacts, ignore_progress, open_audio
+from soundalike.audio.stream import (
+    OpenAudio,
+    ProgressCallback,
+    StreamFacts,
+    ignore_progress,
+    open_audio,
+)
 from soundalike.errors import AudioError
 
 DIGEST_BYTES = 16  # 128 bits: no library is large enough for a chance collision
@@ -63,17 +69,40 @@ def identify(path: Path, on_progress: ProgressCallback = ignore_progress) -> Ide
 
     Raises AudioError as `open_audio` does, if libsndfile refuses the file too, and `endless`.
     """
+
+    def hashed(audio: OpenAudio) -> Identified:
+        hasher = StreamHasher(audio.stream)
+        for packet in audio.packets(on_progress):
+            hasher.add(packet, audio.stream)
+        return Identified(hasher.track_id(), audio.facts)
+
+    return _by_either(
+        path, hashed, lambda audio: Identified(_sndfile_id(audio, on_progress), audio.facts)
+    )
+
+
+def describe(path: Path, track_id: str) -> Identified:
+    """Read the facts of a file whose identity is known; raises AudioError as `identify` does."""
+    return _by_either(
+        path,
+        lambda audio: Identified(track_id, audio.facts),
+        lambda audio: Identified(track_id, audio.facts),
+    )
+
+
+def _by_either(
+    path: Path,
+    by_ffmpeg: Callable[[OpenAudio], Identified],
+    by_sndfile: Callable[[SndfileAudio], Identified],
+) -> Identified:
     try:
         with open_audio(path) as audio:
-            hasher = StreamHasher(audio.stream)
-            for packet in audio.packets(on_progress):
-                hasher.add(packet, audio.stream)
-            return Identified(hasher.track_id(), audio.facts)
+            return by_ffmpeg(audio)
     except AudioError as error:
         if error.code not in REFUSALS:
             raise
         with open_sndfile(path, refusal=error) as second:
-            return Identified(_sndfile_id(second, on_progress), second.facts)
+            return by_sndfile(second)
 
 
 def _sndfile_id(audio: SndfileAudio, on_progress: ProgressCallback) -> str:

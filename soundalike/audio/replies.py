@@ -11,12 +11,22 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from soundalike.audio.identity import Identified
 from soundalike.audio.resample import Canonical
 from soundalike.audio.stream import StreamFacts
-from soundalike.audio.tags import MAX_TAG_LENGTH, FileTags
+from soundalike.audio.tags.fields import (
+    MAX_TAG_LENGTH,
+    MAX_VALUES,
+    MAX_YEAR,
+    MIN_YEAR,
+    FileTags,
+)
 
-MAX_REPLY_BYTES = 2**16  # bytes; five tags of 500 characters take half of it at most
+# 20 values of 500 characters in each of ten fields take 1.2 MB, and their raw texts as much.
+MAX_REPLY_BYTES = 2**22
 
 Text = Annotated[str, Field(max_length=MAX_TAG_LENGTH, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Word = Annotated[str, Field(pattern=r"^[A-Za-z0-9_,.-]{1,100}$")]
+Texts = Annotated[tuple[Text, ...], Field(max_length=MAX_VALUES)]
+Position = Annotated[int, Field(gt=0, lt=2**31)]
+Decimal = Annotated[float, Field(allow_inf_nan=False)]
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -74,9 +84,38 @@ class _Identified(_Strict):
 class _Tags(_Strict):
     title: Text | None
     artist: Text | None
+    artists: Texts
     album: Text | None
+    album_artists: Texts
+    composers: Texts
     genre: Text | None
-    year: Annotated[int, Field(ge=1800, lt=2100)] | None
+    genres: Texts
+    year: Annotated[int, Field(ge=MIN_YEAR, le=MAX_YEAR)] | None
+    date: Text | None
+    release_date: Text | None
+    original_date: Text | None
+    track: Position | None
+    track_total: Position | None
+    disc: Position | None
+    disc_total: Position | None
+    compilation: bool | None
+    musicbrainz_recording_id: Word | None
+    musicbrainz_release_id: Word | None
+    musicbrainz_release_group_id: Word | None
+    musicbrainz_artist_ids: Annotated[tuple[Word, ...], Field(max_length=MAX_VALUES)]
+    isrcs: Texts
+    labels: Texts
+    comment: Text | None
+    bpm: Decimal | None
+    initial_key: Text | None
+    replaygain_track_gain: Decimal | None
+    replaygain_track_peak: Decimal | None
+    replaygain_album_gain: Decimal | None
+    replaygain_album_peak: Decimal | None
+    explicit: bool | None
+    has_lyrics: bool
+    has_cover: bool
+    raw: dict[Word, Texts]
     damage: Text | None
 
 

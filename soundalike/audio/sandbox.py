@@ -1,5 +1,6 @@
 """Decoding in child processes: a file may crash, hang or bloat its process, never the run."""
 
+import json
 import os
 from errno import EIO
 from pathlib import Path
@@ -13,12 +14,14 @@ from soundalike.audio.pool import ProcessPool
 from soundalike.audio.process import Bloated, Broken, Died, Stalled
 from soundalike.audio.replies import Failed, OutOfMemory, Read, Reply, SystemFailed, Written
 from soundalike.audio.resample import Canonical
-from soundalike.audio.tags import FileTags, clean
+from soundalike.audio.tags.fields import FileTags, clean
+from soundalike.audio.tags.rules import TagRules
 from soundalike.errors import AudioError
 from soundalike.storage.atomic import atomic_file
 
 STALL_SECONDS = 60.0  # without another packet of audio, a process is stuck, not slow
 CHILD = "soundalike.audio.child"
+DEFAULT_TAG_RULES = TagRules()
 
 ReplyT = TypeVar("ReplyT", Read, Written)
 
@@ -38,7 +41,9 @@ class Decoders:
         count: int | None = None,
         stall_seconds: float = STALL_SECONDS,
         module: str = CHILD,
+        tag_rules: TagRules = DEFAULT_TAG_RULES,
     ) -> None:
+        self._tag_rules = json.dumps([tag_rules.encoding, *tag_rules.genre_separators])
         self._stall_seconds = stall_seconds
         self._pool = ProcessPool(count or os.cpu_count() or 1, module)
 
@@ -66,8 +71,15 @@ class Decoders:
 
         Raises AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
         """
-        reply = self._request(path, {"do": "read", "source": os.fsencode(path).hex()}, Read)
-        identified, tags = reply.values()
+        return self._read(path)
+
+    def read_tags(self, path: Path, track_id: str) -> tuple[Identified, FileTags]:
+        """Read stream facts and tags of a file whose identity is known; raises as `read` does."""
+        return self._read(path, track_id=track_id)
+
+    def _read(self, path: Path, **known: str) -> tuple[Identified, FileTags]:
+        job = {"do": "read", "source": os.fsencode(path).hex(), "tag_rules": self._tag_rules}
+        identified, tags = self._request(path, job | known, Read).values()
         if tags.damage:
             log.warning("tags.unreadable", path=str(path), error=tags.damage)
         return identified, tags

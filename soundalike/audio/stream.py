@@ -178,7 +178,7 @@ def _refusal(media: MediaFile, error: av.FFmpegError) -> AudioError:
 
 def _opened(media: MediaFile) -> tuple[InputContainer, AudioStream]:
     media.seek(0)  # the links of a file share its position
-    container = av.open(media, "r", options=NOTHING_ELSE, metadata_errors="replace")
+    container = av.open(media, "r", options=NOTHING_ELSE, metadata_errors="surrogateescape")
     try:
         media.check()
         return container, _best_audio(container)

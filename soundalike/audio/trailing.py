@@ -5,6 +5,7 @@ or a FLAC has either, it hands the tag's bytes to the decoder, and a retag would
 """
 
 import os
+from collections.abc import Iterator
 from typing import BinaryIO
 
 from soundalike.audio.leading import AC3, APE_TAGGED, DTS, ID3_HEADER, MPEG_SYNC, USUAL, tag_length
@@ -21,13 +22,28 @@ APE_FOOTER = 32  # bytes, as its header
 
 def end_of_media(file: BinaryIO, start: int) -> int:
     """The offset at which the audio ends that begins at `start`."""
+    return min((begin for begin, _ in trailing_tags(file, start)), default=_size(file))
+
+
+def trailing_tags(file: BinaryIO, start: int = 0) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each tag behind the media that begins at `start`, the last one first.
+
+    Both are offsets in the file.
+    """
     file.seek(start)
     tagged = _may_be_tagged(file.read(8))
-    end = os.fstat(file.fileno()).st_size
+    end = _size(file)
     for _ in range(MAX_TRAILING_TAGS):
         length = _id3v1(file, end, tagged) or _ape(file, end) or _lyrics3(file, end)
-        end -= length or _id3v2(file, end)
-    return end
+        length = length or _id3v2(file, end)
+        if not length:
+            return
+        yield end - length, end
+        end -= length
+
+
+def _size(file: BinaryIO) -> int:
+    return os.fstat(file.fileno()).st_size
 
 
 def _may_be_tagged(start: bytes) -> bool:

@@ -30,7 +30,8 @@ READING = "raw_audio"  # the stage at which a file has no track yet
 class BatchFile:
     """A file to process; `path` is relative to its root, exact, as bytes.
 
-    `unread`: its batch has not processed it yet, or could not read it.
+    `unread`: its batch has not processed it yet, or could not read it. `retagged`: its audio is
+    known, and only its tags are to be read.
     """
 
     id: int
@@ -39,6 +40,7 @@ class BatchFile:
     shown: str
     track_id: str | None
     unread: bool
+    retagged: bool
 
     def local_copy(self, scratch: Path) -> AbstractContextManager[Path]:
         """Provide a local path of the file while the block lasts, by `MusicRoot.local_copy`."""
@@ -64,14 +66,18 @@ class StageFailure:
 
 def _batch_files(rows: Iterable[Any]) -> list[BatchFile]:
     return [
-        BatchFile(id_, MusicRoot(root), path, shown, track_id, unread)
-        for id_, root, path, shown, track_id, unread in rows
+        BatchFile(id_, MusicRoot(root), path, shown, track_id, unread, retagged)
+        for id_, root, path, shown, track_id, unread, retagged in rows
     ]
 
 
 _UNREADABLE = exists().where(FailureRow.file_id == FileRow.id, FailureRow.stage == READING)
 _UNREAD = or_(FileRow.unread, _UNREADABLE)
-_FILE = (FileRow.id, RootRow.location, FileRow.path, FileRow.shown, FileRow.track_id, _UNREAD)
+_RETAGGED = and_(FileRow.unread, FileRow.track_id.is_not(None), FileRow.tags_version >= 0)
+_FILE = (
+    *(FileRow.id, RootRow.location, FileRow.path, FileRow.shown),
+    *(FileRow.track_id, _UNREAD, _RETAGGED),
+)
 
 
 def files_of(session: Session, batch_id: int) -> list[BatchFile]:

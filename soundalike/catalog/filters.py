@@ -19,8 +19,9 @@ class TrackFilter:
     """Conditions on a track's metadata.
 
     Every field that is set must hold. One entry of a list must match, but all of `tags`, each among
-    the track's five strongest tags. Names match as a whole, folded as in a search by words; tags
-    ignoring case; bounds are inclusive.
+    the track's five strongest tags. Names match as a whole, folded as in a search by words: any of
+    the track's artists or genres, or all of them as they are shown. Tags match ignoring case;
+    bounds are inclusive.
     """
 
     artists: tuple[str, ...] = ()

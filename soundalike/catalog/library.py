@@ -5,7 +5,7 @@ this module reads the music itself.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import (
@@ -25,6 +25,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
+from soundalike.audio.tags.fields import READ_AS_A_WHOLE, TAGS_VERSION
 from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
 from soundalike.errors import LibraryError
 from soundalike.sources.entry import Entry
@@ -61,6 +62,7 @@ class KnownFile:
     mtime_ns: int
     gone: bool
     read: bool  # and a track was identified in it
+    tags_version: int = TAGS_VERSION  # of the reader that read its tags
 
 
 def lock_scan(session: Session) -> None:
@@ -103,6 +105,7 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
             FileRow.mtime_ns,
             FileRow.gone_at.is_not(None),
             read,
+            FileRow.tags_version,
         )
         .where(FileRow.root_id == root_id)
         .order_by(FileRow.path),
@@ -144,10 +147,31 @@ def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
     return FileRow.id == any_(literal(list(file_ids), ARRAY(BigInteger)))
 
 
-def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]]) -> str:
+def read_again(session: Session, root_id: int | None = None, folder: bytes = b"") -> int:
+    """Have the next scan put files into batches again, to be read as a whole; return how many.
+
+    All that were read, or those of a root, or those below a folder of it, by its relative path.
+    """
+    files = update(FileRow).where(FileRow.track_id.is_not(None))
+    if root_id is not None:
+        files = files.where(FileRow.root_id == root_id)
+    if folder.strip(b"/"):
+        prefix = folder.strip(b"/") + b"/"
+        files = files.where(func.substr(FileRow.path, 1, len(prefix)) == prefix)
+    marked = files.values(tags_version=READ_AS_A_WHOLE).returning(FileRow.id)
+    return len(session.scalars(marked).all())
+
+
+def seal(
+    session: Session,
+    root_id: int,
+    work: Sequence[tuple[int | None, Entry]],
+    retagged: Collection[int] = (),
+) -> str:
     """Assign files, pairs of (known file id or None, listed entry), to a new batch; return its key.
 
-    The caller must hold `lock_scan`: the batch's id is the highest one plus 1.
+    Of those with an id in `retagged`, only the tags are to be read: their audio is known. The
+    caller must hold `lock_scan`: the batch's id is the highest one plus 1.
     """
     batch_id = newest_batch(session) + 1
     session.execute(insert(BatchRow).values(id=batch_id))
@@ -158,6 +182,7 @@ def seal(session: Session, root_id: int, work: Sequence[tuple[int | None, Entry]
     ]
     known = [
         {"id": file_id, "gone_at": None, "gone_as_of_batch": None, **_state(entry, batch_id)}
+        | ({"tags_version": 0} if file_id in retagged else {})
         for file_id, entry in work
         if file_id is not None
     ]
@@ -176,4 +201,5 @@ def _state(entry: Entry, batch_id: int) -> dict[str, int | bool]:
         "mtime_ns": entry.mtime_ns,
         "batch_id": batch_id,
         "unread": True,
+        "tags_version": READ_AS_A_WHOLE,
     }

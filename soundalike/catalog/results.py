@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from soundalike.audio.tags.fields import TAGS_VERSION
 from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import retry_delay
 from soundalike.catalog.search_words import forget_words, record_words
@@ -32,9 +33,12 @@ class IdentifiedTrack:
     batch_id: int
     title: str
     artist: str | None
+    artists: list[str]
     album: str | None
     genre: str | None
+    genres: list[str]
     year: int | None
+    file_tags: dict[str, Any]
     duration: float | None
     codec: str
     sample_rate: int
@@ -75,9 +79,10 @@ def record_tracks(session: Session, tracks: Mapping[int, IdentifiedTrack]) -> No
     if not rows:
         return
     session.execute(insert(TrackRow).on_conflict_do_nothing(), rows)
+    read = {"unread": False, "tags_version": TAGS_VERSION}
     session.execute(
         update(FileRow),
-        [{"id": file, "track_id": track.id, "unread": False} for file, track in tracks.items()],
+        [{"id": file, "track_id": track.id, **read} for file, track in tracks.items()],
     )
     authoritative = session.scalars(
         select(func.min(FileRow.id))

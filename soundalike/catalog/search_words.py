@@ -6,7 +6,7 @@ in which a word is found by any part of it that has three letters, and a CJK wor
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from itertools import chain
 from typing import Any, Literal
 
@@ -30,7 +30,7 @@ from soundalike.catalog.tables import FileRow, FileWordsRow, TrackRow
 
 _DESCRIBED: tuple[Any, ...] = (
     *(TrackRow.id, TrackRow.title, TrackRow.artist, TrackRow.album, TrackRow.genre),
-    *(TrackRow.sort_key, TrackRow.names),
+    *(TrackRow.artists, TrackRow.genres, TrackRow.sort_key, TrackRow.names),
 )
 Field = Literal["title", "name", "artist", "album", "genre"]
 
@@ -53,16 +53,26 @@ def name_term(field: Field, name: str) -> str:
     return f"{field}={fold(name)}"[:MAX_NAME]
 
 
-def name_terms(title: str, artist: str | None, album: str | None, genre: str | None) -> list[str]:
-    """Return a track's terms; `name` is its full name."""
+def name_terms(
+    title: str,
+    artist: str | None,
+    album: str | None,
+    genre: str | None,
+    artists: Sequence[str] = (),
+    genres: Sequence[str] = (),
+) -> list[str]:
+    """Return a track's terms, each once: `name` is its full name; each artist and genre has one."""
     named: list[tuple[Field, str | None]] = [
         ("title", title),
         ("name", full_name(artist, title)),
         ("artist", artist),
         ("album", album),
         ("genre", genre),
+        *(("artist", one) for one in artists),
+        *(("genre", one) for one in genres),
     ]
-    return [name_term(field, name) for field, name in named if name and fold(name)]
+    terms = (name_term(field, name) for field, name in named if name and fold(name))
+    return list(dict.fromkeys(terms))
 
 
 def has_name(terms: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -118,7 +128,9 @@ def record_words(session: Session, track_ids: Collection[str]) -> None:
     rows = session.execute(statement.with_for_update(key_share=True))
     tracks = {row.id: row for row in rows}
     named = {
-        id_: name_terms(track.title, track.artist, track.album, track.genre)
+        id_: name_terms(
+            track.title, track.artist, track.album, track.genre, track.artists, track.genres
+        )
         for id_, track in tracks.items()
     }
     renamed = [

@@ -37,6 +37,7 @@ class Base(DeclarativeBase):
         int: BigInteger,
         dt.datetime: TIMESTAMP(timezone=True),
         list[dict[str, Any]]: JSONB,
+        dict[str, Any]: JSONB,
     }
 
 
@@ -77,6 +78,8 @@ class BatchRow(Base):
 class TrackRow(Base):
     """A recording.
 
+    `artists` and `genres` are single values, `artist` and `genre` what is shown. `file_tags`: all
+    else that its file's tags say (soundalike/audio/tags/fields.py).
     `id` is the hash of its audio stream. `batch_id` is the batch that it was first identified in,
     whose .npy has its vector. `duration` is in seconds. `decoded_share`: how much of its audio was
     not broken, 0..1; null if it has no canonical audio, whose size and hash follow. `names`: its
@@ -92,9 +95,12 @@ class TrackRow(Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
     title: Mapped[str]
     artist: Mapped[str | None]
+    artists: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     album: Mapped[str | None]
     genre: Mapped[str | None]
+    genres: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
     year: Mapped[int | None]
+    file_tags: Mapped[dict[str, Any]] = mapped_column(server_default="{}")
     duration: Mapped[float | None]
     decoded_share: Mapped[float | None]
     audio_bytes: Mapped[int | None]
@@ -114,6 +120,8 @@ class FileRow(Base):
     `path` is relative to the root, exact, as bytes; `shown` is its printable form. `unread`: its
     batch has not processed it yet. `gone_as_of_batch`: the newest batch when the file was missed;
     while a batch up to that one has unread files, the file may only have moved into it.
+    `tags_version`: of the reader that read its tags (soundalike/audio/tags/fields.py); negative if
+    the file is to be read as a whole, whatever is known of it.
     """
 
     __tablename__ = "files"
@@ -132,6 +140,7 @@ class FileRow(Base):
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
     track_id: Mapped[str | None] = mapped_column(ForeignKey("tracks.id"), index=True)
     unread: Mapped[bool] = mapped_column(server_default=text("true"))
+    tags_version: Mapped[int] = mapped_column(server_default="0")
     gone_at: Mapped[dt.datetime | None]
     gone_as_of_batch: Mapped[int | None]
 

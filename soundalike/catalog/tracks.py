@@ -35,6 +35,7 @@ from soundalike.catalog.text_search import TextQuery, count_matches, ranked
 class TrackView:
     """A track as users see it.
 
+    `artist` and `genre` are for display, `artists` and `genres` their single values.
     `path` is relative to its music root, None once the track has no file. `duration` is in seconds.
     `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
     """
@@ -42,8 +43,10 @@ class TrackView:
     id: str
     title: str
     artist: str | None
+    artists: list[str]
     album: str | None
     genre: str | None
+    genres: list[str]
     year: int | None
     duration: float | None
     decoded_share: float | None
@@ -87,8 +90,10 @@ _VIEW: tuple[Any, ...] = (
     TrackRow.id,
     TrackRow.title,
     TrackRow.artist,
+    TrackRow.artists,
     TrackRow.album,
     TrackRow.genre,
+    TrackRow.genres,
     TrackRow.year,
     TrackRow.duration,
     TrackRow.decoded_share,
@@ -125,9 +130,14 @@ def at_paths(places: Iterable[tuple[int, bytes]]) -> Select[Any]:
     return select(*_VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
 
 
-def labels_of(track_ids: list[str]) -> Select[str, str | None, str | None, str | None]:
-    """Select id, genre, artist and album of these tracks, in no order."""
-    columns = (TrackRow.id, TrackRow.genre, TrackRow.artist, TrackRow.album)
+def file_tags_of(track_id: str) -> Select[dict[str, Any]]:
+    """Select what the file's tags say beyond what TrackView has."""
+    return select(TrackRow.file_tags).where(TrackRow.id == track_id)
+
+
+def labels_of(track_ids: list[str]) -> Select[str, list[str], list[str], str | None]:
+    """Select id, genres, artists and album of these tracks, in no order."""
+    columns = (TrackRow.id, TrackRow.genres, TrackRow.artists, TrackRow.album)
     return select(*columns).where(TrackRow.id.in_(track_ids))
 
 

@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from soundalike.audio.sandbox import Decoders
+from soundalike.audio.tags.rules import TagRules
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder
 from soundalike.embedders.musicnn.spec import musicnn_windows
@@ -45,7 +46,7 @@ def evaluate(
     settings, root = load_settings(), folder.expanduser().absolute()
     MusicRoot.named(str(root)).require()
     store = ArtifactStore(settings.data / "evaluation")
-    with Decoders() as decoders:
+    with Decoders(tag_rules=TagRules.of(settings)) as decoders:
         recordings = decoded(_files(root, settings), store, decoders)
     facts = label_files(labels, root, {each.path: each.tags for each in recordings})
     models = {settings.model: load_embedder(settings), "mfcc": _mfcc(settings)}

@@ -40,12 +40,20 @@ def ingest(
         bool,
         typer.Option(help="Accept removals even if most of a root is missing."),
     ] = False,
+    reread: Annotated[
+        bool,
+        typer.Option(
+            "--reread",
+            help="Read files again although size and time are as they were: all, or those of ROOT.",
+        ),
+    ] = False,
 ) -> None:
     """Scan the music folders, embed new tracks, and publish the index."""
     settings = followed(load_settings())  # which decide what weights are needed
     roots = [] if root is None else [root]
     require_music(roots, settings.extensions)
     fetch_missing(settings, Console(stderr=True))
-    options = ["--confirm-removals"] if confirm_removals else []
+    chosen = {"--confirm-removals": confirm_removals, "--reread": reread}
+    options = [option for option, is_chosen in chosen.items() if is_chosen]
     with interrupts_deferred():
         os.execv(sys.executable, [*INGEST, *options, "--", *roots])  # noqa: S606 - no shell, our own module

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
-from soundalike.audio.tags import FileTags, clean
+from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.errors import SoundalikeError
-from soundalike.evaluation.retrieval import Labels
+from soundalike.evaluation.retrieval import SEVERAL, Labels
 
 TAGS = ("genre", "artist", "album", "year")
+LISTS = {"genre": "genres", "artist": "artists"}
 COLUMNS = ("path", "label", "artist", "album")
 
 
@@ -21,7 +22,7 @@ class LabelError(SoundalikeError):
 
 @dataclass(frozen=True)
 class LabelFacts:
-    """The known facts of one file; "" where unknown."""
+    """The known facts of one file; "" where unknown, several of one kind joined by SEVERAL."""
 
     label: str = ""
     artist: str = ""
@@ -41,9 +42,9 @@ def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Pat
     """Label each file of `tags`, all of them below `root`.
 
     `how`: `folder`, the first folder below the root; `tag:genre` (or artist, album, year), the
-    file's tag; else a CSV with the columns path (relative to the root), label, and optionally
-    artist and album, which take precedence over the tags. Files that a CSV omits have no label.
-    Raises LabelError.
+    file's tag, each genre or artist of several; else a CSV with the columns path (relative to the
+    root), label, and optionally artist and album, which take precedence over the tags. Files that
+    a CSV omits have no label. Raises LabelError.
     """
     if how == "folder":
         return {path: _facts(_folder(path, root), tag) for path, tag in tags.items()}
@@ -51,7 +52,7 @@ def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Pat
         name = how.removeprefix("tag:")
         if name not in TAGS:
             raise LabelError(f"labels {how!r}: the supported tags are {', '.join(TAGS)}")
-        return {path: _facts(first_of(getattr(tag, name)), tag) for path, tag in tags.items()}
+        return {path: _facts(_label(tag, name), tag) for path, tag in tags.items()}
     listed = _read(Path(how))
     return {
         path: _joined(listed.get(path.relative_to(root).as_posix(), LabelFacts()), tag)
@@ -60,11 +61,23 @@ def label_files(how: str, root: Path, tags: Mapping[Path, FileTags]) -> dict[Pat
 
 
 def _facts(label: str, tag: FileTags) -> LabelFacts:
-    return LabelFacts(label, tag.artist or "", tag.album or "")
+    return LabelFacts(label, several(tag.artists), tag.album or "")
+
+
+def _label(tag: FileTags, name: str) -> str:
+    if name in LISTS:
+        return several(getattr(tag, LISTS[name])).casefold()
+    value = getattr(tag, name)
+    return "" if value is None else str(value).casefold()
+
+
+def several(names: Iterable[str]) -> str:
+    """Join the names to one text, as Labels has them."""
+    return SEVERAL.join(names)
 
 
 def _joined(row: LabelFacts, tag: FileTags) -> LabelFacts:
-    return LabelFacts(row.label, row.artist or tag.artist or "", row.album or tag.album or "")
+    return LabelFacts(row.label, row.artist or several(tag.artists), row.album or tag.album or "")
 
 
 def _folder(path: Path, root: Path) -> str:
@@ -74,11 +87,6 @@ def _folder(path: Path, root: Path) -> str:
 
 def _plain(name: str) -> str:
     return " ".join(name.casefold().split())
-
-
-def first_of(value: object) -> str:
-    """Return the first of several values, in lower case: `rock` of `Rock; Pop`."""
-    return "" if value is None else str(value).split(";")[0].strip().casefold()
 
 
 def _read(path: Path) -> dict[str, LabelFacts]:

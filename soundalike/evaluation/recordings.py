@@ -14,7 +14,7 @@ import structlog
 from soundalike.audio.identity import identify
 from soundalike.audio.resample import write_canonical
 from soundalike.audio.sandbox import Decoders
-from soundalike.audio.tags import FileTags
+from soundalike.audio.tags.fields import FileTags
 from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.embedders.scheduler import embed_files
 from soundalike.errors import AudioError

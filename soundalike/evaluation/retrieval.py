@@ -14,6 +14,7 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.str_]
 
+SEVERAL = ";"  # between the labels, or artists, of one track
 METRICS = ("precision@5", "precision@10", "r_precision", "average_precision")
 
 
@@ -21,7 +22,7 @@ METRICS = ("precision@5", "precision@10", "r_precision", "average_precision")
 class Labels:
     """The labels, artists and albums of n tracks: text arrays [n], "" where unknown.
 
-    A track is relevant to another if their labels are the same and known.
+    Several of a track are joined by SEVERAL. A track is relevant to another if they share a label.
     """
 
     label: Texts
@@ -36,7 +37,7 @@ class Labels:
         return Labels(self.label[rows], self.artist[rows], self.album[rows])
 
     def relevant(self) -> Bools:
-        """Compare labels: bool [n, n], true where row and column have the same known one.
+        """Compare labels: bool [n, n], true where row and column share a known one.
 
         A track is not relevant to itself.
         """
@@ -60,9 +61,18 @@ class Labels:
 
 
 def _agree(names: Texts) -> Bools:
-    _, codes = np.unique(names, return_inverse=True)  # integers compare far faster than texts
+    """Compare names: bool [n, n], true where row and column share one."""
+    distinct, codes = np.unique(names, return_inverse=True)  # integers compare far faster
     agree: Bools = (codes[:, None] == codes[None, :]) & (names != "")[:, None]
-    return agree
+    parts = [set(name.split(SEVERAL)) - {""} for name in distinct.tolist()]
+    if all(len(part) <= 1 for part in parts):
+        return agree
+    columns = {part: column for column, part in enumerate(set().union(*parts))}
+    has = np.zeros((len(parts), len(columns)), np.float32)
+    for row, part in enumerate(parts):
+        has[row, [columns[name] for name in part]] = 1
+    shares: Bools = has @ has.T > 0
+    return shares[codes[:, None], codes[None, :]]
 
 
 def per_query(

@@ -12,7 +12,7 @@ from soundalike.evaluation.alterations import COPIES, EXCERPTS, Alteration
 from soundalike.evaluation.labels import LabelFacts, collected
 from soundalike.evaluation.recordings import Recording, altered_copies, vectors
 from soundalike.evaluation.report import Report
-from soundalike.evaluation.retrieval import Interval, Labels, bootstrap
+from soundalike.evaluation.retrieval import SEVERAL, Interval, Labels, bootstrap
 from soundalike.evaluation.study import groups, random_vectors, recall, retrieval, space
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
@@ -76,8 +76,7 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies:
     alterations = {**COPIES, **EXCERPTS} if sample else {}
     return Report(
         facts=[
-            f"{count} tracks, {len(set(labels.label) - {''})} labels, "
-            f"{len(set(groups(labels)))} artists",
+            f"{count} tracks, {_count_labels(labels)} labels, {len(set(groups(labels)))} artists",
             *(f"{name}: `{model.space.key}`" for name, model in models.items()),
             f"altered copies of {len(sample)} tracks",
         ],
@@ -88,6 +87,10 @@ def evaluate(collection: Collection, models: Mapping[str, Embedder], max_copies:
             n: _recall_of_copies(collection, models, sample, a) for n, a in alterations.items()
         },
     )
+
+
+def _count_labels(labels: Labels) -> int:
+    return len({one for label in labels.label.tolist() for one in label.split(SEVERAL)} - {""})
 
 
 def _recall_of_copies(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from enum import Enum, auto
 
+from soundalike.audio.tags.fields import TAGS_VERSION
 from soundalike.catalog.library import KnownFile
 from soundalike.sources.entry import Entry, EntryKind
 
@@ -15,6 +16,7 @@ class Change(Enum):
     NONE = auto()
     NEW = auto()  # music that was never seen
     CHANGED = auto()  # it has another size or time
+    OUTDATED = auto()  # its tags were read by an older reader, or it was asked to be read again
     RETURNED = auto()  # it was gone and is back, as it was when it was read
     AGAIN = auto()  # it was gone and is back, and was never read
     MISSING = auto()  # it is no longer listed
@@ -66,5 +68,6 @@ def _change_of_music(known: KnownFile | None, entry: Entry) -> Change:
     if (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
         return Change.CHANGED
     if not known.gone:
-        return Change.NONE
+        is_outdated = known.read and known.tags_version < TAGS_VERSION
+        return Change.OUTDATED if is_outdated else Change.NONE
     return Change.RETURNED if known.read else Change.AGAIN

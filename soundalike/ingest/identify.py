@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 
 from soundalike.audio.identity import Identified
 from soundalike.audio.sandbox import Decoders
-from soundalike.audio.tags import FileTags, clean
+from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.catalog import batches, results
 from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
@@ -112,8 +112,9 @@ def _seconds(outcome: Outcome[ReadFile]) -> float:
 
 def _read(decoders: Decoders, store: ArtifactStore, file: BatchFile) -> ReadFile:
     with file.local_copy(store.scratch) as path:
-        read: ReadFile = decoders.read(path)
-        return read
+        if file.retagged and file.track_id:
+            return decoders.read_tags(path, file.track_id)
+        return decoders.read(path)
 
 
 def _track(
@@ -127,9 +128,12 @@ def _track(
         batch_id=batch_id,
         title=title,
         artist=tags.artist,
+        artists=list(tags.artists),
         album=tags.album,
         genre=tags.genre,
+        genres=list(tags.genres),
         year=tags.year,
+        file_tags=tags.details,
         duration=facts.duration,
         codec=facts.codec,
         sample_rate=facts.sample_rate,

@@ -13,7 +13,7 @@ from soundalike.vectors.index_files import IndexManifest
 
 RunReport = ScanReport | StageReport | BuildReport | IndexManifest
 AnyReport = TypeVar("AnyReport", bound=RunReport)
-TOLD_CHANGES = (Change.NEW, Change.CHANGED, Change.RETURNED)
+TOLD_CHANGES = (Change.NEW, Change.CHANGED, Change.OUTDATED, Change.RETURNED)
 
 log = structlog.get_logger()
 

@@ -38,7 +38,7 @@ def _take_over(session: Session, parent: int, root: MusicRoot) -> Iterable[str]:
     for row in (*roots.roots(session), *roots.removed_roots(session)):
         child = MusicRoot(row.location)
         if row.id != parent and child.is_within(root):
-            path = os.fsencode(child.relative_to(root)) + b"/"
+            path = child.relative_to(root) + b"/"
             is_root = row.removed_at is None
             files = roots.take_over(session, parent, row.id, path, shown(path))
             if is_root:
@@ -78,6 +78,27 @@ def _no_longer_configured(session: Session, names: Sequence[str]) -> list[str]:
                 f"'{place}'"
             )
     return told
+
+
+def read_again(sessions: Sessions, names: Sequence[str]) -> int:
+    """Have the next scan read files again although they look as they did; return their number.
+
+    All files of the library, or those of these folders, each a root or in one. Raises LibraryError
+    for a folder that is in none.
+    """
+    with sessions.begin() as session:
+        library.lock_scan(session)
+        if not names:
+            return library.read_again(session)
+        known = [(row.id, MusicRoot(row.location)) for row in roots.roots(session)]
+        files = 0
+        for folder in map(MusicRoot.named, names):
+            around = [(id_, root) for id_, root in known if folder.is_within(root)]
+            if not around:
+                raise LibraryError(f"{folder.shown} is in no music folder of the library")
+            root_id, root = around[0]
+            files += library.read_again(session, root_id, folder.relative_to(root))
+        return files
 
 
 def keep_root(sessions: Sessions, name: str) -> list[str]:

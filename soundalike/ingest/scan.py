@@ -23,6 +23,7 @@ ROOT_ADVICE = (
     "if it was moved: soundalike roots move OLD NEW; if it is gone for good: soundalike roots "
     "remove OLD"
 )
+WORK = frozenset((Change.NEW, Change.CHANGED, Change.AGAIN, Change.OUTDATED))
 
 
 @dataclass(frozen=True)
@@ -142,6 +143,7 @@ class _Findings:
     def __init__(self, session: Session, root_id: int, batch_tracks: int) -> None:
         self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
         self._work: list[tuple[int | None, Entry]] = []
+        self._retagged: set[int] = set()
         self._returned: list[int] = []
         self.unseen: list[int] = []
         self.missing: list[int] = []
@@ -169,8 +171,10 @@ class _Findings:
             if not entry.path:
                 self.problems.append(ROOT_ADVICE)
             self._told = entry
-        if entry and change in (Change.NEW, Change.CHANGED, Change.AGAIN):
+        if entry and change in WORK:
             self._work.append((known.id if known else None, entry))
+            if known and change is Change.OUTDATED and known.tags_version >= 0:
+                self._retagged.add(known.id)
             if len(self._work) == self._batch_tracks:
                 self._seal()
         elif known and change in self._lists:
@@ -185,6 +189,6 @@ class _Findings:
         library.mark_returned(self._session, self._returned)
 
     def _seal(self) -> None:
-        key = library.seal(self._session, self._root_id, self._work)
+        key = library.seal(self._session, self._root_id, self._work, self._retagged)
         self.batches[key] = len(self._work)
-        self._work = []
+        self._work, self._retagged = [], set()

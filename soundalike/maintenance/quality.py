@@ -13,7 +13,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.evaluation.hubness import random_cosines
-from soundalike.evaluation.labels import LabelFacts, collected, first_of
+from soundalike.evaluation.labels import LabelFacts, collected, several
 from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.sampling import evenly
@@ -94,8 +94,8 @@ def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
 def _labels(sessions: Sessions, sample: list[str]) -> Labels:
     with sessions() as session:
         known = {
-            track: LabelFacts(first_of(genre), artist or "", album or "")
-            for track, genre, artist, album in session.execute(tracks.labels_of(sample))
+            track: LabelFacts(several(genres).casefold(), several(artists), album or "")
+            for track, genres, artists, album in session.execute(tracks.labels_of(sample))
         }
     return collected(known.get(track, LabelFacts()) for track in sample)
 

@@ -26,7 +26,7 @@ from pydantic_settings import (
 
 from soundalike.settings import values
 from soundalike.settings.file import SettingsFile, default_data
-from soundalike.settings.values import MUSIC_EXTENSIONS
+from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 
 ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
 Windows = Literal["balanced", "all"] | int
@@ -35,6 +35,8 @@ Cron = Annotated[str, AfterValidator(values.cron)]
 AbsolutePath = Annotated[Path, AfterValidator(values.absolute)]
 Roots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.music_roots)]
 Extensions = Annotated[frozenset[str], NoDecode, BeforeValidator(values.extensions)]
+TagEncoding = Annotated[str, BeforeValidator(values.tag_encoding)]
+Separators = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.genre_separators)]
 Owner = Annotated[str, AfterValidator(values.owner)]
 Owners = Annotated[tuple[Owner, ...], NoDecode, BeforeValidator(values.listed)]
 AssetTags = Annotated[dict[str, str], NoDecode, BeforeValidator(values.asset_tags)]
@@ -59,6 +61,8 @@ class Settings(BaseSettings):
     extensions: Extensions = MUSIC_EXTENSIONS
     shortest_seconds: float = Field(0.0, ge=0)
     longest_seconds: float = Field(float("inf"), gt=0)
+    tag_encoding: TagEncoding = "auto"
+    genre_separators: Separators = GENRE_SEPARATORS
     data: AbsolutePath = Field(default_factory=default_data)
     models: AbsolutePath | None = None
 

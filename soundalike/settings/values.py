@@ -24,6 +24,8 @@ MUSIC_EXTENSIONS = frozenset(
         *("weba", "m4r", "mpga", "mp1", "3ga", "f4a", "bwf", "rf64", "eac3", "ec3"),
     )
 )
+GENRE_SEPARATORS = (";", "/")
+NONE = "none"
 
 CRON_FIELDS = 5
 CRON = (
@@ -58,6 +60,25 @@ def extensions(value: object) -> list[str]:
     if not names or not all(re.fullmatch(r"[^\s./\\*?]+", name) for name in names):
         raise ValueError("must be extensions separated by commas, such as mp3,flac,ogg")
     return names
+
+
+def tag_encoding(value: object) -> str:
+    """Read the encoding of tags that state none: `auto`, or a codec's name. Raises ValueError."""
+    name = str(value).strip().lower()
+    try:
+        if name != "auto":
+            "".encode(name)
+    except (LookupError, ValueError) as error:
+        raise ValueError(
+            "must be `auto`, or an encoding such as cp1251, koi8-r, big5 or shift_jis"
+        ) from error
+    return name
+
+
+def genre_separators(value: object) -> tuple[str, ...]:
+    """Split a list of separators at spaces: `; / |`; `none` is an empty one. Raises ValueError."""
+    parts = listed(value, r"\s+")
+    return () if parts == [NONE] else tuple(parts)
 
 
 def windows(value: object) -> str | int:

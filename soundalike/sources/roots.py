@@ -52,9 +52,10 @@ class MusicRoot:
         """Return whether everything in it is in the other one too."""
         return PurePath(os.fsdecode(self.location)).is_relative_to(os.fsdecode(other.location))
 
-    def relative_to(self, other: "MusicRoot") -> str:
-        """Return its path within the other root, in which it must be."""
-        return str(PurePath(os.fsdecode(self.location)).relative_to(os.fsdecode(other.location)))
+    def relative_to(self, other: "MusicRoot") -> bytes:
+        """Return its path within the other root, in which it must be; empty if it is the same."""
+        path = PurePath(os.fsdecode(self.location)).relative_to(os.fsdecode(other.location))
+        return os.fsencode(path) if path.parts else b""
 
     def require(self) -> None:
         """Require that the folder exists; a bucket is checked when it is listed.

@@ -1,8 +1,8 @@
 """Paths: sequences of tracks that lead from one track to another.
 
 Points are spaced evenly on the arc between the two vectors (spherical interpolation). Each step is
-the track nearest to its point that is not on the path yet and whose artist is below its cap, chosen
-from the first point to the last.
+the track nearest to its point that is not on the path yet and whose artists are below their cap,
+chosen from the first point to the last.
 """
 
 from collections import Counter
@@ -99,26 +99,26 @@ class ArcPath:
 
     def _choose(self, hits: Sequence[Hits]) -> list[str]:
         """A track for each point that has one left; both ends count towards artists' caps."""
-        artists = Counter(self._artist(track) for track in self._ends)
+        artists = Counter(artist for track in self._ends for artist in self._artists(track))
         chosen: list[str] = []
         for each in hits:
             ids = (self._index.track_ids[row] for row in each.rows.tolist())
             track = next((track for track in ids if self._may_follow(track, chosen, artists)), None)
             if track is not None:
                 chosen.append(track)
-                artists[self._artist(track)] += 1
+                artists.update(self._artists(track))
         return chosen
 
     def _may_follow(self, track: str, chosen: list[str], artists: Counter[str]) -> bool:
         metadata = self._metadata.get(track)
         if metadata is None or metadata.path is None or track in chosen:
             return False
-        artist = self._artist(track)
-        return not artist or self._per_artist is None or artists[artist] < self._per_artist
+        cap = self._per_artist
+        return cap is None or all(artists[artist] < cap for artist in self._artists(track))
 
-    def _artist(self, track: str) -> str:
+    def _artists(self, track: str) -> set[str]:
         metadata = self._metadata.get(track)
-        return ((metadata and metadata.artist) or "").casefold()
+        return {artist.casefold() for artist in metadata.artists} if metadata else set()
 
     def _as_steps(self, tracks: list[str]) -> list[Step]:
         vectors = self._index.vectors_of(tracks)

@@ -1,7 +1,7 @@
 """Deterministic reranking of candidates: caps, near-duplicates, diversity."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # the service loads faiss late
     from soundalike.vectors.index.exact import ExactVectors
 
-Group = tuple[str, ...]  # ("artist", name) or ("album", artist, name)
+Group = tuple[str, ...]  # ("artist", name), ("album", artist, name) or ("album", name)
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class TrackMetadata(Protocol):
     """The metadata that reranking reads; `path` is None once the track has no file."""
 
     @property
-    def artist(self) -> str | None: ...  # noqa: D102
+    def artists(self) -> Sequence[str]: ...  # noqa: D102
     @property
     def album(self) -> str | None: ...  # noqa: D102
     @property
@@ -58,16 +58,17 @@ class RankedCandidates:
 
 
 def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, ...]:
-    """The capped groups a track is in: its artist, and its artist's album.
+    """The capped groups a track is in: each of its artists, and its first artist's album.
 
     Tracks without an artist are never capped by artist.
     """
-    artist, album = (metadata.artist or "").casefold(), (metadata.album or "").casefold()
+    artists = [artist.casefold() for artist in metadata.artists]
+    album = (metadata.album or "").casefold()
     groups: list[Group] = []
-    if artist and options.per_artist is not None:
-        groups.append(("artist", artist))
+    if options.per_artist is not None:
+        groups += [("artist", artist) for artist in dict.fromkeys(artists)]
     if album and options.per_album is not None:
-        groups.append(("album", artist, album))
+        groups.append(("album", *artists[:1], album))
     return tuple(groups)
 
 

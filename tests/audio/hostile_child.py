@@ -6,12 +6,14 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 from soundalike.audio import child
 from soundalike.audio.child import ReplyMessage, path_of
 from soundalike.audio.limits import EXTRA_MEMORY_BYTES
 from soundalike.audio.stream import ProgressCallback
+from soundalike.audio.tags.fields import FileTags
 
 child.HEARTBEAT_SECONDS = 0.01
 WORKING_SECONDS = 2.5
@@ -21,11 +23,10 @@ served = 0
 def told(title: object) -> ReplyMessage:
     """A proper answer that carries a title."""
     facts = {"container": "x", "codec": "x", "sample_rate": 1, "channels": 1, "duration": None}
-    rest = dict.fromkeys(("artist", "album", "genre", "year", "damage"))
     return {
         "kind": "read",
         "identified": {"track_id": "0" * 32, "facts": facts},
-        "tags": {"title": str(title), **rest},
+        "tags": asdict(FileTags(title=str(title))),
     }
 
 

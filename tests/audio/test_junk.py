@@ -17,7 +17,7 @@ from mutagen.mp4 import MP4Cover, MP4Tags
 
 from soundalike.audio.decode import decode
 from soundalike.audio.identity import identify
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
 from tests.sounds import CODECS, cover, music, song, write_audio
 
 PICTURE = cover()

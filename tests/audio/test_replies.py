@@ -1,6 +1,7 @@
 """Replies: a process that a file took over cannot slip anything past its parent."""
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -8,15 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.audio.replies import Read, parse
+from soundalike.audio.tags.fields import FileTags
 
 
 def a_read() -> dict[str, Any]:
     facts = {"container": "mov,mp4", "codec": "aac", "sample_rate": 44_100, "channels": 2}
-    tags = dict.fromkeys(("title", "artist", "album", "genre", "year", "damage"))
     return {
         "kind": "read",
         "identified": {"track_id": "ab" * 16, "facts": {**facts, "duration": 1.5}},
-        "tags": tags,
+        "tags": asdict(FileTags(artists=("a", "b"), bpm=120.0, raw={"title": ("x",)})),
     }
 
 
@@ -29,7 +30,7 @@ def test_a_proper_reply_is_understood() -> None:
     assert isinstance(reply, Read)
     identified, tags = reply.values()
     assert (identified.track_id, identified.facts.duration) == ("ab" * 16, 1.5)
-    assert tags.title is None
+    assert tags == FileTags(artists=("a", "b"), bpm=120.0, raw={"title": ("x",)})
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,16 @@ def test_a_proper_reply_is_understood() -> None:
         (("tags", "title"), "x" * 501),
         (("tags", "year"), 10**12),
         (("tags", "surprise"), "x"),
+        (("tags", "artists"), "x"),
+        (("tags", "artists"), ["a\0b"]),
+        (("tags", "artists"), ["x"] * 21),
+        (("tags", "artists"), ["x" * 501]),
+        (("tags", "bpm"), float("inf")),
+        (("tags", "track"), 2**63),
+        (("tags", "compilation"), "yes"),
+        (("tags", "raw"), {"a b": ["x"]}),
+        (("tags", "raw"), {"title": ["x"] * 21}),
+        (("tags", "musicbrainz_release_id"), "../x"),
         (("kind",), "canonical"),
     ],
 )

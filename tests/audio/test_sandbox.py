@@ -20,7 +20,8 @@ from soundalike.audio.identity import identify
 from soundalike.audio.process import DecoderUnavailable
 from soundalike.audio.resample import canonical_facts, write_canonical
 from soundalike.audio.sandbox import Decoders
-from soundalike.audio.tags import read_tags
+from soundalike.audio.tags.reader import read_tags
+from soundalike.audio.tags.rules import TagRules
 from soundalike.errors import AudioError
 from tests.sounds import song
 
@@ -62,6 +63,15 @@ def test_a_child_finds_what_this_process_would_find(decoders: Decoders, tmp_path
     assert found == write_canonical(path, identified.track_id, tmp_path / "own.flac")
     assert found == canonical_facts(tmp_path / "child.flac")
     assert (tmp_path / "child.flac").read_bytes() == (tmp_path / "own.flac").read_bytes()
+
+
+def test_a_child_reads_tags_by_the_rules_it_is_told(tmp_path: Path) -> None:
+    path = song(tmp_path / "song.flac", genre="Rock/Pop | Soul")
+    with Decoders(count=1, tag_rules=TagRules(genre_separators=("|",))) as decoders:
+        _, tags = decoders.read(path)
+        identified, again = decoders.read_tags(path, "0" * 32)
+    assert tags.genres == ("Rock/Pop", "Soul")
+    assert (identified.track_id, again) == ("0" * 32, tags)
 
 
 @pytest.mark.parametrize("name", [b"\xff\xfe.flac", b"new\nline.flac", b'"quoted\\.flac', b"%s "])

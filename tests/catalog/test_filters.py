@@ -16,6 +16,7 @@ from tests.serving.collection import Collection, Facts
 ARTISTS = ("Björk", "BJÖRK", "ÜBER 100%", "a_b", None)
 ALBUMS = ("Für Alina", "Live", None)
 GENRES = ("Jazz", "jazz", None)
+SEVERAL = {"Björk": ["Björk"], "a_b": ["A_B", 'The "Guest", {NULL}'], "Jazz": ["Jazz", "Bop"]}
 YEARS = (None, 1969, 1970, 1999, 2020)
 SECONDS = (None, 0.5, 30.0, 31.25)
 WORDS = ("piano", "loud", 'a"]', "House")
@@ -27,10 +28,13 @@ def made_up(number: int, random: np.random.Generator) -> dict[str, Any]:
     def one(options: tuple[Any, ...]) -> Any:
         return options[random.integers(len(options))]
 
+    artist, genre = one(ARTISTS), one(GENRES)
     return {
-        "artist": one(ARTISTS),
+        "artist": artist,
+        "artists": SEVERAL.get(artist, [artist] if artist else []),
         "album": one(ALBUMS),
-        "genre": one(GENRES),
+        "genre": genre,
+        "genres": SEVERAL.get(genre, [genre] if genre else []),
         "year": one(YEARS),
         "duration": one(SECONDS),
         "tags": tuple(PredictedTag(word, 0.5) for word in random.permutation(ALL_WORDS).tolist()),
@@ -49,9 +53,9 @@ def some(options: tuple[Any, ...]) -> st.SearchStrategy[tuple[Any, ...]]:
 
 FILTERS = st.builds(
     TrackFilter,
-    artists=some(ARTISTS),
+    artists=some((*ARTISTS, 'the "GUEST", {null}', "null")),
     albums=some(ALBUMS),
-    genres=some(GENRES),
+    genres=some((*GENRES, "BOP")),
     year_from=maybe(YEARS),
     year_to=maybe(YEARS),
     seconds_from=maybe(SECONDS),
@@ -63,9 +67,14 @@ FILTERS = st.builds(
 
 def passes(wanted: TrackFilter, fact: Facts) -> bool:
     """As the filter's documentation has it."""
-    named = ((wanted.artists, "artist"), (wanted.albums, "album"), (wanted.genres, "genre"))
-    for names, column in named:
-        if names and (fact[column] or "\0").lower() not in {name.lower() for name in names}:
+    named = (
+        (wanted.artists, [fact["artist"], *fact["artists"]]),
+        (wanted.albums, [fact["album"]]),
+        (wanted.genres, [fact["genre"], *fact["genres"]]),
+    )
+    for names, values in named:
+        has = {value.lower() for value in values if value}
+        if names and has.isdisjoint(name.lower() for name in names):
             return False
     bounds = (("year", wanted.year_from, wanted.year_to),)
     bounds += (("duration", wanted.seconds_from, wanted.seconds_to),)  # type: ignore[assignment]

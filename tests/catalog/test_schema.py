@@ -1,17 +1,60 @@
 """The migrations must make exactly the tables that the code was written for."""
 
+from collections.abc import Iterator
 from typing import Any
 
+import pytest
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import select, text
+from sqlalchemy import create_engine, select, text
 
 from soundalike.catalog import tracks
 from soundalike.catalog.engine import Sessions, dagster_url, engine_of
 from soundalike.catalog.search_words import record_words
 from soundalike.catalog.tables import Base, FileWordsRow, TrackRow
 from soundalike.catalog.upgrade import alembic_config, is_current, upgrade
+from tests.conftest import new_database
+
+A_LIBRARY = """
+insert into roots (location) values ('/music');
+insert into batches (id) values (1);
+insert into tracks (id, batch_id, title, artist, genre, codec, sample_rate, channels, sort_key)
+values ('1', 1, 'one', 'AC/DC', 'Latin; Pop', 'flac', 44100, 2, ''),
+       ('2', 1, 'two', 'Simon; Garfunkel', null, 'flac', 44100, 2, ''),
+       ('3', 1, 'three', null, null, 'flac', 44100, 2, '');
+insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)
+select 1, convert_to(id, 'UTF8'), id, 1, 1, 1, id, id = '2' from tracks;
+"""
+
+
+@pytest.fixture
+def older_url(server_url: str) -> Iterator[str]:
+    """A filled library of schema 0002."""
+    with new_database(server_url) as url:
+        engine = create_engine(url)
+        with engine.begin() as connection:
+            connection.execute(text("drop schema public cascade; create schema public"))
+            command.upgrade(alembic_config(connection), "0002")
+            connection.execute(text(A_LIBRARY))
+        engine.dispose()
+        yield url
+
+
+def test_a_filled_older_library_keeps_its_names_and_has_its_tags_read_again(older_url: str) -> None:
+    upgrade(older_url)
+    engine = create_engine(older_url)
+    with engine.connect() as connection:
+        tracks = "select artists, genres, file_tags from tracks order by id"
+        assert [tuple(row) for row in connection.execute(text(tracks))] == [
+            (["AC/DC"], ["Latin", "Pop"], {}),
+            (["Simon", "Garfunkel"], [], {}),
+            ([], [], {}),
+        ]
+        # A file that was not read yet is to be read as a whole.
+        versions = connection.scalars(text("select tags_version from files order by track_id"))
+        assert list(versions) == [0, -1, 0]
+    engine.dispose()
 
 
 def test_migrations_and_models_agree(sessions: Sessions) -> None:

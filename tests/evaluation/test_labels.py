@@ -2,15 +2,18 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from soundalike.audio.tags import FileTags
+from soundalike.audio.tags.fields import FileTags
 from soundalike.evaluation.labels import LabelError, LabelFacts, collected, label_files
 
 ROOT = Path("/music")
 TAGS = {
-    ROOT / "Jazz" / "Monk" / "a.mp3": FileTags(artist="Monk", album="Solo", genre="Jazz; Bop"),
-    ROOT / "Rock" / "b.mp3": FileTags(genre=" rock", year=1999),
+    ROOT / "Jazz" / "Monk" / "a.mp3": FileTags(
+        artists=("Monk",), album="Solo", genres=("Jazz", "Bop")
+    ),
+    ROOT / "Rock" / "b.mp3": FileTags(genres=("rock",), year=1999),
     ROOT / "loose.mp3": FileTags(),
 }
 A, B, LOOSE = TAGS
@@ -23,9 +26,9 @@ def test_a_folder_below_the_first_is_no_label_of_its_own() -> None:
     assert found[LOOSE].label == ""
 
 
-def test_genres_that_differ_only_in_case_or_in_what_follows_are_one() -> None:
+def test_each_genre_is_a_label_whatever_its_case() -> None:
     found = label_files("tag:genre", ROOT, TAGS)
-    assert [found[path].label for path in TAGS] == ["jazz", "rock", ""]
+    assert [found[path].label for path in TAGS] == ["jazz;bop", "rock", ""]
     assert label_files("tag:year", ROOT, TAGS)[B].label == "1999"
 
 
@@ -59,6 +62,21 @@ def test_a_csv_that_is_none_is_said(tmp_path: Path, content: str | bytes, messag
 def test_a_tag_that_no_file_has_is_said() -> None:
     with pytest.raises(LabelError, match="genre, artist, album, year"):
         label_files("tag:mood", ROOT, TAGS)
+
+
+def test_tracks_that_share_one_of_several_labels_or_artists_agree() -> None:
+    facts = [
+        LabelFacts("latin;mambo", "a;b"),
+        LabelFacts("latin", "b"),
+        LabelFacts("mambo", "c"),
+        LabelFacts("", ""),
+        LabelFacts("", ""),
+    ]
+    known = collected(facts)
+    assert np.argwhere(known.relevant()).tolist() == [[0, 1], [0, 2], [1, 0], [2, 0]]
+    allowed = known.candidates(other_artist=True, other_album=False)
+    assert not allowed[0, 1]
+    assert allowed[0, 2] and allowed[3, 4]
 
 
 def test_rows_stay_in_order() -> None:

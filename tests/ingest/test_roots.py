@@ -13,6 +13,7 @@ from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import (
     keep_root,
     move_root,
+    read_again,
     register_configured,
     register_roots,
     remove_root,
@@ -204,6 +205,23 @@ def test_what_is_no_longer_configured_is_asked_about_in_words(made: Roots) -> No
     keep_root(sessions, second)
     assert register_configured(sessions, [first]) == []
     assert sorted(made.known()) == sorted([first, second, own])
+
+
+def test_files_are_read_again_where_a_person_says(made: Roots) -> None:
+    made.folder("Music/Jazz/Miles", 1)
+    made.folder("Music/Jazzy", 2)
+    music = str(made.home / "Music")
+    made.add(music)
+    made.ingest()
+    sessions = made.library.sessions
+    assert read_again(sessions, [str(made.home / "Music" / "Jazz")]) == 1
+    assert made.ingest().changes[Change.OUTDATED] == 1
+    assert read_again(sessions, [music]) == 2
+    assert read_again(sessions, []) == 2
+    assert made.ingest().changes[Change.OUTDATED] == 2
+    with pytest.raises(LibraryError, match="in no music folder"):
+        read_again(sessions, [str(made.home)])
+    made.nothing_is_done_again()
 
 
 def test_names_of_any_kind_are_roots(made: Roots) -> None:

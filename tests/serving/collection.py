@@ -133,15 +133,18 @@ def numbered(count: int, **facts: object) -> list[Facts]:
 
 def _identified(track_id: str, batch: int, fact: Facts) -> IdentifiedTrack:
     title = fact.get("title", "Untitled")
-    artist, album = fact.get("artist"), fact.get("album")
+    artist, album, genre = fact.get("artist"), fact.get("album"), fact.get("genre")
     return IdentifiedTrack(
         id=track_id,
         batch_id=batch,
         title=title,
         artist=artist,
+        artists=fact.get("artists", [artist] if artist else []),
         album=album,
-        genre=fact.get("genre"),
+        genre=genre,
+        genres=fact.get("genres", [genre] if genre else []),
         year=fact.get("year"),
+        file_tags=fact.get("file_tags", {}),
         duration=fact.get("duration", 30.0),
         codec="flac",
         sample_rate=44_100,

@@ -56,24 +56,30 @@ async def test_track_is_shown_whole(api: httpx.AsyncClient, collection: Collecti
     [track] = collection.add(
         {
             "title": "Saudade",
-            "artist": "Ana Lua",
+            "artist": "Ana Lua feat. Rui",
+            "artists": ["Ana Lua", "Rui"],
             "album": "Marés",
-            "genre": "Fado",
+            "genre": "Fado; Folk",
+            "genres": ["Fado", "Folk"],
             "year": 2011,
+            "file_tags": {"track": 3, "composers": ["Rui"]},
             "path": "Ana Lua/Marés/03 Saudade.flac".encode(),
         }
     )
     assert (await api.get(f"/v1/tracks/{track}")).json() == {
         "id": track,
         "title": "Saudade",
-        "artist": "Ana Lua",
+        "artist": "Ana Lua feat. Rui",
+        "artists": ["Ana Lua", "Rui"],
         "album": "Marés",
-        "genre": "Fado",
+        "genre": "Fado; Folk",
+        "genres": ["Fado", "Folk"],
         "year": 2011,
         "duration": 30.0,
         "decoded_share": None,
         "path": "Ana Lua/Marés/03 Saudade.flac",
         "tags": [{"word": "acoustic", "weight": 0.75}],
+        "file_tags": {"track": 3, "composers": ["Rui"]},
     }
 
 

@@ -19,9 +19,10 @@ def walk(
     artists: dict[str, str] | None = None,
     per_artist: int | None = None,
     gone: frozenset[str] = frozenset(),
+    guest: str | None = None,
 ) -> list[Step]:
     def facts(track: str) -> Made:
-        return Made((artists or {}).get(track), None, None if track in gone else "x")
+        return Made((artists or {}).get(track), None, None if track in gone else "x", guest)
 
     path = ArcPath(index, ends, steps, per_artist)
     if not path.next_queries:
@@ -84,6 +85,7 @@ def test_no_artist_has_more_than_its_share_and_nothing_that_left_is_played(
 def test_a_path_that_cannot_be_filled_has_no_steps(index: OpenIndex) -> None:
     artists = {f"t{row:04d}": "only one" for row in range(800)}
     assert walk(index, ("t0000", "t0001"), 5, artists, per_artist=3) == []
+    assert walk(index, ("t0000", "t0001"), 5, guest="everywhere", per_artist=3) == []
     assert len(walk(index, ("t0000", "t0001"), 3, artists, per_artist=3)) == 3
 
 

@@ -26,6 +26,11 @@ class Made:
     artist: str | None
     album: str | None
     path: str | None
+    guest: str | None = None
+
+    @property
+    def artists(self) -> list[str]:
+        return [name for name in (self.artist, self.guest) if name]
 
 
 def _matrix() -> NDArray[np.float32]:
@@ -43,6 +48,7 @@ METADATA = [
         [None, "A", "a", "B", "C"][RANDOM.integers(5)],
         [None, "One", "Two"][RANDOM.integers(3)],
         None if RANDOM.random() < 0.2 else "x.flac",
+        [None, None, "b", "D"][RANDOM.integers(4)],
     )
     for _ in range(ROWS)
 ]
@@ -81,13 +87,14 @@ def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
         metadata = METADATA[row]
         if metadata.path is None or near[row] >= duplicate:
             continue
-        artist = (metadata.artist or "").casefold()
-        same = [METADATA[other] for other in taken]
-        artists = sum((f.artist or "").casefold() == artist for f in same)
+        names = [name.casefold() for name in metadata.artists]
+        before = [[name.casefold() for name in METADATA[other].artists] for other in taken]
+        artists = [sum(name in others for others in before) for name in names]
         albums = sum(
-            ((f.artist or "").casefold(), f.album) == (artist, metadata.album) for f in same
+            (others[:1], METADATA[other].album) == (names[:1], metadata.album)
+            for other, others in zip(taken, before, strict=True)
         )
-        if artist and options.per_artist and artists >= options.per_artist:
+        if options.per_artist and any(count >= options.per_artist for count in artists):
             continue
         if metadata.album and options.per_album and albums >= options.per_album:
             continue

@@ -1,6 +1,7 @@
 """Reading a file's tags from every place. It never fails a file: what is damaged is passed over."""
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,22 +28,19 @@ def read_tags(path: Path, rules: TagRules = DEFAULT_RULES) -> FileTags:
 
     def attempt(read: Callable[..., Any], *arguments: object) -> Any:  # noqa: ANN401
         try:
-            with deadline.limited():
+            # FFmpeg cannot be interrupted, and what it has open must be closed.
+            with nullcontext() if read is read_ffmpeg else deadline.limited():
                 return read(*arguments)
         except Exception as error:  # parsers raise many kinds on damaged input
             errors.append(clean(f"{type(error).__name__}: {error}"))
             return None
 
-    def read_all() -> list[Source]:
-        with path.open("rb") as file:
-            return [source for source in _sources(path, file, attempt) if source]
-
     try:
-        sources = read_all()
-    except OSError as error:
-        errors.append(clean(f"{type(error).__name__}: {error}"))
-        sources = []
-    return merge(sources, rules, errors[0] if errors and not sources else None)
+        with path.open("rb") as file:
+            sources = [source for source in _sources(path, file, attempt) if source]
+        return merge(sources, rules, errors[0] if errors and not sources else None)
+    except Exception as error:
+        return FileTags(damage=clean(f"{type(error).__name__}: {error}"))
 
 
 def _sources(path: Path, file: BinaryIO, attempt: Callable[..., Any]) -> Iterator[Source | None]:

@@ -577,7 +577,7 @@ def test_a_tag_that_takes_for_ever_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reader, "MAX_SECONDS_EACH", 0.3)
-    flood = id3v2(*(frame("TXXX", b"%d\0x" % number) for number in range(60_000)))
+    flood = id3v2(*[frame("XABC", b"x")] * 60_000, frame("TIT2", b"other"))
     tags = read_tags(mp3(tmp_path, flood, ape(("Title", b"T"))))
     assert tags.title == "T"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)

@@ -3,6 +3,7 @@
 import shutil
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from soundalike.cli import app
@@ -15,11 +16,12 @@ from tests.library import Library
 def _settings(library: Library, database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("SOUNDALIKE_DATA", str(library.store.root))
+    monkeypatch.setattr("soundalike.cli.roots.out", Console(width=300))
     load_settings.cache_clear()
 
 
 def roots(*words: str) -> Result:
-    return CliRunner(env={"COLUMNS": "200"}).invoke(app, ["roots", *words])
+    return CliRunner().invoke(app, ["roots", *words])
 
 
 def test_each_is_listed_with_its_files_and_what_is_wrong(library: Library) -> None:

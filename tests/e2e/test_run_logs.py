@@ -34,7 +34,8 @@ def test_its_events_and_its_stderr_say_what_it_did(open_folder: Path, models_dir
             for line in file.read_text().splitlines()
             if line.startswith("{")
         ]
-    told = "library: 1 music files, 1 new, 0 changed, 0 returned, 0 removed; batches b000001"
+    changes = "1 new, 0 changed, 0 outdated, 0 returned, 0 removed"
+    told = f"library: 1 music files, {changes}; batches b000001"
     [line] = [line for line in lines if line["event"] == "stage.done"]
     assert line["message"] == told
     assert len(line["run_id"]) == 36, "a run's id"

@@ -1,6 +1,5 @@
 """A request to stop must never be lost, whichever code handles the signal."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -15,7 +14,8 @@ from pipelines.interrupts import STOPPING, Interrupts
 
 @pytest.fixture(autouse=True)
 def _handlers_as_before() -> Iterator[None]:
-    before = {number: signal.getsignal(number) for number in STOPPING}
+    """No signal is ignored, as some are by whoever runs the tests."""
+    before = {number: signal.signal(number, lambda *_: None) for number in STOPPING}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -25,7 +25,7 @@ def _handlers_as_before() -> Iterator[None]:
 def test_it_is_raised_at_once(number: signal.Signals) -> None:
     with Interrupts() as interrupts:
         with pytest.raises(KeyboardInterrupt):
-            os.kill(os.getpid(), number)
+            signal.raise_signal(number)
         with pytest.raises(KeyboardInterrupt):
             interrupts.check()
 
@@ -33,7 +33,7 @@ def test_it_is_raised_at_once(number: signal.Signals) -> None:
 def test_one_that_dagster_handled_and_forgot_is_found() -> None:
     with Interrupts() as interrupts:
         with capture_interrupts():
-            os.kill(os.getpid(), signal.SIGINT)
+            signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             interrupts.check()
         interrupts.check()
@@ -43,7 +43,7 @@ def test_other_signals_are_no_requests_to_stop() -> None:
     before = signal.signal(signal.SIGUSR1, lambda *_: None)
     try:
         with Interrupts() as interrupts:
-            os.kill(os.getpid(), signal.SIGUSR1)
+            signal.raise_signal(signal.SIGUSR1)
             interrupts.check()
     finally:
         signal.signal(signal.SIGUSR1, before)

@@ -62,7 +62,8 @@ def test_failed_files_progress_and_results_are_among_the_runs_events(
     scan = logging_run.run("scan")
     [(_, told)] = messages(logging_run, scan.run_id)
     assert told == (
-        "library: 6 music files, 6 new, 0 changed, 0 returned, 0 removed; batches b000001"
+        "library: 6 music files, 6 new, 0 changed, 0 outdated, 0 returned, 0 removed; "
+        "batches b000001"
     )
     logging_run.instance.add_dynamic_partitions("batch", ["b000001"])
     run = logging_run.run("ingest_batch", partition_key="b000001")

@@ -272,21 +272,24 @@ def test_while_batches_are_under_way_the_index_waits(
 
 
 def test_a_build_that_failed_is_asked_for_again_when_its_batch_is_healed(
-    orchestra: Orchestra,
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     song(orchestra.music / "a.flac")
     orchestra.ingest("b000001")
     space, store = orchestra.resources["model"].space, orchestra.resources["store"]
     vectors = store.vectors(space.key, "b000001")
-    good = vectors.read_bytes()
-    vectors.write_bytes(good[:-4])
+    vectors.write_bytes(vectors.read_bytes()[:-4])
     assert orchestra.index_tick().run_requests
     assert not orchestra.run("publish_index").success
+    assert "the vectors of b000001 are made again" in str(orchestra.index_tick().skip_reason)
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
     waiting = str(orchestra.index_tick().skip_reason)
     assert "failed at" in waiting
     assert "next try at" in waiting
-    vectors.write_bytes(good)
+    monkeypatch.setattr(attempts, "RETRY_DELAYS", (dt.timedelta(0),))
     assert orchestra.index_tick().run_requests
+    assert orchestra.run("publish_index").success
 
 
 def test_batches_that_wait_hold_up_none_behind_them(

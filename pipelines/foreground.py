@@ -18,7 +18,6 @@ from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
-from pipelines.definitions import build_defs
 from pipelines.interrupts import Interrupts
 from pipelines.jobs import automatic_publish_config
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
@@ -93,6 +92,9 @@ class Foreground:
         }
         self._store = ArtifactStore(settings.data)
         self._failed_runs: list[str] = []
+        # Loading them reads the catalog, which is open now.
+        from pipelines.definitions import build_defs  # noqa: PLC0415 - see above
+
         self._definitions = build_defs(overrides)
         # Dagster would capture output by processes, which Ctrl-C in a terminal also reaches.
         configured = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=NO_OUTPUT_CAPTURED)

@@ -7,12 +7,11 @@ events the index would look stale for ever, and its check not evaluated.
 import dagster as dg
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
-from pipelines.assets.embeddings import embeddings
-from pipelines.assets.faiss_index import faiss_index
-from pipelines.checks import valid_index
 from pipelines.materializations import input_tags, latest_materialization, version_tags
 from soundalike.ingest.publish import NextIndex
 
+EMBEDDINGS, INDEX = dg.AssetKey("embeddings"), dg.AssetKey("faiss_index")
+VALID_INDEX = dg.AssetCheckKey(INDEX, "valid_index")
 AssetEvent = dg.AssetMaterialization | dg.AssetCheckEvaluation
 UNCHANGED = "The batches embedded since leave the index as it is."
 
@@ -25,19 +24,19 @@ def unchanged_events(instance: dg.DagsterInstance, wanted: NextIndex) -> list[As
     if not (wanted.is_current and wanted.served):
         return []
     served = wanted.served.index
-    built = latest_materialization(instance, faiss_index.key)
-    embedded = latest_materialization(instance, embeddings.key)
+    built = latest_materialization(instance, INDEX)
+    embedded = latest_materialization(instance, EMBEDDINGS)
     if not (built and embedded) or built.storage_id > embedded.storage_id:
         return []
     materialization = dg.AssetMaterialization(
-        faiss_index.key,
+        INDEX,
         description=UNCHANGED,
         metadata={"version": served.version, "built_before": True},
         tags=version_tags(served.version)
         | {CODE_VERSION_TAG: served.space}
-        | input_tags(instance, embeddings.key),
+        | input_tags(instance, EMBEDDINGS),
     )
-    return [materialization, *_results_again(instance, valid_index.check_key)]
+    return [materialization, *_results_again(instance, VALID_INDEX)]
 
 
 def _results_again(

@@ -1,5 +1,8 @@
 """What Dagster loads is complete; tests/test_imports.py holds that it loads no model library."""
 
+import subprocess
+import sys
+
 import dagster as dg
 
 from pipelines.definitions import defs
@@ -21,3 +24,10 @@ def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
         "faiss_index": {"embeddings"},
         "published_index": {"faiss_index"},
     }
+
+
+def test_an_ingest_opens_the_catalog_once() -> None:
+    """Loading the definitions reads it, and would start a private server a first time."""
+    code = "import sys, pipelines.foreground; print('pipelines.assets' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert told.stdout == "False\n"

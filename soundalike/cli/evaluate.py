@@ -18,6 +18,7 @@ from soundalike.evaluation.labels import label_files
 from soundalike.evaluation.recordings import decoded
 from soundalike.evaluation.run import embed_recordings
 from soundalike.evaluation.run import evaluate as run
+from soundalike.ingest.own_folders import EVALUATION
 from soundalike.sampling import evenly
 from soundalike.settings import Settings, load_settings
 from soundalike.sources.entry import EntryKind
@@ -45,7 +46,7 @@ def evaluate(
     """
     settings, root = load_settings(), folder.expanduser().absolute()
     MusicRoot.named(str(root)).require()
-    store = ArtifactStore(settings.data / "evaluation")
+    store = ArtifactStore(settings.data / EVALUATION)
     with Decoders(tag_rules=TagRules.of(settings)) as decoders:
         recordings = decoded(_files(root, settings), store, decoders)
     facts = label_files(labels, root, {each.path: each.tags for each in recordings})

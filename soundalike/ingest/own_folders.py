@@ -8,6 +8,7 @@ from soundalike.sources.roots import MusicRoot
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
+EVALUATION = "evaluation"  # `soundalike evaluate` keeps canonical audio there
 EVERYTHING = "# Written by soundalike: what is here was made from music, and is none.\n*\n"
 
 
@@ -19,7 +20,10 @@ def leave_out_own_folders(data: Path, roots: Iterable[MusicRoot]) -> None:
     data = data.resolve()
     has_music = any(root.folder.is_relative_to(data) for root in roots if not root.is_bucket)
     store = ArtifactStore(data)
-    own = (store.canonical.parent, store.scratch, store.manifests, store.embeddings, store.indexes)
+    own = (
+        *(store.canonical.parent, store.scratch, store.manifests, store.embeddings, store.indexes),
+        data / EVALUATION,
+    )
     for folder in own if has_music else (data,):
         ignore = folder / IGNORE_FILE.decode()
         if not ignore.exists():

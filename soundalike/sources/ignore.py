@@ -13,8 +13,9 @@ IGNORE_FILE = b".soundalikeignore"
 # Folders in which systems keep what was deleted, and thumbnails and copies of their own.
 BINS = frozenset(
     (
-        *("$recycle.bin", "recycler", "recycled", "#recycle", "@recycle", "_recycle"),
-        *("@eadir", "#snapshot", "@recently-snapshot", "@tmp", "__macosx", "lost+found"),
+        *("$recycle.bin", "recycle.bin", "recycler", "recycled", "#recycle", "@recycle"),
+        *("@eadir", "@__thumb", "#snapshot", "@recently-snapshot", "@tmp", "#tmp", "__macosx"),
+        *("_recycle", "recycle bin", "lost+found"),
         *("system volume information", "network trash folder", "temporary items"),
     )
 )

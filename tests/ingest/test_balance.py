@@ -87,6 +87,7 @@ def test_music_in_the_data_root_is_scanned_and_what_is_made_from_it_is_not(
         root = tmp_path / "link"
     library.music = root
     song(root / "album" / "a.flac", seconds=2.0)
+    song(root / "evaluation" / "audio" / "44100" / "00" / "b.flac", seconds=2.0, seed=2)
     for _ in range(3):
         library.ingest()
         assert library.scan().music == 1

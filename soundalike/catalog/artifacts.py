@@ -68,6 +68,11 @@ class RecordedIndex(NamedTuple):
     served: bool
 
 
+def has_any(session: Session) -> bool:
+    """Return whether anything was ever made of the music."""
+    return bool(session.scalar(select(exists(select(EmbeddedBatchRow.batch_id)))))
+
+
 def audio(session: Session, batches: Collection[int] | None) -> list[RecordedAudio]:
     """Return the canonical audio of tracks that are in the library, of all batches or of these."""
     columns = TrackRow.duration, TrackRow.audio_bytes, TrackRow.audio_sha256

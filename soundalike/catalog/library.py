@@ -63,6 +63,7 @@ class KnownFile:
     gone: bool
     read: bool  # and a track was identified in it
     tags_version: int = TAGS_VERSION  # of the reader that read its tags
+    unread: bool = False
 
 
 def lock_scan(session: Session) -> None:
@@ -106,6 +107,7 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
             FileRow.gone_at.is_not(None),
             read,
             FileRow.tags_version,
+            FileRow.unread,
         )
         .where(FileRow.root_id == root_id)
         .order_by(FileRow.path),
@@ -150,9 +152,9 @@ def _one_of(file_ids: Sequence[int]) -> ColumnElement[bool]:
 def read_again(session: Session, root_id: int | None = None, folder: bytes = b"") -> int:
     """Have the next scan put files into batches again, to be read as a whole; return how many.
 
-    All that were read, or those of a root, or those below a folder of it, by its relative path.
+    All that are listed, or those of a root, or those below a folder of it, by its relative path.
     """
-    files = update(FileRow).where(FileRow.track_id.is_not(None))
+    files = update(FileRow).where(FileRow.gone_at.is_(None))
     if root_id is not None:
         files = files.where(FileRow.root_id == root_id)
     if folder.strip(b"/"):

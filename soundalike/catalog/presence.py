@@ -7,10 +7,11 @@ from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.catalog.tables import FailureRow, FileRow, FileWordsRow, LengthRuleRow, TrackRow
 
 _Unread = aliased(FileRow)
+_MAY_BE_MOVED = _Unread.tags_version < 0  # its audio is not known yet
 _NEVER_RETRIED = exists().where(FailureRow.file_id == _Unread.id, FailureRow.retry_at.is_(None))
 _OLDEST_UNREAD = (
     select(func.min(_Unread.batch_id))
-    .where(_Unread.unread, _Unread.gone_at.is_(None), ~_NEVER_RETRIED)
+    .where(_Unread.unread, _Unread.gone_at.is_(None), _MAY_BE_MOVED, ~_NEVER_RETRIED)
     .scalar_subquery()
 )
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from soundalike.audio.tags.fields import TAGS_VERSION
+from soundalike.audio.tags.fields import READ_AS_A_WHOLE, TAGS_VERSION
 from soundalike.catalog.batches import READING, StageFailure
 from soundalike.catalog.failures import retry_delay
 from soundalike.catalog.search_words import forget_words, record_words
@@ -55,6 +55,7 @@ class DecodedTrack:
     sha256: str
 
 
+CHANGED = "changed"  # the code of a failure, see `audio.decode`
 # Columns that keep the values of the file that a track was first identified in.
 KEPT_COLUMNS = frozenset(("batch_id", "duration"))
 
@@ -106,7 +107,7 @@ def _by_id(track: IdentifiedTrack) -> str:
 def forget_tracks(session: Session, file_ids: Collection[int]) -> None:
     """Record that no track could be identified in these files."""
     if file_ids:
-        no_track = {"track_id": None, "unread": False}
+        no_track = {"track_id": None, "unread": False, "tags_version": TAGS_VERSION}
         session.execute(update(FileRow).where(FileRow.id.in_(file_ids)).values(**no_track))
         forget_words(session, file_ids)
 
@@ -146,6 +147,10 @@ def record_failures(
     attempts = {row.file_id: row.attempts for row in before}
     failed = [failure.file.id for failure in failures]
     session.execute(delete(FailureRow).where(*past, FailureRow.file_id.not_in(failed)))
+    # Its content was exchanged although it looks as it did: the next scan takes it again.
+    exchanged = [failure.file.id for failure in failures if failure.code == CHANGED]
+    again = update(FileRow).where(FileRow.id.in_(exchanged))
+    session.execute(again.values(tags_version=READ_AS_A_WHOLE))
     for failure in failures:
         count = attempts.get(failure.file.id, 0) + 1
         delay = retry_delay(failure.code, count)
@@ -185,8 +190,10 @@ def record_embeddings(
     ]
     if rows:
         session.execute(insert(VectorRow), rows)
-    # Failures after reading are the track's, which is embedded now, maybe from another file.
-    of_track = select(FileRow.id).where(FileRow.track_id.in_(list(tags)))
+    # Failures after reading are the track's, which is embedded now, maybe from another file; but
+    # one that has lost its canonical audio is not whole again.
+    whole = FileRow.track_id.in_(list(tags)), TrackRow.decoded_share.is_not(None)
+    of_track = select(FileRow.id).join(TrackRow, TrackRow.id == FileRow.track_id).where(*whole)
     past = FailureRow.file_id.in_(of_track), FailureRow.stage != READING
     session.execute(delete(FailureRow).where(*past))
     named = [{"id": track, "tags": words} for track, words in tags.items() if words]

@@ -30,6 +30,9 @@ SAMPLES_AT_ONCE = 2**18
 SLACK_SECONDS = 0.001  # between a length in the catalog and the same in samples
 
 
+DAMAGED = (errno.EIO, errno.EISDIR, errno.ELOOP)  # of a file that has no content
+
+
 class Kind(StrEnum):
     """The kind of an artifact, in words for users."""
 
@@ -62,7 +65,7 @@ class Artifact:
 class Damage:
     """An artifact that is lost or damaged, and the problem in words.
 
-    `forbidden`: it may be whole, but this process may not read it.
+    `forbidden`: it may be whole, but this process cannot read it now.
     """
 
     artifact: Artifact
@@ -102,7 +105,13 @@ def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
 
 
 def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:
-    """Yield `damage_of` each artifact, in order; as many are read at a time as there are cores."""
+    """Yield `damage_of` each artifact; as many are read at a time as there are cores.
+
+    Those of which only the size is looked at come first.
+    """
+    unread = [one for one in artifacts if one.kind is Kind.AUDIO and not audio]
+    yield from (damage_of(one, audio=False) for one in unread)
+    artifacts = [one for one in artifacts if one.kind is not Kind.AUDIO or audio]
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             yield from pool.map(partial(damage_of, audio=audio), artifacts)
@@ -120,9 +129,9 @@ def damage_of(artifact: Artifact, *, audio: bool) -> Damage | None:
         problem = _problem(artifact, audio)
     except (FileNotFoundError, NotADirectoryError):
         problem = "missing"
-    except OSError as error:
-        forbidden = error.errno in (errno.EACCES, errno.EPERM)
-        return Damage(artifact, f"cannot be read: {error.strerror or error}", forbidden)
+    except OSError as error:  # of the disk itself, or one that passes: the file may be whole
+        unreadable = error.errno not in DAMAGED
+        return Damage(artifact, f"cannot be read: {error.strerror or error}", unreadable)
     return Damage(artifact, problem) if problem else None
 
 
@@ -152,7 +161,7 @@ def _index_problem(artifact: Artifact) -> str | None:
 def _flac_problem(artifact: Artifact) -> str | None:
     """Decode it all: each of FLAC's frames has a checksum."""
     try:
-        with soundfile.SoundFile(artifact.path) as flac:
+        with artifact.path.open("rb") as file, soundfile.SoundFile(file) as flac:
             frames = sum(map(len, flac.blocks(SAMPLES_AT_ONCE, dtype="int16")))
             declared = flac.frames
     except soundfile.LibsndfileError as error:
@@ -164,7 +173,9 @@ def _flac_problem(artifact: Artifact) -> str | None:
 
 def _parquet_problem(path: Path) -> str | None:
     try:
-        pq.read_table(path)
+        pq.read_table(pa.BufferReader(path.read_bytes()))
+    except pa.ArrowMemoryError:
+        raise
     except (pa.ArrowException, OSError) as error:
         return f"not a parquet file ({error})"
     return None

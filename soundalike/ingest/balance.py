@@ -58,12 +58,15 @@ class Balance:
 
     def lines(self, outcomes: FileOutcomes) -> Iterator[str]:
         """Yield the balance as sentences; `outcomes` are those of the listed music files."""
-        used = self.music - outcomes.failed - outcomes.waiting - outcomes.wrong_length
+        # Known files that this scan did not see as music may have an outcome too.
+        failed = min(outcomes.failed, self.music)
+        wrong_length = min(outcomes.wrong_length, self.music - failed)
+        waiting = min(outcomes.waiting, self.music - failed - wrong_length)
         parts = [
-            (used, "music"),
-            (outcomes.failed, "failed"),
-            (outcomes.wrong_length, "too short or too long"),
-            (outcomes.waiting, "not read yet"),
+            (self.music - failed - wrong_length - waiting, "music"),
+            (failed, "failed"),
+            (wrong_length, "too short or too long"),
+            (waiting, "not read yet"),
             (self.changing, "still being written"),
             (self.unseen, "unreadable"),
             (self.left_out[LeftOut.HIDDEN], "hidden"),

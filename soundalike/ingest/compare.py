@@ -68,6 +68,6 @@ def _change_of_music(known: KnownFile | None, entry: Entry) -> Change:
     if (known.size, known.mtime_ns) != (entry.size, entry.mtime_ns):
         return Change.CHANGED
     if not known.gone:
-        is_outdated = known.read and known.tags_version < TAGS_VERSION
+        is_outdated = not known.unread and known.tags_version < TAGS_VERSION
         return Change.OUTDATED if is_outdated else Change.NONE
     return Change.RETURNED if known.read else Change.AGAIN

@@ -32,8 +32,8 @@ def heal(
     looked for: `next_index` looks at the served one. Raises StorageError if a folder of the data
     root is a link to nowhere.
     """
-    _require_disk(store)
     with sessions() as session:
+        _require_disk(store, has_artifacts=recorded.has_any(session))
         folders = [index for index in indexes(session, store) if not index.path.exists()]
     lost = [Damage(index, "missing") for index in folders]
     return mark(sessions, store, _damages(sessions, store, batches, audio=False) + lost)
@@ -106,14 +106,29 @@ def _forget(session: Session, batch_id: int, found: Iterable[Damage]) -> None:
         recorded.forget_embeddings(session, batch_id, space)
 
 
-def _require_disk(store: ArtifactStore) -> None:
-    """Raise StorageError for a link whose target is away: a disk that is not mounted, maybe."""
-    for folder in (store.canonical.parent, store.manifests, store.embeddings, store.indexes):
+def _require_disk(store: ArtifactStore, *, has_artifacts: bool) -> None:
+    """Raise StorageError for a link whose target is away, or if nothing at all is there.
+
+    Then a disk is not mounted, maybe.
+    """
+    folders = (store.canonical.parent, store.manifests, store.embeddings, store.indexes)
+    if has_artifacts and not any(map(_holds_anything, folders)):
+        raise StorageError(
+            f"nothing that was made of the music is in {store.root} any more.\nMount its disk; or, "
+            "if it is really lost, have everything made again: soundalike verify --repair"
+        )
+    for folder in folders:
         if folder.is_symlink() and not folder.exists():
             raise StorageError(
                 f"{folder} is a link to {folder.readlink()}, which does not exist.\n"
                 "Mount that disk; or remove the link, and what was there is made again."
             )
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Return whether there is a file in the folder, but for our own ignore file."""
+    names = (name for _, _, files in os.walk(folder) for name in files)
+    return any(not name.startswith(".") for name in names)
 
 
 def counted_damage(found: Iterable[Damage]) -> str:

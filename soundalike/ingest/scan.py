@@ -93,7 +93,7 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
                 "no music folder is known: run `soundalike ingest FOLDER`, or set SOUNDALIKE_MUSIC"
             )
         if rules.data:
-            leave_out_own_folders(rules.data, (MusicRoot(root.location) for root in known))
+            leave_out_own_folders(rules.data)
         for root in known:
             _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
         report.state = state_of(session)

@@ -7,6 +7,7 @@ import pytest
 
 from soundalike.catalog.coverage import FileOutcomes, file_outcomes
 from soundalike.ingest.balance import Balance
+from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport
 from soundalike.sources.entry import Entry, EntryKind, LeftOut
 from tests.library import Library
@@ -104,6 +105,26 @@ def test_an_ignore_file_of_a_person_s_own_stays(library: Library) -> None:
     library.store.root.mkdir(exist_ok=True)
     own = library.store.root / ".soundalikeignore"
     own.write_text("# mine\n")
+    library.music = library.store.root
     song(library.music / "a.flac", seconds=2.0)
-    library.scan()
+    for _ in range(3):
+        library.ingest()
+        assert library.scan().music == 1
     assert own.read_text() == "# mine\n"
+
+
+def test_music_in_the_data_root_stays_when_a_root_around_both_is_added(
+    library: Library, tmp_path: Path
+) -> None:
+    library.music = library.store.root / "music"
+    song(library.music / "a.flac", seconds=2.0)
+    library.ingest()
+    register_roots(library.sessions, [str(tmp_path)])
+    report = library.scan()
+    assert (report.music, report.gone, report.batches) == (1, 0, {})
+
+
+@pytest.mark.parametrize("outcomes", [FileOutcomes(3, 0, 0), FileOutcomes(1, 1, 9)])
+def test_files_that_were_not_seen_now_are_not_subtracted(outcomes: FileOutcomes) -> None:
+    line = next(Balance(music=1, changing=1).lines(outcomes))
+    assert line == "files seen: 2 = 1 failed + 1 still being written"

@@ -14,6 +14,7 @@ from dagster._core.storage.local_compute_log_manager import LocalComputeLogManag
 from dagster._core.storage.root import LocalArtifactStorage
 from dagster._serdes import ConfigurableClassData
 from dagster_postgres import DagsterPostgresStorage, PostgresEventLogStorage
+from sqlalchemy import Engine, create_engine
 
 from soundalike.catalog.engine import dagster_url
 from soundalike.catalog.upgrade import upgrade
@@ -34,11 +35,29 @@ class Unconfigured:
 
 
 class CatalogEvents(PostgresEventLogStorage):
-    """Dagster's events. Of an instance's storages it is disposed of last."""
+    """Dagster's events. Of an instance's storages it is disposed of last.
+
+    Dagster asks the schema again and again whether it has been upgraded. A table or column that
+    was there once is there, so the question is put once.
+    """
 
     def __init__(self, url: str, server: ExitStack) -> None:
-        super().__init__(url)
         self._server = server
+        self._tables: set[str] = set()
+        self._asset_columns: set[str] = set()
+        super().__init__(url)
+
+    def has_table(self, table_name: str) -> bool:
+        """Look whether there is this table, until there is."""
+        if table_name not in self._tables and super().has_table(table_name):
+            self._tables.add(table_name)
+        return table_name in self._tables
+
+    def has_asset_key_col(self, column_name: str) -> bool:
+        """Look whether the table of assets has this column, until it has it."""
+        if column_name not in self._asset_columns and super().has_asset_key_col(column_name):
+            self._asset_columns.add(column_name)
+        return column_name in self._asset_columns
 
     def dispose(self) -> None:
         """Close the connections, and stop the private server unless another process uses it."""
@@ -54,6 +73,8 @@ class CatalogStorage(Unconfigured, DagsterPostgresStorage):
     ) -> None:
         super().__init__(url, inst_data=inst_data)
         self._event_log_storage = CatalogEvents(url, server)
+        for part in (self._run_storage, self._event_log_storage, self._schedule_storage):
+            part._engine = _pooled(url, server)
 
     @classmethod
     def from_config_value(
@@ -89,6 +110,19 @@ class DataRootLogs(Unconfigured, LocalComputeLogManager):
     ) -> "DataRootLogs":
         """Name the folder, which is made when something is written there."""
         return cls(_folder(DAGSTER_LOGS, "logs"), inst_data=inst_data)
+
+
+def _pooled(url: str, server: ExitStack) -> Engine:
+    """Make an engine that keeps one connection, and closes it before the server is stopped.
+
+    dagster-postgres opens a connection for each of the 200 statements of a short run, which is a
+    quarter of the run's time. A connection that the server has ended is opened anew.
+    """
+    engine = create_engine(
+        url, isolation_level="AUTOCOMMIT", pool_size=1, max_overflow=20, pool_pre_ping=True
+    )
+    server.callback(engine.dispose)
+    return engine
 
 
 def _folder(variable: str, name: str) -> str:

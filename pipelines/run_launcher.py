@@ -4,6 +4,7 @@ Starting Python and importing Dagster, torch and this package takes seconds, and
 each run; multiprocessing's forkserver does it once. `dagster.yaml` names the launcher.
 """
 
+import gc
 import multiprocessing
 import signal
 import socket
@@ -21,13 +22,19 @@ from dagster._utils.interrupts import capture_interrupts
 
 # Imported once, before the first fork. Importing starts no thread that a fork would lose.
 PRELOADED = (
-    "dagster_postgres",
+    "dagster._core.execution.plan.active",
+    "dagster._core.executor.in_process",
+    "dagster._core.workspace.autodiscovery",
     "pipelines.definitions",
+    "pipelines.instance",
     "pipelines.run_launcher",
+    "psycopg2.extras",
+    "pyarrow.dataset",
     "soundalike.embedders.inference.runner",
     "soundalike.embedders.mert.model.embedder",
     "soundalike.embedders.musicnn.model.embedder",
     "soundalike.vectors.index.open_index",
+    "upath.implementations.local",
 )
 PROCESS_TAG = "soundalike/process"
 
@@ -113,5 +120,6 @@ def _process_of(run: dg.DagsterRun) -> psutil.Process | None:
 
 def _execute(instance_ref: InstanceRef, run_id: str) -> None:
     """Execute a run in this process; its events and its end are recorded in the instance."""
+    gc.freeze()  # or the first full collection goes through all that was imported: half a second
     with capture_interrupts(), dg.DagsterInstance.from_ref(instance_ref) as instance:
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)

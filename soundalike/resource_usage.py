@@ -6,7 +6,6 @@ Sampled in the background. Child processes, such as those that decode, are inclu
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
@@ -36,8 +35,9 @@ class Monitor:
     def __enter__(self) -> Self:
         self._process = psutil.Process()
         self._started = time.monotonic()
-        self._cpu = self._cpu_seconds()
-        self._peak = self._memory()
+        family = self._family()
+        self._cpu = _cpu_seconds(family)
+        self._peak = _resident_bytes(family)
         self._done = threading.Event()
         self._thread = threading.Thread(target=self._sample, daemon=True)
         self._thread.start()
@@ -59,35 +59,38 @@ class Monitor:
         return Usage(
             wall_seconds=wall,
             # The CPU time of a child is lost when it ends, so the sum may even shrink.
-            cpu_percent=100 * max(0.0, self._cpu_seconds() - self._cpu) / wall / cores,
+            cpu_percent=100 * max(0.0, _cpu_seconds(self._family()) - self._cpu) / wall / cores,
             peak_rss_bytes=self._peak,
             gpu_bytes=_gpu_bytes(),
         )
 
-    def _family(self) -> Iterator[psutil.Process]:
-        yield self._process
+    def _family(self) -> list[psutil.Process]:
         with suppress(psutil.Error):
-            yield from self._process.children(recursive=True)
-
-    def _cpu_seconds(self) -> float:
-        seconds = 0.0
-        for process in self._family():
-            with suppress(psutil.Error):  # it ended meanwhile
-                times = process.cpu_times()
-                seconds += times.user + times.system
-        return seconds
-
-    def _memory(self) -> int:
-        """The resident memory in bytes; what processes share is counted for each of them."""
-        resident = 0
-        for process in self._family():
-            with suppress(psutil.Error):
-                resident += process.memory_info().rss
-        return resident
+            return [self._process, *self._process.children(recursive=True)]
+        return [self._process]
 
     def _sample(self) -> None:
         while not self._done.wait(INTERVAL_SECONDS):
-            self._peak = max(self._peak, self._memory())
+            self._peak = max(self._peak, _resident_bytes(self._family()))
+
+
+def _cpu_seconds(family: list[psutil.Process]) -> float:
+    """The CPU time of these processes; one that has ended meanwhile is left out."""
+    seconds = 0.0
+    for process in family:
+        with suppress(psutil.Error):
+            times = process.cpu_times()
+            seconds += times.user + times.system
+    return seconds
+
+
+def _resident_bytes(family: list[psutil.Process]) -> int:
+    """The resident memory in bytes; what processes share is counted for each of them."""
+    resident = 0
+    for process in family:
+        with suppress(psutil.Error):
+            resident += process.memory_info().rss
+    return resident
 
 
 def _gpu_bytes() -> int | None:

@@ -1,0 +1,78 @@
+"""Dagster's storage in the catalog's database: its connections, and what it remembers."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import text
+
+from pipelines.instance import CatalogStorage
+from soundalike.catalog.engine import DAGSTER_SCHEMA, Sessions, dagster_url
+from soundalike.environment import DAGSTER_URL
+
+BACKENDS = text(
+    "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    " AND query NOT LIKE '%pg_stat_activity%' AND application_name = ''"
+)
+
+
+@pytest.fixture
+def storage(
+    sessions: Sessions, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[CatalogStorage]:
+    monkeypatch.setenv(DAGSTER_URL, dagster_url(database_url))
+    opened = CatalogStorage.from_config_value(None, {})
+    yield opened
+    opened.event_log_storage.dispose()
+
+
+def asked(storage: CatalogStorage) -> None:
+    """Put a statement to each of the storage's three parts."""
+    storage.event_log_storage.get_dynamic_partitions("batch")
+    storage.run_storage.get_runs(limit=1)
+    storage.schedule_storage.all_instigator_state()
+
+
+def backends(sessions: Sessions) -> set[int]:
+    """The server's processes that hold a connection of the storage."""
+    with sessions() as session:
+        return set(session.scalars(BACKENDS))
+
+
+def test_statements_share_connections(storage: CatalogStorage, sessions: Sessions) -> None:
+    asked(storage)
+    first = backends(sessions)
+    for _ in range(5):
+        asked(storage)
+    assert len(first) == 3
+    assert backends(sessions) == first
+
+
+def test_a_connection_that_the_server_ended_is_replaced(
+    storage: CatalogStorage, sessions: Sessions
+) -> None:
+    asked(storage)
+    ended = backends(sessions)
+    with sessions() as session:
+        for pid in ended:
+            session.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+    asked(storage)
+    assert backends(sessions).isdisjoint(ended)
+
+
+def test_no_connection_is_left_behind(storage: CatalogStorage, sessions: Sessions) -> None:
+    asked(storage)
+    storage.event_log_storage.dispose()
+    assert not backends(sessions)
+
+
+def test_a_table_or_column_that_appears_is_noticed(
+    storage: CatalogStorage, sessions: Sessions
+) -> None:
+    events = storage.event_log_storage
+    assert not events.has_table("later")
+    assert not events.has_asset_key_col("later")
+    with sessions.begin() as session:
+        session.execute(text(f"CREATE TABLE {DAGSTER_SCHEMA}.later (id int)"))
+        session.execute(text(f"ALTER TABLE {DAGSTER_SCHEMA}.asset_keys ADD COLUMN later int"))
+    assert events.has_table("later")
+    assert events.has_asset_key_col("later")

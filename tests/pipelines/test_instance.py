@@ -10,8 +10,9 @@ from soundalike.catalog.engine import DAGSTER_SCHEMA, Sessions, dagster_url
 from soundalike.environment import DAGSTER_URL
 
 BACKENDS = text(
-    "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-    " AND query NOT LIKE '%pg_stat_activity%' AND application_name = ''"
+    "SELECT pid FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    " AND datname = current_database()"
+    " AND query NOT LIKE '%pg_stat_activity%'"
 )
 
 

@@ -2,12 +2,12 @@
 
 import signal
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from types import FrameType
 
 from rich.console import Console
 from sqlalchemy import select
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from soundalike.catalog.activity import Activity, activity
 from soundalike.catalog.engine import Sessions, open_catalog, up_lock
@@ -47,8 +47,15 @@ def _serve(settings: Settings, url: str) -> None:
     status = _status(settings, sessions)
     logs = LogFiles(logs_folder(settings), status.note) if out.is_terminal else None
 
+    loaded = _space_key(sessions)
+
     def look() -> None:
+        nonlocal loaded
         _keep_database(settings, sessions, status.report)
+        with suppress(SQLAlchemyError):  # PostgreSQL is being restarted, perhaps
+            if (space := _space_key(sessions)) != loaded:
+                loaded = space
+                supervisor.load_pipeline_again()  # or the UI shows the old space as up to date
         status.refresh()
 
     environment = child_environment(settings, url)
@@ -85,6 +92,13 @@ def _status(settings: Settings, sessions: Sessions) -> Status:
     if out.is_terminal:
         return LiveStatus(out, _links(settings), now, logs_folder(settings))
     return Status(out, _links(settings))
+
+
+def _space_key(sessions: Sessions) -> str | None:
+    """The key of the library's embedding space, which `soundalike space switch` changes."""
+    with sessions() as session:
+        library = read(session)
+        return library.space if library else None
 
 
 def _keep_database(settings: Settings, sessions: Sessions, report: Callable[[str], None]) -> None:

@@ -72,6 +72,12 @@ class Supervisor:
                 self._report(f"{child.service.name} {problem}; it is started again")
                 self._children[position] = self._restarted(child)
 
+    def load_pipeline_again(self) -> None:
+        """Restart the code server, whose definitions are those of when it started."""
+        for position, child in enumerate(self._children):
+            if child.service.restarts:
+                self._children[position] = self._restarted(child)
+
     def _restarted(self, child: Child) -> Child:
         """Return a new child in place of one that ended."""
         child.kill()

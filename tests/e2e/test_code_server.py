@@ -17,6 +17,7 @@ ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 BATCH_RUNS = """
 { runsOrError(filter: {pipelineName: "ingest_batch"}) { ... on Runs { results { runId status } } } }
 """
+CODE_VERSION = '{ assetNodes(assetKeys: [{path: ["embeddings"]}]) { codeVersion } }'
 TERMINATE = "mutation End($run: String!) { terminateRun(runId: $run) { __typename } }"
 
 
@@ -89,6 +90,24 @@ def test_one_that_is_killed_is_started_again_and_runs_go_on(
         assert end_of(up, run) == "SUCCESS"
         assert end_of(up, up.scan()) == "SUCCESS"
         assert len(processes(up, "code-server")) == len(processes(up, "grpc")) == 1
+
+
+@pytest.mark.slow
+def test_it_loads_the_pipeline_again_after_a_switch_of_space(
+    open_folder: Path, models_dir: Path
+) -> None:
+    """Else the UI shows embeddings of the old space as up to date."""
+    installation = Installation.at(open_folder / "data", models_dir, SOUNDALIKE_WORKERS="1")
+    with running(installation) as up:
+        before = up.dagster._execute(CODE_VERSION)["assetNodes"]
+        installation.run("space", "switch", "--windows", "2", "--yes")
+
+        def after() -> Any:
+            answer = up.dagster._execute(CODE_VERSION)
+            return answer["assetNodes"] if answer["assetNodes"] != before else None
+
+        [shown] = until(after, TIMEOUT_SECONDS)
+        assert shown["codeVersion"] == installation.ask("select space from library_settings")
 
 
 @pytest.mark.slow

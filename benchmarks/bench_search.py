@@ -21,6 +21,7 @@ SIZES = "10000,100000,500000"
 PARTS = {
     "search_single": lambda sizes: sizes,
     "search_text": lambda sizes: [middle(sizes)],
+    "search_guard": lambda sizes: [middle(sizes)],
     "search_live": lambda sizes: sizes,
     "search_http": lambda sizes: [middle(sizes)],
     "search_peers": lambda sizes: [middle(sizes)],

@@ -15,30 +15,31 @@ from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import INDEX, read_manifest, verify_files
+from soundalike.vectors.index_files import read_manifest, verify_files
 from soundalike.vectors.kinds import kind_for
 from soundalike.vectors.recall import check_recall
 
 MIB = 2**20
+WORKERS = 2
 
 
 def seconds_since(started: float) -> float:
     return time.perf_counter() - started
 
 
-def workers_of(pid: int) -> list[psutil.Process]:
+def workers_of(pid: int, indexes: Path) -> list[psutil.Process]:
     """Processes that have an index open: uvicorn's supervisor has none."""
     tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
     return [
         process
         for process in tree
-        if any(Path(mapped.path).name == INDEX for mapped in process.memory_maps(grouped=True))
+        if any(mapped.path.startswith(f"{indexes}/") for mapped in process.memory_maps())
     ]
 
 
-def memory(pid: int) -> tuple[int, float, float]:
+def memory(pid: int, indexes: Path) -> tuple[int, float, float]:
     """Workers; their PSS together, in which shared pages count once, and their RSS, in MiB."""
-    workers = workers_of(pid)
+    workers = workers_of(pid, indexes)
     infos = [process.memory_full_info() for process in workers]
     return len(workers), sum(i.pss for i in infos) / MIB, sum(i.rss for i in infos) / MIB
 
@@ -66,15 +67,17 @@ def main() -> None:
             search_service.fill(url, 1)
             small, _ = search_data.collection(1000)
             search_service.publish(url, search_data.write_artifact(store, small, "flat"), 1000)
-            with search_service.served(url, root, workers=2) as (port, pid):
+            with search_service.served(url, root, workers=WORKERS) as (port, pid):
                 started = time.perf_counter()
                 search_service.publish(url, version, count)
                 search_service.wait_until_served(port, version)
                 figures["publish_to_served_seconds"] = seconds_since(started)
-                while len(workers_of(pid)) < 2 or search_service.version_at(port) != version:  # noqa: PLR2004
+                while len(workers_of(pid, store.indexes)) < WORKERS:
+                    time.sleep(0.1)
+                while search_service.version_at(port) != version:
                     time.sleep(0.1)
                 time.sleep(5)  # the other worker has been notified as well
-                workers, pss, rss = memory(pid)
+                workers, pss, rss = memory(pid, store.indexes)
     figures |= {"workers": workers, "pss_mib": pss, "rss_mib": rss}
     for name, value in figures.items():
         print(f"  {name.replace('_', ' '):<28} {value:10.1f}")

@@ -19,8 +19,10 @@ def main() -> None:
     for path, what in found:
         print(f"{size(path) / 1e6:9.1f} MB  {path}: {what}")
     if found:
-        print("None of it is needed by others. To remove it all:")
-        print("  rm -rf", *(shlex.quote(str(path)) for path, _ in found))
+        print("None of it is needed by others. To remove it all (indexes are read-only):")
+        paths = " ".join(shlex.quote(str(path)) for path, _ in found)
+        print(f"  chmod -R u+w {paths}")
+        print(f"  rm -rf {paths}")
     else:
         print("Nothing of soundalike is left where it keeps things by itself.")
     print("Data roots that you named with DATA or SOUNDALIKE_DATA are where you named them.")

@@ -33,6 +33,10 @@ class ArtifactError(SoundalikeError):
     """A stored artifact is missing, damaged or not what its manifest says."""
 
 
+class UnreadableArtifact(ArtifactError):
+    """A stored artifact may be whole, but this process cannot read it now."""
+
+
 class StorageError(SoundalikeError):
     """The data root cannot be written: its disk is full, or read-only."""
 

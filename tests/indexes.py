@@ -51,6 +51,7 @@ def write_index(
             tracks=len(matrix),
             batches={},
             files=index_files.hashes_of(folder, kind),
+            sizes=index_files.sizes_of(folder, kind),
             checks=[],
             dagster_run_id=None,
             created_at=dt.datetime.now(dt.UTC),

@@ -48,10 +48,12 @@ class PublicationFollower:
     async def following(self) -> AsyncIterator[None]:
         """Load the published version, if the catalog can be read; then follow publications."""
         await self._refresh()
-        tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
+        follow = (self._listen, self._poll, self._check_disk)
+        tasks = [asyncio.create_task(each()) for each in follow]
         try:
             yield
         finally:
+            self._live.close()
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
@@ -83,6 +85,15 @@ class PublicationFollower:
                 async with asyncio.timeout(self._poll_seconds):
                     await self._notified.wait()
             await self._refresh()
+
+    async def _check_disk(self) -> None:
+        """Check the served files as often as the catalog is polled, but without needing it."""
+        while True:
+            await asyncio.sleep(self._poll_seconds)
+            try:
+                await self._live.check_disk()
+            except Exception as error:  # following must never end
+                log.warning("index.disk_check_failed", reason=str(error).partition("\n")[0])
 
     async def _listen(self) -> None:
         retry = MIN_RETRY_SECONDS

@@ -1,6 +1,7 @@
 """The live index: opens, verifies, swaps and searches the published version."""
 
 import datetime as dt
+import logging
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -10,16 +11,18 @@ from typing import TYPE_CHECKING
 import structlog
 from anyio import to_thread
 
+from serving.index.disk_check import DiskCheck, Stopped
 from serving.index.filter_cache import FilterCache
 from serving.index.search_threads import SearchThreads
 from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.tables import IndexVersionRow
 from soundalike.errors import ArtifactError
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_files import IndexManifest, read_manifest
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.open_index import OpenIndex
-    from soundalike.vectors.index_files import IndexManifest
     from soundalike.vectors.queries import Hits, VectorQuery
 
 log = structlog.get_logger()
@@ -38,10 +41,11 @@ class ServedIndex:
     index: "OpenIndex"
     published_at: dt.datetime
     threads: SearchThreads
+    disk_check: DiskCheck
     filters: FilterCache = field(default_factory=FilterCache)
 
     @property
-    def manifest(self) -> "IndexManifest":
+    def manifest(self) -> IndexManifest:
         """The manifest of the opened version."""
         return self.index.manifest
 
@@ -64,14 +68,20 @@ def search_threads(settings: Settings) -> int:
 
 
 class LiveIndex:
-    """The served index, and the problem if it is not the published version."""
+    """The served index, and the problem if it is not the published version, whole on the disk."""
 
     def __init__(self, store: ArtifactStore, threads: int = 1) -> None:
         self._store = store
         self.threads = SearchThreads(threads)
         self.served: ServedIndex | None = None
-        self.problem: str | None = NOT_READ_YET
+        self._publication_problem: str | None = NOT_READ_YET
+        self._disk_problem: str | None = None
         self.load_failures = 0
+
+    @property
+    def problem(self) -> str | None:
+        """The problem with the published version or with the served one's files, in words."""
+        return self._publication_problem or self._disk_problem
 
     async def follow(self, published: PublishedIndex | None) -> None:
         """Serve the published version.
@@ -80,47 +90,78 @@ class LiveIndex:
         tries again. Must not be called concurrently.
         """
         if published is None:
-            self.problem = NOTHING_PUBLISHED
+            self._publication_problem = NOTHING_PUBLISHED
             return
         version = published.index.version
         try:
-            index = await self._open(version)
+            await self._serve(published)
         except Exception as error:  # any failure: the service keeps running
             self._refuse(version, error)
         else:
-            # The swap is one assignment. Running requests keep the version that they took, and the
-            # last of them frees its memory.
-            if self.served is None or self.served.index is not index:
-                self.served = ServedIndex(index, published.publication.published_at, self.threads)
-            elif self.served.published_at != published.publication.published_at:
-                self.served = replace(self.served, published_at=published.publication.published_at)
-            self.problem = None
+            self._publication_problem = None
 
-    async def _open(self, version: str) -> "OpenIndex":
+    async def _serve(self, published: PublishedIndex) -> None:
+        version, published_at = published.index.version, published.publication.published_at
         if self.served and self.served.manifest.version == version:
-            return self.served.index
-        index = await to_thread.run_sync(_open_verified, self._store.index(version), version)
+            if self.served.published_at != published_at:
+                self.served = replace(self.served, published_at=published_at)
+            return
+        index, disk_check = await to_thread.run_sync(
+            _open_verified, self._store.index(version), published.index
+        )
         log.info("index.loaded", version=version, tracks=len(index))
-        return index
+        self.close()
+        # The swap is one assignment. Running requests keep the version that they took, and the
+        # last of them frees its memory.
+        self.served = ServedIndex(index, published_at, self.threads, disk_check)
+        self._disk_problem = None
+
+    async def check_disk(self) -> None:
+        """Compare the files of the served version with what is served, if they changed."""
+        served = self.served
+        if served is None:
+            return
+        try:
+            problem = await to_thread.run_sync(served.disk_check.problem)
+        except Stopped:
+            return
+        if served.disk_check is not (self.served and self.served.disk_check):
+            return  # another version is served meanwhile
+        if problem != self._disk_problem:
+            level = logging.ERROR if problem else logging.INFO
+            log.log(level, "index.disk_checked", problem=problem)
+        self._disk_problem = problem and (
+            f"index {served.manifest.version} is served from a whole copy, but not whole in the "
+            f"data root: {problem}"
+        )
+
+    def close(self) -> None:
+        """End the check of the served version's files."""
+        if self.served:
+            self.served.disk_check.stop()
 
     def _refuse(self, version: str, error: Exception) -> None:
         self.load_failures += 1
-        problem = f"index {version} is published but cannot be loaded: {error}"
-        if problem != self.problem:  # logged once, not at every attempt
+        # Clients read the problem: no path, and nothing of an error that is not ours.
+        reason = str(error) if isinstance(error, ArtifactError) else "the log has the reason"
+        problem = f"index {version} is published but cannot be loaded: {reason}"
+        if problem != self._publication_problem:  # logged once, not at every attempt
             log.error("index.refused", version=version, reason=str(error))
-        self.problem = problem
+        self._publication_problem = problem
 
 
-def _open_verified(folder: Path, version: str) -> "OpenIndex":
+def _open_verified(folder: Path, published: IndexVersionRow) -> "tuple[OpenIndex, DiskCheck]":
     # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
     # requests share the cores, so searches that each use all of them would only contend; and
     # faiss.omp_set_num_threads would apply to the calling thread alone.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from soundalike.vectors.index.open_index import OpenIndex
 
-    index = OpenIndex.open(folder)
-    if index.manifest.version != version:
-        raise ArtifactError(f"{folder} holds index {index.manifest.version}")
+    manifest = read_manifest(folder, published.manifest_sha256)
+    if manifest.version != folder.name:
+        raise ArtifactError(f"the folder of index {folder.name} holds {manifest.version}")
+    disk_check = DiskCheck(folder, manifest, published.manifest_sha256)
+    index = OpenIndex.open(folder, manifest, private=True)
     index.probe()
     _ = index.distribution  # computed now, not by the first request
-    return index
+    return index, disk_check

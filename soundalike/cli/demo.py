@@ -28,7 +28,7 @@ from soundalike.settings.file import FILE
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import similar_table
-from soundalike.vectors.index_files import read_tracks
+from soundalike.vectors.index_files import TRACKS, read_tracks
 
 SHOWN_NEIGHBOURS = 5
 DEMO_MODEL = "musicnn-msd"
@@ -141,7 +141,7 @@ def _show_neighbours(settings: Settings) -> None:
         if served is None:
             raise LibraryError("no track was embedded, so there is nothing to show")
         store = ArtifactStore(settings.data)
-        indexed = set(read_tracks(store.index(served.index.version)))
+        indexed = set(read_tracks(store.index(served.index.version) / TRACKS))
         rows = session.execute(*tracks.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():

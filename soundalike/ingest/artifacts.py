@@ -5,7 +5,6 @@ from the catalog; for files of an older version that may be less, and then the f
 one that its readers can read.
 """
 
-import errno
 import os
 from collections.abc import Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -21,16 +20,14 @@ from sqlalchemy.orm import Session
 
 from soundalike.audio.resample import CANONICAL_RATE
 from soundalike.catalog import artifacts as recorded
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.storage.atomic import sha256_of
+from soundalike.storage.disk_space import DAMAGED_ERRNOS
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 
 SAMPLES_AT_ONCE = 2**18
 SLACK_SECONDS = 0.001  # between a length in the catalog and the same in samples
-
-
-DAMAGED = (errno.EIO, errno.EISDIR, errno.ELOOP)  # of a file that has no content
 
 
 class Kind(StrEnum):
@@ -127,10 +124,12 @@ def damage_of(artifact: Artifact, *, audio: bool) -> Damage | None:
     """
     try:
         problem = _problem(artifact, audio)
+    except UnreadableArtifact as error:
+        return Damage(artifact, str(error).partition("; ")[0], forbidden=True)
     except (FileNotFoundError, NotADirectoryError):
         problem = "missing"
     except OSError as error:  # of the disk itself, or one that passes: the file may be whole
-        unreadable = error.errno not in DAMAGED
+        unreadable = error.errno not in DAMAGED_ERRNOS
         return Damage(artifact, f"cannot be read: {error.strerror or error}", unreadable)
     return Damage(artifact, problem) if problem else None
 
@@ -153,6 +152,8 @@ def _problem(artifact: Artifact, audio: bool) -> str | None:
 def _index_problem(artifact: Artifact) -> str | None:
     try:
         index_files.verify_version(artifact.path, artifact.sha256)
+    except UnreadableArtifact:
+        raise
     except ArtifactError as error:
         return str(error).partition("; ")[0]
     return None

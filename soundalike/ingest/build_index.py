@@ -1,7 +1,6 @@
 """Stage `faiss_index`: gather every track's vector into a candidate index, and check it."""
 
 import datetime as dt
-import shutil
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -17,12 +16,12 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import IndexContents
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.ingest.healing import counted_damage, heal, set_aside
 from soundalike.ingest.index_checks import check_folder
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.settings import KindChoice
-from soundalike.storage.atomic import atomic_folder, sha256_of
+from soundalike.storage.atomic import atomic_folder, make_read_only, remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.embedding_files import load_recorded
@@ -86,6 +85,7 @@ def build_index(
                 atomic_folder(folder) as temporary,
             ):
                 _write(temporary, store, space, contents, choice, run_id)
+                make_read_only(temporary)
         manifest = index_files.read_manifest(folder)
         sha256 = {"manifest_sha256": sha256_of(folder / index_files.MANIFEST)}
         with sessions.begin() as session:
@@ -101,11 +101,13 @@ def _keep_valid(folder: Path, manifest_sha256: str | None) -> bool:
     """
     try:
         manifest = index_files.verify_version(folder, manifest_sha256)
+    except UnreadableArtifact:
+        raise
     except ArtifactError:
         set_aside(folder)
         return False
     if manifest.failed_checks:
-        shutil.rmtree(folder)
+        remove_folder(folder)
     return not manifest.failed_checks
 
 
@@ -150,6 +152,7 @@ def _write(
         tracks=len(contents.tracks),
         batches=contents.batches,
         files=index_files.hashes_of(folder, kind),
+        sizes=index_files.sizes_of(folder, kind),
         checks=[],
         dagster_run_id=run_id,
         created_at=dt.datetime.now(dt.UTC),
@@ -181,9 +184,13 @@ def _of_fallback_kind(
     log.warning("index.fell_back", kind=manifest.kind, to=kind.name, tracks=manifest.tracks)
     (folder / index_files.CODES).unlink()
     _write_vectors(folder, matrix, kind)
-    files = index_files.hashes_of(folder, kind)
     return manifest.model_copy(
-        update={"kind": kind.name, "kind_parameters": kind.parameters, "files": files}
+        update={
+            "kind": kind.name,
+            "kind_parameters": kind.parameters,
+            "files": index_files.hashes_of(folder, kind),
+            "sizes": index_files.sizes_of(folder, kind),
+        }
     )
 
 

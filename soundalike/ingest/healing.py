@@ -6,7 +6,6 @@ again from what is left. The served index stays until all of its batches are who
 
 import os
 import secrets
-import shutil
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from soundalike.catalog.engine import Sessions, idle_batch
 from soundalike.catalog.retention import retire_lost
 from soundalike.errors import StorageError
 from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
+from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
 
 
@@ -90,7 +90,7 @@ def _mark_batch(
 def _delete(damage: Damage) -> None:
     path = damage.artifact.path
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
+        remove_folder(path)
     elif path.parent.is_dir():
         path.unlink(missing_ok=True)
 

@@ -4,7 +4,6 @@ The published index and newer ones are never removed. Artifacts that the catalog
 kept for a day, because artifacts are written before they are recorded.
 """
 
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -14,7 +13,7 @@ from pathlib import Path
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
-from soundalike.storage.atomic import is_temporary
+from soundalike.storage.atomic import is_temporary, remove_folder
 from soundalike.storage.layout import ArtifactStore
 
 DAY = 24 * 3600
@@ -84,7 +83,7 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
             continue  # published again meanwhile
         with suppress(FileNotFoundError):  # another process removes the same
             if item.path.is_dir():
-                shutil.rmtree(item.path)
+                remove_folder(item.path)
             else:
                 item.path.unlink()
             removed.append(item)

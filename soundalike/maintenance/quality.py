@@ -79,7 +79,8 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
 def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
     """Choose track ids evenly, and read their vectors [n, dim] from the batches' files."""
     folder = store.index(version)
-    manifest, track_ids = index_files.read_manifest(folder), index_files.read_tracks(folder)
+    manifest = index_files.read_manifest(folder)
+    track_ids = index_files.read_tracks(folder / index_files.TRACKS)
     chosen = {track: row for row, track in enumerate(evenly(track_ids, MAX_TRACKS))}
     matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
     for batch in manifest.batches:

@@ -62,7 +62,22 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
             fsync(path.parent)
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        if temporary.exists():
+            remove_folder(temporary)
+
+
+def make_read_only(folder: Path) -> None:
+    """Take everyone's right to write from a folder and the files in it."""
+    for file in folder.iterdir():
+        file.chmod(0o444)
+    folder.chmod(0o555)
+
+
+def remove_folder(path: Path) -> None:
+    """Remove a folder with all that is in it, also where folders are read-only."""
+    for folder, _, _ in os.walk(path):
+        Path(folder).chmod(0o700)
+    shutil.rmtree(path)
 
 
 def sha256_of(path: Path) -> str:

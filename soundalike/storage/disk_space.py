@@ -11,6 +11,7 @@ from soundalike.errors import StorageError
 
 MIN_FREE_BYTES = 32 * 2**20  # bytes; PostgreSQL alone needs two files of 16 MiB at a time
 DISK_ERRNOS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EROFS))
+DAMAGED_ERRNOS = frozenset((errno.EIO, errno.EISDIR, errno.ELOOP))  # of a file without content
 
 
 def existing_parent(path: Path) -> Path:

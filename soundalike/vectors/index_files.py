@@ -5,18 +5,29 @@ has codes) the codes that candidates are searched by, and manifest.json the desc
 """
 
 import datetime as dt
+import errno
 import hashlib
 import json
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.storage.atomic import sha256_of
+from soundalike.storage.disk_space import DAMAGED_ERRNOS
+from soundalike.storage.private_copy import (
+    ChangedFile,
+    open_private,
+    open_regular,
+    open_verified,
+)
 from soundalike.vectors.kinds import IndexKind, KindName
 
 INDEX, CODES = "index.faiss", "codes.faiss"
@@ -48,6 +59,7 @@ class IndexManifest(BaseModel):
     tracks: int
     batches: dict[str, str]
     files: dict[str, str]
+    sizes: dict[str, int] = {}  # bytes of each of the files; manifests of older releases have none
     checks: list[Check]
     dagster_run_id: str | None
     created_at: dt.datetime
@@ -82,14 +94,19 @@ def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
     return {name: sha256_of(folder / name) for name in files_of(kind)}
 
 
+def sizes_of(folder: Path, kind: IndexKind) -> dict[str, int]:
+    """The bytes of each of those files."""
+    return {name: (folder / name).stat().st_size for name in files_of(kind)}
+
+
 def write_tracks(folder: Path, track_ids: list[str]) -> None:
     """Write the track id of each row."""
     pq.write_table(pa.table({"track_id": pa.array(track_ids, pa.string())}), folder / TRACKS)
 
 
-def read_tracks(folder: Path) -> list[str]:
-    """Read the track ids, in row order."""
-    ids: list[str] = pq.read_table(folder / TRACKS).column("track_id").to_pylist()
+def read_tracks(source: Path | BinaryIO) -> list[str]:
+    """Read the track ids, in row order, of a file or an opened one."""
+    ids: list[str] = pq.read_table(source).column("track_id").to_pylist()
     return ids
 
 
@@ -98,15 +115,42 @@ def write_manifest(folder: Path, manifest: IndexManifest) -> None:
     (folder / MANIFEST).write_text(manifest.model_dump_json(indent=2) + "\n", encoding="utf-8")
 
 
-def read_manifest(folder: Path) -> IndexManifest:
-    """Read the manifest. Raises ArtifactError if it is missing or invalid."""
-    path = folder / MANIFEST
+def read_manifest(folder: Path, sha256: str | None = None) -> IndexManifest:
+    """Read the manifest. Raises ArtifactError if it is missing or invalid.
+
+    `sha256` is the recorded one, None if it is not known.
+    """
     try:
-        return IndexManifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError as error:
-        raise ArtifactError(f"{path} is missing; {AGAIN}") from error
-    except (OSError, ValidationError) as error:
-        raise ArtifactError(f"{path} is not an index manifest ({error}); {AGAIN}") from error
+        with open_regular(folder / MANIFEST) as file:
+            content = file.read()
+        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
+            raise _damaged(folder, MANIFEST, "is not as it was written")
+        return IndexManifest.model_validate_json(content)
+    except ValidationError as error:
+        raise _damaged(folder, MANIFEST, f"is not an index manifest ({error})") from error
+    except (OSError, ChangedFile) as error:
+        raise _refused(folder, MANIFEST, error) from error
+
+
+@contextmanager
+def open_files(
+    folder: Path, manifest: IndexManifest, *, private: bool = False
+) -> Iterator[dict[str, BinaryIO]]:
+    """Open each file, verified, until the block ends; or private copies of them.
+
+    Reading every byte also warms the page cache, which a memory-mapped index needs. Raises
+    ArtifactError if a file is missing, damaged or cannot be read.
+    """
+    opened: dict[str, BinaryIO] = {}
+    open_file = open_private if private else open_verified
+    with ExitStack() as stack:
+        for name in files_of(manifest.built_as):
+            recorded = manifest.files.get(name, ""), manifest.sizes.get(name)
+            try:
+                opened[name] = stack.enter_context(open_file(folder / name, *recorded))
+            except (OSError, ChangedFile) as error:
+                raise _refused(folder, name, error) from error
+        yield opened
 
 
 def verify_files(
@@ -114,17 +158,17 @@ def verify_files(
 ) -> None:
     """Verify that each file has the SHA-256 that the manifest records.
 
-    Raises ArtifactError if a file is missing or damaged. Reading every byte also warms the page
-    cache, which a memory-mapped index needs.
+    Raises ArtifactError if a file is missing, damaged or cannot be read.
     """
     for name in files_of(manifest.built_as):
         path = folder / name
-        if not path.is_file():
-            raise ArtifactError(f"{path} is missing; {AGAIN}")
-        if hash_of(path) != manifest.files.get(name):
-            raise ArtifactError(
-                f"{path} is damaged: its SHA-256 is not the one in {MANIFEST}; {AGAIN}"
-            )
+        try:
+            with open_regular(path):  # a named pipe would block for ever
+                whole = hash_of(path) == manifest.files.get(name)
+        except (OSError, ChangedFile) as error:
+            raise _refused(folder, name, error) from error
+        if not whole:
+            raise _damaged(folder, name, f"is damaged: its SHA-256 is not the one in {MANIFEST}")
 
 
 def verify_version(
@@ -134,10 +178,24 @@ def verify_version(
 
     `manifest_sha256` is the recorded one, None if it is not known. Raises ArtifactError.
     """
-    manifest = read_manifest(folder)
+    manifest = read_manifest(folder, manifest_sha256)
     if manifest.version != folder.name:
-        raise ArtifactError(f"{folder} holds index {manifest.version}; {AGAIN}")
-    if manifest_sha256 not in (None, hash_of(folder / MANIFEST)):
-        raise ArtifactError(f"{folder / MANIFEST} is not as it was written; {AGAIN}")
+        raise ArtifactError(f"the folder of index {folder.name} holds {manifest.version}; {AGAIN}")
     verify_files(folder, manifest, hash_of)
     return manifest
+
+
+def _damaged(folder: Path, name: str, problem: str) -> ArtifactError:
+    # Named without the data root's path, which clients of the API may not see.
+    return ArtifactError(f"index {folder.name}: {name} {problem}; {AGAIN}")
+
+
+def _refused(folder: Path, name: str, error: OSError | ChangedFile) -> ArtifactError:
+    if isinstance(error, ChangedFile):
+        return _damaged(folder, name, str(error))
+    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
+        return _damaged(folder, name, "is missing")
+    problem = f"cannot be read: {os.strerror(error.errno or errno.EIO).lower()}"
+    if error.errno in DAMAGED_ERRNOS:
+        return _damaged(folder, name, problem)
+    return UnreadableArtifact(f"index {folder.name}: {name} {problem}; check its permissions")

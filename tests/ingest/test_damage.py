@@ -16,9 +16,10 @@ from soundalike.ingest.artifacts import Damage, Kind, all_artifacts, damages_of
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.healing import heal, mark, messages
 from soundalike.ingest.publish import next_index, publish
-from soundalike.storage.atomic import sha256_of
+from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database
+from tests.damage import writable
 from tests.library import Library
 from tests.sounds import song
 
@@ -132,7 +133,7 @@ def whole(shared: Library) -> Iterator[Library]:
     assert damaged(shared) == []
     yield shared
     for folder in shared.store.indexes.glob("*.damaged-*"):
-        shutil.rmtree(folder)
+        remove_folder(folder)
     assert damaged(shared) == []
     assert contents(shared) == before
     assert shared.pending() == []
@@ -142,7 +143,8 @@ def whole(shared: Library) -> Iterator[Library]:
 @pytest.mark.parametrize("artifact", ARTIFACTS)
 def test_damage_is_noticed_and_healed(whole: Library, artifact: str, damage: str) -> None:
     path = path_of(whole, artifact)
-    DAMAGES[damage](path)
+    with writable(path.parent):
+        DAMAGES[damage](path)
     found = damaged(whole)
     assert {path, path.parent} & {damage.artifact.path for damage in found}
     if artifact == "audio":  # an ingest does not read all audio; `verify --repair` does
@@ -156,7 +158,8 @@ def test_what_an_ingest_looks_for_itself_it_heals_and_names(
     whole: Library, artifact: str, damage: str
 ) -> None:
     path = path_of(whole, artifact)
-    DAMAGES[damage](path)
+    with writable(path.parent):
+        DAMAGES[damage](path)
     found = heal(whole.sessions, whole.store)
     assert [damage.artifact.path for damage in found] == [path]
     [said] = messages(found)
@@ -183,7 +186,7 @@ def test_lost_indexes_are_built_again_and_older_ones_retired(library: Library) -
         song(library.music / f"{seed}.flac", seconds=1.5, seed=seed)
         library.ingest()
         library.publish()
-    shutil.rmtree(library.store.indexes)
+    remove_folder(library.store.indexes)
     [served, older] = sorted(heal(library.sessions, library.store), key=lambda d: d.artifact.kind)
     assert (served.artifact.kind, older.artifact.kind) == (Kind.INDEX, Kind.OLDER_INDEX)
     assert messages([served, older]) == [

@@ -14,6 +14,7 @@ from soundalike.ingest.artifacts import all_artifacts, damages_of
 from soundalike.ingest.compare import Change
 from soundalike.ingest.healing import heal, mark
 from soundalike.ingest.roots import read_again
+from soundalike.storage.atomic import remove_folder
 from tests.library import Library
 from tests.sounds import song
 
@@ -62,7 +63,7 @@ def test_an_error_that_passes_deletes_nothing(
 def test_a_data_root_that_is_empty_all_at_once_is_asked_about(whole: Library) -> None:
     library = whole
     for folder in ("audio", "batches", "embeddings", "indexes"):
-        shutil.rmtree(library.store.root / folder)
+        remove_folder(library.store.root / folder)
     with pytest.raises(StorageError, match="verify --repair"):
         heal(library.sessions, library.store)
     assert library.pending() == []

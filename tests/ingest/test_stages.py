@@ -23,9 +23,11 @@ from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.publish import next_index, publish
 from soundalike.settings import KindChoice
+from soundalike.storage.atomic import remove_folder
 from soundalike.vectors import index_files, kinds, recall
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
 from soundalike.vectors.index.open_index import OpenIndex
+from tests.damage import overwrite
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import music, song, write_audio
@@ -175,7 +177,7 @@ def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Libr
     before = library.publish()
     vectors = library.store.vectors(library.model.space.key, "b000001")
     vectors.unlink()
-    shutil.rmtree(library.store.index(before.version))
+    remove_folder(library.store.index(before.version))
     with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] is missing"):
         build_index(library.sessions, library.store, library.model.space, "auto")
     library.process("b000001")
@@ -277,8 +279,7 @@ def test_a_damaged_candidate_is_not_published_and_building_again_heals_it(
     fill(library)
     library.ingest()
     built = build_index(library.sessions, library.store, library.model.space, "auto")
-    with (built.folder / "index.faiss").open("r+b") as file:
-        file.truncate(100)
+    overwrite(built.folder / "index.faiss", b"x" * 100)
     for step in (
         lambda: check_candidate(library.sessions, library.store, library.model.space),
         lambda: publish(library.sessions, library.store, library.model.space, None),

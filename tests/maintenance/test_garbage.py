@@ -15,6 +15,7 @@ from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
 from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
 from tests.conftest import new_database
+from tests.damage import overwrite
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import song
@@ -204,7 +205,7 @@ def test_what_a_person_left_there_is_no_error(library: Library) -> None:
 
 def test_damaged_indexes_are_kept_to_be_looked_at_and_then_go(library: Library) -> None:
     version = add(library, 1)
-    (library.store.index(version) / "index.faiss").write_bytes(b"x")
+    overwrite(library.store.index(version) / "index.faiss", b"x")
     aged(library.store.index(version), 40)
     library.publish()
     assert found(library) == [], "it is as old as the day it was set aside"

@@ -18,6 +18,7 @@ from pipelines.sensors import changed_library, sealed_batches
 from soundalike.catalog.engine import ingest_lock
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
+from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
@@ -95,7 +96,7 @@ def test_lost_vectors_are_embedded_again_while_the_index_stays(orchestra: Orches
     assert orchestra.run("publish_index").success
     assert orchestra.reports.last(IndexManifest).tracks == 2
     assert orchestra.reports.last(IndexManifest).version != version
-    shutil.rmtree(orchestra.resources["store"].indexes)
+    remove_folder(orchestra.resources["store"].indexes)
     assert orchestra.index_tick().run_requests
 
 

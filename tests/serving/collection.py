@@ -14,11 +14,13 @@ from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, PredictedTag
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
+from soundalike.settings import KindChoice
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import save_batch
 from soundalike.vectors.index_files import INDEX
+from tests.damage import overwrite
 
 SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
 TAGS = (PredictedTag("acoustic", 0.75),)
@@ -31,6 +33,7 @@ class Collection:
     def __init__(self, sessions: Sessions, store: ArtifactStore) -> None:
         self.sessions = sessions
         self.store = store
+        self.kind: KindChoice = "auto"
         self.vectors: dict[str, np.ndarray[Any, np.dtype[np.float32]]] = {}
         self._batch_of: dict[str, int] = {}
         self._random = np.random.default_rng(7)
@@ -95,7 +98,7 @@ class Collection:
 
     def build(self) -> str:
         """An index of all there is, not yet published."""
-        return build_index(self.sessions, self.store, SPACE, "auto", "run-1").manifest.version
+        return build_index(self.sessions, self.store, SPACE, self.kind, "run-1").manifest.version
 
     def publish(self, version: str | None = None) -> str:
         """As the pipeline does: the version named, or a new one of all there is."""
@@ -112,12 +115,12 @@ class Collection:
         """Flip one bit of a stored vector; returns the file as it was."""
         path = self.store.index(version) / INDEX
         whole = path.read_bytes()
-        path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+        overwrite(path, whole[:-1] + bytes([whole[-1] ^ 1]))
         return whole
 
     def repair(self, version: str, whole: bytes) -> None:
         """Put the file back."""
-        (self.store.index(version) / INDEX).write_bytes(whole)
+        overwrite(self.store.index(version) / INDEX, whole)
 
     def nearest(self, track_id: str, among: list[str], k: int) -> list[str]:
         """By brute force."""

@@ -8,8 +8,10 @@ import pytest
 from serving.index.live_index import LiveIndex
 from soundalike.catalog import indexes
 from soundalike.catalog.indexes import PublishedIndex
+from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.index_files import MANIFEST, TRACKS
 from soundalike.vectors.queries import VectorQuery
+from tests.damage import delete, overwrite
 
 from .collection import Collection, numbered
 
@@ -44,20 +46,20 @@ def _flip_a_bit(collection: Collection, version: str) -> None:
 
 
 def _lose_tracks(collection: Collection, version: str) -> None:
-    (collection.store.index(version) / TRACKS).unlink()
+    delete(collection.store.index(version) / TRACKS)
 
 
 def _lose_all(collection: Collection, version: str) -> None:
-    shutil.rmtree(collection.store.index(version))
+    remove_folder(collection.store.index(version))
 
 
 def _garble_manifest(collection: Collection, version: str) -> None:
-    (collection.store.index(version) / MANIFEST).write_text("{}")
+    overwrite(collection.store.index(version) / MANIFEST, b"{}")
 
 
 def _put_another_in_its_place(collection: Collection, version: str) -> None:
     folder = collection.store.index(version)
-    shutil.rmtree(folder)
+    remove_folder(folder)
     other = next(path for path in folder.parent.iterdir() if path.name != version)
     shutil.copytree(other, folder)
 

@@ -10,7 +10,13 @@ from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import CODES, MANIFEST, hashes_of, read_manifest, version_of
+from soundalike.vectors.index_files import (
+    CODES,
+    hashes_of,
+    read_manifest,
+    version_of,
+    write_manifest,
+)
 from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10
@@ -105,7 +111,7 @@ def test_codes_that_hide_half_of_the_vectors_do_not_pass(
     matrix[::2] *= -1  # near what they are far from
     write_codes(folder / CODES, matrix, manifest.built_as)
     hashes = hashes_of(folder, manifest.built_as)
-    (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
+    write_manifest(folder, manifest.model_copy(update={"files": hashes, "sizes": {}}))
     index = OpenIndex.open(folder)
     assert recall_at_10(index, held_out_queries(index)) < 0.9
     assert not check_recall(index).passed
@@ -122,6 +128,6 @@ def test_codes_that_are_missing_damaged_or_of_fewer_vectors_are_refused(tmp_path
         OpenIndex.open(folder)
     write_codes(folder / CODES, matrix[:49], manifest.built_as)
     hashes = hashes_of(folder, manifest.built_as)
-    (folder / MANIFEST).write_text(manifest.model_copy(update={"files": hashes}).model_dump_json())
+    write_manifest(folder, manifest.model_copy(update={"files": hashes, "sizes": {}}))
     with pytest.raises(ArtifactError, match="its manifest says"):
         OpenIndex.open(folder)

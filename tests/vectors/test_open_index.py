@@ -81,7 +81,7 @@ def test_rows_out_of_the_order_of_ids_are_refused(tmp_path: Path) -> None:
         write_tracks(folder, ids)
         manifest = read_manifest(folder)
         files = hashes_of(folder, manifest.built_as)
-        write_manifest(folder, manifest.model_copy(update={"files": files}))
+        write_manifest(folder, manifest.model_copy(update={"files": files, "sizes": {}}))
         with pytest.raises(ArtifactError, match="not in the order of their ids"):
             OpenIndex.open(folder)
 
@@ -94,7 +94,7 @@ def test_a_file_that_is_another_kind_of_index_is_refused(tmp_path: Path) -> None
         (folder / name).write_bytes(b"IxFI" + b"nothing of the sort" * 9)
         manifest = read_manifest(folder)
         files = hashes_of(folder, manifest.built_as)
-        write_manifest(folder, manifest.model_copy(update={"files": files}))
+        write_manifest(folder, manifest.model_copy(update={"files": files, "sizes": {}}))
         with pytest.raises(ArtifactError, match="holds no index"):
             OpenIndex.open(folder)
         (folder / name).write_bytes(kept)

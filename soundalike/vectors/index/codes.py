@@ -7,7 +7,7 @@ with it (768 dimensions: 93 % and 100 %).
 """
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import faiss
 import numpy as np
@@ -43,9 +43,9 @@ class Codes:
         self._index = index
 
     @classmethod
-    def open(cls, path: Path, kind: IndexKind) -> Self:
+    def read(cls, file: BinaryIO, kind: IndexKind) -> Self:
         """Read the codes into memory. Raises RuntimeError if the file is not a faiss index."""
-        index = faiss.read_index(str(path))
+        index = faiss.read_index(f"/dev/fd/{file.fileno()}")
         if "probes" in kind.parameters:
             faiss.extract_index_ivf(index).nprobe = kind.parameters["probes"]
         return cls(index)

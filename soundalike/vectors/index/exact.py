@@ -6,8 +6,10 @@ faiss' pairwise inner product, always in the same order. Then a score depends on
 alone, equal vectors have equal scores, and order and ties cannot change with the load.
 """
 
+import os
+import weakref
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, Self
 
 import faiss
 import numpy as np
@@ -30,10 +32,19 @@ def write_exact(path: Path, matrix: NDArray[np.float32]) -> None:
 class ExactVectors:
     """All vectors of an index, float32 [n, dim], usually memory-mapped. Safe from any thread."""
 
-    def __init__(self, index: Any) -> None:  # noqa: ANN401 - faiss has no types
+    def __init__(self, index: Any, file: BinaryIO | None = None) -> None:  # noqa: ANN401
+        """Keep `file` open for as long as this object, so that other processes may share it."""
         self._index = index
+        if file:
+            weakref.finalize(self, os.close, os.dup(file.fileno()))
         self.count, self.dimension = int(index.ntotal), int(index.d)
         self._all = np.arange(self.count)
+
+    @classmethod
+    def map(cls, file: BinaryIO) -> Self:
+        """Map an opened file into memory. Raises RuntimeError if it is not a faiss index."""
+        mapped = faiss.read_index(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
+        return cls(mapped, file)
 
     @property
     def margin(self) -> float:

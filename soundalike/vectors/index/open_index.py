@@ -6,7 +6,6 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
-import faiss
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,10 +18,11 @@ from soundalike.vectors.index.exact import ExactVectors
 from soundalike.vectors.index_files import (
     CODES,
     INDEX,
+    TRACKS,
     IndexManifest,
+    open_files,
     read_manifest,
     read_tracks,
-    verify_files,
 )
 from soundalike.vectors.queries import Hits, VectorQuery
 
@@ -50,29 +50,36 @@ class OpenIndex:
         self._rows = {track: row for row, track in enumerate(track_ids)}
 
     @classmethod
-    def open(cls, folder: Path) -> Self:
-        """Open a version after verifying every byte. Raises ArtifactError if it is damaged."""
-        manifest = read_manifest(folder)
-        verify_files(folder, manifest)
-        track_ids = read_tracks(folder)
-        try:
-            exact = ExactVectors(faiss.read_index(str(folder / INDEX), faiss.IO_FLAG_MMAP_IFC))
-            kind = manifest.built_as
-            codes = Codes.open(folder / CODES, kind) if kind.has_codes else None
-        except (RuntimeError, AttributeError) as error:  # intact, but not such an index
-            raise ArtifactError(
-                f"{folder} holds no index of kind {manifest.kind}: {error}"
-            ) from error
+    def open(
+        cls, folder: Path, manifest: IndexManifest | None = None, *, private: bool = False
+    ) -> Self:
+        """Open a version after verifying every byte. Raises ArtifactError if it is damaged.
+
+        `manifest`: the folder's, if the caller has read it.
+        `private`: from copies that no other program can change or truncate, for a process that
+        goes on serving whatever becomes of the files.
+        """
+        manifest = manifest or read_manifest(folder)
+        kind = manifest.built_as
+        with open_files(folder, manifest, private=private) as files:
+            track_ids = read_tracks(files[TRACKS])
+            try:
+                exact = ExactVectors.map(files[INDEX])
+                codes = Codes.read(files[CODES], kind) if kind.has_codes else None
+            except (RuntimeError, AttributeError) as error:  # intact, but not such an index
+                raise ArtifactError(
+                    f"{folder.name} holds no index of kind {kind.name}: {error}"
+                ) from error
         shapes = {(exact.count, exact.dimension), (len(track_ids), exact.dimension)}
         shapes |= {codes.shape} if codes else set()
         if shapes != {(manifest.tracks, manifest.dimension)}:
             raise ArtifactError(
-                f"{folder}: {exact.dimension} dimensions, {exact.count} vectors and "
+                f"index {folder.name}: {exact.dimension} dimensions, {exact.count} vectors and "
                 f"{len(track_ids)} tracks, but its manifest says {manifest.dimension} "
                 f"and {manifest.tracks}"
             )
         if any(before >= after for before, after in pairwise(track_ids)):
-            raise ArtifactError(f"{folder}: its tracks are not in the order of their ids")
+            raise ArtifactError(f"index {folder.name}: tracks are not in the order of their ids")
         return cls(manifest, exact, codes, track_ids)
 
     def __contains__(self, track_id: str) -> bool:

@@ -1,0 +1,97 @@
+"""Checks the files of the served version, which are served from private copies, on the disk.
+
+A changed file cannot change a response, but the next start would refuse it. So an operator is told.
+"""
+
+import hashlib
+import threading
+import time
+from pathlib import Path
+
+from soundalike.errors import ArtifactError
+from soundalike.vectors.index_files import (
+    MANIFEST,
+    IndexManifest,
+    files_of,
+    read_manifest,
+    verify_files,
+)
+
+BYTES_PER_SECOND = 64 * 2**20  # a fraction of a core: a check must not slow searches down
+BLOCK_BYTES = 2**20
+EVERY_SECONDS = 3600.0  # also where no file's state changed: disks lose bits by themselves
+
+FileStates = tuple[tuple[int, int, int] | None, ...]
+
+
+class Stopped(Exception):
+    """The service is ending, and the check with it."""
+
+
+class DiskCheck:
+    """The check of the folder of one version, which is served."""
+
+    def __init__(self, folder: Path, manifest: IndexManifest, manifest_sha256: str | None) -> None:
+        """Take the state that the files have now, before they are read and found to be whole."""
+        self._folder = folder
+        self._manifest = manifest
+        self._manifest_sha256 = manifest_sha256
+        self._states = self._file_states()
+        self._checked = time.monotonic()
+        self._problem: str | None = None
+        self._stop = threading.Event()
+
+    def problem(
+        self,
+        every_seconds: float = EVERY_SECONDS,
+        bytes_per_second: float = BYTES_PER_SECOND,
+    ) -> str | None:
+        """Return the problem with the files, or None.
+
+        Reads them again if inode, size or time of one changed since, or after `every_seconds`.
+        Blocks for as long as that takes. Raises Stopped if `stop` was called.
+        """
+        states = self._file_states()
+        if self._stop.is_set():
+            raise Stopped
+        if states == self._states and time.monotonic() - self._checked < every_seconds:
+            return self._problem
+        self._problem = self._verify(bytes_per_second)
+        self._states, self._checked = states, time.monotonic()
+        return self._problem
+
+    def stop(self) -> None:
+        """Let a check that is reading end at its next block."""
+        self._stop.set()
+
+    def _file_states(self) -> FileStates:
+        names = (MANIFEST, *files_of(self._manifest.built_as))
+        return tuple(_state(self._folder / name) for name in names)
+
+    def _verify(self, bytes_per_second: float) -> str | None:
+        try:
+            on_disk = read_manifest(self._folder, self._manifest_sha256)
+            if on_disk != self._manifest:
+                return f"the folder of index {self._manifest.version} holds {on_disk.version}"
+            verify_files(self._folder, on_disk, lambda path: self._sha256(path, bytes_per_second))
+        except ArtifactError as error:
+            return str(error)
+        return None
+
+    def _sha256(self, path: Path, bytes_per_second: float) -> str:
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(BLOCK_BYTES):
+                digest.update(block)
+                if self._stop.wait(len(block) / bytes_per_second):
+                    raise Stopped
+        return digest.hexdigest()
+
+
+def _state(path: Path) -> tuple[int, int, int] | None:
+    """Return inode, size and time of change; None for a file that is not there."""
+    try:
+        about = path.stat()
+    except OSError:
+        return None
+    return about.st_ino, about.st_size, about.st_mtime_ns

@@ -1,0 +1,85 @@
+"""Damage to files of the data root, some of which are read-only to keep programs from doing it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def writable(folder: Path) -> Iterator[None]:
+    """The folder and its files may be written in the block, as by their owner's `chmod`."""
+    paths = [folder, *(path for path in folder.iterdir() if not path.is_symlink())]
+    kept = {path: path.stat().st_mode for path in paths}
+    for path in kept:
+        path.chmod(0o755)
+    try:
+        yield
+    finally:
+        for path, mode in reversed(kept.items()):
+            if path == folder or path.is_file():
+                path.chmod(mode)
+
+
+def overwrite(path: Path, content: bytes) -> None:
+    """Other bytes in the same file, as `dd conv=notrunc` or a program with a bug would."""
+    with writable(path.parent):
+        if path.exists():
+            with path.open("r+b") as file:
+                file.write(content)
+                file.truncate()
+        else:
+            path.write_bytes(content)
+
+
+def flip_a_bit(path: Path) -> None:
+    """One bit in the middle is another, and the time says nothing of it."""
+    about, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    overwrite(path, bytes(content))
+    os.utime(path, ns=(about.st_atime_ns, about.st_mtime_ns))
+
+
+def randomise(path: Path) -> None:
+    """Random bytes in the place of 64 of them."""
+    content = bytearray(path.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 64] = os.urandom(64)
+    overwrite(path, bytes(content))
+
+
+def truncate(path: Path) -> None:
+    """The file ends at once."""
+    overwrite(path, b"")
+
+
+def append(path: Path) -> None:
+    """The file goes on where it ended."""
+    overwrite(path, path.read_bytes() + b"\0")
+
+
+def delete(path: Path) -> None:
+    """The file is gone."""
+    with writable(path.parent):
+        path.unlink()
+
+
+def replace_by_folder(path: Path) -> None:
+    """A folder of that name."""
+    delete(path)
+    with writable(path.parent):
+        path.mkdir()
+
+
+def replace_by_loop(path: Path) -> None:
+    """A link that leads to itself: nobody can read it, not even root."""
+    delete(path)
+    with writable(path.parent):
+        path.symlink_to(path)
+
+
+def replace_by_pipe(path: Path) -> None:
+    """A named pipe, whose reader would wait for ever."""
+    delete(path)
+    with writable(path.parent):
+        os.mkfifo(path)

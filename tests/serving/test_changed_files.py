@@ -1,0 +1,62 @@
+"""A real server of two workers, whose index files are truncated and replaced under it."""
+
+import asyncio
+import os
+from pathlib import Path
+
+import httpx
+import pytest
+
+from soundalike.settings import Settings
+from soundalike.vectors.index_files import INDEX
+from tests.damage import overwrite
+
+from .collection import Collection, numbered
+from .server import children, server
+from .service import eventually, eventually_serves
+
+ASKED = 40  # requests, each on a connection of its own, so that both workers answer
+
+
+@pytest.mark.slow
+async def test_workers_survive_truncation_and_answer_exactly(
+    settings: Settings, collection: Collection, tmp_path: Path
+) -> None:
+    tracks = collection.add(*numbered(2000))
+    version = collection.publish()
+    path = collection.store.index(version) / INDEX
+    whole = path.read_bytes()
+    async with server(settings, tmp_path / "log", workers=2) as (process, url):
+        async with httpx.AsyncClient(base_url=url) as api:
+            await eventually_serves(api, version)
+        await eventually(lambda: _loaded_twice(tmp_path / "log"))
+        workers = children(process.pid)
+        for content in (b"", os.urandom(len(whole))):
+            overwrite(path, content)
+            await _all_exact(url, collection, tracks)
+            await eventually(lambda: _told(url))
+            await _all_exact(url, collection, tracks)
+        assert children(process.pid) == workers, "no worker was replaced"
+
+
+async def _loaded_twice(log: Path) -> bool:
+    return log.read_text().count("index.loaded") == 2
+
+
+async def _told(url: str) -> bool:
+    async with httpx.AsyncClient(base_url=url) as api:
+        ready = await api.get("/health/ready")
+    assert ready.status_code == 200
+    assert str(ready.json()).count("/data") == 0
+    return "index.faiss" in str(ready.json()["problem"])
+
+
+async def _all_exact(url: str, collection: Collection, tracks: list[str]) -> None:
+    async def ask(track: str) -> None:
+        async with httpx.AsyncClient(base_url=url, timeout=60) as api:
+            answer = await api.get(f"/v1/tracks/{track}/similar", params={"k": 5})
+        assert answer.status_code == 200
+        found = [result["track"]["id"] for result in answer.json()["results"]]
+        assert found == collection.nearest(track, tracks, 5)
+
+    await asyncio.gather(*(ask(track) for track in tracks[:ASKED]))

@@ -1,0 +1,87 @@
+"""A private copy must be whole, out of everyone's reach, and one for all processes of a user."""
+
+import hashlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from soundalike.storage.private_copy import ChangedFile, open_private, open_verified
+
+CONTENT = os.urandom(3_000_000)
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    (tmp_path / "indexes" / "v").mkdir(parents=True)
+    path = tmp_path / "indexes" / "v" / "file"
+    path.write_bytes(CONTENT)
+    return path
+
+
+def test_copy_stays_as_it_was_whatever_becomes_of_the_file(source: Path) -> None:
+    with open_private(source, SHA256, len(CONTENT)) as copy:
+        source.write_bytes(b"another")
+        source.unlink()
+        assert copy.read() == CONTENT
+        assert list(source.parents[1].iterdir()) == [source.parent]
+
+
+@pytest.mark.parametrize("size", [len(CONTENT), None])
+def test_file_with_another_content_is_refused_and_leaves_nothing(
+    source: Path, size: int | None
+) -> None:
+    source.write_bytes(CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
+    for open_file in (open_private, open_verified):
+        with pytest.raises(ChangedFile, match="SHA-256"):
+            open_file(source, SHA256, size)
+    assert list(source.parents[1].iterdir()) == [source.parent]
+
+
+def test_file_of_another_size_is_not_even_read(source: Path) -> None:
+    """A sparse file may be larger than the disk."""
+    with source.open("r+b") as file:
+        file.truncate(2**42)
+    with pytest.raises(ChangedFile, match="bytes instead of 3000000"):
+        open_private(source, SHA256, len(CONTENT))
+
+
+def test_copy_where_the_data_root_is_read_only_is_in_the_temporary_folder(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "temporary"
+    other.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(other))
+    if os.geteuid() == 0:
+        pytest.skip("root may write everywhere")
+    source.parents[1].chmod(0o555)
+    try:
+        with open_private(source, SHA256, len(CONTENT)) as copy:
+            assert copy.read() == CONTENT
+            assert other in Path(f"/dev/fd/{copy.fileno()}").resolve().parents
+    finally:
+        source.parents[1].chmod(0o755)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other processes' files are in /proc")
+def test_second_process_shares_the_copy_of_the_first(source: Path) -> None:
+    code = (
+        "import os, sys; from pathlib import Path;"
+        "from soundalike.storage.private_copy import open_private;"
+        "copy = open_private(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]));"
+        "print(os.fstat(copy.fileno()).st_ino, copy.read() == Path(sys.argv[1]).read_bytes())"
+    )
+    command = [sys.executable, "-c", code, str(source), SHA256, str(len(CONTENT))]
+
+    def told() -> list[str]:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    with open_private(source, SHA256, len(CONTENT)) as copy:
+        inode = os.fstat(copy.fileno()).st_ino
+        assert told() == [str(inode), "True"]
+        os.pwrite(copy.fileno(), b"damage", 100)
+        assert told()[0] != str(inode), "a damaged copy is not shared"

@@ -96,6 +96,7 @@ def test_the_demo_needs_no_setting_and_shows_two_tables(
     assert "Sounds like" in fresh.run("similar", output.split("Sounds like ")[1].split()[0])
 
 
+@pytest.mark.slow
 def test_the_demo_leaves_the_model_of_a_library_as_it_is(
     installation: Installation, music: Path
 ) -> None:

@@ -11,6 +11,7 @@ import structlog
 from anyio import to_thread
 
 from serving.index.filter_cache import FilterCache
+from serving.index.private_copy import Signature, private_copy, signature
 from serving.index.search_threads import SearchThreads
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.errors import ArtifactError
@@ -72,12 +73,16 @@ class LiveIndex:
         self.served: ServedIndex | None = None
         self.problem: str | None = NOT_READ_YET
         self.load_failures = 0
+        self._seen: Signature = ()
+        self._is_private = False
+        self._damage: tuple[Signature, ArtifactError] | None = None
 
     async def follow(self, published: PublishedIndex | None) -> None:
-        """Serve the published version.
+        """Serve the published version, from copies of its files.
 
         A version that cannot be opened is refused, and the old one stays served; the next call
-        tries again. Must not be called concurrently.
+        tries again. So does one whose files were changed since they were copied: the copies stay
+        served. Must not be called concurrently.
         """
         if published is None:
             self.problem = NOTHING_PUBLISHED
@@ -97,9 +102,23 @@ class LiveIndex:
             self.problem = None
 
     async def _open(self, version: str) -> "OpenIndex":
+        folder = self._store.index(version)
+        seen = await to_thread.run_sync(signature, folder)
         if self.served and self.served.manifest.version == version:
-            return self.served.index
-        index = await to_thread.run_sync(_open_verified, self._store.index(version), version)
+            if seen == self._seen:
+                return self.served.index
+            if not self._is_private:
+                self.served = None  # its mapped files are the changed ones
+        if self._damage and self._damage[0] == seen:
+            raise self._damage[1]  # without reading it all again
+        try:
+            index, self._is_private = await to_thread.run_sync(
+                _open_verified, folder, self._store.scratch, version
+            )
+        except ArtifactError as error:
+            self._damage = seen, error
+            raise
+        self._seen = seen
         log.info("index.loaded", version=version, tracks=len(index))
         return index
 
@@ -111,16 +130,18 @@ class LiveIndex:
         self.problem = problem
 
 
-def _open_verified(folder: Path, version: str) -> "OpenIndex":
+def _open_verified(folder: Path, scratch: Path, version: str) -> tuple["OpenIndex", bool]:
+    """Open a version; return it, and whether from private copies."""
     # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
     # requests share the cores, so searches that each use all of them would only contend; and
     # faiss.omp_set_num_threads would apply to the calling thread alone.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     from soundalike.vectors.index.open_index import OpenIndex
 
-    index = OpenIndex.open(folder)
+    with private_copy(folder, scratch) as copies:
+        index = OpenIndex.open(copies)
     if index.manifest.version != version:
         raise ArtifactError(f"{folder} holds index {index.manifest.version}")
     index.probe()
     _ = index.distribution  # computed now, not by the first request
-    return index
+    return index, copies != folder

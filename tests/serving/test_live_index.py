@@ -1,14 +1,16 @@
 """The live index alone: what it refuses, and that refusing costs nothing."""
 
+import os
 import shutil
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 
 from serving.index.live_index import LiveIndex
 from soundalike.catalog import indexes
 from soundalike.catalog.indexes import PublishedIndex
-from soundalike.vectors.index_files import MANIFEST, TRACKS
+from soundalike.vectors.index_files import INDEX, MANIFEST, TRACKS
 from soundalike.vectors.queries import VectorQuery
 
 from .collection import Collection, numbered
@@ -124,3 +126,70 @@ async def test_swap_leaves_a_request_its_version(live: LiveIndex, collection: Co
     await live.follow(published(collection))
     [hits] = await taken.search([VectorQuery(taken.index.vectors_of([first]), 10)])
     assert len(hits.rows) == 3
+
+
+def _truncate(collection: Collection, version: str) -> None:
+    os.truncate(collection.store.index(version) / INDEX, 0)
+
+
+def _overwrite_vectors(collection: Collection, version: str) -> None:
+    with (collection.store.index(version) / INDEX).open("r+b") as file:
+        file.seek(64)
+        file.write(os.urandom(64))
+
+
+@pytest.mark.parametrize(
+    "harm", [_truncate, _overwrite_vectors, _lose_tracks, _lose_all, _garble_manifest]
+)
+async def test_files_changed_while_they_are_served_change_no_answer(
+    harm: Callable[[Collection, str], None], live: LiveIndex, collection: Collection
+) -> None:
+    """Of memory-mapped files, a truncated one would end the process."""
+    tracks = collection.add(*numbered(3))
+    version = collection.publish()
+    await live.follow(published(collection))
+    assert live.served
+    before = live.served.index.vectors_of(tracks)
+    harm(collection, version)
+    np.testing.assert_array_equal(live.served.index.vectors_of(tracks), before)
+    for _ in range(2):
+        await live.follow(published(collection))
+        assert version in str(live.problem)
+        assert live.load_failures
+        np.testing.assert_array_equal(live.served.index.vectors_of(tracks), before)
+
+
+async def test_a_version_that_is_whole_again_is_no_problem(
+    live: LiveIndex, collection: Collection
+) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    await live.follow(published(collection))
+    whole = collection.damage(version)
+    await live.follow(published(collection))
+    assert live.problem
+    collection.repair(version, whole)
+    await live.follow(published(collection))
+    assert live.problem is None
+
+
+async def test_copies_leave_nothing_behind(live: LiveIndex, collection: Collection) -> None:
+    collection.add(*numbered(3))
+    collection.publish()
+    await live.follow(published(collection))
+    assert list(collection.store.scratch.iterdir()) == []
+
+
+async def test_without_room_for_copies_changed_files_are_not_served(
+    live: LiveIndex, collection: Collection
+) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    collection.store.scratch.parent.mkdir(exist_ok=True)
+    collection.store.scratch.touch()  # a file: no folder can be made there
+    await live.follow(published(collection))
+    assert live.served
+    _overwrite_vectors(collection, version)
+    await live.follow(published(collection))
+    assert live.served is None
+    assert "is damaged" in str(live.problem)

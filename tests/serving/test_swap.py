@@ -101,7 +101,7 @@ async def test_swap_under_load_fails_no_request_and_mixes_no_versions(
 
     async def ask() -> None:
         while not done.is_set():
-            answers.append(await api.get(f"/v1/tracks/{query}/similar", params={"k": 5}))
+            answers.append(await api.get(f"/v1/tracks/{query}/similar", params={"limit": 5}))
 
     def publish_one_more() -> str:
         tracks_of_new = [*tracks_of[last], *collection.add(*numbered(1))]
@@ -128,4 +128,4 @@ async def test_swap_under_load_fails_no_request_and_mixes_no_versions(
 
 
 def _ids(similar: dict[str, Any]) -> list[str]:
-    return [result["track"]["id"] for result in similar["results"]]
+    return [result["track"]["id"] for result in similar["items"]]

@@ -1,16 +1,26 @@
 """Invalid fields: the first problems of a validation, each once, without the client's values."""
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 from serving.limits import MAX_FIELD_PROBLEMS, MAX_SHOWN_NAME
 from serving.schemas.problems import FieldProblem
+from serving.schemas.strict import UNKNOWN_FIELDS
 
 
 def field_problems(issues: Sequence[Mapping[str, Any]]) -> tuple[list[FieldProblem], int]:
     """Convert the first issues of pydantic, each once; returns them and the number of others."""
-    problems = list(dict.fromkeys(map(_field_problem, issues)))
-    return problems[:MAX_FIELD_PROBLEMS], max(0, len(problems) - MAX_FIELD_PROBLEMS)
+    problems = list(dict.fromkeys(map(_field_problem, chain.from_iterable(map(_each, issues)))))
+    unnamed = sum(issue["ctx"]["more"] for issue in issues if issue["type"] == UNKNOWN_FIELDS)
+    return problems[:MAX_FIELD_PROBLEMS], unnamed + max(0, len(problems) - MAX_FIELD_PROBLEMS)
+
+
+def _each(issue: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Split an issue about many unknown fields into one for each that it names."""
+    if issue["type"] != UNKNOWN_FIELDS:
+        return [issue]
+    return [{**issue, "loc": (*issue["loc"], name)} for name in issue["ctx"]["names"]]
 
 
 def in_words(problems: Sequence[FieldProblem], more: int) -> str:

@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from serving import limits
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
+from serving.schemas.strict import StrictBody
 from soundalike.catalog import tracks
 from soundalike.catalog.filters import TrackFilter
 
@@ -123,7 +124,5 @@ class Filters(BaseModel):
         )
 
 
-class SearchFilter(Filters):
+class SearchFilter(StrictBody, Filters):
     """The filter of a search's body. Unknown fields are rejected."""
-
-    model_config = ConfigDict(extra="forbid")

@@ -4,12 +4,13 @@ from typing import Annotated, Self
 
 import numpy as np
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from serving import limits
 from serving.cursors import EXAMPLE_CURSOR
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.filters import Filters, SearchFilter, StorableText, TrackIdText
+from serving.schemas.strict import StrictBody
 from soundalike.vectors.limits import DEFAULT_K, MAX_EXAMPLES, MAX_K
 from soundalike.vectors.queries import Strategy
 from soundalike.vectors.rerank import RerankOptions
@@ -110,10 +111,8 @@ class SimilarParameters(Filters, Options):
         )
 
 
-class SearchRequest(Options):
+class SearchRequest(StrictBody, Options):
     """A search: tracks similar to the positive examples and dissimilar to the negative ones."""
-
-    model_config = ConfigDict(extra="forbid")
 
     positive: Examples = Field(
         [], description="Ids of tracks that results should sound like.", examples=[[TRACK_ID]]

@@ -43,6 +43,9 @@ async def offline_api(offline: Settings) -> AsyncIterator[httpx.AsyncClient]:
         yield client
 
 
+README_TRACK = "96751f56f82c97466947c81819d9f5a3"
+
+
 @pytest.fixture
 async def documented(
     api: httpx.AsyncClient, collection: Collection
@@ -58,7 +61,8 @@ async def documented(
         "path": "Ana Lua/Marés/03 Saudade.flac".encode(),
     }
     collection.add({"id": TRACK_ID, **facts}, {"id": OTHER_TRACK_ID, "title": "Other"})
-    collection.add(*numbered(30))
+    fado = {"title": "Fado menor", "genres": ["Fado"], "year": 1970}
+    collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, *numbered(30))
     await eventually_serves(api, collection.publish())
     yield api
 

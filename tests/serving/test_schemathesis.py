@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 import schemathesis
 import uvicorn
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from schemathesis import GenerationMode, checks
 
 from serving.app import create_app
@@ -34,6 +34,15 @@ CHECKS = [
             "allow_header_conformance",
         ]
     )
+]
+# A request line of 64 kB: the application never sees it.
+SERVERS_OWN = "Invalid HTTP request received."
+UNCONSTRAINED = {"check_liveness", "check_readiness", "get_index", "get_metrics", "get_track"}
+CASES = [
+    (name, mode)
+    for name in sorted(OPERATIONS)
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    if mode is GenerationMode.POSITIVE or name not in UNCONSTRAINED  # nothing is invalid there
 ]
 BOUNDED = {
     "deadline": None,
@@ -79,13 +88,14 @@ def send_made_up(operation: schemathesis.APIOperation, mode: GenerationMode, exa
     @settings(max_examples=examples, **BOUNDED)
     @given(case=operation.as_strategy(generation_mode=mode))
     def answers_as_documented(case: schemathesis.Case) -> None:
-        case.call_and_validate(checks=CHECKS)
+        answer = case.call()
+        assume(answer.text != SERVERS_OWN)
+        case.validate_response(answer, checks=CHECKS)
 
     answers_as_documented()
 
 
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize(("name", "mode"), CASES)
 def test_answers_are_those_of_the_document(
     name: str, mode: GenerationMode, schema: schemathesis.BaseSchema
 ) -> None:
@@ -93,8 +103,7 @@ def test_answers_are_those_of_the_document(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
-@pytest.mark.parametrize("name", sorted(OPERATIONS))
+@pytest.mark.parametrize(("name", "mode"), CASES)
 def test_answers_are_those_of_the_document_at_length(
     name: str, mode: GenerationMode, schema: schemathesis.BaseSchema
 ) -> None:

@@ -7,7 +7,7 @@ from fastapi import Request
 from serving.errors import Problem
 
 
-def require_json(request: Request) -> None:
+async def require_json(request: Request) -> None:
     """Require a JSON body's content type. Raises Problem: 415 for any other one, and for none.
 
     A browser sends no JSON to another site without asking it first, so this also refuses requests

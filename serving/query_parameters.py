@@ -7,10 +7,11 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 
 
-def require_known_parameters(request: Request) -> None:
+async def require_known_parameters(request: Request) -> None:
     """Require each query parameter to be one that the OpenAPI document has for the route.
 
-    Only lists may be repeated. Raises RequestValidationError.
+    Only lists may be repeated. Raises RequestValidationError. It is async, or FastAPI would
+    run it in threads, and the first requests would build the document several times at once.
     """
     if not request.query_params:
         return

@@ -114,11 +114,12 @@ async def test_a_model_that_cannot_be_had_leaves_the_rest_at_work(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_: Settings) -> None:
-        raise WeightsError("no weights")
+        raise WeightsError("no weights in /models")
 
     monkeypatch.setattr(uploads, "load_embedder", gone)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("model-unavailable")
+    assert "/models" not in answer.text
     assert answer.headers["retry-after"]
     [track] = (await served.get("/v1/tracks", params={"limit": 1})).json()["items"]
     assert (await served.get(f"/v1/tracks/{track['id']}/similar")).is_success

@@ -17,11 +17,24 @@ import soundalike
 from serving import errors
 from serving.database import open_pool
 from serving.dependencies import State
+from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
 from serving.metrics import Metrics
 from serving.middleware import LimitBody, LogRequests, RequireApiKey
-from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
+from serving.openapi import ABOUT, TAGS, describe
+from serving.query_parameters import require_known_parameters
+from serving.routes import (
+    docs,
+    failures,
+    health,
+    index,
+    journeys,
+    metrics,
+    search,
+    tracks,
+    uploads,
+)
 from serving.search.uploads import UploadEmbedder
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
@@ -48,20 +61,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="soundalike",
         summary="What else in my music collection sounds like this?",
+        description=ABOUT,
         version=soundalike.__version__,
+        openapi_tags=TAGS,
+        servers=[{"url": "/", "description": "The server that sent this document."}],
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # routes/docs.py has a page that needs no internet
+        redoc_url=None,
+        openapi_url=docs.OPENAPI_PATH,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan(settings, live, request_metrics),
         middleware=_middleware(settings, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
-    key = _documented_key(settings)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
+    describe(app)
+    app.include_router(docs.router)
+    strict: dict[str, Any] = {"dependencies": [Depends(require_known_parameters)]}
+    key = _documented_key(settings, strict)
+    app.include_router(health.router, **strict)
+    app.include_router(metrics.router, **key)
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
     app.include_router(tracks.router, **key)
     app.include_router(search.router, **key)
-    app.include_router(paths.router, **key)
+    app.include_router(journeys.router, **key)
     app.include_router(uploads.router, **key)
     return app
 
@@ -74,8 +98,11 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
     ]
     if settings.api_key:
         key = settings.api_key.get_secret_value()
-        middleware.append(Middleware(RequireApiKey, key=key, open_paths=_paths(health.router)))
+        # The documentation tells nothing of the collection, and asks for the key itself.
+        open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
+        middleware.append(Middleware(RequireApiKey, key=key, open_paths=open_paths))
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
+    middleware.append(Middleware(AnswerHead))
     return middleware
 
 
@@ -87,13 +114,13 @@ def _paths(router: APIRouter) -> frozenset[str]:
     return paths
 
 
-def _documented_key(settings: Settings) -> dict[str, Any]:
+def _documented_key(settings: Settings, strict: dict[str, Any]) -> dict[str, Any]:
     """Document in OpenAPI how to send the API key; `RequireApiKey` is what checks it."""
     if not settings.api_key:
-        return {}
+        return strict
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
     return {
-        "dependencies": [Depends(scheme) for scheme in schemes],
+        "dependencies": [*strict["dependencies"], *(Depends(scheme) for scheme in schemes)],
         "responses": errors.documented(401),
     }
 

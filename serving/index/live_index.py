@@ -76,6 +76,7 @@ class LiveIndex:
         self._seen: Signature = ()
         self._is_private = False
         self._damage: tuple[Signature, ArtifactError] | None = None
+        self._refused: tuple[str, str] | None = None
 
     async def follow(self, published: PublishedIndex | None) -> None:
         """Serve the published version, from copies of its files.
@@ -99,7 +100,7 @@ class LiveIndex:
                 self.served = ServedIndex(index, published.publication.published_at, self.threads)
             elif self.served.published_at != published.publication.published_at:
                 self.served = replace(self.served, published_at=published.publication.published_at)
-            self.problem = None
+            self.problem = self._refused = None
 
     async def _open(self, version: str) -> "OpenIndex":
         folder = self._store.index(version)
@@ -124,10 +125,14 @@ class LiveIndex:
 
     def _refuse(self, version: str, error: Exception) -> None:
         self.load_failures += 1
-        problem = f"index {version} is published but cannot be loaded: {error}"
-        if problem != self.problem:  # logged once, not at every attempt
+        if (refused := (version, str(error))) != self._refused:  # logged once, not every attempt
             log.error("index.refused", version=version, reason=str(error))
-        self.problem = problem
+        self._refused = refused
+        # The reason may name folders, which clients are not told.
+        self.problem = (
+            f"index {version} is published but cannot be opened; the log has the cause "
+            "(`index.refused`), and `soundalike verify` checks its files"
+        )
 
 
 def _open_verified(folder: Path, scratch: Path, version: str) -> tuple["OpenIndex", bool]:

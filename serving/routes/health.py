@@ -10,13 +10,13 @@ from serving.schemas.responses import Alive, Ready
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", operation_id="check_liveness")
 async def live() -> Alive:
     """Check that the process is alive. Restart it when this does not respond."""
     return Alive()
 
 
-@router.get("/ready", responses=documented(503))
+@router.get("/ready", responses=documented(503), operation_id="check_readiness")
 async def ready(session: SessionDep, live: LiveDep) -> Ready:
     """Check that the catalog responds and an index is loaded. Send no queries while this is 503."""
     await session.execute(select(1))

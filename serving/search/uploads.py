@@ -97,7 +97,10 @@ class UploadEmbedder:
             raise
         except Exception as error:  # any failure of the model: the service keeps running
             log.exception("upload.embedding_failed")
-            detail = f"the model cannot embed uploads now: {error}; queries by track id still work"
+            detail = (
+                "the model cannot embed uploads now; the log has the cause under this correlation "
+                "id, and queries by track id still work"
+            )
             raise Problem(503, "model-unavailable", detail, RETRY_LATER) from error
         return EmbeddedUpload(track_id, vector)
 

@@ -29,7 +29,8 @@ WITHOUT_KEY: list[dict[str, str] | dict[bytes, bytes]] = [
     {"Authorization": "Bearer"},
     {"Authorization": "Basic czNjcmV0"},
 ]
-CLOSED = ("/v1/tracks", "/v1/index", "/v1/tracks/x", "/metrics", "/docs", "/openapi.json", "/nope")
+CLOSED = ("/v1/tracks", "/v1/index", "/v1/tracks/x", "/metrics", "/docs/", "/docs/x", "/nope")
+OPEN = ("/docs", "/openapi.json", "/docs/swagger-ui-bundle.js", "/docs/swagger-ui.css")
 
 
 @pytest.mark.parametrize("headers", WITHOUT_KEY)
@@ -64,6 +65,15 @@ def test_only_the_two_health_checks_are_open() -> None:
         "/health/live",
         "/health/ready",
     }
+
+
+async def test_documentation_needs_no_key_and_asks_for_it(locked: Settings) -> None:
+    async with running(locked) as api:
+        for path in OPEN:
+            assert (await api.get(path)).status_code == 200
+        assert (await api.get("/")).headers["location"] == "/docs"
+        schemes = (await api.get("/openapi.json")).json()["components"]["securitySchemes"]
+    assert set(schemes) == {"APIKeyHeader", "HTTPBearer"}, "the Authorize button"
 
 
 async def test_health_needs_no_key_and_nothing_hides_behind_its_path(locked: Settings) -> None:

@@ -52,20 +52,20 @@ async def test_another_encoding_of_a_song_finds_it_first(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
 ) -> None:
     upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
-    answer = (await ask(served, upload, k=3)).json()
+    answer = (await ask(served, upload, limit=3)).json()
     assert answer["in_index"] is False
-    assert [result["rank"] for result in answer["results"]] == [1, 2, 3]
-    assert answer["results"][0]["track"]["path"] == "3.flac"
-    assert answer["results"][0]["score"] > 0.99
+    assert [result["rank"] for result in answer["items"]] == [1, 2, 3]
+    assert answer["items"][0]["track"]["path"] == "3.flac"
+    assert answer["items"][0]["score"] > 0.99
     assert model.embedder.embedded == 1
 
 
 async def test_audio_that_the_collection_has_needs_no_model(
     served: httpx.AsyncClient, model: FakeModel, library: Library
 ) -> None:
-    answer = (await ask(served, library.music / "2.flac", k=9)).json()
+    answer = (await ask(served, library.music / "2.flac", limit=9)).json()
     assert answer["in_index"] is True
-    paths = {result["track"]["path"] for result in answer["results"]}
+    paths = {result["track"]["path"] for result in answer["items"]}
     assert paths == {"0.flac", "1.flac", "3.flac", "4.flac"}, "itself left out"
     assert model.embedder.embedded == 0
 
@@ -75,7 +75,7 @@ async def test_filters_hold_for_uploads_too(
 ) -> None:
     upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
     answer = (await ask(served, upload, path_prefix="1")).json()
-    assert [result["track"]["path"] for result in answer["results"]] == ["1.flac"]
+    assert [result["track"]["path"] for result in answer["items"]] == ["1.flac"]
 
 
 @pytest.mark.parametrize("kind", ["words", "empty", "silence", "playlist"])
@@ -114,11 +114,12 @@ async def test_a_model_that_cannot_be_had_leaves_the_rest_at_work(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_: Settings) -> None:
-        raise WeightsError("no weights")
+        raise WeightsError("no weights in /models")
 
     monkeypatch.setattr(uploads, "load_embedder", gone)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("model-unavailable")
+    assert "/models" not in answer.text
     assert answer.headers["retry-after"]
     [track] = (await served.get("/v1/tracks", params={"limit": 1})).json()["items"]
     assert (await served.get(f"/v1/tracks/{track['id']}/similar")).is_success
@@ -186,5 +187,5 @@ async def test_nothing_of_an_upload_is_kept(
     (tmp_path / "tmp").mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
-    await ask(served, tmp_path / "x.mp3", k=0)
+    await ask(served, tmp_path / "x.mp3", limit=0)
     assert list((tmp_path / "tmp").iterdir()) == []

@@ -30,7 +30,8 @@ RETRY_LATER = {"Retry-After": "5"}
 class Problem(Exception):
     """An error response. `kind` identifies it for programs; None leaves that to the status.
 
-    `detail` is the message for users: what happened and what to do next.
+    `detail` is the message for users: what happened and what to do next. `code` is the reason
+    within a kind that has several, for programs.
     """
 
     def __init__(
@@ -40,6 +41,7 @@ class Problem(Exception):
         detail: str,
         headers: Mapping[str, str] | None = None,
         errors: list[FieldProblem] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = HTTPStatus(status)
@@ -47,6 +49,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers
         self.errors = errors
+        self.code = code
 
 
 def as_problem(error: Exception) -> Problem:
@@ -129,6 +132,7 @@ def respond(scope: Scope, problem: Problem) -> Response:
         instance=shown_path(scope),
         correlation_id=correlation_id.get(),
         errors=problem.errors,
+        code=problem.code,
     )
     # ASCII, so that text that is not valid Unicode cannot break the response about it.
     body = json.dumps(details.model_dump(exclude_none=True))

@@ -16,7 +16,10 @@ MIN_PATH_STEPS, DEFAULT_PATH_STEPS = 2, 10  # tracks, both ends included
 MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
 MAX_UPLOAD_SECONDS = 3600.0  # duration of the audio
 UPLOAD_TIMEOUT_SECONDS = 120.0  # for the body to arrive
-MAX_UPLOADS = 8  # being embedded or queued, per process
+MAX_UPLOAD_SAMPLES = 3600 * 2 * 96_000  # over all channels: an hour of stereo at 96 kHz
+MAX_UPLOAD_CPU_SECONDS = 60.0  # of the decoding process, each time it reads the file
+MAX_UPLOADS = 8  # being received, queued or embedded, per process: this bounds their disk
+ABANDONED_POLL_SECONDS = 0.5  # between attempts to end the work for a sender who left
 
 MAX_BODY_BYTES = 2**20  # bytes; the largest valid query has about half of that
 

@@ -65,6 +65,7 @@ class Settings(BaseSettings):
     genre_separators: Separators = GENRE_SEPARATORS
     data: AbsolutePath = Field(default_factory=default_data)
     models: AbsolutePath | None = None
+    uploads: AbsolutePath | None = None
 
     model: ModelName = "mert-v1-95m"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

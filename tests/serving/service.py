@@ -59,7 +59,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    assert set(problem) - {"errors"} == {
+    assert set(problem) - {"errors", "code"} == {
         *("type", "title", "status", "detail", "instance", "correlation_id")
     }
     assert problem["status"] == status

@@ -11,8 +11,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from soundalike.catalog.engine import Sessions, up_running
 from soundalike.audio.sandbox import Decoders
+from soundalike.catalog.engine import Sessions, up_running
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import follow, library_space
 from soundalike.catalog.roots import roots

@@ -14,8 +14,8 @@ import pytest
 from starlette.requests import ClientDisconnect
 from starlette.types import Message
 
-from serving import middleware
 from serving.errors import as_problem
+from serving.middleware import body_limits
 from serving.search import upload_folder, uploads
 from serving.search.upload_folder import UploadFolder
 from serving.search.uploads import UploadEmbedder
@@ -191,7 +191,7 @@ async def test_a_header_that_understates_does_not_help(
 async def test_a_body_that_is_too_large_is_refused(
     served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(middleware, "MAX_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(body_limits, "MAX_UPLOAD_BYTES", 1000)
     problem_of(await served.post("/v1/search/audio", content=b"x" * 1001), 413)
 
 

@@ -42,4 +42,5 @@ MAX_BODY_BYTES = 2**20  # bytes; the largest valid query has about half of that
 
 MAX_CURSOR_LENGTH = 8000  # characters; those of this API have at most about 5000
 
+READY_SECONDS = 1.5  # for the catalog to answer a readiness check
 STATEMENT_TIMEOUT_SECONDS = 10  # a catalog query is cancelled after that

@@ -67,7 +67,7 @@ def _code_server(server: CodeServer) -> list[str]:
 
 def _web_server(settings: Settings, server: CodeServer) -> list[str]:
     return [
-        *(str(PROGRAMS / "dagster-webserver"), "--workspace", str(server.workspace)),
+        *(sys.executable, "-P", "-m", "pipelines.web_server", "--workspace", str(server.workspace)),
         *("--log-level", "warning", "--dagster-log-level", "warning", *JSON),
         # Always on loopback: it can start runs, and has no authentication.
         *("--host", LOOPBACK, "--port", str(settings.dagster_port)),

@@ -12,6 +12,8 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
@@ -20,8 +22,12 @@ from serving.dependencies import State
 from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
+from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
 from serving.metrics import Metrics
-from serving.middleware import LimitBody, LogRequests, RequireApiKey
+from serving.middleware.api_key import RequireApiKey
+from serving.middleware.body_limits import LimitBody
+from serving.middleware.origins import CheckOrigin, SafeHeaders
+from serving.middleware.request_log import LogRequests
 from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
@@ -40,6 +46,7 @@ from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
+from soundalike.web_origins import known_hosts
 
 
 def _is_safe_id(request_id: str) -> bool:
@@ -94,16 +101,40 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
     """List the middleware, outermost first: refused requests get an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
+        Middleware(SafeHeaders),
         Middleware(LogRequests, metrics=request_metrics),
+        Middleware(
+            CheckOrigin,
+            hosts=known_hosts(settings.hosts, settings.host),
+            origins=settings.cors_origins,
+            has_key=bool(settings.api_key),
+        ),
     ]
+    if settings.cors_origins:
+        middleware.append(Middleware(CORSMiddleware, **_cors(settings)))
     if settings.api_key:
         key = settings.api_key.get_secret_value()
         # The documentation tells nothing of the collection, and asks for the key itself.
         open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
         middleware.append(Middleware(RequireApiKey, key=key, open_paths=open_paths))
+    middleware.append(
+        Middleware(
+            GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
+        )
+    )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
     middleware.append(Middleware(AnswerHead))
     return middleware
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    """Return what pages of other origins may send, and may read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ("GET", "POST"),
+        "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+        "expose_headers": ("Retry-After", "X-Request-ID"),
+    }
 
 
 def _paths(router: APIRouter) -> frozenset[str]:

@@ -34,7 +34,8 @@ RETRY_LATER = {"Retry-After": "5"}
 class Problem(Exception):
     """An error response. `kind` is one of PROBLEM_TYPES; None is the default one of the status.
 
-    `detail` is the message for users: what happened and what to do next.
+    `detail` is the message for users: what happened and what to do next. `code` is the reason
+    within a kind that has several, for programs.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Problem(Exception):
         detail: str,
         headers: Mapping[str, str] | None = None,
         errors: list[FieldProblem] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(detail)
         self.kind = kind or DEFAULT_KINDS[status]
@@ -53,6 +55,7 @@ class Problem(Exception):
         self.detail = detail
         self.headers = headers
         self.errors = errors
+        self.code = code
 
 
 def as_problem(error: Exception) -> Problem:
@@ -144,6 +147,7 @@ def respond(scope: Scope, problem: Problem) -> Response:
         instance=shown_path(scope),
         correlation_id=correlation_id.get(),
         errors=problem.errors,
+        code=problem.code,
     )
     # ASCII, so that text that is not valid Unicode cannot break the response about it.
     body = json.dumps(details.model_dump(exclude_none=True))

@@ -14,15 +14,30 @@ from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
+BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": BINARY},
+                    "additionalProperties": False,
+                }
+            },
+            "application/octet-stream": {"schema": BINARY},
+            "audio/*": {"schema": BINARY},
+            "video/*": {"schema": BINARY},
+        },
     }
 }
 
 
-@router.post("/search/audio", responses=documented(400, 408, 409, 413, 503), openapi_extra=BODY)
+@router.post(
+    "/search/audio", responses=documented(400, 408, 409, 413, 415, 503), openapi_extra=BODY
+)
 async def search_tracks_by_audio(
     request: Request,
     parameters: Annotated[UploadParameters, Query()],
@@ -31,7 +46,7 @@ async def search_tracks_by_audio(
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
 ) -> UploadResults:
-    """Find the tracks most similar to the audio file in the body.
+    """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
     audio, that track is left out of the results.

@@ -37,6 +37,11 @@ class ProblemDetails(ResponseModel):
     correlation_id: str | None = Field(
         None, description="X-Request-ID of the request; the logs have it too."
     )
+    code: str | None = Field(
+        None,
+        description="With `unusable-audio`: the reason, as in the list of failures.",
+        examples=["playlist"],
+    )
     errors: list[FieldProblem] | None = Field(
         None, description="With `invalid-request`: the first invalid fields."
     )

@@ -283,3 +283,34 @@ async def test_an_example_that_nobody_knows_is_404_and_a_late_one_409(
     [late] = collection.add(*numbered(1))
     body = {"positive": [track], "negative": [late]}
     problem_of(await api.post("/v1/search", json=body), 409)
+
+
+@pytest.mark.parametrize("options", [{}, {"duplicate_threshold": 0.9}, {"diversity": 0.4}], ids=str)
+async def test_nothing_below_the_score_threshold(
+    options: dict[str, float], api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(60))
+    await eventually_serves(api, collection.publish())
+    whole = await search(api, positive=[seed], limit=200, **options)
+    scores = sorted((item["score"] for item in whole["items"]), reverse=True)
+    threshold = scores[20]
+    found = await search(api, positive=[seed], limit=200, score_threshold=threshold, **options)
+    assert sorted((item["score"] for item in found["items"]), reverse=True) == scores[:21]
+    assert found["next_cursor"] is None
+
+
+async def test_pages_of_similar_are_those_of_the_search(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(30, year=1970))
+    await eventually_serves(api, collection.publish())
+    first = (await api.get(f"/v1/tracks/{seed}/similar?limit=9&year_from=1960")).json()
+    again = {"limit": 30, "year_from": 1960, "cursor": first["next_cursor"]}
+    second = (await api.get(f"/v1/tracks/{seed}/similar", params=again)).json()
+    assert second["next_cursor"] is None
+    whole = await search(api, positive=[seed], filter={"year_from": 1960}, limit=50)
+    assert ids(first) + ids(second) == ids(whole)
+    body = {"positive": [seed], "filter": {"year_from": 1960}, "cursor": first["next_cursor"]}
+    assert ids(await search(api, limit=30, **body)) == ids(second)
+    other = await api.get(f"/v1/tracks/{seed}/similar", params={**again, "year_from": 1961})
+    problem_of(other, 422)

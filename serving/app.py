@@ -27,6 +27,7 @@ from serving.middleware.api_key import RequireApiKey
 from serving.middleware.body_limits import LimitBody
 from serving.middleware.origins import CheckOrigin, SafeHeaders
 from serving.middleware.request_log import LogRequests
+from serving.middleware.turns import TakeTurns
 from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
 from serving.search.uploads import UploadEmbedder
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
@@ -97,6 +98,8 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
         )
     )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
+    exempt = _paths(health.router) | _paths(uploads.router)
+    middleware.append(Middleware(TakeTurns, exempt_paths=exempt))
     return middleware
 
 

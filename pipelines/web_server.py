@@ -21,6 +21,7 @@ REFUSAL = (
     "server; SOUNDALIKE_HOSTS lists them\n"
 )
 GRAPHQL = "/graphql"
+CREATE = "create_app_from_workspace_process_context"  # in Dagster's module of the command
 
 
 class RefuseOtherSites:
@@ -61,15 +62,15 @@ def _follows_link(scope: Scope, headers: Headers) -> bool:
 def main() -> None:
     """Run `dagster-webserver` with the middleware around its application."""
     settings = load_settings()
-    create = cli.create_app_from_workspace_process_context
+    create = getattr(cli, CREATE)
 
     def guarded(*arguments: Any, **named: Any) -> Starlette:  # noqa: ANN401 - Dagster's own
-        app = create(*arguments, **named)
+        app: Starlette = create(*arguments, **named)
         app.add_middleware(RefuseOtherSites, hosts=known_hosts(settings.hosts, settings.host))
         return app
 
-    cli.create_app_from_workspace_process_context = guarded
-    cli.main()
+    setattr(cli, CREATE, guarded)
+    cli.cli(auto_envvar_prefix="DAGSTER_WEBSERVER")
 
 
 if __name__ == "__main__":

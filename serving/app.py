@@ -28,6 +28,7 @@ from serving.middleware.api_key import RequireApiKey
 from serving.middleware.body_limits import LimitBody
 from serving.middleware.origins import CheckOrigin, SafeHeaders
 from serving.middleware.request_log import LogRequests
+from serving.middleware.turns import TakeTurns
 from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
@@ -117,13 +118,15 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
         # The documentation tells nothing of the collection, and asks for the key itself.
         open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
         middleware.append(Middleware(RequireApiKey, key=key, open_paths=open_paths))
+    middleware.append(Middleware(AnswerHead))
     middleware.append(
         Middleware(
             GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
         )
     )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
-    middleware.append(Middleware(AnswerHead))
+    exempt = _paths(health.router) | _paths(uploads.router)
+    middleware.append(Middleware(TakeTurns, exempt_paths=exempt))
     return middleware
 
 

@@ -5,6 +5,7 @@ requests never keep anybody else out. What the server refuses here never reaches
 """
 
 import json
+import math
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any, ClassVar
@@ -17,6 +18,7 @@ from serving.limits import (
     HEADER_SECONDS,
     LINGER_SECONDS,
     MAX_CONNECTIONS,
+    MAX_DISCARDED_BYTES,
     MAX_HEADER_BYTES,
     MIN_BODY_BYTES_PER_SECOND,
     WRITE_SECONDS,
@@ -46,6 +48,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **named)
         self._refused = False
         self._unparsed_bytes = self._header_bytes = self._body_bytes = 0
+        self._readable_bytes = math.inf
         self._body_started = 0.0
         self._read_timer: TimerHandle | None = None
         self._write_timer: TimerHandle | None = None
@@ -83,6 +86,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin a request."""
         super().on_message_begin()
         self._header_bytes = self._body_bytes = 0
+        self._readable_bytes = math.inf
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Count a header, or one after the body, before it is kept."""
@@ -109,6 +113,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._unparsed_bytes = 0
             self._body_bytes += len(body)
             super().on_body(body)
+            if self._body_bytes > self._readable_bytes:
+                self.flow.pause_reading()
 
     def on_message_complete(self) -> None:
         """End the wait for the body."""
@@ -124,6 +130,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self in self._receiving and self.cycle.response_complete:
             self._stop_reading_timer()
             self._read_timer = self.loop.call_later(LINGER_SECONDS, self.transport.abort)
+            self._readable_bytes = self._body_bytes + MAX_DISCARDED_BYTES
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered."""

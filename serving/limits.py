@@ -28,6 +28,9 @@ MAX_KNOWN_ADDRESSES = 10_000  # of which wrong keys are counted
 MIN_COMPRESSED_BYTES = 1000  # of an answer
 COMPRESSION_LEVEL = 4  # of 1 to 9; higher ones keep the event loop for longer
 
+MAX_TURNS = 10  # requests computed at a time, per process: as many as the catalog's connections
+TURN_SECONDS = 5.0  # for a request to wait for its turn
+
 # Of each process's connections (serving/connections.py).
 MAX_CONNECTIONS = 512
 MAX_HEADER_BYTES = 32 * 2**10  # of the request's line and headers; cursors are in the line
@@ -35,6 +38,7 @@ HEADER_SECONDS = 10.0  # for the whole head, from the connection or its first by
 BODY_GRACE_SECONDS = 10.0  # for a body, and a second more for each MIN_BODY_BYTES_PER_SECOND of it
 MIN_BODY_BYTES_PER_SECOND = 16 * 2**10
 WRITE_SECONDS = 30.0  # for a client to go on reading its answer
+MAX_DISCARDED_BYTES = 256 * 2**10  # of a body that was refused; more of it is not read
 LINGER_SECONDS = 2.0  # for a client to read the answer to what it should not send
 SHUTDOWN_SECONDS = 5  # for requests that arrived whole to be answered
 

@@ -1,4 +1,4 @@
-"""The attacks: each a coroutine that goes on until it is cancelled, against a server on loopback."""
+"""The attacks: each goes on until it is cancelled, against a server on loopback."""
 
 import asyncio
 from collections import Counter

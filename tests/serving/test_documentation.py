@@ -69,7 +69,7 @@ def request_of(arguments: list[str], folder: Path) -> httpx.Request:
     parts = urlsplit(url)
     return httpx.Request(
         "POST" if content else "GET",
-        f"http://api{parts.path}?{parts.query}",
+        f"http://127.0.0.1{parts.path}?{parts.query}",
         headers=headers,
         content=content,
     )

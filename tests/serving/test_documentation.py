@@ -51,7 +51,8 @@ def test_there_are_commands_to_try() -> None:
 def request_of(arguments: list[str], folder: Path) -> httpx.Request:
     words: Iterator[str] = iter(arguments[1:])
     headers: dict[str, str] = {}
-    content, url, accepted = b"", "", ("-H", "-d", "--data-binary", "-o")
+    content, url, accepted = b"", "", ("-H", "-d", "--form", "-o")
+    files: dict[str, bytes] = {}
     for word in words:
         assert word in accepted or word.startswith("http"), word
         match word:
@@ -60,18 +61,20 @@ def request_of(arguments: list[str], folder: Path) -> httpx.Request:
                 headers[name] = value.strip()
             case "-d":
                 content = next(words).encode()
-            case "--data-binary":
-                content = (folder / next(words).removeprefix("@")).read_bytes()
+            case "--form":
+                name, _, value = next(words).partition("=@")
+                files[name] = (folder / value).read_bytes()
             case "-o":
                 next(words)
             case _:
                 url = word
     parts = urlsplit(url)
     return httpx.Request(
-        "POST" if content else "GET",
+        "POST" if content or files else "GET",
         f"http://127.0.0.1{parts.path}?{parts.query}",
         headers=headers,
-        content=content,
+        content=content or None,
+        files=files or None,
     )
 
 
@@ -85,7 +88,7 @@ async def test_curl_line_works(
     model = FakeModel(SPACE)
     monkeypatch.setattr(uploads, "space_for", lambda _: model.space)
     monkeypatch.setattr(uploads, "load_embedder", lambda _: model.load())
-    if "@song.mp3" in arguments:
+    if "file=@song.mp3" in arguments:
         song(tmp_path / "song.mp3", seconds=2.0, seed=3)
     answer = await documented.send(request_of(arguments, tmp_path))
     assert answer.status_code == 200, answer.text

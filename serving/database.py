@@ -60,6 +60,8 @@ def open_pool(database_url: str) -> AsyncEngine:
             "connect_timeout": CONNECT_TIMEOUT_SECONDS,
             "tcp_user_timeout": TCP_TIMEOUT_MS,
         },
+        # What an answer is put together from in one transaction is of one moment: pages and totals.
+        isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
     )
     event.listen(engine.sync_engine, "connect", _bound_statements)

@@ -11,6 +11,7 @@ import psutil
 import search_data
 import search_service
 
+from serving.index.private_copy import private_copy
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
@@ -32,7 +33,7 @@ def workers_of(pid: int) -> list[psutil.Process]:
     return [
         process
         for process in tree
-        if any(Path(mapped.path).name == INDEX for mapped in process.memory_maps(grouped=True))
+        if any(INDEX in Path(mapped.path).name for mapped in process.memory_maps(grouped=True))
     ]
 
 
@@ -41,6 +42,22 @@ def memory(pid: int) -> tuple[int, float, float]:
     workers = workers_of(pid)
     infos = [process.memory_full_info() for process in workers]
     return len(workers), sum(i.pss for i in infos) / MIB, sum(i.rss for i in infos) / MIB
+
+
+def opening(store: ArtifactStore, version: str) -> dict[str, float]:
+    """Seconds to open a version where it lies, and from private copies as the API does."""
+    started = time.perf_counter()
+    OpenIndex.open(store.index(version))
+    in_place = seconds_since(started)
+    started = time.perf_counter()
+    with private_copy(store.index(version), store.scratch) as copies:
+        OpenIndex.open(copies)
+    private = seconds_since(started)
+    return {
+        "open_in_place_seconds": in_place,
+        "open_private_seconds": private,
+        "open_private_ratio": private / in_place,
+    }
 
 
 def main() -> None:
@@ -56,6 +73,7 @@ def main() -> None:
     started = time.perf_counter()
     check = check_recall(OpenIndex.open(store.index(version)))
     figures["open_and_check_seconds"] = seconds_since(started)
+    figures |= opening(store, version)
     started = time.perf_counter()
     verify_files(store.index(version), read_manifest(store.index(version)))
     figures["publish_verify_seconds"] = seconds_since(started)

@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-slow test-all torture lint format
+.PHONY: help demo install dev test coverage test-slow test-all torture attack lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -50,6 +50,9 @@ test-all: test test-slow ## every test
 
 torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
+
+attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attack.campaign
 
 lint: $(INSTALLED) ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

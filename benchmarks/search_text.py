@@ -1,4 +1,4 @@
-"""Finding tracks by words: the statements of GET /v1/tracks?query= against a scan with ILIKE.
+"""Finding tracks by words: the statements of GET /v1/tracks?q= against a scan with ILIKE.
 
 Names are made of 20 000 words with Zipf's frequencies, as titles are: the most frequent word is
 in a quarter of all tracks. Every figure is of a page of 50 and the number of all matches.

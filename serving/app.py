@@ -12,21 +12,42 @@ from fastapi.routing import APIRoute
 from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
 from serving.database import open_pool
 from serving.dependencies import State
+from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
+from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
 from serving.metrics import Metrics
-from serving.middleware import LimitBody, LogRequests, RequireApiKey
-from serving.routes import failures, health, index, metrics, paths, search, tracks, uploads
+from serving.middleware.api_key import RequireApiKey
+from serving.middleware.body_limits import LimitBody
+from serving.middleware.origins import CheckOrigin, SafeHeaders
+from serving.middleware.request_log import LogRequests
+from serving.middleware.turns import TakeTurns
+from serving.openapi import ABOUT, TAGS, describe
+from serving.query_parameters import require_known_parameters
+from serving.routes import (
+    docs,
+    failures,
+    health,
+    index,
+    journeys,
+    metrics,
+    search,
+    tracks,
+    uploads,
+)
 from serving.search.uploads import UploadEmbedder
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 from soundalike.storage.layout import ArtifactStore
+from soundalike.web_origins import known_hosts
 
 
 def _is_safe_id(request_id: str) -> bool:
@@ -48,20 +69,31 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app = FastAPI(
         title="soundalike",
         summary="What else in my music collection sounds like this?",
+        description=ABOUT,
         version=soundalike.__version__,
+        openapi_tags=TAGS,
+        servers=[{"url": "/", "description": "The server that sent this document."}],
+        license_info={"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        docs_url=None,  # routes/docs.py has a page that needs no internet
+        redoc_url=None,
+        openapi_url=docs.OPENAPI_PATH,
+        generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan(settings, live, request_metrics),
         middleware=_middleware(settings, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
-    key = _documented_key(settings)
-    app.include_router(health.router)
-    app.include_router(metrics.router)
+    describe(app)
+    app.include_router(docs.router)
+    strict: dict[str, Any] = {"dependencies": [Depends(require_known_parameters)]}
+    key = _documented_key(settings, strict)
+    app.include_router(health.router, **strict)
+    app.include_router(metrics.router, **key)
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
     app.include_router(tracks.router, **key)
     app.include_router(search.router, **key)
-    app.include_router(paths.router, **key)
+    app.include_router(journeys.router, **key)
     app.include_router(uploads.router, **key)
     return app
 
@@ -70,13 +102,42 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
     """List the middleware, outermost first: refused requests get an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
+        Middleware(SafeHeaders),
         Middleware(LogRequests, metrics=request_metrics),
+        Middleware(
+            CheckOrigin,
+            hosts=known_hosts(settings.hosts, settings.host),
+            origins=settings.cors_origins,
+            has_key=bool(settings.api_key),
+        ),
     ]
+    if settings.cors_origins:
+        middleware.append(Middleware(CORSMiddleware, **_cors(settings)))
     if settings.api_key:
         key = settings.api_key.get_secret_value()
-        middleware.append(Middleware(RequireApiKey, key=key, open_paths=_paths(health.router)))
+        # The documentation tells nothing of the collection, and asks for the key itself.
+        open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
+        middleware.append(Middleware(RequireApiKey, key=key, open_paths=open_paths))
+    middleware.append(Middleware(AnswerHead))
+    middleware.append(
+        Middleware(
+            GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
+        )
+    )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
+    exempt = _paths(health.router) | _paths(uploads.router)
+    middleware.append(Middleware(TakeTurns, exempt_paths=exempt))
     return middleware
+
+
+def _cors(settings: Settings) -> dict[str, Any]:
+    """Return what pages of other origins may send, and may read."""
+    return {
+        "allow_origins": settings.cors_origins,
+        "allow_methods": ("GET", "POST"),
+        "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
+        "expose_headers": ("Retry-After", "X-Request-ID"),
+    }
 
 
 def _paths(router: APIRouter) -> frozenset[str]:
@@ -87,13 +148,13 @@ def _paths(router: APIRouter) -> frozenset[str]:
     return paths
 
 
-def _documented_key(settings: Settings) -> dict[str, Any]:
+def _documented_key(settings: Settings, strict: dict[str, Any]) -> dict[str, Any]:
     """Document in OpenAPI how to send the API key; `RequireApiKey` is what checks it."""
     if not settings.api_key:
-        return {}
+        return strict
     schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
     return {
-        "dependencies": [Depends(scheme) for scheme in schemes],
+        "dependencies": [*strict["dependencies"], *(Depends(scheme) for scheme in schemes)],
         "responses": errors.documented(401),
     }
 

@@ -12,6 +12,10 @@ def encode_cursor(*values: str | float) -> str:
     return base64.urlsafe_b64encode(json.dumps(values).encode()).decode()
 
 
+# Continues a list of tracks from its very beginning.
+EXAMPLE_CURSOR = encode_cursor(0, "", "")
+
+
 def decode_cursor(cursor: str, *kinds: type) -> list[Any]:
     """Decode a cursor that holds values of these types. Raises Problem for any other text."""
     try:

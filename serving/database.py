@@ -1,8 +1,15 @@
 """The API's connection pool to the catalog: asynchronous, read-only, with timeouts.
 
+PostgreSQL's own timeouts are of no use once it hangs, or the network does: the client has its own.
 The statements are in soundalike.catalog.
 """
 
+import asyncio
+from typing import Any
+
+import psycopg
+from psycopg import waiting
+from psycopg.abc import RV, PQGen
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -15,6 +22,29 @@ POOL_SIZE = 5
 POOL_OVERFLOW = 5
 POOL_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
+REPLY_SECONDS = STATEMENT_TIMEOUT_SECONDS + 1.0  # then PostgreSQL hangs
+TCP_TIMEOUT_MS = 10_000  # for the kernel, once what was sent is not even acknowledged
+
+
+class BoundedConnection(psycopg.AsyncConnection[Any]):
+    """A connection that is closed if PostgreSQL does not reply in time, or nobody waits any more.
+
+    psycopg would ask PostgreSQL to cancel the statement first, and wait for that too.
+    """
+
+    async def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
+        """Wait for a reply. Raises OperationalError if none comes in REPLY_SECONDS."""
+        try:
+            async with asyncio.timeout(REPLY_SECONDS):
+                return await waiting.wait_async(
+                    gen, self.pgconn.socket, interval=interval, timeout=timeout
+                )
+        except TimeoutError as error:
+            self.pgconn.finish()
+            raise psycopg.OperationalError("PostgreSQL does not reply") from error
+        except asyncio.CancelledError:
+            self.pgconn.finish()
+            raise
 
 
 def open_pool(database_url: str) -> AsyncEngine:
@@ -25,7 +55,13 @@ def open_pool(database_url: str) -> AsyncEngine:
         max_overflow=POOL_OVERFLOW,
         pool_timeout=POOL_TIMEOUT_SECONDS,
         pool_pre_ping=True,
-        connect_args={"connect_timeout": CONNECT_TIMEOUT_SECONDS},
+        connect_args={
+            "async_creator_fn": BoundedConnection.connect,
+            "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+            "tcp_user_timeout": TCP_TIMEOUT_MS,
+        },
+        # What an answer is put together from in one transaction is of one moment: pages and totals.
+        isolation_level="REPEATABLE READ",
         execution_options={"postgresql_readonly": True},
     )
     event.listen(engine.sync_engine, "connect", _bound_statements)

@@ -1,6 +1,7 @@
 """Errors as RFC 9457 problems: what each exception becomes, and how a problem is written.
 
-No input of the request is echoed except its escaped path, and no internal detail is shown.
+No input of the request is echoed except its escaped path and the start of a field's name, and no
+internal detail is shown: messages of exceptions go to the log, under the correlation id.
 """
 
 import json
@@ -19,8 +20,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import Scope
 
+from serving.field_problems import field_problems, in_words
+from serving.index.search_threads import Overloaded
 from serving.limits import STATEMENT_TIMEOUT_SECONDS
-from serving.schemas.responses import FieldProblem, ProblemDetails
+from serving.problems import DEFAULT_KINDS, PROBLEM_TYPES, phrase, title, urn
+from serving.schemas.problems import FieldProblem, ProblemDetails
 from soundalike.errors import SoundalikeError
 
 PROBLEM_JSON = "application/problem+json"
@@ -28,9 +32,10 @@ RETRY_LATER = {"Retry-After": "5"}
 
 
 class Problem(Exception):
-    """An error response. `kind` identifies it for programs; None leaves that to the status.
+    """An error response. `kind` is one of PROBLEM_TYPES; None is the default one of the status.
 
-    `detail` is the message for users: what happened and what to do next.
+    `detail` is the message for users: what happened and what to do next. `code` is the reason
+    within a kind that has several, for programs.
     """
 
     def __init__(
@@ -40,13 +45,17 @@ class Problem(Exception):
         detail: str,
         headers: Mapping[str, str] | None = None,
         errors: list[FieldProblem] | None = None,
+        code: str | None = None,
     ) -> None:
         super().__init__(detail)
+        self.kind = kind or DEFAULT_KINDS[status]
+        if PROBLEM_TYPES[self.kind].status != status:
+            raise ValueError(f"problems of type {self.kind} do not have status {status}")
         self.status = HTTPStatus(status)
-        self.kind = kind
         self.detail = detail
         self.headers = headers
         self.errors = errors
+        self.code = code
 
 
 def as_problem(error: Exception) -> Problem:
@@ -65,32 +74,42 @@ def as_problem(error: Exception) -> Problem:
 
 
 def _other(error: Exception) -> Problem:
-    if isinstance(error, ClientDisconnect):  # never received; for the log and the metrics
-        return Problem(400, "client-gone", "the client disconnected before the response was ready")
-    if isinstance(error, SoundalikeError):  # not the request's fault: the service needs attention
-        return Problem(503, "unavailable", str(error), RETRY_LATER)
-    return Problem(
-        500, None, "internal error in soundalike; its log has the cause under this correlation id"
-    )
+    match error:
+        case ClientDisconnect():  # never received; for the log and the metrics
+            detail = "the client disconnected before the response was ready"
+            return Problem(400, "client-gone", detail)
+        case Overloaded():
+            detail = "too many searches are waiting; try again in a moment"
+            return Problem(503, "overloaded", detail, RETRY_LATER)
+        case SoundalikeError():  # not the request's fault: the service needs attention
+            detail = "soundalike needs attention; its log has the cause under this correlation id"
+            return Problem(503, "unavailable", detail, RETRY_LATER)
+    detail = "internal error in soundalike; its log has the cause under this correlation id"
+    return Problem(500, "internal-error", detail)
 
 
 def _invalid(error: RequestValidationError) -> Problem:
-    """Name the fields and their constraints, never the input, which may not even be text."""
-    errors = [
-        FieldProblem(field=".".join(map(str, issue["loc"])), message=issue["msg"])
-        for issue in error.errors()
-    ]
-    detail = "; ".join(f"{issue.field}: {issue.message}" for issue in errors)
-    return Problem(422, "invalid-request", detail, errors=errors)
+    issues = error.errors()
+    if any(issue["type"] == "json_invalid" for issue in issues):
+        detail = "the body is not JSON; check its quotes, commas and brackets"
+        return Problem(400, "malformed-request", detail)
+    problems, more = field_problems(issues)
+    return Problem(422, "invalid-request", in_words(problems, more), errors=problems)
 
 
 def _http(error: HTTPException) -> Problem:
     details = {
+        400: "the body cannot be read: it is no JSON, or nested too deeply",
         404: "no such route; /docs lists all routes",
         405: "the route does not support this method; see the Allow header",
+        413: error.detail,
     }
-    detail = details.get(error.status_code, error.detail)
-    return Problem(error.status_code, None, detail, error.headers)
+    status = error.status_code if error.status_code in DEFAULT_KINDS else 500
+    detail = details.get(status, HTTPStatus(status).phrase)
+    headers = dict(error.headers or {})
+    if "GET" in headers.get("Allow", ""):
+        headers["Allow"] += ", HEAD"
+    return Problem(status, None, detail, headers)
 
 
 def _database(
@@ -120,15 +139,15 @@ def _database(
 
 def respond(scope: Scope, problem: Problem) -> Response:
     """Write the problem as a response to the request of `scope`."""
-    kind = problem.kind
     details = ProblemDetails(
-        type=f"urn:soundalike:problem:{kind}" if kind else "about:blank",
-        title=kind.replace("-", " ").capitalize() if kind else problem.status.phrase,
+        type=urn(problem.kind),
+        title=title(problem.kind),
         status=problem.status,
         detail=problem.detail,
         instance=shown_path(scope),
         correlation_id=correlation_id.get(),
         errors=problem.errors,
+        code=problem.code,
     )
     # ASCII, so that text that is not valid Unicode cannot break the response about it.
     body = json.dumps(details.model_dump(exclude_none=True))
@@ -152,8 +171,5 @@ def install(app: FastAPI) -> None:
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Describe these error statuses for OpenAPI: a route's `responses`."""
-    content = {PROBLEM_JSON: {"schema": ProblemDetails.model_json_schema(mode="serialization")}}
-    return {
-        status: {"description": HTTPStatus(status).phrase, "content": content}
-        for status in statuses
-    }
+    content = {PROBLEM_JSON: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}}
+    return {status: {"description": phrase(status), "content": content} for status in statuses}

@@ -47,3 +47,7 @@ class LibraryError(SoundalikeError):
 
 class NothingIngested(LibraryError):
     """There is no library yet, where a command works on one."""
+
+
+class WorkAbandoned(SoundalikeError):
+    """A result is not computed further: nobody waits for it any more."""

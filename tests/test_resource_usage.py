@@ -5,7 +5,7 @@ import sys
 
 import psutil
 
-from soundalike.resource_usage import Monitor
+from soundalike.resource_usage import Monitor, _resident_bytes
 
 BUSY = "import sys, time; x = bytearray(300 * 2**20); t = time.process_time()\n"
 SPIN = "while time.process_time() - t < 0.5: pass\nprint('done', flush=True); sys.stdin.read()"
@@ -21,7 +21,7 @@ def test_processes_that_decode_count_as_the_run_that_started_them() -> None:
         assert child.stdout is not None
         child.stdout.readline()
         usage = monitor.usage()
-        peak = monitor._memory()
+        peak = _resident_bytes(monitor._family())
         assert child.stdin is not None
         child.stdin.close()
     cores = psutil.cpu_count() or 1

@@ -6,13 +6,12 @@ A changed file cannot change a response, but the next start would refuse it. So 
 import hashlib
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from soundalike.errors import ArtifactError
 from soundalike.vectors.index_files import (
-    MANIFEST,
     IndexManifest,
-    files_of,
     read_manifest,
     verify_files,
 )
@@ -21,7 +20,7 @@ BYTES_PER_SECOND = 64 * 2**20  # a fraction of a core: a check must not slow sea
 BLOCK_BYTES = 2**20
 EVERY_SECONDS = 3600.0  # also where no file's state changed: disks lose bits by themselves
 
-FileStates = tuple[tuple[int, int, int] | None, ...]
+Signature = tuple[tuple[str, int, int, int], ...]
 
 
 class Stopped(Exception):
@@ -32,11 +31,11 @@ class DiskCheck:
     """The check of the folder of one version, which is served."""
 
     def __init__(self, folder: Path, manifest: IndexManifest, manifest_sha256: str | None) -> None:
-        """Take the state that the files have now, before they are read and found to be whole."""
+        """Take the files' signature of now, before they are read and found to be whole."""
         self._folder = folder
         self._manifest = manifest
         self._manifest_sha256 = manifest_sha256
-        self._states = self._file_states()
+        self._signature = signature(folder)
         self._checked = time.monotonic()
         self._problem: str | None = None
         self._stop = threading.Event()
@@ -51,22 +50,18 @@ class DiskCheck:
         Reads them again if inode, size or time of one changed since, or after `every_seconds`.
         Blocks for as long as that takes. Raises Stopped if `stop` was called.
         """
-        states = self._file_states()
+        now = signature(self._folder)
         if self._stop.is_set():
             raise Stopped
-        if states == self._states and time.monotonic() - self._checked < every_seconds:
+        if now == self._signature and time.monotonic() - self._checked < every_seconds:
             return self._problem
         self._problem = self._verify(bytes_per_second)
-        self._states, self._checked = states, time.monotonic()
+        self._signature, self._checked = now, time.monotonic()
         return self._problem
 
     def stop(self) -> None:
         """Let a check that is reading end at its next block."""
         self._stop.set()
-
-    def _file_states(self) -> FileStates:
-        names = (MANIFEST, *files_of(self._manifest.built_as))
-        return tuple(_state(self._folder / name) for name in names)
 
     def _verify(self, bytes_per_second: float) -> str | None:
         try:
@@ -88,10 +83,11 @@ class DiskCheck:
         return digest.hexdigest()
 
 
-def _state(path: Path) -> tuple[int, int, int] | None:
-    """Return inode, size and time of change; None for a file that is not there."""
-    try:
-        about = path.stat()
-    except OSError:
-        return None
-    return about.st_ino, about.st_size, about.st_mtime_ns
+def signature(folder: Path) -> Signature:
+    """Return name, inode, size and time of each file: another one, if a file was changed."""
+    found = []
+    with suppress(OSError):
+        for path in sorted(folder.iterdir()):
+            state = path.lstat()
+            found.append((path.name, state.st_ino, state.st_size, state.st_mtime_ns))
+    return tuple(found)

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING
 import structlog
 from anyio import to_thread
 
-from serving.index.disk_check import DiskCheck, Stopped
+from serving.index.disk_check import DiskCheck, Signature, Stopped, signature
 from serving.index.filter_cache import FilterCache
 from serving.index.search_threads import SearchThreads
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import IndexManifest, read_manifest
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 log = structlog.get_logger()
 
 NOT_READ_YET = "the published version is not known yet: the catalog has not been read"
+FILES_CHANGED = (
+    "the index is served from a whole copy, but its files in the data root were changed; the log "
+    "has the cause (`index.disk_checked`), and `soundalike verify` checks them"
+)
 NOTHING_PUBLISHED = (
     "no index is published yet: run `soundalike ingest FOLDER` with a folder of music, "
     "or materialise published_index in Dagster"
@@ -75,13 +79,17 @@ class LiveIndex:
         self.threads = SearchThreads(threads)
         self.served: ServedIndex | None = None
         self._publication_problem: str | None = NOT_READ_YET
-        self._disk_problem: str | None = None
+        self._disk_cause: str | None = None
         self.load_failures = 0
+        self._damage: tuple[Signature, ArtifactError] | None = None
+        self._refused: tuple[str, str] | None = None
 
     @property
     def problem(self) -> str | None:
         """The problem with the published version or with the served one's files, in words."""
-        return self._publication_problem or self._disk_problem
+        if self._publication_problem or self._disk_cause is None:
+            return self._publication_problem
+        return FILES_CHANGED
 
     async def follow(self, published: PublishedIndex | None) -> None:
         """Serve the published version.
@@ -98,7 +106,7 @@ class LiveIndex:
         except Exception as error:  # any failure: the service keeps running
             self._refuse(version, error)
         else:
-            self._publication_problem = None
+            self._publication_problem = self._refused = None
 
     async def _serve(self, published: PublishedIndex) -> None:
         version, published_at = published.index.version, published.publication.published_at
@@ -106,15 +114,23 @@ class LiveIndex:
             if self.served.published_at != published_at:
                 self.served = replace(self.served, published_at=published_at)
             return
-        index, disk_check = await to_thread.run_sync(
-            _open_verified, self._store.index(version), published.index
-        )
+        folder = self._store.index(version)
+        seen = await to_thread.run_sync(signature, folder)
+        if self._damage and self._damage[0] == seen:
+            raise self._damage[1]  # without reading it all again
+        try:
+            index, disk_check = await to_thread.run_sync(_open_verified, folder, published.index)
+        except UnreadableArtifact:
+            raise
+        except ArtifactError as error:
+            self._damage = seen, error
+            raise
         log.info("index.loaded", version=version, tracks=len(index))
         self.close()
         # The swap is one assignment. Running requests keep the version that they took, and the
         # last of them frees its memory.
         self.served = ServedIndex(index, published_at, self.threads, disk_check)
-        self._disk_problem = None
+        self._disk_cause = None
 
     async def check_disk(self) -> None:
         """Compare the files of the served version with what is served, if they changed."""
@@ -127,13 +143,10 @@ class LiveIndex:
             return
         if served.disk_check is not (self.served and self.served.disk_check):
             return  # another version is served meanwhile
-        if problem != self._disk_problem:
+        if problem != self._disk_cause:
             level = logging.ERROR if problem else logging.INFO
-            log.log(level, "index.disk_checked", problem=problem)
-        self._disk_problem = problem and (
-            f"index {served.manifest.version} is served from a whole copy, but not whole in the "
-            f"data root: {problem}"
-        )
+            log.log(level, "index.disk_checked", version=served.manifest.version, problem=problem)
+        self._disk_cause = problem
 
     def close(self) -> None:
         """End the check of the served version's files."""
@@ -142,12 +155,14 @@ class LiveIndex:
 
     def _refuse(self, version: str, error: Exception) -> None:
         self.load_failures += 1
-        # Clients read the problem: no path, and nothing of an error that is not ours.
-        reason = str(error) if isinstance(error, ArtifactError) else "the log has the reason"
-        problem = f"index {version} is published but cannot be loaded: {reason}"
-        if problem != self._publication_problem:  # logged once, not at every attempt
+        if (refused := (version, str(error))) != self._refused:  # logged once, not every attempt
             log.error("index.refused", version=version, reason=str(error))
-        self._publication_problem = problem
+        self._refused = refused
+        # The reason may name folders, which clients are not told.
+        self._publication_problem = (
+            f"index {version} is published but cannot be opened; the log has the cause "
+            "(`index.refused`), and `soundalike verify` checks its files"
+        )
 
 
 def _open_verified(folder: Path, published: IndexVersionRow) -> "tuple[OpenIndex, DiskCheck]":

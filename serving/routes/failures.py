@@ -8,7 +8,7 @@ from serving import limits
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import SessionDep
 from serving.errors import documented
-from serving.schemas.requests import CursorText
+from serving.schemas.requests import Cursor, PageSize
 from serving.schemas.responses import Failure, FailurePage
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
@@ -18,14 +18,12 @@ router = APIRouter(prefix="/v1", tags=["failures"])
 
 MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
-PageSize = Annotated[
-    int, Query(ge=1, le=limits.MAX_PAGE_SIZE, description="Maximum number of failures per page.")
-]
 
-
-@router.get("/failures", responses=documented(422, 503))
+@router.get("/failures", responses=documented(503))
 async def list_failures(
-    session: SessionDep, limit: PageSize = limits.DEFAULT_PAGE_SIZE, cursor: CursorText = None
+    session: SessionDep,
+    limit: Annotated[PageSize, Query()] = limits.DEFAULT_PAGE_SIZE,
+    cursor: Annotated[Cursor, Query()] = None,
 ) -> FailurePage:
     """List the files of the collection that failed and why, a page at a time."""
     # One more than requested shows whether there is a next page.

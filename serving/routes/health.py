@@ -1,24 +1,32 @@
 """Health routes: whether the process is alive, and whether it is ready to serve queries."""
 
+import asyncio
+
 from fastapi import APIRouter
 from sqlalchemy import select
 
 from serving.dependencies import LiveDep, SessionDep, served_index
-from serving.errors import documented
+from serving.errors import RETRY_LATER, Problem, documented
+from serving.limits import READY_SECONDS
 from serving.schemas.responses import Alive, Ready
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", operation_id="check_liveness")
 async def live() -> Alive:
     """Check that the process is alive. Restart it when this does not respond."""
     return Alive()
 
 
-@router.get("/ready", responses=documented(503))
+@router.get("/ready", responses=documented(503), operation_id="check_readiness")
 async def ready(session: SessionDep, live: LiveDep) -> Ready:
     """Check that the catalog responds and an index is loaded. Send no queries while this is 503."""
-    await session.execute(select(1))
+    try:
+        async with asyncio.timeout(READY_SECONDS):
+            await session.execute(select(1))
+    except TimeoutError as error:
+        detail = f"the catalog's PostgreSQL did not answer within {READY_SECONDS} s"
+        raise Problem(503, "catalog-unreachable", detail, RETRY_LATER) from error
     served = served_index(live)
     return Ready(index_version=served.manifest.version, problem=live.problem)

@@ -10,7 +10,7 @@ router = APIRouter(prefix="/v1", tags=["index"])
 
 
 @router.get("/index", responses=documented(503))
-async def index(served: ServedIndexDep) -> Index:
+async def get_index(served: ServedIndexDep) -> Index:
     """Return the served index version. It changes automatically when a new one is published."""
     return Index(
         **served.manifest.model_dump(include=set(Index.model_fields)),

@@ -7,31 +7,46 @@ from fastapi import APIRouter, Query, Request
 from serving.dependencies import LiveDep, MetricsDep, SessionDep, UploadEmbedderDep, served_index
 from serving.errors import documented
 from serving.routes.search import as_similar_tracks
-from serving.schemas.requests import SimilarParameters
+from serving.schemas.requests import UploadParameters
 from serving.schemas.responses import UploadResults
 from serving.search.service import search_tracks
 from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
+BINARY = {"type": "string", "format": "binary"}
 BODY = {
     "requestBody": {
         "required": True,
-        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": BINARY},
+                    "additionalProperties": False,
+                }
+            },
+            "application/octet-stream": {"schema": BINARY},
+            "audio/*": {"schema": BINARY},
+            "video/*": {"schema": BINARY},
+        },
     }
 }
 
 
-@router.post("/search/audio", responses=documented(408, 409, 413, 422, 503), openapi_extra=BODY)
-async def search_audio(
+@router.post(
+    "/search/audio", responses=documented(400, 408, 409, 413, 415, 503), openapi_extra=BODY
+)
+async def search_tracks_by_audio(
     request: Request,
-    parameters: Annotated[SimilarParameters, Query()],
+    parameters: Annotated[UploadParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
 ) -> UploadResults:
-    """Find the tracks most similar to the audio file in the body: `curl --data-binary @song.mp3`.
+    """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
     audio, that track is left out of the results.
@@ -44,10 +59,12 @@ async def search_audio(
         if in_index
         else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
-    results, views = await search_tracks(session, served, metrics, query, parameters, parameters.k)
+    results, views = await search_tracks(
+        session, served, metrics, query, parameters, parameters.limit
+    )
     return UploadResults(
         index_version=served.manifest.version,
         track_id=upload.track_id,
         in_index=in_index,
-        results=as_similar_tracks(results, views),
+        items=as_similar_tracks(results, views),
     )

@@ -1,25 +1,11 @@
 """Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-TRACK_ID = "9f86d081884c7d659a2feaa0c55ad015"
-
-TrackId = Annotated[
-    str,
-    Field(
-        description="Hash of the track's audio; editing the file's metadata does not change it.",
-        examples=[TRACK_ID],
-    ),
-]
-
-
-class ResponseModel(BaseModel):
-    """Base of all responses: immutable, created from an object's attributes or from arguments."""
-
-    model_config = ConfigDict(frozen=True, from_attributes=True)
+from serving.schemas.base import ResponseModel, TrackId
 
 
 class Tag(ResponseModel):
@@ -74,9 +60,7 @@ class TrackPage(ResponseModel):
     items: list[Track]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
     total: int = Field(description="Number of matching tracks over all pages.", examples=[28])
-    did_you_mean: list[str] = Field(
-        description="Names that are nearly the query's, if nothing matches it."
-    )
+    did_you_mean: list[str] = Field(description="Names that are nearly `q`, if nothing matches.")
 
 
 class SimilarTrack(ResponseModel):
@@ -97,11 +81,12 @@ class SimilarTrack(ResponseModel):
 
 
 class SimilarTracks(ResponseModel):
-    """The tracks most similar to `query`, best first, without the query itself."""
+    """A page of the tracks most similar to `track`, best first, without the track itself."""
 
-    query: Track
+    track: Track
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
-    results: list[SimilarTrack]
+    items: list[SimilarTrack]
+    next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
 
 
 class Failure(ResponseModel):
@@ -133,10 +118,10 @@ class FailurePage(ResponseModel):
 
 
 class SearchResults(ResponseModel):
-    """A page of results, best first; the query's own tracks are left out."""
+    """A page of results, best first; the example tracks are left out."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
-    results: list[SimilarTrack]
+    items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
 
 
@@ -146,27 +131,27 @@ class UploadResults(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     track_id: TrackId
     in_index: bool = Field(description="Whether the index contains the same audio.")
-    results: list[SimilarTrack]
+    items: list[SimilarTrack]
 
 
-class PathStep(ResponseModel):
-    """A track on a path."""
+class JourneyStep(ResponseModel):
+    """A track on a journey."""
 
     position: int = Field(description="1 is the start.", examples=[2])
-    nearness: float = Field(
-        description="Cosine similarity to its point on the arc.", examples=[0.97]
+    score: float = Field(
+        description="Cosine similarity to its point on the arc between both ends.", examples=[0.97]
     )
-    from_previous: float | None = Field(
+    score_to_previous: float | None = Field(
         description="Cosine similarity to the previous step; null for the first.", examples=[0.91]
     )
     track: Track
 
 
-class TrackPath(ResponseModel):
-    """A path from one track to another, both included."""
+class Journey(ResponseModel):
+    """A journey from one track to another, both included."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
-    steps: list[PathStep]
+    items: list[JourneyStep]
 
 
 class Index(ResponseModel):
@@ -196,30 +181,4 @@ class Ready(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     problem: str | None = Field(
         description="Why the version published last is not the served one, or null."
-    )
-
-
-class FieldProblem(ResponseModel):
-    """An invalid field of a request, and what is wrong with it."""
-
-    field: str = Field(examples=["query.k"])
-    message: str = Field(examples=["Input should be less than or equal to 200"])
-
-
-class ProblemDetails(ResponseModel):
-    """An error: an RFC 9457 problem, sent as application/problem+json."""
-
-    type: str = Field(
-        description="Type of the problem, for programs; about:blank where the status is enough.",
-        examples=["urn:soundalike:problem:unknown-track"],
-    )
-    title: str = Field(examples=["Unknown track"])
-    status: int = Field(examples=[404])
-    detail: str = Field(description="Message for users: what happened and what to do next.")
-    instance: str = Field(examples=[f"/v1/tracks/{TRACK_ID}"])
-    correlation_id: str | None = Field(
-        description="X-Request-ID of the request; the logs have it too."
-    )
-    errors: list[FieldProblem] | None = Field(
-        None, description="With status 422: the invalid fields."
     )

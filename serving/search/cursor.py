@@ -15,8 +15,8 @@ FINGERPRINT_DIGITS = 16  # hex
 
 
 def fingerprint(request: SearchRequest) -> str:
-    """Hash a query without its cursor and k: hex digits, the same for all of its pages."""
-    query = request.model_dump_json(exclude={"cursor", "k"})
+    """Hash a search without its cursor and limit: hex digits, the same for all of its pages."""
+    query = request.model_dump_json(exclude={"cursor", "limit"})
     return hashlib.sha256(query.encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
 
@@ -38,7 +38,7 @@ class SearchCursor:
 def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:
     """Parse the request's cursor; None for the first page.
 
-    Raises Problem: 422 for an invalid cursor or one of another query, 409 for one of another
+    Raises Problem: 422 for an invalid cursor or one of another request, 409 for one of another
     version, whose scores and positions are not those of this one.
     """
     if not request.cursor:
@@ -47,7 +47,7 @@ def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:
     if not 0 < cursor.seen <= MAX_RANKED:
         raise invalid_cursor()
     if cursor.query != fingerprint(request):
-        detail = "cursor: it belongs to another query; only `k` may change from page to page"
+        detail = "cursor: it belongs to another request; only `limit` may change from page to page"
         raise Problem(422, "invalid-request", detail)
     if cursor.version != version:
         detail = (
@@ -63,16 +63,16 @@ def page_of(
     request: SearchRequest,
     version: str,
     after: SearchCursor | None,
-    limit: int,
+    ranked: int,
 ) -> tuple[list[Result], str | None]:
-    """Return up to k results after the cursor, and the next cursor if there are more.
+    """Return up to `request.limit` results after the cursor, and the next cursor if there are more.
 
-    `results` were cut at `limit`. If tracks reappeared meanwhile, the results behind them are cut
-    off, so a page may hold fewer than k and still not be the last.
+    `results` were cut at `ranked`. If tracks reappeared meanwhile, the results behind them are cut
+    off, so a page may hold fewer than the limit and still not be the last.
     """
     rest = results if after is None else _after(results, after, by_score=not request.diversity)
-    page = list(rest[: request.k])
-    if len(rest) <= request.k and (len(results) < limit or limit == MAX_RANKED):
+    page = list(rest[: request.limit])
+    if len(rest) <= request.limit and (len(results) < ranked or ranked == MAX_RANKED):
         return page, None
     if page:
         seen, last = results.index(page[-1]) + 1, page[-1]

@@ -11,15 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.metrics import Metrics
-from serving.schemas.requests import Filters
+from serving.schemas.filters import Filters
 from serving.search.tracks import metadata_of, require_indexed, views_of
 from soundalike.catalog.filters import TrackFilter, ids_of, matching
 from soundalike.catalog.tracks import TrackView
-from soundalike.vectors.paths import ArcPath
+from soundalike.vectors.journeys import ArcJourney
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
 
-Prepared = TypeVar("Prepared", Ranking, ArcPath)
+Prepared = TypeVar("Prepared", Ranking, ArcJourney)
 
 
 async def search_tracks(
@@ -38,7 +38,7 @@ async def search_tracks(
     await require_indexed(session, served, query.track_ids)
     rows = await _allowed_rows(session, served, filters.in_catalog)
     ranking = _require_direction(
-        lambda: Ranking(served.index, query, limit, rows, tuple(filters.exclude))
+        lambda: Ranking(served.index, query, limit, rows, tuple(filters.exclude_ids))
     )
     while (next_query := ranking.next_query) is not None:
         await session.rollback()  # no connection is held while searching
@@ -50,31 +50,31 @@ async def search_tracks(
     return ranking.results, await views_of(session, shown)
 
 
-async def path_between(
+async def journey_between(
     session: AsyncSession,
     served: ServedIndex,
     metrics: Metrics,
     ends: tuple[str, str],
     steps: int,
     per_artist: int | None,
-) -> tuple[ArcPath, Mapping[str, TrackView]]:
-    """Return the path, and the tracks of its steps by id.
+) -> tuple[ArcJourney, Mapping[str, TrackView]]:
+    """Return the journey, and the tracks of its steps by id.
 
-    If there are too few tracks for it, the path has no steps and the tracks are its ends. Raises
+    If there are too few tracks for it, the journey has no steps and the tracks are its ends. Raises
     Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
     """
     await require_indexed(session, served, ends)
-    path = _require_direction(lambda: ArcPath(served.index, ends, steps, per_artist))
+    journey = _require_direction(lambda: ArcJourney(served.index, ends, steps, per_artist))
     metadata = await metadata_of(session, ends)
-    if not path.next_queries:
-        path.add([], metadata)
-    while path.next_queries:
+    if not journey.next_queries:
+        journey.add([], metadata)
+    while journey.next_queries:
         await session.rollback()
         with metrics.search_seconds.time():
-            hits = await served.search(path.next_queries)
-        metadata |= await metadata_of(session, path.without_metadata(hits))
-        await to_thread.run_sync(path.add, hits, metadata)
-    return path, await views_of(session, [step.track_id for step in path.steps] or ends)
+            hits = await served.search(journey.next_queries)
+        metadata |= await metadata_of(session, journey.without_metadata(hits))
+        await to_thread.run_sync(journey.add, hits, metadata)
+    return journey, await views_of(session, [step.track_id for step in journey.steps] or ends)
 
 
 async def _allowed_rows(

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
+from serving.limits import MAX_ID_LENGTH
 from soundalike.catalog import tracks
 from soundalike.catalog.tracks import TrackView
 
@@ -36,6 +37,12 @@ async def known_track(session: AsyncSession, track_id: str) -> TrackView:
 def unknown_track() -> Problem:
     """Create the 404 for a track that the catalog does not have."""
     return Problem(404, "unknown-track", "the catalog has no such track; GET /v1/tracks lists ids")
+
+
+def require_possible_id(track_id: str) -> None:
+    """Require a text that may be an id. Raises Problem: 404 for one that no track can have."""
+    if len(track_id) > MAX_ID_LENGTH or not tracks.storable(track_id) or "," in track_id:
+        raise unknown_track()
 
 
 async def require_indexed(

@@ -6,28 +6,37 @@ the cores. A service without uploads loads neither FFmpeg nor the model.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from threading import Event
 from typing import TYPE_CHECKING
 
 import numpy as np
 import structlog
-from anyio import Lock, open_file, to_thread
+from anyio import Lock, to_thread
 from fastapi import Request
 from numpy.typing import NDArray
 from starlette.requests import ClientDisconnect
 
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import ServedIndex, search_threads
-from serving.limits import MAX_UPLOAD_SECONDS, MAX_UPLOADS, UPLOAD_TIMEOUT_SECONDS
+from serving.limits import (
+    ABANDONED_POLL_SECONDS,
+    MAX_UPLOAD_CPU_SECONDS,
+    MAX_UPLOAD_SAMPLES,
+    MAX_UPLOAD_SECONDS,
+    MAX_UPLOADS,
+    UPLOAD_TIMEOUT_SECONDS,
+)
+from serving.search.not_audio import require_possible_audio
+from serving.search.upload_body import save_body
+from serving.search.upload_folder import UploadFolder, no_room
 from soundalike.embedders import MODELS, load_embedder, space_for
 from soundalike.embedders.base import Embedder
-from soundalike.errors import AudioError
+from soundalike.errors import AudioError, WorkAbandoned
 from soundalike.settings import Settings
+from soundalike.storage.disk_space import DISK_ERRNOS
 
 if TYPE_CHECKING:
     from soundalike.audio.sandbox import Decoders
@@ -55,49 +64,106 @@ class UploadEmbedder:
         self._threads = search_threads(settings)
         self._one_at_a_time = Lock()
         self._pending = 0
+        self._folder = UploadFolder(settings.uploads or settings.data / "uploads")
+        self._folder.sweep()
+        self._working: Event | None = None  # the upload that is being embedded
         self._loaded: Embedder | None = None
 
     def close(self) -> None:
-        """Stop the decoder process, if one was started."""
+        """Stop the decoder process, if one was started, and remove the folder of uploads."""
         if "_decoders" in vars(self):
             self._decoders.close()
+        self._folder.close()
 
     async def embed(self, request: Request, served: ServedIndex) -> EmbeddedUpload:
         """Embed the request's body in the space of the served index.
 
-        Raises Problem: 408 if the body does not arrive in time, 422 for audio that cannot be
-        embedded, 503 for too many uploads at once and if the model fails, 409 if the configured
-        model is not the index's. Raises ClientDisconnect if the client disconnected.
+        A place is taken before the body is read, so that the places bound the disk. If the sender
+        leaves, the work ends and the place is free. Raises Problem: 408 if the body does not
+        arrive in time, 415 and 400 for other bodies than audio or a form with a file, 422 for audio
+        that cannot be embedded, 503 for too many uploads at once, without room, and if the model
+        fails, 409 if the configured model is not the index's. Raises ClientDisconnect.
         """
-        async with _saved(request.stream()) as file:
-            if self._pending >= MAX_UPLOADS:
-                detail = "too many uploads are being embedded; try again soon"
-                raise Problem(503, "busy", detail, RETRY_LATER)
-            self._pending += 1
+        if self._pending >= MAX_UPLOADS:
+            detail = "too many uploads are being received or embedded; try again soon"
+            raise Problem(503, "busy", detail, RETRY_LATER)
+        self._pending += 1
+        try:
+            with self._folder.upload(MAX_UPLOADS) as folder:
+                file = folder / "upload"
+                await _receive(request, file)
+                return await self._unless_gone(request, file, served)
+        except AudioError as error:
+            detail = f"{error.code}: {error}"
+            raise Problem(422, "unusable-audio", detail, code=error.code) from error
+        finally:
+            self._pending -= 1
+
+    async def _unless_gone(
+        self, request: Request, file: Path, served: ServedIndex
+    ) -> EmbeddedUpload:
+        """Embed the file, or end that as soon as the sender has left."""
+        abandoned = Event()
+        work = asyncio.create_task(self._in_turn(file, served, abandoned))
+        gone = asyncio.create_task(_until_gone(request))
+        try:
+            await asyncio.wait((work, gone), return_when=asyncio.FIRST_COMPLETED)
+            if not work.done():
+                raise ClientDisconnect
+            return work.result()
+        finally:
+            gone.cancel()
+            await self._end(work, abandoned)
+
+    async def _in_turn(self, file: Path, served: ServedIndex, abandoned: Event) -> EmbeddedUpload:
+        async with self._one_at_a_time:
+            self._working = abandoned
             try:
-                async with self._one_at_a_time:
-                    if await request.is_disconnected():
-                        raise ClientDisconnect
-                    return await to_thread.run_sync(self._embed, file, served)
-            except AudioError as error:
-                raise Problem(422, "unusable-audio", f"{error.code}: {error}") from error
+                return await to_thread.run_sync(self._embed, file, served, abandoned)
             finally:
-                self._pending -= 1
+                self._working = None
 
-    def _embed(self, file: Path, served: ServedIndex) -> EmbeddedUpload:
-        from soundalike.ingest.single_file import embed_file, identify_file  # noqa: PLC0415
+    async def _end(self, work: "asyncio.Task[EmbeddedUpload]", abandoned: Event) -> None:
+        """End work that nobody waits for; its file may be removed when this returns."""
+        if work.done():
+            return
+        abandoned.set()
+        if self._working is not abandoned:  # still queued; a thread could not be cancelled
+            work.cancel()
+        while not work.done():
+            if self._working is abandoned:  # again, as it may begin to decode at any moment
+                self._decoders.interrupt()
+            await asyncio.wait((work,), timeout=ABANDONED_POLL_SECONDS)
+        if not work.cancelled():
+            work.exception()  # seen: what became of it concerns nobody
 
-        track_id = identify_file(self._decoders, file, MAX_UPLOAD_SECONDS).track_id
+    def _embed(self, file: Path, served: ServedIndex, abandoned: Event) -> EmbeddedUpload:
+        from soundalike.ingest.single_file import (  # noqa: PLC0415
+            FileLimits,
+            embed_file,
+            identify_file,
+        )
+
+        require_possible_audio(file)
+        limits = FileLimits(MAX_UPLOAD_SECONDS, MAX_UPLOAD_SAMPLES)
+        track_id = identify_file(self._decoders, file, limits).track_id
         if track_id in served:  # the same audio has the same vector
             return EmbeddedUpload(track_id, served.index.vector(track_id))
         try:
             embedder = self._embedder_for(served)
-            vector = embed_file(self._decoders, embedder, file, track_id, MAX_UPLOAD_SECONDS).vector
-        except (AudioError, Problem):
+            vector = embed_file(
+                self._decoders, embedder, file, track_id, limits.seconds, abandoned.is_set
+            ).vector
+        except (AudioError, Problem, WorkAbandoned):
             raise
         except Exception as error:  # any failure of the model: the service keeps running
+            if isinstance(error, OSError) and error.errno in DISK_ERRNOS:
+                raise no_room() from error
             log.exception("upload.embedding_failed")
-            detail = f"the model cannot embed uploads now: {error}; queries by track id still work"
+            detail = (
+                "the model cannot embed uploads now; the log has the cause under this correlation "
+                "id, and queries by track id still work"
+            )
             raise Problem(503, "model-unavailable", detail, RETRY_LATER) from error
         return EmbeddedUpload(track_id, vector)
 
@@ -131,7 +197,7 @@ class UploadEmbedder:
     def _decoders(self) -> "Decoders":
         from soundalike.audio.sandbox import Decoders  # noqa: PLC0415 - see the module docstring
 
-        return Decoders(count=1)
+        return Decoders(count=1, cpu_seconds=MAX_UPLOAD_CPU_SECONDS)
 
     def _load(self, settings: Settings) -> Embedder:
         import torch
@@ -141,19 +207,17 @@ class UploadEmbedder:
         return load_embedder(settings)
 
 
-@asynccontextmanager
-async def _saved(body: AsyncIterator[bytes]) -> AsyncIterator[Path]:
-    """Save the body as a temporary file. `LimitBody` bounds its size.
+async def _receive(request: Request, file: Path) -> None:
+    """Save the request's audio. Raises Problem: 408 if it does not arrive in time."""
+    try:
+        async with asyncio.timeout(UPLOAD_TIMEOUT_SECONDS):
+            await save_body(request, file)
+    except TimeoutError as error:
+        detail = f"the body did not arrive within {UPLOAD_TIMEOUT_SECONDS:.0f} s"
+        raise Problem(408, None, detail) from error
 
-    Raises Problem: 408 if it does not arrive in time.
-    """
-    with TemporaryDirectory(prefix="soundalike-upload-") as folder:
-        path = Path(folder) / "upload"
-        try:
-            async with await open_file(path, "wb") as file, asyncio.timeout(UPLOAD_TIMEOUT_SECONDS):
-                async for chunk in body:
-                    await file.write(chunk)
-        except TimeoutError as error:
-            detail = f"the body did not arrive within {UPLOAD_TIMEOUT_SECONDS:.0f} s"
-            raise Problem(408, None, detail) from error
-        yield path
+
+async def _until_gone(request: Request) -> None:
+    """Return when the sender has left; the body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass

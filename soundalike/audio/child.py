@@ -14,7 +14,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from soundalike.audio.identity import describe, identify
-from soundalike.audio.limits import end_with_parent, limit_resources
+from soundalike.audio.limits import (
+    end_with_parent,
+    give_up_privileges,
+    limit_cpu,
+    limit_resources,
+)
 from soundalike.audio.resample import write_flac
 from soundalike.audio.stream import ProgressCallback
 from soundalike.audio.tags.reader import read_tags
@@ -99,12 +104,15 @@ def main(jobs: Mapping[str, Job] = JOBS) -> None:
     """Run jobs until stdin ends."""
     with os.fdopen(os.dup(1), "wb") as out:
         os.dup2(2, 1)  # what a library prints must not be taken for a reply
+        isolated = give_up_privileges()
         end_with_parent()
         limit_resources()
         replies = ReplyChannel(out)
-        replies.send({"kind": "ready"})
-        for job in sys.stdin.buffer:
-            replies.send(run_job(jobs, json.loads(job), replies.heartbeat))
+        replies.send({"kind": "ready", "isolated": isolated})
+        for line in sys.stdin.buffer:
+            job = json.loads(line)
+            limit_cpu(float(job["cpu_seconds"]))
+            replies.send(run_job(jobs, job, replies.heartbeat))
 
 
 if __name__ == "__main__":

@@ -17,6 +17,8 @@ class ProcessPool:
         self._lock = threading.Lock()
         self._closed = False
         self._running: set[DecodingProcess] = set()
+        self._busy: set[DecodingProcess] = set()
+        self.interruptions = 0
         self._slots: LifoQueue[DecodingProcess | None] = LifoQueue()  # None: one may be started
         for _ in range(count):
             self._slots.put(None)
@@ -34,12 +36,15 @@ class ProcessPool:
                 self._discard(process)
                 process = None
             process = process or self._start()
+            self._busy.add(process)
             yield process
             kept = True
         except (AudioError, OSError):
             kept = True
             raise
         finally:
+            if process:
+                self._busy.discard(process)
             if process and (self._closed or not kept):
                 self._discard(process)
                 process = None
@@ -59,6 +64,12 @@ class ProcessPool:
         """Require that the pool is not closed. Raises DecoderUnavailable if it is."""
         if self._closed:
             raise DecoderUnavailable("the decoding processes were stopped")
+
+    def interrupt(self) -> None:
+        """Kill the busy processes: the threads that borrowed them find them dead."""
+        self.interruptions += 1
+        for process in list(self._busy):
+            process.kill()
 
     def close(self) -> None:
         """Kill every process, busy ones too: the threads that borrowed them find them dead."""

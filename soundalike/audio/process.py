@@ -43,12 +43,17 @@ class Bloated(Broken):
     """The process reached its limit of memory."""
 
 
+class Exhausted(Broken):
+    """The process reached its limit of computing."""
+
+
 class DecodingProcess:
     """A running child process, for one thread at a time; any thread may `kill` it."""
 
     def __init__(self, module: str) -> None:
         """Start the process. Raises DecoderUnavailable if it does not start."""
         self.jobs = 0
+        self.isolated = False
         self._stdout = self._stderr = b""
         try:
             self._process = subprocess.Popen(
@@ -97,14 +102,16 @@ class DecodingProcess:
 
     def _wait_until_ready(self) -> None:
         try:
-            started = isinstance(self._receive(START_SECONDS), ProcessReady)
-            why = "it does not follow the protocol"
+            reply = self._receive(START_SECONDS)
+            if not isinstance(reply, ProcessReady):
+                raise Died("it does not follow the protocol")
         except Broken as error:
-            started, why = False, str(error)
-        if not started:
             self.close()
             stderr = self._stderr.decode(errors="replace").strip()
-            raise DecoderUnavailable(f"a decoding process does not start ({why}): {stderr}")
+            raise DecoderUnavailable(
+                f"a decoding process does not start ({error}): {stderr}"
+            ) from error
+        self.isolated = reply.isolated
 
     def _receive(self, seconds: float) -> Reply:
         deadline = time.monotonic() + seconds
@@ -131,7 +138,8 @@ class DecodingProcess:
         elif data:
             self._stdout += data
         else:
-            raise Died(self._exit_reason())
+            reason = self._exit_reason()
+            raise Exhausted(reason) if reason == signal.SIGXCPU.name else Died(reason)
 
     def _exit_reason(self) -> str:
         """The way the process ended; one that closed its stdout but still runs is killed."""

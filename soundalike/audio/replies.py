@@ -35,9 +35,10 @@ class _Strict(BaseModel):
 
 
 class ProcessReady(_Strict):
-    """The process has started and waits for jobs."""
+    """The process has started and waits for jobs; `isolated`: it has no network."""
 
     kind: Literal["ready"]
+    isolated: bool
 
 
 class Heartbeat(_Strict):

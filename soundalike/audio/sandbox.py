@@ -11,15 +11,16 @@ import structlog
 
 from soundalike.audio.identity import Identified
 from soundalike.audio.pool import ProcessPool
-from soundalike.audio.process import Bloated, Broken, Died, Stalled
+from soundalike.audio.process import Bloated, Broken, Died, Exhausted, Stalled
 from soundalike.audio.replies import Failed, OutOfMemory, Read, Reply, SystemFailed, Written
 from soundalike.audio.resample import Canonical
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.audio.tags.rules import TagRules
-from soundalike.errors import AudioError
+from soundalike.errors import AudioError, WorkAbandoned
 from soundalike.storage.atomic import atomic_file
 
 STALL_SECONDS = 60.0  # without another packet of audio, a process is stuck, not slow
+CPU_SECONDS = 3600.0  # of one file; a day of music takes minutes
 CHILD = "soundalike.audio.child"
 DEFAULT_TAG_RULES = TagRules()
 
@@ -42,7 +43,9 @@ class Decoders:
         stall_seconds: float = STALL_SECONDS,
         module: str = CHILD,
         tag_rules: TagRules = DEFAULT_TAG_RULES,
+        cpu_seconds: float = CPU_SECONDS,
     ) -> None:
+        self._cpu_seconds = str(cpu_seconds)
         self._tag_rules = json.dumps([tag_rules.encoding, *tag_rules.genre_separators])
         self._stall_seconds = stall_seconds
         self._pool = ProcessPool(count or os.cpu_count() or 1, module)
@@ -62,6 +65,15 @@ class Decoders:
         """Start a process in the background: it takes as long as reading a whole file."""
         self._pool.prepare()
 
+    def are_isolated(self) -> bool:
+        """Return whether the processes have no network, which one of them is started to tell."""
+        with self._pool.borrowed(fresh=False) as process:
+            return process.isolated
+
+    def interrupt(self) -> None:
+        """End what is being decoded: the threads that wait for it get WorkAbandoned."""
+        self._pool.interrupt()
+
     def close(self) -> None:
         """Kill all processes. Threads that still wait for a reply get DecoderUnavailable."""
         self._pool.close()
@@ -69,7 +81,8 @@ class Decoders:
     def read(self, path: Path) -> tuple[Identified, FileTags]:
         """Read a file's identity, stream facts and tags.
 
-        Raises AudioError as `identify` does, or `decoder_died`, `stalled` or `too_much_memory`.
+        Raises AudioError as `identify` does, or `decoder_died`, `stalled`, `too_much_memory` or
+        `too_much_computing`.
         """
         return self._read(path)
 
@@ -107,9 +120,10 @@ class Decoders:
     def _request(self, path: Path, job: dict[str, str], kind: type[ReplyT]) -> ReplyT:
         """Have a process do the job; if a used one breaks, try once more in a new one.
 
-        Raises AudioError: decoder_died, stalled or too_much_memory.
+        Raises AudioError: decoder_died, stalled, too_much_memory or too_much_computing.
         """
-        fresh = False
+        fresh, interruptions = False, self._pool.interruptions
+        job = {**job, "cpu_seconds": self._cpu_seconds}
         while True:
             try:
                 with self._pool.borrowed(fresh) as process:
@@ -117,7 +131,9 @@ class Decoders:
                     return _expect(process.request(job, self._stall_seconds), kind)
             except Broken as error:
                 self._pool.require_open()
-                if fresh:
+                if self._pool.interruptions != interruptions:
+                    raise WorkAbandoned("decoding was interrupted") from error
+                if fresh or isinstance(error, Exhausted):
                     raise _failure(error) from error
                 log.info("decoder.replaced", path=str(path), reason=str(error))
                 fresh = True  # what an earlier file left behind must not fail this one
@@ -145,4 +161,6 @@ def _failure(error: Broken) -> AudioError:
         return AudioError("decoder_died", f"decoding it crashed the decoder ({error})")
     if isinstance(error, Stalled):
         return AudioError("stalled", f"decoding it hangs ({error})")
+    if isinstance(error, Exhausted):
+        return AudioError("too_much_computing", "decoding it takes longer than any music does")
     return AudioError("too_much_memory", "decoding it takes more memory than any music does")

@@ -194,6 +194,8 @@ def _best_audio(container: InputContainer) -> AudioStream:
     if not isinstance(stream, AudioStream) or not stream.sample_rate or not stream.channels:
         raise AudioError("no_audio", "the file holds no audio stream")
     require_possible(stream.sample_rate, stream.channels)
+    # Decoding processes may start no thread, without which FFmpeg loses parts of WavPack.
+    stream.codec_context.thread_count = 1
     return stream
 
 

@@ -1,16 +1,18 @@
 """Statements that read tracks for the API and the command line, for any kind of session."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass
 from functools import cache
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
+    ColumnElement,
     Integer,
     Select,
     Text,
+    all_,
     and_,
     any_,
     bindparam,
@@ -25,9 +27,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
+from soundalike.catalog.filters import NO_FILTER, TrackFilter, conditions
 from soundalike.catalog.presence import has_file, is_present
 from soundalike.catalog.search_words import full_name
-from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
+from soundalike.catalog.tables import FailureRow, FileRow, FileWordsRow, TrackRow
 from soundalike.catalog.text_search import TextQuery, count_matches, ranked
 
 
@@ -159,24 +162,53 @@ def failures_of(track_id: str) -> Select[str, str]:
 Statement = tuple[Select[Any], dict[str, Any]]  # and its parameters: arguments of `execute`
 
 
-def page(query: str, limit: int, after: TrackPosition | None) -> Statement:
-    """Select up to `limit` tracks that match the query, after a position, the best matches first.
+def page(
+    query: str,
+    limit: int,
+    after: TrackPosition | None,
+    track_filter: TrackFilter = NO_FILTER,
+    excluded: Collection[str] = (),
+) -> Statement:
+    """Select up to `limit` tracks that match query and filter, after a position, the best first.
 
     Tracks of one rank, and all tracks if the query has no words, are in sort order. Rows end with
-    rank and sort key, for the next cursor.
+    rank and sort key, for the next cursor. `excluded` are ids.
     """
     words = TextQuery.of(query)
-    statement = _page(with_words=bool(words.words), continued=after is not None)
+    held = _held(track_filter, excluded)
+    build = _page_within if held else _page
+    statement = build(held, with_words=bool(words.words), continued=after is not None)
     position = {} if after is None else asdict(after)
     return statement, {"limit": limit, **words.parameters, **position}
 
 
-@cache
-def _page(*, with_words: bool, continued: bool) -> Select[Any]:
+def count(
+    query: str, track_filter: TrackFilter = NO_FILTER, excluded: Collection[str] = ()
+) -> Statement:
+    """Select the number of tracks that match query and filter, over all pages."""
+    words = TextQuery.of(query)
+    held = _held(track_filter, excluded)
+    build = _count_within if held else _count
+    return build(held, with_words=bool(words.words)), words.parameters
+
+
+Conditions = tuple[ColumnElement[bool], ...]  # on TrackRow
+
+
+def _held(track_filter: TrackFilter, excluded: Collection[str]) -> Conditions:
+    held = conditions(track_filter)
+    if excluded:
+        held.append(TrackRow.id != all_(literal(list(excluded), ARRAY(Text))))
+    return tuple(held)
+
+
+def _page_within(held: Conditions, *, with_words: bool, continued: bool) -> Select[Any]:
     found = (ranked() if with_words else _listed()).subquery()
     order = ("rank", "sort_key", "track_id") if with_words else ("sort_key", "track_id")
     columns = [found.c[name] for name in order]
     statement = select(found).order_by(*columns).limit(bindparam("limit", type_=Integer))
+    if held:
+        statement = statement.where(found.c.track_id.in_(select(TrackRow.id).where(*held)))
     if continued:
         position = (bindparam(name, type_=found.c[name].type) for name in order)
         statement = statement.where(tuple_(*columns) > tuple_(*position))
@@ -194,14 +226,15 @@ def _listed() -> Select[str, str, int]:
     return select(*columns).where(has_file())
 
 
-def count(query: str) -> Statement:
-    """Select the number of tracks that match the query, over all pages."""
-    words = TextQuery.of(query)
-    return _count(with_words=bool(words.words)), words.parameters
+def _count_within(held: Conditions, *, with_words: bool) -> Select[int]:
+    if not with_words:
+        return select(func.count()).select_from(TrackRow).where(has_file(), *held)
+    matches = count_matches()
+    if not held:
+        return matches
+    return matches.where(FileWordsRow.track_id.in_(select(TrackRow.id).where(*held)))
 
 
-@cache
-def _count(*, with_words: bool) -> Select[int]:
-    if with_words:
-        return count_matches()
-    return select(func.count()).select_from(TrackRow).where(has_file())
+# Without a filter there are few statements, and building one takes longer than running it.
+_page = cache(_page_within)
+_count = cache(_count_within)

@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, up_running
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import follow, library_space
@@ -88,7 +89,8 @@ def _all_findings(stack: ExitStack) -> Iterator[Finding]:
             examined = Examined(follow(sessions, settings), sessions)
         except (SoundalikeError, OSError) as error:
             yield _problem("library", error)
-    for check in (_device, _model, _music, _data, _catalog, _artifacts, _access, _ports, _dagster):
+    checks = (_device, _model, _decoder, _music, _data, _catalog, _artifacts, _access, _ports)
+    for check in (*checks, _dagster):
         yield from _findings(check, examined)
 
 
@@ -151,6 +153,15 @@ def _music(examined: Examined) -> Iterator[Finding]:
         except LibraryError as error:
             problem = f"mount it, or correct SOUNDALIKE_MUSIC ({error})"
         yield Finding("music folder", name, problem)
+
+
+def _decoder(_: Examined) -> Iterator[Finding]:
+    """Say how far a hostile file could get; a system that forbids more is nothing to mend."""
+    with Decoders(count=1) as decoders:
+        network = (
+            "no network" if decoders.are_isolated() else "the network (the system forbids less)"
+        )
+    yield Finding("decoder", f"files are decoded in processes with {network}")
 
 
 def _data(examined: Examined) -> Iterator[Finding]:

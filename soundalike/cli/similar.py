@@ -24,22 +24,24 @@ from soundalike.vectors.ranking import Ranking, Result
 
 def similar(
     track: Annotated[str, typer.Argument(help="A track's id, its file, or words of its name.")],
-    k: Annotated[int, typer.Option("-k", min=1, max=MAX_K, help="Number of results.")] = DEFAULT_K,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=MAX_K, help="Number of results.")
+    ] = DEFAULT_K,
     as_json: Annotated[bool, typer.Option("--json", help="JSON, as the API returns it.")] = False,
 ) -> None:
     """Show the tracks that sound most like a track."""
     settings = load_settings()
     with existing_library(settings) as sessions, sessions() as session:
         query = find_track(session, track, settings)
-        version, results = nearest(session, ArtifactStore(settings.data), query, k)
+        version, results = nearest(session, ArtifactStore(settings.data), query, limit)
     if not as_json:
         out = Console()
         out.print(similar_table(query, results, out.width))
         return
     response = {
-        "query": asdict(query),
+        "track": asdict(query),
         "index_version": version,
-        "results": [
+        "items": [
             {
                 "rank": result.rank,
                 "score": result.score,

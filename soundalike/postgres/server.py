@@ -12,6 +12,7 @@ import psutil
 import psycopg
 import structlog
 from psycopg.conninfo import make_conninfo
+from psycopg.pq import PGconn, Ping
 from sqlalchemy import URL
 
 from soundalike.errors import PostgresError
@@ -19,11 +20,11 @@ from soundalike.postgres.account import server_account
 from soundalike.postgres.binaries import Programs, find_programs
 from soundalike.postgres.cluster import SUPERUSER, ensure_cluster, last_lines
 from soundalike.postgres.location import CLUSTER, SOCKET, find_home, socket_folder
+from soundalike.postgres.recovery import LOG, await_recovery
 from soundalike.storage.locks import open_lock, try_exclusive
 
 DATABASE = "soundalike"
 PORT = "5432"  # part of the socket's name; always passed, so that no PGPORT applies
-LOG = "server.log"
 TIMEOUT_SECONDS = 120  # for a start, which may be a recovery after a crash, or for a stop
 
 DURABLE = {
@@ -72,8 +73,9 @@ class Server:
     def ensure(self) -> None:
         """Start the server unless it runs, and create our database unless it exists.
 
-        Raises PostgresError if that fails.
+        One that starts or recovers is waited for. Raises PostgresError if that fails.
         """
+        await_recovery(self.home, self._rejects, TIMEOUT_SECONDS)
         if not self.is_ready():
             self._start()
         self._ensure_database()
@@ -82,7 +84,7 @@ class Server:
         """Return whether the server accepts connections, even if all are taken."""
         # Without the pid file it would be the server of a cluster that was removed or replaced.
         recorded = (self.home / CLUSTER / "postmaster.pid").exists()
-        return recorded and psycopg.pq.PGconn.ping(self._conninfo.encode()) == psycopg.pq.Ping.OK
+        return recorded and self._ping() == Ping.OK
 
     def stop(self) -> None:
         """Stop the server, disconnecting its clients. Raises PostgresError if it does not stop."""
@@ -94,6 +96,13 @@ class Server:
         if self.socket_folder != self.home:
             with suppress(OSError):
                 self.socket_folder.rmdir()
+
+    def _ping(self) -> Ping:
+        return Ping(PGconn.ping(self._conninfo.encode()))
+
+    def _rejects(self) -> bool:
+        """Return whether it lives and says that it accepts no connections yet, or no longer."""
+        return self._ping() == Ping.REJECT and self._process() is not None
 
     def _start(self) -> None:
         lock = open_lock(self.home / "server.lock")

@@ -40,6 +40,7 @@ Separators = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.genre_s
 Owner = Annotated[str, AfterValidator(values.owner)]
 Owners = Annotated[tuple[Owner, ...], NoDecode, BeforeValidator(values.listed)]
 AssetTags = Annotated[dict[str, str], NoDecode, BeforeValidator(values.asset_tags)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.listed)]
 WebAddress = Annotated[str, AfterValidator(values.web_address)]
 
 
@@ -65,6 +66,7 @@ class Settings(BaseSettings):
     genre_separators: Separators = GENRE_SEPARATORS
     data: AbsolutePath = Field(default_factory=default_data)
     models: AbsolutePath | None = None
+    uploads: AbsolutePath | None = None
 
     model: ModelName = "mert-v1-95m"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -97,6 +99,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(8000, ge=1, le=65535)
     dagster_port: int = Field(3000, ge=1, le=65535)
+    trusted_proxies: Names = ("127.0.0.1", "::1")
+    hosts: Names = ()
+    cors_origins: Names = ()
     workers: int = Field(2, ge=1, le=64)
     api_key: SecretStr | None = None
 

@@ -42,15 +42,18 @@ def _place(field: str) -> str:
 
 def require_key_beyond_loopback(settings: Settings) -> None:
     """Require an API key if the service listens beyond loopback. Raises SettingsError."""
-    if not settings.api_key and not _is_loopback(settings.host):
+    if not settings.api_key and not is_loopback(settings.host):
         raise SettingsError(
             f"SOUNDALIKE_HOST={settings.host!r} admits other machines, and SOUNDALIKE_API_KEY is "
             "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
         )
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Return whether only this machine reaches a socket that is bound to this host."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host == "localhost"
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return (mapped or address).is_loopback

@@ -16,6 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import BinaryIO
 
+from soundalike.errors import StorageError
+
 BLOCK_BYTES = 2**20
 DELETED = " (deleted)"  # what Linux puts after the path of an open file that has no name
 
@@ -49,14 +51,26 @@ def open_verified(path: Path, sha256: str, size: int | None) -> BufferedReader:
 def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
     """Open a private copy of a file, verified while it is copied. Raises ChangedFile, or OSError.
 
-    The copy is in the folder above the file's, or in the temporary folder if that is read-only.
+    The copy is beside the file's folder, or in the temporary folder if that one is read-only or
+    full. Raises StorageError if there is no room in either.
     Where the size is not recorded, the file is verified before it is copied: it could have any.
     """
     with open_regular(path) if size is not None else open_verified(path, sha256, None) as source:
         _require_size(source, size)
         with suppress(OSError):  # network file systems cannot lock a file that is read
             fcntl.flock(source, fcntl.LOCK_EX)  # so that processes that start together share
-        return _shared(sha256) or _copy(source, path.parent.parent, sha256)
+        shared = _shared(sha256)
+        if shared:
+            return shared
+        folders = path.parent.parent, Path(tempfile.gettempdir())
+        for folder in folders:
+            with suppress(OSError):
+                return _copy(source, folder, sha256)
+        megabytes = os.fstat(source.fileno()).st_size / 1e6
+        raise StorageError(
+            f"no room for a private copy of {path.name} ({megabytes:.0f} MB), neither in "
+            f"{folders[0]} nor in {folders[1]}; free some space in one of them"
+        )
 
 
 def _require_size(file: BinaryIO, size: int | None) -> None:
@@ -75,7 +89,8 @@ def _name(sha256: str) -> str:
 
 
 def _copy(source: BinaryIO, folder: Path, sha256: str) -> BinaryIO:
-    copy = _nameless(folder if os.access(folder, os.W_OK) else Path(tempfile.gettempdir()), sha256)
+    source.seek(0)
+    copy = _nameless(folder, sha256)
     try:
         digest, left = hashlib.sha256(), os.fstat(source.fileno()).st_size
         while left and (block := source.read(min(BLOCK_BYTES, left))):

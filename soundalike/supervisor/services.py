@@ -45,7 +45,7 @@ def services(settings: Settings) -> list[Service]:
     server = code_server(dagster_folder(settings))
     server.write_workspace()
     return [
-        Service("the API", "api", _api(settings)),
+        Service("the API", "api", (sys.executable, "-P", "-m", "serving")),
         Service(
             *("Dagster's code server", "dagster", _code_server(server)),
             restarts=True,
@@ -54,18 +54,6 @@ def services(settings: Settings) -> list[Service]:
         ),
         Service("Dagster's web server", "dagster", _web_server(settings, server)),
         Service("Dagster's daemon", "dagster", _daemon(server)),
-    ]
-
-
-def _api(settings: Settings) -> list[str]:
-    """Return the API's command: in development it reloads, else it has several workers."""
-    development = settings.environment == "development"
-    serving = ["--reload"] if development else ["--workers", str(settings.workers)]
-    return [
-        *(sys.executable, "-P", "-m", "uvicorn", "serving.app:create_app", "--factory"),
-        *("--host", settings.host, "--port", str(settings.port), "--no-access-log"),
-        *("--log-level", "warning"),  # of the process above the workers, which log for themselves
-        *serving,
     ]
 
 
@@ -79,7 +67,7 @@ def _code_server(server: CodeServer) -> list[str]:
 
 def _web_server(settings: Settings, server: CodeServer) -> list[str]:
     return [
-        *(str(PROGRAMS / "dagster-webserver"), "--workspace", str(server.workspace)),
+        *(sys.executable, "-P", "-m", "pipelines.web_server", "--workspace", str(server.workspace)),
         *("--log-level", "warning", "--dagster-log-level", "warning", *JSON),
         # Always on loopback: it can start runs, and has no authentication.
         *("--host", LOOPBACK, "--port", str(settings.dagster_port)),

@@ -13,7 +13,7 @@ from soundalike.supervisor.child import Child
 from soundalike.supervisor.log_files import LogFiles
 from soundalike.supervisor.services import ORPHANED_RUNS, Service
 
-GRACE_SECONDS = 20
+GRACE_SECONDS = 8  # for all services together, then what is left of them is killed
 WATCH_SECONDS = 1.0
 RESTART_SECONDS = 5.0  # at least between two starts of a service, which may end at once again
 
@@ -46,8 +46,9 @@ class Supervisor:
         self, _type: type[BaseException] | None, _error: object, _trace: TracebackType | None
     ) -> None:
         # The code server ends last, so that web server and daemon do not look for it meanwhile.
-        self._end([child for child in self._children if not child.service.restarts])
-        self._end([child for child in self._children if child.service.restarts])
+        deadline = time.monotonic() + GRACE_SECONDS
+        self._end([child for child in self._children if not child.service.restarts], deadline)
+        self._end([child for child in self._children if child.service.restarts], deadline)
 
     def start(self, services: Sequence[Service]) -> None:
         """Start the services, each when it can use those before it. Raises SoundalikeError."""
@@ -105,11 +106,10 @@ class Supervisor:
         """The place of the services' output, as the end of a message."""
         return "see `soundalike logs`" if self._logs else "see above"
 
-    def _end(self, children: list[Child]) -> None:
-        """End these together; those that take too long are killed."""
+    def _end(self, children: list[Child], deadline: float) -> None:
+        """End these together; those that run at the deadline, a monotonic time, are killed."""
         for child in children:
             child.end()
-        deadline = time.monotonic() + GRACE_SECONDS
         for child in children:
             if not child.wait(deadline - time.monotonic()):
                 self._report(f"{child.service.name} did not stop in time and is killed")

@@ -11,4 +11,4 @@ OVERFETCH_FACTOR = 4  # times as many candidates as before, where those left too
 DIVERSITY_CANDIDATES = 500  # the top candidates that diversity chooses from
 
 MAX_EXAMPLES = 20  # of each sign: with `best_score` each is a pass over the rows that are allowed
-MAX_PATH_STEPS = 50
+MAX_JOURNEY_STEPS = 50

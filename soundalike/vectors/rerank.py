@@ -18,20 +18,23 @@ Group = tuple[str, ...]  # ("artist", name), ("album", artist, name) or ("album"
 class RerankOptions:
     """Options that shape a result list beyond similarity. None and 0 turn an option off.
 
-    `duplicate` leaves out tracks with at least that cosine to an example or a better result.
+    `score_threshold` leaves out tracks with a lower score.
+    `duplicate_threshold` leaves out tracks with at least that cosine to an example or a better
+    result.
     `diversity` d is maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998): each rank
     goes to the best (1 - d) * score - d * cosine with the nearest of those chosen before.
     """
 
     per_artist: int | None = None
     per_album: int | None = None
-    duplicate: float | None = None
+    score_threshold: float | None = None
+    duplicate_threshold: float | None = None
     diversity: float = 0.0
 
     @property
     def compares_results(self) -> bool:
         """True if results are compared with each other, which takes time."""
-        return self.duplicate is not None or self.diversity > 0
+        return self.duplicate_threshold is not None or self.diversity > 0
 
 
 class TrackMetadata(Protocol):
@@ -86,7 +89,7 @@ def rerank(
     """
     chosen: list[int] = []
     counts: Counter[Group] = Counter()
-    available = _distinct_from_examples(candidates, options, exact, examples)
+    available = _eligible(candidates, options, exact, examples)
     nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():
@@ -100,24 +103,26 @@ def rerank(
             continue
         vector = exact.vectors(candidates.rows[position : position + 1])
         cosines = exact.scores(vector[0], candidates.rows)
-        if options.duplicate is not None:
-            available &= cosines < options.duplicate
+        if options.duplicate_threshold is not None:
+            available &= cosines < options.duplicate_threshold
         nearest_chosen = np.maximum(nearest_chosen, cosines)
         relevance = (1 - options.diversity) * candidates.scores - options.diversity * nearest_chosen
     return np.array(chosen, np.int64)
 
 
-def _distinct_from_examples(
+def _eligible(
     candidates: RankedCandidates,
     options: RerankOptions,
     exact: "ExactVectors",
     examples: Iterable[NDArray[np.float32]],
 ) -> NDArray[np.bool_]:
-    """A mask of the candidates that are no near-duplicates of an example: bool [c]."""
+    """A mask, bool [c], of those that reach the score and are no near-duplicates of an example."""
     available = np.ones(len(candidates.rows), bool)
-    if options.duplicate is not None:
+    if options.score_threshold is not None:
+        available &= candidates.scores >= options.score_threshold
+    if options.duplicate_threshold is not None:
         for vector in examples:
-            available &= exact.scores(vector, candidates.rows) < options.duplicate
+            available &= exact.scores(vector, candidates.rows) < options.duplicate_threshold
     return available
 
 

@@ -3,6 +3,7 @@
 import os
 import resource
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable
@@ -77,8 +78,28 @@ def die_when_old(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
 
 
 def limits(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
-    kinds = (resource.RLIMIT_CORE, resource.RLIMIT_NOFILE, resource.RLIMIT_AS)
-    return told([resource.getrlimit(kind)[1] for kind in kinds])
+    kinds = ("CORE", "NOFILE", "NPROC", "AS")
+    return told([resource.getrlimit(getattr(resource, f"RLIMIT_{kind}"))[1] for kind in kinds])
+
+
+def compute(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
+    """Never without progress, and without end."""
+    while True:
+        on_progress()
+
+
+def reach_out(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
+    """Try what a file that took the process over would try first."""
+    status = Path("/proc/self/status").read_text()
+    [new_privileges] = [line.split()[1] for line in status.splitlines() if "NoNewPrivs" in line]
+    port = source.with_suffix(".port").read_text()
+    with socket.socket() as client:
+        refused = client.connect_ex(("127.0.0.1", int(port)))
+    try:
+        environment = Path(f"/proc/{os.getppid()}/environ").read_bytes()
+    except OSError:
+        environment = b""
+    return told([new_privileges, refused, len(environment)])
 
 
 DEEDS: dict[str, Callable[[Path, ProgressCallback], ReplyMessage]] = {
@@ -95,6 +116,8 @@ DEEDS: dict[str, Callable[[Path, ProgressCallback], ReplyMessage]] = {
     "chatter": chatter,
     "old": die_when_old,
     "limits": limits,
+    "compute": compute,
+    "reach out": reach_out,
     "pid": lambda source, on_progress: told(os.getpid()),
 }
 

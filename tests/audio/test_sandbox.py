@@ -1,8 +1,11 @@
 """Decoding processes: what one file does to its process touches neither the run nor other files."""
 
+import ast
 import errno
 import os
+import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -27,6 +30,11 @@ from tests.sounds import song
 
 HOSTILE = "tests.audio.hostile_child"
 REPOSITORY = Path(__file__).parents[2]
+# It keeps the way to an interpreter below root's home.
+AS_NOBODY = (
+    *("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"),
+    *("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -159,9 +167,53 @@ def _title(decoders: Decoders, path: Path) -> str | None:
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS keeps no limit of memory")
 def test_limits_hold_in_the_process(hostile: Decoders, tmp_path: Path) -> None:
     title = hostile.read(saying(tmp_path, "limits"))[1].title or ""
-    core, files, memory = map(int, title.strip("[]").split(","))
-    assert (core, files) == (0, 64)
+    core, files, processes, memory = map(int, title.strip("[]").split(","))
+    assert (core, files, processes) == (0, 64, 0)
     assert 2**30 < memory < 2 * 2**30
+
+
+@pytest.mark.parametrize("before", [0, 1])
+def test_a_file_that_computes_without_end_is_ended_and_not_tried_again(
+    tmp_path: Path, before: int
+) -> None:
+    with Decoders(1, module="tests.audio.hostile_child", cpu_seconds=0.5) as decoders:
+        for _ in range(before):
+            decoders.read(saying(tmp_path, "pid"))
+        assert failure(decoders, saying(tmp_path, "compute")).code == "too_much_computing"
+        assert decoders.read(saying(tmp_path, "pid"))[1].title, "the limit is each file's own"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="no such namespaces")
+@pytest.mark.parametrize("prefix", [(), AS_NOBODY], ids=["this user", "nobody"])
+def test_a_process_has_no_network_and_gains_no_privileges(
+    prefix: tuple[str, ...], open_folder: Path
+) -> None:
+    """What the process reports must be so; root's may read its parent's environment still."""
+    if prefix and (os.geteuid() or not shutil.which("setpriv")):
+        pytest.skip("only root becomes another user, by setpriv of util-linux")
+    source = open_folder / "x"
+    source.write_text("reach out")
+    code = (
+        "import sys; from pathlib import Path; from soundalike.audio.sandbox import Decoders\n"
+        "with Decoders(1, module='tests.audio.hostile_child') as decoders:\n"
+        "    print(decoders.are_isolated(), decoders.read(Path(sys.argv[1]))[1].title)\n"
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        source.with_suffix(".port").write_text(str(server.getsockname()[1]))
+        done = subprocess.run(
+            [*prefix, sys.executable, "-c", code, str(source)],
+            capture_output=True,
+            text=True,
+            env={**os.environ, "HOME": "/", "PYTHONPATH": str(REPOSITORY)},
+            check=False,
+        )
+    assert done.returncode == 0, done.stderr
+    isolated, _, told = done.stdout.strip().partition(" ")
+    no_new_privileges, refused, environment = ast.literal_eval(told)
+    assert no_new_privileges == "1"
+    assert (isolated == "True") == (refused != 0)
+    if isolated == "True" and (prefix or os.geteuid()):
+        assert environment == 0
 
 
 def test_a_full_disk_is_not_the_files_fault(

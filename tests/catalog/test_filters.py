@@ -22,6 +22,7 @@ SECONDS = (None, 0.5, 30.0, 31.25)
 WORDS = ("piano", "loud", 'a"]', "House")
 ALL_WORDS = (*WORDS, "slow", "fast", "old", "new")  # a model has a weight for each it knows
 FOLDERS = (b"Rock/", b"rock/", b"Rock%/", b"R_ck/", b"x\\y/")
+PATHS = [f"{folder.decode()}{number}.flac" for folder in FOLDERS for number in range(5)]
 
 
 def made_up(number: int, random: np.random.Generator) -> dict[str, Any]:
@@ -58,9 +59,11 @@ FILTERS = st.builds(
     genres=some((*GENRES, "BOP")),
     year_from=maybe(YEARS),
     year_to=maybe(YEARS),
-    seconds_from=maybe(SECONDS),
-    seconds_to=maybe(SECONDS),
+    duration_from=maybe(SECONDS),
+    duration_to=maybe(SECONDS),
     tags=some((*WORDS, "PIANO", "house", "never said")),
+    tags_all=some((*WORDS, "PIANO", "house", "never said")),
+    paths=st.lists(st.sampled_from(PATHS), max_size=9).map(tuple),
     path_prefix=maybe(tuple(folder.decode() for folder in (*FOLDERS, b"R", b"%"))),
 )
 
@@ -77,7 +80,7 @@ def passes(wanted: TrackFilter, fact: Facts) -> bool:
         if names and has.isdisjoint(name.lower() for name in names):
             return False
     bounds = (("year", wanted.year_from, wanted.year_to),)
-    bounds += (("duration", wanted.seconds_from, wanted.seconds_to),)  # type: ignore[assignment]
+    bounds += (("duration", wanted.duration_from, wanted.duration_to),)  # type: ignore[assignment]
     for column, low, high in bounds:
         value = fact[column]
         if (low is not None or high is not None) and value is None:
@@ -86,7 +89,11 @@ def passes(wanted: TrackFilter, fact: Facts) -> bool:
             return False
     words = {tag.word.lower() for tag in fact["tags"][:TOP_TAGS]}
     there = fact["path"].decode().startswith(wanted.path_prefix or "")
-    return {word.lower() for word in wanted.tags} <= words and there
+    if wanted.paths and fact["path"].decode() not in wanted.paths:
+        return False
+    if wanted.tags and words.isdisjoint(word.lower() for word in wanted.tags):
+        return False
+    return {word.lower() for word in wanted.tags_all} <= words and there
 
 
 @pytest.fixture
@@ -115,10 +122,33 @@ def test_any_filter_lets_through_what_it_says(
 
 def test_only_those_included(sessions: Sessions, facts_of: dict[str, Facts]) -> None:
     first, second, *_ = facts_of
-    wanted = TrackFilter(include=(first, second, "nobody's"))
+    wanted = TrackFilter(ids=(first, second, "nobody's"))
     assert found(sessions, wanted) == {first, second}
     assert not wanted.is_empty
     assert TrackFilter().is_empty
+
+
+IDENTIFIED = [
+    {"musicbrainz_recording_id": "B1A9C0E9-D987-4042-AE91-78D6A3267D69"},
+    {"isrcs": ["GB-AYE-69 00531", "usrc17607839"]},
+    {"isrcs": []},
+    {},
+]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "which"),
+    [
+        (TrackFilter(musicbrainz_ids=("b1a9c0e9-d987-4042-ae91-78d6a3267d69",)), 0),
+        (TrackFilter(isrcs=("GBAYE6900531",)), 1),
+        (TrackFilter(isrcs=("nobody", "US-RC1-76-07839")), 1),
+    ],
+)
+def test_tracks_by_identifiers_however_they_are_written(
+    wanted: TrackFilter, which: int, sessions: Sessions, store: ArtifactStore
+) -> None:
+    ids = Collection(sessions, store).add(*({"file_tags": tags} for tags in IDENTIFIED))
+    assert found(sessions, wanted) == {ids[which]}
 
 
 def test_a_track_that_left_is_below_no_path(sessions: Sessions, store: ArtifactStore) -> None:

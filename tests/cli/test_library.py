@@ -35,6 +35,7 @@ def doctor(database_url: str, tmp_path: Path, port: int) -> subprocess.Completed
     return run("doctor", tmp_path / "none", COLUMNS="400", **settings)
 
 
+@pytest.mark.slow
 def test_a_port_in_use_is_a_problem_unless_up_uses_it(
     sessions: Sessions, database_url: str, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def flipped(path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_what_is_damaged_is_named_and_mended(ingested: Library, database_url: str) -> None:
     store = ingested.store
     assert soundalike("verify", ingested, database_url).returncode == 0

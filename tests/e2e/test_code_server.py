@@ -17,7 +17,7 @@ ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 BATCH_RUNS = """
 { runsOrError(filter: {pipelineName: "ingest_batch"}) { ... on Runs { results { runId status } } } }
 """
-CODE_VERSION = '{ assetNodes(assetKeys: [{path: ["embeddings"]}]) { codeVersion } }'
+CODE_VERSION = '{ assetNodes(assetKeys: [{path: ["embeddings"]}]) { opVersion } }'
 TERMINATE = "mutation End($run: String!) { terminateRun(runId: $run) { __typename } }"
 
 
@@ -107,7 +107,7 @@ def test_it_loads_the_pipeline_again_after_a_switch_of_space(
             return answer["assetNodes"] if answer["assetNodes"] != before else None
 
         [shown] = until(after, TIMEOUT_SECONDS)
-        assert shown["codeVersion"] == installation.ask("select space from library_settings")
+        assert shown["opVersion"] == installation.ask("select space from library_settings")
 
 
 @pytest.mark.slow

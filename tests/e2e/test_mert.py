@@ -26,7 +26,7 @@ def test_a_full_size_checkpoint_embeds_the_demo_music_and_the_index_serves(
         index = client.get("/v1/index").json()
         assert (index["dimension"], index["tracks"], index["model"]) == (768, 28, "mert-v1-95m")
         assert index["space"].startswith("mert-v1-95m.l6.6x10s.mean-")
-        [track] = client.get("/v1/tracks", params={"query": "calm_acoustic_1"}).json()["items"]
-        answer = client.get(f"/v1/tracks/{track['id']}/similar", params={"k": 3}).json()
-        assert len(answer["results"]) == 3
-        assert all(0 < result["score"] <= 1 for result in answer["results"])
+        [track] = client.get("/v1/tracks", params={"q": "calm_acoustic_1"}).json()["items"]
+        answer = client.get(f"/v1/tracks/{track['id']}/similar", params={"limit": 3}).json()
+        assert len(answer["items"]) == 3
+        assert all(0 < result["score"] <= 1 for result in answer["items"])

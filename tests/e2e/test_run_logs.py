@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import PROJECT, child_environment
 from soundalike.postgres import connected_database
@@ -15,6 +17,7 @@ from tests.sounds import song
 EXECUTE = ("-m", "dagster", "job", "execute", "-m", "pipelines.definitions", "-j", "scan")
 
 
+@pytest.mark.slow
 def test_its_events_and_its_stderr_say_what_it_did(open_folder: Path, models_dir: Path) -> None:
     music = open_folder / "music"
     music.mkdir()

@@ -12,6 +12,7 @@ def installation(open_module_folder: Path, models_dir: Path) -> Installation:
     return Installation.at(open_module_folder / "data", models_dir)
 
 
+@pytest.mark.slow
 def test_folders_that_hold_no_music(installation: Installation, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "texts").mkdir()
@@ -74,6 +75,7 @@ def test_a_wrong_setting_is_named(installation: Installation) -> None:
     assert "Traceback" not in output
 
 
+@pytest.mark.slow
 def test_a_model_that_cannot_be_had_is_named(open_folder: Path, tmp_path: Path) -> None:
     (tmp_path / "a.mp3").write_text("words " * 100)
     other = Installation.at(

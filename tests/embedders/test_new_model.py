@@ -67,11 +67,11 @@ def test_a_new_model_ingests_and_serves(
         assert client.get("/v1/index").json()["space"].startswith("tiny.bands-")
         [first, second] = client.get("/v1/tracks").json()["items"]
         similar = client.get(f"/v1/tracks/{first['id']}/similar").json()
-        assert [result["track"]["id"] for result in similar["results"]] == [second["id"]]
-        assert similar["results"][0]["track"]["tags"] == [{"word": "tiny", "weight": 1.0}]
+        assert [result["track"]["id"] for result in similar["items"]] == [second["id"]]
+        assert similar["items"][0]["track"]["tags"] == [{"word": "tiny", "weight": 1.0}]
         unknown = song(tmp_path / "unknown.flac", seconds=3.0, seed=3)
         answer = client.post("/v1/search/audio", content=unknown.read_bytes(), timeout=60)
-        assert {result["track"]["id"] for result in answer.json()["results"]} == {
+        assert {result["track"]["id"] for result in answer.json()["items"]} == {
             first["id"],
             second["id"],
         }

@@ -100,6 +100,7 @@ def pruned(orchestra: Orchestra, database_url: str) -> Iterator[Pruned]:
         made.engine.dispose()
 
 
+@pytest.mark.slow
 def test_old_runs_go_with_their_events_and_what_the_ui_says_stays(pruned: Pruned) -> None:
     pruned.add(1)
     scans = [pruned.scan(seed) for seed in (11, 12, 13)]
@@ -155,6 +156,7 @@ def test_a_run_that_has_not_ended_or_belongs_to_a_backfill_that_has_not_stays(
     assert result.kept == {OF_A_BACKFILL: 1, LAST: 1}
 
 
+@pytest.mark.slow
 def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch
 ) -> None:

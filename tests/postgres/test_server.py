@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import subprocess
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +18,10 @@ from tests.postgres.users import ask, start_user, using, wait_until
 
 def pid_file(server: Server) -> Path:
     return server.home / "cluster" / "postmaster.pid"
+
+
+def connection(server: Server) -> psycopg.Connection[tuple[object, ...]]:
+    return psycopg.connect(server._conninfo, autocommit=True)
 
 
 def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
@@ -75,6 +79,34 @@ def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> N
         wait_until(lambda: not server.is_ready())  # but it lives until the connection ends
         with using(data) as again:
             assert ask(again) == 1
+
+
+def test_a_server_that_recovers_is_waited_for(data: Path, server: Server) -> None:
+    """One of its processes was killed, for want of memory perhaps; the others begin anew."""
+    with using(data) as url:
+        running = pid_file(server).read_text().split()[0]
+        for _ in range(3):
+            with suppress(psycopg.OperationalError), connection(server) as client:
+                psutil.Process(client.info.backend_pid).kill()
+                client.execute("select 1")
+            with using(data):
+                assert ask(url) == 1
+                assert pid_file(server).read_text().split()[0] == running
+
+
+def test_a_server_that_accepts_nothing_for_long_is_started_anew(
+    data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("soundalike.postgres.server.TIMEOUT_SECONDS", 1)
+    with using(data) as url, connection(server):
+        running = pid_file(server).read_text().split()[0]
+        os.kill(int(running), signal.SIGTERM)  # it waits for its last client to leave
+        wait_until(lambda: not server.is_ready())
+        told = pid_file(server).read_text()
+        pid_file(server).write_text(told.replace("stopping", "starting"))
+        with using(data):
+            assert ask(url) == 1
+            assert pid_file(server).read_text().split()[0] != running
 
 
 def test_a_server_without_a_free_connection_is_left_alone(data: Path, server: Server) -> None:

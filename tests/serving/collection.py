@@ -41,7 +41,7 @@ class Collection:
     def add(self, *facts: Facts, embedded: bool = True) -> list[str]:
         """A batch with a track for each, under random unit vectors; returns their ids."""
         paths = [fact.get("path", f"{uuid.uuid4().hex}.flac".encode()) for fact in facts]
-        ids = [uuid.uuid4().hex for _ in facts]
+        ids = [fact.get("id", uuid.uuid4().hex) for fact in facts]
         found = [Entry(path, EntryKind.MUSIC, size=1, mtime_ns=1) for path in paths]
         root = self._root()
         with self.sessions.begin() as session:

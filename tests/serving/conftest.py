@@ -6,12 +6,13 @@ from collections.abc import AsyncIterator, Iterator
 import httpx
 import pytest
 
+from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from soundalike.catalog.engine import Sessions
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
-from .collection import Collection
-from .service import running
+from .collection import Collection, numbered
+from .service import eventually_serves, running
 
 
 @pytest.fixture
@@ -40,6 +41,30 @@ async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 async def offline_api(offline: Settings) -> AsyncIterator[httpx.AsyncClient]:
     async with running(offline) as client:
         yield client
+
+
+README_TRACK = "96751f56f82c97466947c81819d9f5a3"
+
+
+@pytest.fixture
+async def documented(
+    api: httpx.AsyncClient, collection: Collection
+) -> AsyncIterator[httpx.AsyncClient]:
+    """A service whose collection has what the examples of the documentation name."""
+    facts = {
+        "title": "Saudade",
+        "artist": "Ana Lua",
+        "album": "Marés",
+        "genres": ["Fado", "Folk"],
+        "year": 2011,
+        "file_tags": {"isrcs": ["GBAYE6900531"]},
+        "path": "Ana Lua/Marés/03 Saudade.flac".encode(),
+    }
+    collection.add({"id": TRACK_ID, **facts}, {"id": OTHER_TRACK_ID, "title": "Other"})
+    fado = {"title": "Fado menor", "genres": ["Fado"], "year": 1970}
+    collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, *numbered(30))
+    await eventually_serves(api, collection.publish())
+    yield api
 
 
 @pytest.fixture(autouse=True)

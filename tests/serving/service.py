@@ -29,7 +29,7 @@ async def running(
             await app({**scope, "state": dict(state or {})}, receive, send)
 
         transport = httpx.ASGITransport(with_state)
-        async with httpx.AsyncClient(transport=transport, base_url="http://api") as client:
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
             yield client
 
 
@@ -59,7 +59,7 @@ def problem_of(answer: httpx.Response, status: int) -> dict[str, Any]:
     assert answer.status_code == status, answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     problem: dict[str, Any] = answer.json()
-    assert set(problem) - {"errors"} == {
+    assert set(problem) - {"errors", "code"} == {
         *("type", "title", "status", "detail", "instance", "correlation_id")
     }
     assert problem["status"] == status

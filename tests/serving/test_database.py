@@ -15,7 +15,7 @@ from serving.dependencies import State, open_session
 from serving.index.live_index import LiveIndex
 from serving.metrics import Metrics
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.tables import TrackRow
+from soundalike.catalog.tables import RootRow, TrackRow
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -27,6 +27,22 @@ async def test_api_cannot_write(database_url: str) -> None:
     async with AsyncSession(engine) as session:
         with pytest.raises(InternalError, match="read-only"):
             await session.execute(delete(TrackRow))
+    await engine.dispose()
+
+
+async def test_statements_of_an_answer_are_of_one_moment(
+    database_url: str, sessions: Sessions
+) -> None:
+    """Else a list has a total that counts what its items do not hold, or the other way round."""
+    engine = open_pool(database_url)
+    counted = text("select count(*) from roots")
+    async with AsyncSession(engine) as session:
+        before = await session.scalar(counted)
+        with sessions.begin() as other:
+            other.add(RootRow(location=b"/music"))
+        assert await session.scalar(counted) == before
+    async with AsyncSession(engine) as session:
+        assert await session.scalar(counted) == (before or 0) + 1
     await engine.dispose()
 
 

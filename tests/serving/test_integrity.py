@@ -10,7 +10,7 @@ from anyio import to_thread
 from sqlalchemy import update
 
 from serving.index.disk_check import DiskCheck, Stopped
-from serving.index.live_index import LiveIndex
+from serving.index.live_index import FILES_CHANGED, LiveIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.index_files import CODES, INDEX, MANIFEST, TRACKS, read_manifest
@@ -116,8 +116,7 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
         if harm is damage.flip_a_bit:  # nothing but reading shows it
             await to_thread.run_sync(live.served.disk_check.problem, 0.0)
         await live.check_disk()
-        assert "is served from a whole copy" in str(live.problem), harm
-        assert str(collection.store.root) not in str(live.problem)
+        assert live.problem == FILES_CHANGED, harm
         await live.follow(published(collection))
         assert live.served.index is index
         await assert_exact(live, collection)
@@ -133,7 +132,7 @@ async def test_whole_folder_that_vanishes_changes_no_answer(
     await live.follow(published(collection))
     remove_folder(served_folder(collection))
     await live.check_disk()
-    assert "manifest.json is missing" in str(live.problem)
+    assert live.problem == FILES_CHANGED
     await assert_exact(live, collection)
 
 
@@ -153,7 +152,7 @@ async def test_manifest_without_sizes_is_loaded_and_its_damage_refused(
     damage.append(folder / INDEX)
     await fresh.follow(published(collection))
     assert fresh.served is None
-    assert "index.faiss is damaged" in str(fresh.problem)
+    assert "cannot be opened" in str(fresh.problem)
 
 
 async def test_new_version_ends_the_check_of_the_old_one(

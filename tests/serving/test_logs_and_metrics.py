@@ -48,7 +48,8 @@ async def test_access_log_has_one_line_a_request_by_route(
     assert line == {
         "event": "request",
         "level": "info",
-        "logger": "serving.middleware",
+        "logger": "serving.middleware.request_log",
+        "client": "127.0.0.1",
         "correlation_id": "look-here",
         "method": "GET",
         "route": "/v1/tracks/{track_id}",

@@ -29,6 +29,7 @@ def published(version: str) -> PublishedIndex:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
 async def test_no_swap_is_noticed(choice: KindChoice, tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)

@@ -1,39 +1,147 @@
-"""The documentation that the code makes of itself."""
+"""The OpenAPI document: valid, complete, and true to what the service answers."""
+
+from collections.abc import Iterator
+from typing import Any
 
 import httpx
+import pytest
+from openapi_spec_validator import validate
 from pydantic import SecretStr
 
+from serving.app import create_app
+from serving.problems import PROBLEM_TYPES, urn
 from soundalike.settings import Settings
 
+from .collection import Collection, numbered
 from .service import running
 
-
-async def test_schema_builds_and_documents_problems(offline_api: httpx.AsyncClient) -> None:
-    schema = (await offline_api.get("/openapi.json")).json()
-    assert set(schema["paths"]) == {
-        *("/health/live", "/health/ready", "/v1/index", "/v1/failures"),
-        *("/v1/tracks", "/v1/tracks/{track_id}", "/v1/tracks/{track_id}/similar"),
-        *("/v1/search", "/v1/search/audio", "/v1/paths"),
-    }
-    responses = schema["paths"]["/v1/tracks/{track_id}/similar"]["get"]["responses"]
-    assert set(responses) == {"200", "404", "409", "422", "503"}
-    for status in set(responses) - {"200"}:
-        assert set(responses[status]["content"]) == {"application/problem+json"}
-    assert "HTTPValidationError" not in schema["components"]["schemas"]
-    assert "securitySchemes" not in schema["components"]
+OPERATIONS = {
+    *("check_liveness", "check_readiness", "get_metrics", "get_index", "list_failures"),
+    *("list_tracks", "get_track", "find_similar_tracks", "find_journey"),
+    *("search_tracks_by_examples", "search_tracks_by_audio"),
+}
+LOADS_A_MODEL = "/v1/search/audio"  # tests/serving/test_uploads.py sends audio
 
 
-async def test_schema_says_how_to_send_the_key(offline: Settings) -> None:
-    locked = offline.model_copy(update={"api_key": SecretStr("k")})
+@pytest.fixture
+def document(offline: Settings) -> dict[str, Any]:
+    return create_app(offline).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            yield path, method, operation
+
+
+def test_document_is_valid(document: dict[str, Any]) -> None:
+    validate(document)
+
+
+def test_operations_have_names_of_their_own_and_words(document: dict[str, Any]) -> None:
+    found = {operation["operationId"] for _, _, operation in operations(document)}
+    assert found == OPERATIONS
+    for _, _, operation in operations(document):
+        assert operation["summary"]
+        assert not operation["summary"].endswith(".")
+        assert operation["description"]
+        assert operation["tags"][0] in {tag["name"] for tag in document["tags"]}
+    assert document["servers"]
+    assert document["info"]["license"]["identifier"] == "Apache-2.0"
+
+
+def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any]) -> None:
+    for path, _, operation in operations(document):
+        responses = operation["responses"]
+        assert {"200", "422", "431", "500"} <= set(responses), path
+        for status, response in responses.items():
+            assert "X-Request-ID" in response["headers"]
+            assert ("Retry-After" in response["headers"]) == (status == "503")
+            if status != "200":
+                [(kind, content)] = response["content"].items()
+                assert kind == "application/problem+json"
+                assert content["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}
+    schemas = document["components"]["schemas"]
+    types = schemas["ProblemDetails"]["properties"]["type"]["enum"]
+    assert types == [urn(kind) for kind in PROBLEM_TYPES]
+    assert "HTTPValidationError" not in schemas
+    assert "securitySchemes" not in document["components"]
+    search = document["paths"]["/v1/search"]["post"]["responses"]
+    assert set(search) == {*("200", "400", "404", "409", "413", "415", "422", "431", "500", "503")}
+
+
+async def test_document_says_how_to_send_the_key(offline: Settings) -> None:
+    locked = offline.model_copy(update={"api_key": SecretStr("s3cret")})
     async with running(locked) as api:
-        schema = (await api.get("/openapi.json", headers={"X-API-Key": "k"})).json()
-    assert schema["paths"]["/v1/tracks"]["get"]["security"] == [
-        {"APIKeyHeader": []},
-        {"HTTPBearer": []},
-    ]
-    assert "401" in schema["paths"]["/v1/index"]["get"]["responses"]
-    assert "security" not in schema["paths"]["/health/live"]["get"]
+        schema = (await api.get("/openapi.json")).json()
+    assert "s3cret" not in str(schema)
+    validate(schema)
+    for path, method, operation in operations(schema):
+        is_open = path.startswith("/health")
+        assert ("401" in operation["responses"]) != is_open, (path, method)
+        expected = None if is_open else [{"APIKeyHeader": []}, {"HTTPBearer": []}]
+        assert operation.get("security") == expected
 
 
-async def test_docs_page_is_there(offline_api: httpx.AsyncClient) -> None:
-    assert (await offline_api.get("/docs")).status_code == 200
+def example(parameter: dict[str, Any]) -> Any:
+    return parameter["schema"]["examples"][0]
+
+
+async def test_every_example_is_a_request_that_succeeds(
+    documented: httpx.AsyncClient, document: dict[str, Any], collection: Collection
+) -> None:
+    for track in collection.add(*numbered(2), embedded=False):
+        collection.fail(track, "no audible music")
+    sent = 0
+    for path, method, operation in operations(document):
+        if path == LOADS_A_MODEL:
+            continue
+        parameters = operation.get("parameters", [])
+        url, required = path, {}
+        for parameter in parameters:
+            assert parameter["description"], (path, parameter["name"])
+            if parameter["in"] == "path":
+                url = url.replace(f"{{{parameter['name']}}}", example(parameter))
+            elif parameter["required"]:
+                required[parameter["name"]] = example(parameter)
+        optional = [each for each in parameters if not each["required"]]
+        cases = [{}, *({each["name"]: example(each)} for each in optional)]
+        content = operation.get("requestBody", {}).get("content", {})
+        bodies = [
+            each["value"]
+            for each in content.get("application/json", {}).get("examples", {}).values()
+        ]
+        for case in cases:
+            if "cursor" in case:  # an index version's, or a list's: made by its own first page
+                case |= {"cursor": await cursor_of(documented, url)}
+            for body in bodies or [None]:
+                answer = await documented.request(method, url, params=required | case, json=body)
+                assert answer.status_code == 200, (url, case, answer.text)
+                sent += 1
+    assert sent > 40
+
+
+async def cursor_of(api: httpx.AsyncClient, url: str) -> str:
+    page = (await api.get(url, params={"limit": 1})).json()
+    return str(page["next_cursor"])
+
+
+async def test_no_example_is_there_for_show(document: dict[str, Any]) -> None:
+    assert all(
+        parameter["schema"].get("examples")
+        for _, _, operation in operations(document)
+        for parameter in operation.get("parameters", [])
+    )
+
+
+async def test_docs_page_needs_nothing_from_elsewhere(offline_api: httpx.AsyncClient) -> None:
+    page = await offline_api.get("/docs")
+    assert page.status_code == 200
+    assert "http" not in page.text.replace("http-equiv", "")
+    assets = [part.split('"')[0] for part in page.text.split('"/docs/')[1:]]
+    assert len(assets) == 3
+    for asset in assets:
+        answer = await offline_api.get(f"/docs/{asset}")
+        assert answer.status_code == 200
+        assert len(answer.content) > 500
+    assert (await offline_api.get("/")).headers["location"] == "/docs"

@@ -12,8 +12,8 @@ from soundalike.vectors.ranking import Result
 VERSION = "v1"
 
 
-def asked(k: int, cursor: str | None = None, diversity: float = 0.0) -> SearchRequest:
-    return SearchRequest(positive=["x"], k=k, cursor=cursor, diversity=diversity)
+def asked(limit: int, cursor: str | None = None, diversity: float = 0.0) -> SearchRequest:
+    return SearchRequest(positive=["x"], limit=limit, cursor=cursor, diversity=diversity)
 
 
 # Few different scores, so that pages end within ties.
@@ -30,7 +30,7 @@ LISTS = st.lists(st.sampled_from([0.9, 0.5, 0.5000001, 0.0, -0.25]), max_size=40
 def page_for(results: list[Result], request: SearchRequest) -> tuple[list[Result], str | None]:
     """As the route does it: ranked as far as the page needs, and one more."""
     place = parse_cursor(request, VERSION)
-    wanted = (place.seen if place else 0) + request.k + 1
+    wanted = (place.seen if place else 0) + request.limit + 1
     return page_of(results[:wanted], request, VERSION, place, wanted)
 
 
@@ -49,7 +49,7 @@ def test_pages_put_together_are_the_list(
     for number in range(len(results) + 1):
         request = asked(sizes[number % len(sizes)], cursor, diversity)
         page, cursor = page_for(results, request)
-        assert len(page) <= request.k
+        assert len(page) <= request.limit
         seen += page
         if cursor is None:
             break

@@ -66,7 +66,7 @@ async def test_uvicorn_serves_swaps_and_stops_at_one_signal(
         assert (await api.get("/health/ready")).status_code == 503
         await eventually_serves(api, collection.publish())
         similar = await api.get(f"/v1/tracks/{track}/similar", headers={"X-Request-ID": "seen"})
-        assert len(similar.json()["results"]) == 1
+        assert len(similar.json()["items"]) == 1
 
     child.send_signal(signal.SIGINT)
     assert child.wait(GRACE_SECONDS) in (0, -signal.SIGINT)

@@ -22,7 +22,7 @@ async def search(api: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
 
 
 def ids(body: dict[str, Any]) -> list[str]:
-    return [result["track"]["id"] for result in body["results"]]
+    return [result["track"]["id"] for result in body["items"]]
 
 
 def best(collection: Collection, query: Any, among: list[str]) -> list[str]:
@@ -34,14 +34,14 @@ async def test_examples_are_averaged_as_qdrant_does(
 ) -> None:
     one, two, unlike, *others = collection.add(*numbered(40))
     await eventually_serves(api, version := collection.publish())
-    found = await search(api, positive=[one, two], negative=[unlike], k=12)
+    found = await search(api, positive=[one, two], negative=[unlike], limit=12)
     vectors = collection.vectors
     query = vectors[one] + vectors[two] - vectors[unlike]  # 2 * mean of two - mean of one
     assert ids(found) == best(collection, query, others)[:12]
     assert found["index_version"] == version
     cosine = float(query @ vectors[ids(found)[0]] / np.linalg.norm(query))
-    assert found["results"][0]["score"] == pytest.approx(cosine, abs=1e-6)
-    percentiles = [result["percentile"] for result in found["results"]]
+    assert found["items"][0]["score"] == pytest.approx(cosine, abs=1e-6)
+    percentiles = [result["percentile"] for result in found["items"]]
     assert percentiles == sorted(percentiles, reverse=True)
     assert all(0 <= percentile <= 100 for percentile in percentiles)
 
@@ -49,7 +49,9 @@ async def test_examples_are_averaged_as_qdrant_does(
 async def test_best_score_is_that_of_qdrant(api: httpx.AsyncClient, collection: Collection) -> None:
     one, two, unlike, *others = collection.add(*numbered(40))
     await eventually_serves(api, collection.publish())
-    found = await search(api, positive=[one, two], negative=[unlike], strategy="best_score", k=200)
+    found = await search(
+        api, positive=[one, two], negative=[unlike], strategy="best_score", limit=200
+    )
     vectors = collection.vectors
 
     def score(track: str) -> float:
@@ -58,7 +60,7 @@ async def test_best_score_is_that_of_qdrant(api: httpx.AsyncClient, collection: 
         return like if like > far else -far * far
 
     assert ids(found) == sorted(others, key=lambda track: -score(track))
-    assert [result["score"] for result in found["results"]] == pytest.approx(
+    assert [result["score"] for result in found["items"]] == pytest.approx(
         [score(track) for track in ids(found)], abs=1e-6
     )
 
@@ -69,7 +71,7 @@ async def test_a_vector_is_an_example_of_any_length(
     tracks = collection.add(*numbered(20))
     await eventually_serves(api, collection.publish())
     vector = [float(number) * 1e-30 for number in collection.vectors[tracks[3]]]
-    found = await search(api, vector=vector, k=5)
+    found = await search(api, vector=vector, limit=5)
     assert ids(found) == best(collection, collection.vectors[tracks[3]], tracks)[:5]
     assert ids(found)[0] == tracks[3], "a vector excludes nobody"
 
@@ -100,12 +102,12 @@ async def test_filters_hold_and_the_best_within_them_are_found(
         ({"year_from": 1995, "year_to": 1996}, lambda f: f["year"] in (1995, 1996)),
         ({"genres": ["jazz"], "tags": ["drums"]}, lambda f: f["tags"][0].word == "drums"),
         ({"path_prefix": "b/"}, lambda f: f["path"][:2] == b"b/"),
-        ({"include": others[:9], "exclude": others[:2]}, lambda f: f in facts[2:9]),
+        ({"ids": others[:9], "exclude_ids": others[:2]}, lambda f: f in facts[2:9]),
         ({"artists": ["nobody"]}, lambda _: False),
     ):
-        found = await search(api, positive=[seed], filter=given, k=7)
+        found = await search(api, positive=[seed], filter=given, limit=7)
         assert ids(found) == expect(passes), given
-    flat = {"artists": ["artist 2"], "year_from": 1999, "k": 4}
+    flat = {"artists": ["artist 2"], "year_from": 1999, "limit": 4}
     answer = await api.get(f"/v1/tracks/{seed}/similar", params=flat)
     assert (
         ids(answer.json())
@@ -124,7 +126,7 @@ async def test_a_filter_shows_no_track_that_left(
     await eventually_serves(api, collection.publish())
     for gone in others[:25]:
         collection.remove(gone)
-    found = await search(api, positive=[seed], filter={"year_from": 1970}, k=5)
+    found = await search(api, positive=[seed], filter={"year_from": 1970}, limit=5)
     assert set(ids(found)) == set(others[25:])
 
 
@@ -139,7 +141,7 @@ async def test_no_list_is_full_of_one_artist_or_album(
     of = dict(zip(others, facts, strict=True))
     await eventually_serves(api, collection.publish())
     for caps in ({"per_artist": 2}, {"per_album": 1}, {"per_artist": 3, "per_album": 2}):
-        found = ids(await search(api, positive=[seed], k=50, **caps))
+        found = ids(await search(api, positive=[seed], limit=50, **caps))
         expected: list[str] = []
         for track in best(collection, collection.vectors[seed], others):
             artists = sum(of[t]["artist"] == of[track]["artist"] for t in expected)
@@ -157,15 +159,15 @@ async def test_pages_with_rules_and_departures_hold_everything_once(
     await eventually_serves(api, collection.publish())
     for gone in others[:40]:
         collection.remove(gone)
-    for rules in ({}, {"per_artist": 2}, {"diversity": 0.5}, {"duplicate": 0.9}):
-        whole = await search(api, positive=[seed], k=200, **rules)
+    for rules in ({}, {"per_artist": 2}, {"diversity": 0.5}, {"duplicate_threshold": 0.9}):
+        whole = await search(api, positive=[seed], limit=200, **rules)
         paged: list[str] = []
         ranks: list[int] = []
         cursor = None
         while True:
-            page = await search(api, positive=[seed], k=9, cursor=cursor, **rules)
+            page = await search(api, positive=[seed], limit=9, cursor=cursor, **rules)
             paged += ids(page)
-            ranks += [result["rank"] for result in page["results"]]
+            ranks += [result["rank"] for result in page["items"]]
             cursor = page["next_cursor"]
             if cursor is None:
                 break
@@ -179,10 +181,10 @@ async def test_a_cursor_ends_with_its_version(
 ) -> None:
     seed, *_ = collection.add(*numbered(30))
     await eventually_serves(api, collection.publish())
-    cursor = (await search(api, positive=[seed], k=5))["next_cursor"]
+    cursor = (await search(api, positive=[seed], limit=5))["next_cursor"]
     collection.add(*numbered(1))
     await eventually_serves(api, collection.publish())
-    answer = await api.post("/v1/search", json={"positive": [seed], "k": 5, "cursor": cursor})
+    answer = await api.post("/v1/search", json={"positive": [seed], "limit": 5, "cursor": cursor})
     assert problem_of(answer, 409)["type"] == "urn:soundalike:problem:index-changed"
 
 
@@ -190,9 +192,9 @@ WRONG: list[dict[str, Any]] = [
     {},
     {"positive": []},
     {"negative": ["x"]},
-    {"positive": ["x"], "k": 0},
-    {"positive": ["x"], "k": 201},
-    {"positive": ["x"], "k": "many"},
+    {"positive": ["x"], "limit": 0},
+    {"positive": ["x"], "limit": 201},
+    {"positive": ["x"], "limit": "many"},
     {"positive": ["x"] * (MAX_EXAMPLES + 1)},
     {"positive": ["x" * (limits.MAX_ID_LENGTH + 1)]},
     {"positive": ["a\0b"]},
@@ -203,10 +205,10 @@ WRONG: list[dict[str, Any]] = [
     {"positive": ["x"], "filter": {"year_from": 10**30}},
     {"positive": ["x"], "filter": {"artists": ["a\0"]}},
     {"positive": ["x"], "filter": {"tags": ["a"] * (limits.MAX_NAMES + 1)}},
-    {"positive": ["x"], "filter": {"include": ["a"] * (limits.MAX_IDS + 1)}},
-    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.MAX_PATH_PREFIX_LENGTH + 1)}},
+    {"positive": ["x"], "filter": {"ids": ["a"] * (limits.MAX_IDS + 1)}},
+    {"positive": ["x"], "filter": {"path_prefix": "a" * (limits.MAX_PATH_LENGTH + 1)}},
     {"positive": ["x"], "per_artist": 0},
-    {"positive": ["x"], "duplicate": 1.5},
+    {"positive": ["x"], "duplicate_threshold": 1.5},
     {"positive": ["x"], "diversity": -0.1},
     {"positive": ["x"], "cursor": "not one"},
     {"vector": []},
@@ -229,7 +231,7 @@ async def test_a_wrong_question_is_422(
     "body",
     [
         *('{"vector": [NaN]}', '{"vector": [Infinity]}', '{"vector": [1e400]}'),
-        *('{"positive": ["\\ud800"]}', '{"positive": ["x"], "diversity": NaN}', "[1]", "{", ""),
+        *('{"positive": ["\\ud800"]}', '{"positive": ["x"], "diversity": NaN}', "[1]", ""),
         '{"positive": ["x"], "filter": {"artists": ["\\udfff"]}}',
     ],
     ids=lambda body: body[:40],
@@ -239,11 +241,16 @@ async def test_what_is_no_json_of_ours_is_422(body: str, offline_api: httpx.Asyn
     problem_of(await offline_api.post("/v1/search", content=body, headers=headers), 422)
 
 
-async def test_a_body_that_is_too_deep_or_too_large_is_refused(
+async def test_a_body_that_is_no_json_too_deep_or_too_large_is_refused(
     offline_api: httpx.AsyncClient,
 ) -> None:
     headers = {"content-type": "application/json"}
-    for body, status in (("[" * 100_000, 400), (" " * (limits.MAX_BODY_BYTES + 1), 413)):
+    for body, status in (
+        ("[" * 100_000, 400),
+        ("{", 400),
+        ("\xff", 400),
+        (" " * (limits.MAX_BODY_BYTES + 1), 413),
+    ):
         answer = await offline_api.post("/v1/search", content=body, headers=headers)
         problem_of(answer, status)
 
@@ -276,3 +283,34 @@ async def test_an_example_that_nobody_knows_is_404_and_a_late_one_409(
     [late] = collection.add(*numbered(1))
     body = {"positive": [track], "negative": [late]}
     problem_of(await api.post("/v1/search", json=body), 409)
+
+
+@pytest.mark.parametrize("options", [{}, {"duplicate_threshold": 0.9}, {"diversity": 0.4}], ids=str)
+async def test_nothing_below_the_score_threshold(
+    options: dict[str, float], api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(60))
+    await eventually_serves(api, collection.publish())
+    whole = await search(api, positive=[seed], limit=200, **options)
+    scores = sorted((item["score"] for item in whole["items"]), reverse=True)
+    threshold = scores[20]
+    found = await search(api, positive=[seed], limit=200, score_threshold=threshold, **options)
+    assert sorted((item["score"] for item in found["items"]), reverse=True) == scores[:21]
+    assert found["next_cursor"] is None
+
+
+async def test_pages_of_similar_are_those_of_the_search(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(30, year=1970))
+    await eventually_serves(api, collection.publish())
+    first = (await api.get(f"/v1/tracks/{seed}/similar?limit=9&year_from=1960")).json()
+    again = {"limit": 30, "year_from": 1960, "cursor": first["next_cursor"]}
+    second = (await api.get(f"/v1/tracks/{seed}/similar", params=again)).json()
+    assert second["next_cursor"] is None
+    whole = await search(api, positive=[seed], filter={"year_from": 1960}, limit=50)
+    assert ids(first) + ids(second) == ids(whole)
+    body = {"positive": [seed], "filter": {"year_from": 1960}, "cursor": first["next_cursor"]}
+    assert ids(await search(api, limit=30, **body)) == ids(second)
+    other = await api.get(f"/v1/tracks/{seed}/similar", params={**again, "year_from": 1961})
+    problem_of(other, 422)

@@ -13,14 +13,14 @@ from .service import eventually_serves, problem_of
 
 
 async def similar(api: httpx.AsyncClient, track: str, k: int) -> dict[str, Any]:
-    answer = await api.get(f"/v1/tracks/{track}/similar", params={"k": k})
+    answer = await api.get(f"/v1/tracks/{track}/similar", params={"limit": k})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
     return body
 
 
 def ids(body: dict[str, Any]) -> list[str]:
-    return [result["track"]["id"] for result in body["results"]]
+    return [result["track"]["id"] for result in body["items"]]
 
 
 async def test_neighbours_are_those_of_brute_force_without_the_query(
@@ -31,13 +31,13 @@ async def test_neighbours_are_those_of_brute_force_without_the_query(
     for query in tracks:
         body = await similar(api, query, 7)
         assert ids(body) == collection.nearest(query, tracks, 7)
-        assert [result["rank"] for result in body["results"]] == list(range(1, 8))
-        assert body["query"]["id"] == query
+        assert [result["rank"] for result in body["items"]] == list(range(1, 8))
+        assert body["track"]["id"] == query
         assert body["index_version"] == version
     expected = float(collection.vectors[query] @ collection.vectors[ids(body)[0]])
-    assert body["results"][0]["score"] == pytest.approx(expected, abs=1e-6)
+    assert body["items"][0]["score"] == pytest.approx(expected, abs=1e-6)
     alone = (await api.get(f"/v1/tracks/{ids(body)[0]}")).json()
-    assert body["results"][0]["track"] | {"file_tags": {}} == alone
+    assert body["items"][0]["track"] | {"file_tags": {}} == alone
 
 
 async def test_k_beyond_the_collection_gives_all_others(
@@ -47,7 +47,7 @@ async def test_k_beyond_the_collection_gives_all_others(
     await eventually_serves(api, collection.publish())
     assert set(ids(await similar(api, tracks[0], 200))) == set(tracks[1:])
     default = (await api.get(f"/v1/tracks/{tracks[0]}/similar")).json()
-    assert len(default["results"]) == 2
+    assert len(default["items"]) == 2
 
 
 async def test_only_track_of_the_collection_has_no_neighbours(
@@ -55,13 +55,17 @@ async def test_only_track_of_the_collection_has_no_neighbours(
 ) -> None:
     [track] = collection.add(*numbered(1))
     await eventually_serves(api, collection.publish())
-    assert (await similar(api, track, 10))["results"] == []
+    assert (await similar(api, track, 10))["items"] == []
 
 
-@pytest.mark.parametrize("k", ["0", "-1", "201", "1000000000", "abc", "1.5", "NaN", "1e400", ""])
-async def test_bad_k_is_422_even_without_an_index(k: str, offline_api: httpx.AsyncClient) -> None:
-    problem = problem_of(await offline_api.get(f"/v1/tracks/x/similar?k={k}"), 422)
-    assert problem["errors"][0]["field"] == "query.k"
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "201", "1000000000", "abc", "1.5", "NaN", "1e400", ""]
+)
+async def test_bad_limit_is_422_even_without_an_index(
+    limit: str, offline_api: httpx.AsyncClient
+) -> None:
+    problem = problem_of(await offline_api.get(f"/v1/tracks/x/similar?limit={limit}"), 422)
+    assert problem["errors"][0]["field"] == "limit"
 
 
 async def test_unknown_track_is_404(api: httpx.AsyncClient, collection: Collection) -> None:
@@ -123,7 +127,7 @@ async def test_neighbours_that_left_are_passed_over(
     _forget(collection, second)
     body = await similar(api, query, 5)
     assert ids(body) == rest[:5]
-    assert [result["rank"] for result in body["results"]] == [1, 2, 3, 4, 5]
+    assert [result["rank"] for result in body["items"]] == [1, 2, 3, 4, 5]
 
 
 async def test_query_that_the_catalog_forgot_is_404(

@@ -1,21 +1,29 @@
 """Audio that a client sends: heard as an ingest hears it, bounded, and nobody else's trouble."""
 
 import asyncio
+import resource
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any, cast
 
 import httpx
 import pytest
 from starlette.requests import ClientDisconnect
+from starlette.types import Message
 
-from serving import middleware
 from serving.errors import as_problem
-from serving.search import uploads
+from serving.middleware import body_limits
+from serving.search import upload_folder, uploads
+from serving.search.upload_folder import UploadFolder
 from serving.search.uploads import UploadEmbedder
 from soundalike.embedders import space_for
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
 from soundalike.vectors.index_files import IndexManifest
+from tests.audio.bombs import flac_bomb
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import music, song, write_audio
@@ -52,20 +60,20 @@ async def test_another_encoding_of_a_song_finds_it_first(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
 ) -> None:
     upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
-    answer = (await ask(served, upload, k=3)).json()
+    answer = (await ask(served, upload, limit=3)).json()
     assert answer["in_index"] is False
-    assert [result["rank"] for result in answer["results"]] == [1, 2, 3]
-    assert answer["results"][0]["track"]["path"] == "3.flac"
-    assert answer["results"][0]["score"] > 0.99
+    assert [result["rank"] for result in answer["items"]] == [1, 2, 3]
+    assert answer["items"][0]["track"]["path"] == "3.flac"
+    assert answer["items"][0]["score"] > 0.99
     assert model.embedder.embedded == 1
 
 
 async def test_audio_that_the_collection_has_needs_no_model(
     served: httpx.AsyncClient, model: FakeModel, library: Library
 ) -> None:
-    answer = (await ask(served, library.music / "2.flac", k=9)).json()
+    answer = (await ask(served, library.music / "2.flac", limit=9)).json()
     assert answer["in_index"] is True
-    paths = {result["track"]["path"] for result in answer["results"]}
+    paths = {result["track"]["path"] for result in answer["items"]}
     assert paths == {"0.flac", "1.flac", "3.flac", "4.flac"}, "itself left out"
     assert model.embedder.embedded == 0
 
@@ -75,24 +83,83 @@ async def test_filters_hold_for_uploads_too(
 ) -> None:
     upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
     answer = (await ask(served, upload, path_prefix="1")).json()
-    assert [result["track"]["path"] for result in answer["results"]] == ["1.flac"]
+    assert [result["track"]["path"] for result in answer["items"]] == ["1.flac"]
 
 
-@pytest.mark.parametrize("kind", ["words", "empty", "silence", "playlist"])
-async def test_what_cannot_be_heard_says_why(
-    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, kind: str
+UNUSABLE: dict[str, tuple[bytes, str]] = {
+    "words": (b"words " * 99, "text"),
+    "cut within a letter": (b"x" * 511 + "é".encode(), "text"),
+    "nothing": (b"", "empty"),
+    "M3U": (b"\xef\xbb\xbf#EXTM3U\n/etc/x", "playlist"),
+    "PLS": (b"[playlist]\nFile1=http://example.org/", "playlist"),
+    "XSPF": (b'<?xml version="1.0"?>\n<playlist version="1">', "playlist"),
+    "ZIP": (b"PK\x03\x04" + bytes(99), "archive"),
+    "tar": (bytes(257) + b"ustar" + bytes(300), "archive"),
+    "bytes": (bytes(range(256)) * 9, "not_audio"),
+}
+
+
+async def test_what_cannot_be_heard_says_why(served: httpx.AsyncClient, model: FakeModel) -> None:
+    for kind, (content, code) in UNUSABLE.items():
+        problem = problem_of(await served.post("/v1/search/audio", content=content), 422)
+        assert problem["type"].endswith("unusable-audio")
+        assert problem["code"] == code, kind
+        assert problem["detail"].startswith(f"{code}: ")
+
+
+async def test_silence_says_so(served: httpx.AsyncClient, model: FakeModel, tmp_path: Path) -> None:
+    upload = write_audio(tmp_path / "x.wav", 0 * music(3.0))
+    assert problem_of(await ask(served, upload), 422)["code"] == "silent"
+
+
+async def test_a_form_is_the_same_as_its_file(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
 ) -> None:
-    upload = tmp_path / "x"
-    if kind == "silence":
-        write_audio(tmp_path / "x.wav", 0 * music(3.0)).rename(upload)
-    else:
-        upload.write_text(
-            {"words": "words " * 99, "empty": "", "playlist": "#EXTM3U\n/etc/x"}[kind]
-        )
-    problem = problem_of(await ask(served, upload), 422)
-    assert problem["type"].endswith("unusable-audio")
-    codes = {"words": "not_audio", "empty": "empty", "silence": "silent", "playlist": "not_audio"}
-    assert problem["detail"].startswith(codes[kind])
+    upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
+    plain = (await ask(served, upload)).json()
+    for name in ("song.mp3", 'größer".ogg', ""):
+        file = {"file": (name, upload.read_bytes(), "audio/mpeg")}
+        form = await served.post("/v1/search/audio", files=file)
+        assert form.json() == plain, "the frame is no part of the audio"
+
+
+FORMS: dict[str, tuple[bytes, int]] = {
+    "another part": (b'--x\r\nContent-Disposition: form-data; name="f"\r\n\r\na\r\n--x--\r\n', 422),
+    "no part": (b"--x--\r\n", 422),
+    "two files": (
+        2 * b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\na\r\n' + b"--x--\r\n",
+        422,
+    ),
+    "no name": (b"--x\r\n\r\na\r\n--x--\r\n", 422),
+    "cut off": (b'--x\r\nContent-Disposition: form-data; name="file"\r\n\r\na', 400),
+    "no form": (b"audio", 400),
+    "endless header": (b"--x\r\nContent-Disposition: " + b"a" * 10_000, 400),
+}
+
+
+async def test_a_form_that_is_none_is_named(served: httpx.AsyncClient, model: FakeModel) -> None:
+    headers = {"Content-Type": "multipart/form-data; boundary=x"}
+    for content, status in FORMS.values():
+        problem_of(await served.post("/v1/search/audio", content=content, headers=headers), status)
+
+
+NO_AUDIO = ("application/json", "text/plain", "application/x-www-form-urlencoded", "image/png", "x")
+AUDIO = ("", "audio/mpeg", "video/mp4", "application/ogg", "Application/Octet-Stream; a=b")
+
+
+async def test_the_type_of_the_content_decides(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
+) -> None:
+    content = song(tmp_path / "x.mp3", seconds=2.0, seed=3).read_bytes()
+    for kind in NO_AUDIO:
+        headers = {"Content-Type": kind}
+        answer = await served.post("/v1/search/audio", content=content, headers=headers)
+        assert "curl --form" in problem_of(answer, 415)["detail"]
+        assert "multipart/form-data" in answer.headers["accept-post"]
+    for kind in AUDIO:
+        headers = {"Content-Type": kind} if kind else {}
+        answer = await served.post("/v1/search/audio", content=content, headers=headers)
+        assert answer.is_success, kind
 
 
 async def test_a_file_that_is_too_long_is_refused(
@@ -103,10 +170,28 @@ async def test_a_file_that_is_too_long_is_refused(
     assert "too_long" in problem["detail"]
 
 
+async def test_what_would_be_computed_is_bounded_by_the_header(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_SAMPLES", 44_100)
+    problem = problem_of(await ask(served, song(tmp_path / "x.flac", seconds=2.0)), 422)
+    assert problem["code"] == "too_many_samples"
+    assert "44100 Hz" in problem["detail"]
+
+
+async def test_a_header_that_understates_does_not_help(
+    served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It decodes for longer than its header says; the processor's seconds are bounded too."""
+    monkeypatch.setattr(uploads, "MAX_UPLOAD_CPU_SECONDS", 0.0)
+    answer = await served.post("/v1/search/audio", content=flac_bomb(hours=0.9, claimed=8_000))
+    assert problem_of(answer, 422)["code"] == "too_much_computing"
+
+
 async def test_a_body_that_is_too_large_is_refused(
     served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(middleware, "MAX_UPLOAD_BYTES", 1000)
+    monkeypatch.setattr(body_limits, "MAX_UPLOAD_BYTES", 1000)
     problem_of(await served.post("/v1/search/audio", content=b"x" * 1001), 413)
 
 
@@ -114,11 +199,12 @@ async def test_a_model_that_cannot_be_had_leaves_the_rest_at_work(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gone(_: Settings) -> None:
-        raise WeightsError("no weights")
+        raise WeightsError("no weights in /models")
 
     monkeypatch.setattr(uploads, "load_embedder", gone)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("model-unavailable")
+    assert "/models" not in answer.text
     assert answer.headers["retry-after"]
     [track] = (await served.get("/v1/tracks", params={"limit": 1})).json()["items"]
     assert (await served.get(f"/v1/tracks/{track['id']}/similar")).is_success
@@ -153,24 +239,155 @@ async def test_too_many_at_once_are_told_to_come_back(
     assert problem_of(answer, 503)["type"].endswith("busy")
 
 
-async def test_a_body_that_does_not_arrive_takes_nobodys_place(
+async def test_a_body_that_does_not_arrive_gives_its_place_back(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
-    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 5.0)
+    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 0.1)
     never = asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
         yield b"ID3"
         await never.wait()
 
-    stalled = asyncio.create_task(served.post("/v1/search/audio", content=stalling()))
+    problem_of(await served.post("/v1/search/audio", content=stalling()), 408)
+    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 60.0)
+    assert (await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))).is_success
+
+
+async def test_no_body_is_read_while_no_place_is_free(
+    served: httpx.AsyncClient, model: FakeModel, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
+    reading, go_on = asyncio.Event(), asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"ID3"
+        reading.set()
+        await go_on.wait()
+
+    async def unread() -> AsyncIterator[bytes]:
+        raise AssertionError("the body was read")
+        yield b""
+
+    first = asyncio.create_task(served.post("/v1/search/audio", content=slow()))
+    await reading.wait()
+    [held] = (library.store.root / "uploads").rglob("upload")
+    answer = await served.post("/v1/search/audio", content=unread())
+    assert problem_of(answer, 503)["type"].endswith("busy")
+    assert answer.headers["retry-after"]
+    go_on.set()
+    assert (await first).status_code == 422
+    assert not held.exists()
+
+
+async def test_a_full_disk_is_no_error_of_the_model(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
+    monkeypatch.setattr(upload_folder, "MIN_FREE_BYTES", 2**60)
+    answer = await ask(served, upload)
+    assert problem_of(answer, 503)["type"].endswith("no-room")
+    assert str(tmp_path) not in answer.text
+    monkeypatch.undo()
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        answer = await ask(served, upload)
+    finally:
+        signal.signal(signal.SIGXFSZ, handler)
+        hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+        resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+    assert problem_of(answer, 503)["type"].endswith("no-room")
+
+
+async def test_a_folder_that_cannot_be_written_is_said_alike(
+    library: Library, database_url: str, tmp_path: Path
+) -> None:
+    song(library.music / "0.flac", seconds=2.0)
+    library.ingest()
+    library.publish()
+    (tmp_path / "file").touch()
+    settings = Settings(
+        DATABASE_URL=database_url, data=library.store.root, uploads=tmp_path / "file" / "x"
+    )
+    async with running(settings) as api:
+        answer = await api.post("/v1/search/audio", content=b"x")
+    assert problem_of(answer, 503)["type"].endswith("no-room")
+
+
+async def test_the_work_ends_when_its_sender_leaves(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An hour of silence from a few kilobytes takes seconds; the next upload does not wait."""
+    monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
+    started = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    require = uploads.require_possible_audio
+
+    def told(file: Path) -> None:
+        require(file)
+        loop.call_soon_threadsafe(started.set)
+
+    monkeypatch.setattr(uploads, "require_possible_audio", told)
+    left = asyncio.Event()
+    work = asyncio.create_task(send_and_leave(served, flac_bomb(hours=0.99), left))
+    await started.wait()
+    left.set()
+    await work
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
-    assert answer.is_success
-    monkeypatch.setattr(uploads, "UPLOAD_TIMEOUT_SECONDS", 0.0)
-    stalled.cancel()
-    late = await served.post("/v1/search/audio", content=stalling())
-    problem_of(late, 408)
+    assert answer.is_success, "the place and the decoder are free"
+
+
+async def send_and_leave(api: httpx.AsyncClient, body: bytes, left: asyncio.Event) -> None:
+    """Post a body as an ASGI server would, whose client then hangs up."""
+    messages = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def receive() -> Message:
+        if messages:
+            return messages.pop()
+        await left.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Message) -> None:
+        """Nobody is there."""
+
+    transport = api._transport
+    assert isinstance(transport, httpx.ASGITransport)
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/v1/search/audio",
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "scheme": "http",
+        "root_path": "",
+    }
+    await transport.app(cast("Any", scope), receive, cast("Any", send))
+
+
+def test_what_a_killed_worker_left_is_swept_and_nothing_else(tmp_path: Path) -> None:
+    code = (
+        "import os, signal, sys; from pathlib import Path\n"
+        "from serving.search.upload_folder import UploadFolder\n"
+        "with UploadFolder(Path(sys.argv[1])).upload(1) as folder:\n"
+        "    (folder / 'upload').touch()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False)
+    [killed] = tmp_path.glob("process-*")
+    assert list(killed.rglob("upload"))
+    (tmp_path / "music.mp3").touch()
+    (tmp_path / "process").mkdir()
+    alive = UploadFolder(tmp_path)
+    with alive.upload(1) as folder:
+        UploadFolder(tmp_path).sweep()
+        assert folder.is_dir(), "its process lives"
+    assert not killed.exists()
+    alive.close()
+    assert {path.name for path in tmp_path.iterdir()} == {"lock", "music.mp3", "process"}
 
 
 async def test_a_client_that_hangs_up_is_no_error_of_ours(
@@ -181,10 +398,9 @@ async def test_a_client_that_hangs_up_is_no_error_of_ours(
 
 
 async def test_nothing_of_an_upload_is_kept(
-    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    served: httpx.AsyncClient, model: FakeModel, library: Library, tmp_path: Path
 ) -> None:
-    (tmp_path / "tmp").mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
     await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
-    await ask(served, tmp_path / "x.mp3", k=0)
-    assert list((tmp_path / "tmp").iterdir()) == []
+    await ask(served, tmp_path / "x.mp3", limit=0)
+    [own] = (library.store.root / "uploads").glob("process-*")
+    assert [path.name for path in own.iterdir()] == ["lock"]

@@ -49,21 +49,20 @@ def test_file_of_another_size_is_not_even_read(source: Path) -> None:
         open_private(source, SHA256, len(CONTENT))
 
 
-def test_copy_where_the_data_root_is_read_only_is_in_the_temporary_folder(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    other = tmp_path / "temporary"
-    other.mkdir()
-    monkeypatch.setattr("tempfile.tempdir", str(other))
-    if os.geteuid() == 0:
-        pytest.skip("root may write everywhere")
-    source.parents[1].chmod(0o555)
-    try:
-        with open_private(source, SHA256, len(CONTENT)) as copy:
-            assert copy.read() == CONTENT
-            assert other in Path(f"/dev/fd/{copy.fileno()}").resolve().parents
-    finally:
-        source.parents[1].chmod(0o755)
+def test_without_room_for_a_copy_nothing_is_opened(source: Path) -> None:
+    """A limit on the size of files stands for the disk's."""
+    code = (
+        "import resource, sys; from pathlib import Path;"
+        "from soundalike.errors import StorageError;"
+        "from soundalike.storage.private_copy import open_private;"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))\n"
+        "try: open_private(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))\n"
+        "except StorageError as error: print(error)"
+    )
+    command = [sys.executable, "-c", code, str(source), SHA256, str(len(CONTENT))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "no room for a private copy of file (3 MB)" in done.stdout
+    assert list(source.parents[1].iterdir()) == [source.parent]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other processes' files are in /proc")

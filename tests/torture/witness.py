@@ -121,7 +121,7 @@ class Witness:
             return
         track = self._random.choice(self._open(self.versions[-1]).track_ids)
         try:
-            found = self._get(f"/v1/tracks/{track}/similar", k=K)
+            found = self._get(f"/v1/tracks/{track}/similar", limit=K)
         except Wrong:
             if track in self._open(self._get("/v1/index")["version"]):
                 raise
@@ -132,9 +132,9 @@ class Witness:
     def _check_results(self, track: str, found: Any) -> None:
         """All of one version: its neighbours in its order, but for those that lost their file."""
         opened = self._open(found["index_version"])
-        results = [(result["track"]["id"], result["score"]) for result in found["results"]]
-        ranks = [result["rank"] for result in found["results"]]
-        _require(found["query"]["id"] == track, "an answer to another question")
+        results = [(result["track"]["id"], result["score"]) for result in found["items"]]
+        ranks = [result["rank"] for result in found["items"]]
+        _require(found["track"]["id"] == track, "an answer to another question")
         _require(0 < len(results) <= K and ranks == [*range(1, len(ranks) + 1)], f"ranks {ranks}")
         _require(all(a[1] >= b[1] for a, b in pairwise(results)), f"not sorted: {results}")
         near = dict(neighbours(opened, track, K + EXTRA_CANDIDATES))

@@ -81,7 +81,7 @@ def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
     rows = [int(track[1:]) for track in query.track_ids]
     [everything] = index.search([query.lowered(MATRIX[rows], ROWS, None, np.array(rows))])
     near = np.max([index.exact.scores(MATRIX[row]) for row in rows], axis=0)
-    duplicate = 9.0 if options.duplicate is None else options.duplicate
+    duplicate = 9.0 if options.duplicate_threshold is None else options.duplicate_threshold
     taken: list[int] = []
     for row in everything.rows.tolist():
         metadata = METADATA[row]
@@ -109,7 +109,7 @@ OPTIONS = st.builds(
     RerankOptions,
     per_artist=st.none() | st.integers(1, 5),
     per_album=st.none() | st.integers(1, 3),
-    duplicate=st.none() | st.sampled_from([0.5, 0.9, 0.999]),
+    duplicate_threshold=st.none() | st.sampled_from([0.5, 0.9, 0.999]),
 )
 
 
@@ -143,7 +143,7 @@ def test_a_longer_list_begins_with_the_shorter(index: OpenIndex) -> None:
     for options in (
         RerankOptions(),
         RerankOptions(2, 1, 0.9),
-        RerankOptions(duplicate=0.9),
+        RerankOptions(duplicate_threshold=0.9),
         RerankOptions(3, None, 0.9, 0.6),
     ):
         query = TrackQuery(("t0003",), options=options)

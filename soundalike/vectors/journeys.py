@@ -1,7 +1,7 @@
-"""Paths: sequences of tracks that lead from one track to another.
+"""Journeys: sequences of tracks that lead from one track to another.
 
 Points are spaced evenly on the arc between the two vectors (spherical interpolation). Each step is
-the track nearest to its point that is not on the path yet and whose artists are below their cap,
+the track nearest to its point that is not on the journey yet and whose artists are below their cap,
 chosen from the first point to the last.
 """
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:  # the service loads faiss late
 
 @dataclass(frozen=True)
 class Step:
-    """A track of a path.
+    """A track of a journey.
 
-    `nearness` is its cosine with its point on the arc, `from_previous` with the step before it
+    `score` is its cosine with its point on the arc, `score_to_previous` with the step before it
     (None for the first).
     """
 
     track_id: str
-    nearness: float
-    from_previous: float | None
+    score: float
+    score_to_previous: float | None
 
 
 def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDArray[np.float32]:
@@ -52,11 +52,11 @@ def arc(start: NDArray[np.float32], end: NDArray[np.float32], count: int) -> NDA
     return points.astype(np.float32)
 
 
-class ArcPath:
-    """A path under construction; the caller supplies hits and metadata, as with Ranking.
+class ArcJourney:
+    """A journey under construction; the caller supplies hits and metadata, as with Ranking.
 
     `next_queries` are the queries to search next, and `add` takes the hits of all of them. When
-    there are none left, `steps` is the path, or empty if there is none.
+    there are none left, `steps` is the journey, or empty if there is none.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""GET /v1/paths: from one end to the other, or a word on why not."""
+"""GET /v1/journeys: from one end to the other, or a word on why not."""
 
 import httpx
 import pytest
@@ -16,19 +16,19 @@ async def test_a_path_leads_from_one_end_to_the_other(
     for gone in others[:10]:
         collection.remove(gone)
     query = {"from": start, "to": end, "steps": 8, "per_artist": 1}
-    answer = await api.get("/v1/paths", params=query)
+    answer = await api.get("/v1/journeys", params=query)
     assert answer.status_code == 200, answer.text
     path = answer.json()
-    tracks = [step["track"] for step in path["steps"]]
+    tracks = [step["track"] for step in path["items"]]
     assert path["index_version"] == version
-    assert [step["position"] for step in path["steps"]] == list(range(1, 9))
+    assert [step["position"] for step in path["items"]] == list(range(1, 9))
     assert (tracks[0]["id"], tracks[-1]["id"]) == (start, end)
     assert len({track["id"] for track in tracks}) == 8
     assert len({track["artist"] for track in tracks}) == 8
     assert not {track["id"] for track in tracks} & set(others[:10])
-    assert path["steps"][0]["from_previous"] is None
-    assert all(-1 <= step["nearness"] <= 1 for step in path["steps"])
-    assert len((await api.get("/v1/paths", params={**query, "steps": 2})).json()["steps"]) == 2
+    assert path["items"][0]["score_to_previous"] is None
+    assert all(-1 <= step["score"] <= 1 for step in path["items"])
+    assert len((await api.get("/v1/journeys", params={**query, "steps": 2})).json()["items"]) == 2
 
 
 async def test_a_path_longer_than_the_collection_is_409(
@@ -37,8 +37,8 @@ async def test_a_path_longer_than_the_collection_is_409(
     start, end, *_ = collection.add(*numbered(5))
     await eventually_serves(api, collection.publish())
     query = {"from": start, "to": end}
-    assert len((await api.get("/v1/paths", params={**query, "steps": 5})).json()["steps"]) == 5
-    problem = problem_of(await api.get("/v1/paths", params={**query, "steps": 6}), 409)
+    assert len((await api.get("/v1/journeys", params={**query, "steps": 5})).json()["items"]) == 5
+    problem = problem_of(await api.get("/v1/journeys", params={**query, "steps": 6}), 409)
     assert problem["type"] == "urn:soundalike:problem:too-few-tracks"
 
 
@@ -52,12 +52,12 @@ async def test_a_wrong_path_is_refused(
 ) -> None:
     start, end = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
-    answer = await api.get("/v1/paths", params={"from": start, "to": end, **wrong})  # type: ignore[dict-item]
+    answer = await api.get("/v1/journeys", params={"from": start, "to": end, **wrong})  # type: ignore[dict-item]
     problem_of(answer, 404 if wrong == {"to": ""} else 422)
 
 
 async def test_a_path_to_itself_is_refused(api: httpx.AsyncClient, collection: Collection) -> None:
     start, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
-    problem_of(await api.get("/v1/paths", params={"from": start, "to": start}), 422)
-    problem_of(await api.get("/v1/paths", params={"from": start, "to": "unknown"}), 404)
+    problem_of(await api.get("/v1/journeys", params={"from": start, "to": start}), 422)
+    problem_of(await api.get("/v1/journeys", params={"from": start, "to": "unknown"}), 404)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.paths import ArcPath, Step, arc
+from soundalike.vectors.journeys import ArcJourney, Step, arc
 from tests.indexes import unit_vectors, write_index
 from tests.vectors.test_ranking import Made
 
@@ -24,7 +24,7 @@ def walk(
     def facts(track: str) -> Made:
         return Made((artists or {}).get(track), None, None if track in gone else "x", guest)
 
-    path = ArcPath(index, ends, steps, per_artist)
+    path = ArcJourney(index, ends, steps, per_artist)
     if not path.next_queries:
         path.add([], {end: facts(end) for end in ends})
     while path.next_queries:
@@ -60,8 +60,8 @@ def test_each_step_is_the_nearest_that_is_left(index: OpenIndex) -> None:
         expected.append(max(free, key=lambda row: float(matrix[row] @ point)))
         free.discard(expected[-1])
     assert [step.track_id for step in steps] == [f"t{row:04d}" for row in [*expected, 1]]
-    assert steps[0].from_previous is None
-    assert [s.nearness for s in steps] == pytest.approx(
+    assert steps[0].score_to_previous is None
+    assert [s.score for s in steps] == pytest.approx(
         [float(matrix[row] @ point) for row, point in zip([*expected, 1], points, strict=True)],
         abs=1e-6,
     )

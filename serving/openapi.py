@@ -1,0 +1,85 @@
+"""The OpenAPI document: what all operations have in common, added to what the routes declare."""
+
+from typing import Any
+
+from fastapi import FastAPI
+from pydantic.json_schema import models_json_schema
+
+from serving.errors import documented
+from serving.schemas.problems import ProblemDetails
+
+REF = "#/components/schemas/{model}"
+TAGS = [
+    {"name": "search", "description": "Tracks by their sound."},
+    {"name": "tracks", "description": "The collection: tracks by words, metadata and ids."},
+    {"name": "index", "description": "The index version that searches are answered from."},
+    {"name": "failures", "description": "Files that could not be used, and why."},
+    {"name": "health", "description": "The state of the service, for operators and programs."},
+]
+ABOUT = """
+Lists have `items`, and `next_cursor` while there are more; `limit` bounds a page. A list in a query
+parameter repeats the parameter (`tags=a&tags=b`); commas do not separate. Unknown parameters are
+refused. `HEAD` works wherever `GET` does; any other method is answered with 405 and `Allow`.
+
+Errors are problems (RFC 9457): `type` is for programs, `detail` for people, and `correlation_id`
+finds the request in the log. docs/api.md describes every type.
+"""
+HEADERS = {
+    "RequestId": {
+        "description": "The request's own X-Request-ID, or a new one; the log has it too.",
+        "schema": {"type": "string"},
+    },
+    "RetryAfter": {
+        "description": "Seconds after which to try again.",
+        "schema": {"type": "integer"},
+    },
+    "WwwAuthenticate": {
+        "description": "How to send the key.",
+        "schema": {"type": "string"},
+    },
+}
+HEADERS_OF = {
+    "401": {"WWW-Authenticate": "WwwAuthenticate"},
+    "503": {"Retry-After": "RetryAfter"},
+}
+COMMON = (422, 431, 500)
+
+
+def describe(app: FastAPI) -> None:
+    """Make the application's document complete; it is built once, when first asked for."""
+    build = app.openapi
+
+    def complete() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            app.openapi_schema = _completed(build())
+        return app.openapi_schema
+
+    app.openapi = complete  # type: ignore[method-assign]
+
+
+def _completed(document: dict[str, Any]) -> dict[str, Any]:
+    components = document.setdefault("components", {})
+    _, problems = models_json_schema([(ProblemDetails, "serialization")], ref_template=REF)
+    schemas = components.setdefault("schemas", {})
+    schemas.update(problems["$defs"])
+    for replaced in ("HTTPValidationError", "ValidationError"):
+        schemas.pop(replaced, None)
+    components["headers"] = HEADERS
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            _complete(operation)
+    return document
+
+
+def _complete(operation: dict[str, Any]) -> None:
+    summary, _, description = operation["description"].partition("\n\n")
+    operation["summary"] = summary.replace("\n", " ").removesuffix(".")
+    operation["description"] = description or summary
+    responses = operation["responses"]
+    for status, response in documented(*COMMON).items():
+        responses[str(status)] = response
+    for status, response in responses.items():
+        names = {"X-Request-ID": "RequestId", **HEADERS_OF.get(status, {})}
+        headers = {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in names.items()}
+        response["headers"] = headers
+    operation["responses"] = dict(sorted(responses.items()))

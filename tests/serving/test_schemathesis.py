@@ -1,0 +1,110 @@
+"""What schemathesis makes up against the document: every answer is one that the document has."""
+
+import threading
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+import uvicorn
+from hypothesis import HealthCheck, assume, given, settings
+from schemathesis import GenerationMode, checks
+
+from serving.app import create_app
+from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
+from soundalike.catalog.engine import open_catalog
+from soundalike.settings import Settings
+from soundalike.storage.layout import ArtifactStore
+from tests.conftest import new_database
+
+from .collection import Collection, numbered
+from .test_openapi import OPERATIONS
+
+checks.load_all_checks()
+# An id of no track is a valid request whose answer is 404, so acceptance proves nothing.
+CHECKS = [
+    *checks.CHECKS.get_by_names(
+        [
+            "not_a_server_error",
+            "status_code_conformance",
+            "content_type_conformance",
+            "response_headers_conformance",
+            "response_schema_conformance",
+            "negative_data_rejection",
+            "unsupported_method",
+            "allow_header_conformance",
+        ]
+    )
+]
+# A request line of 64 kB: the application never sees it.
+SERVERS_OWN = "Invalid HTTP request received."
+UNCONSTRAINED = {"check_liveness", "check_readiness", "get_index", "get_metrics", "get_track"}
+CASES = [
+    (name, mode)
+    for name in sorted(OPERATIONS)
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    if mode is GenerationMode.POSITIVE or name not in UNCONSTRAINED  # nothing is invalid there
+]
+BOUNDED = {
+    "deadline": None,
+    "derandomize": True,
+    "database": None,
+    "suppress_health_check": list(HealthCheck),
+}
+
+
+@pytest.fixture(scope="module")
+def schema(
+    server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[schemathesis.BaseSchema]:
+    """The document of a running service over a small collection, which the examples name."""
+    store = ArtifactStore(tmp_path_factory.mktemp("schemathesis") / "data")
+    with new_database(server_url) as url:
+        sessions = open_catalog(url)
+        collection = Collection(sessions, store)
+        collection.add({"id": TRACK_ID}, {"id": OTHER_TRACK_ID}, *numbered(20))
+        collection.publish()
+        app = create_app(Settings(DATABASE_URL=url, data=store.root))
+        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+        thread = threading.Thread(target=server.run)
+        thread.start()
+        while not server.started:
+            assert thread.is_alive()
+            thread.join(0.05)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+        server.should_exit = True
+        thread.join()
+        sessions.kw["bind"].dispose()
+
+
+def operation_of(schema: schemathesis.BaseSchema, name: str) -> schemathesis.APIOperation:
+    operations = (found.ok() for found in schema.get_all_operations())
+    return next(each for each in operations if each.definition.raw["operationId"] == name)
+
+
+def send_made_up(operation: schemathesis.APIOperation, mode: GenerationMode, examples: int) -> None:
+    """Send requests that are valid, or that are not, and check each answer."""
+
+    @settings(max_examples=examples, **BOUNDED)
+    @given(case=operation.as_strategy(generation_mode=mode))
+    def answers_as_documented(case: schemathesis.Case) -> None:
+        answer = case.call()
+        assume(answer.text != SERVERS_OWN)
+        case.validate_response(answer, checks=CHECKS)
+
+    answers_as_documented()
+
+
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_answers_are_those_of_the_document(
+    name: str, mode: GenerationMode, schema: schemathesis.BaseSchema
+) -> None:
+    send_made_up(operation_of(schema, name), mode, examples=10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "mode"), CASES)
+def test_answers_are_those_of_the_document_at_length(
+    name: str, mode: GenerationMode, schema: schemathesis.BaseSchema
+) -> None:
+    send_made_up(operation_of(schema, name), mode, examples=500)

@@ -23,6 +23,7 @@ from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
 from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
+from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.middleware.api_key import RequireApiKey
 from serving.middleware.body_limits import LimitBody
@@ -65,7 +66,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
     live = LiveIndex(ArtifactStore(settings.data), search_threads(settings))
-    request_metrics = Metrics(live)
+    request_metrics = Metrics()
     app = FastAPI(
         title="soundalike",
         summary="What else in my music collection sounds like this?",
@@ -170,12 +171,15 @@ def _lifespan(
             restart = partial(restart_database, settings)
             async with PublicationFollower(engine, live, restart_database=restart).following():
                 with closing(UploadEmbedder(settings)) as embedder:
-                    yield State(
-                        sessions=sessions,
-                        live=live,
-                        metrics=request_metrics,
-                        upload_embedder=embedder,
-                    )
+                    sampler = MetricSampler(request_metrics, live, engine, embedder)
+                    async with sampler.sampling():
+                        yield State(
+                            sessions=sessions,
+                            live=live,
+                            metrics=request_metrics,
+                            metric_sampler=sampler,
+                            upload_embedder=embedder,
+                        )
             live.threads.close()
             await engine.dispose()
 

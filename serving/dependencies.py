@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
+from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.search.uploads import UploadEmbedder
 
@@ -19,6 +20,7 @@ class State(TypedDict):
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
     metrics: Metrics
+    metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
 
 
@@ -38,6 +40,11 @@ def get_live(state: StateDep) -> LiveIndex:
 def get_metrics(state: StateDep) -> Metrics:
     """Return the process's metrics."""
     return state["metrics"]
+
+
+def get_metric_sampler(state: StateDep) -> MetricSampler:
+    """Return the sampler of the process's state."""
+    return state["metric_sampler"]
 
 
 def get_upload_embedder(state: StateDep) -> UploadEmbedder:
@@ -68,6 +75,7 @@ def served_index(live: LiveDep) -> ServedIndex:
 
 
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
+MetricSamplerDep = Annotated[MetricSampler, Depends(get_metric_sampler)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

@@ -1,75 +1,115 @@
-"""Prometheus metrics of the process: requests, searches, the served index.
+"""Prometheus metrics, of one process or of all workers of a server together.
 
-Each worker process has its own counters, and with several uvicorn workers a scrape of /metrics
-reaches one of them. Scrape a single-worker service where exact rates matter; prometheus-client's
-multiprocess mode would need a shared folder and could not read the live index.
+The workers of a server share a folder, where each keeps its numbers in files (prometheus_client's
+multiprocess mode), and whichever is asked adds them up. So a metric must be a counter, a histogram,
+or a gauge that says how those of several workers are put together.
 """
 
-from collections.abc import Iterator
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, InfoMetricFamily
-from prometheus_client.metrics_core import Metric
-from prometheus_client.registry import Collector
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from serving.index.live_index import LiveIndex
+from serving.shared_metrics import FOLDER
+
+SEARCH_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
+Mode = Literal["livesum", "livemax", "livemostrecent"]
+UPLOAD_BUCKETS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
 class Metrics:
     """The metrics of one application, in a registry of their own: each starts from zero."""
 
-    def __init__(self, live: LiveIndex) -> None:
+    def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.requests = Counter(
-            "soundalike_requests",
-            "Requests served.",
-            ("route", "status"),
-            registry=self.registry,
-        )
-        self.seconds = Histogram(
-            "soundalike_request_seconds",
-            "Time to serve a request.",
-            ("route",),
-            registry=self.registry,
-        )
-        self.search_seconds = Histogram(
-            "soundalike_search_seconds",
+        self.requests = self._counter("requests", "Requests served.", "route", "status")
+        self.seconds = self._histogram("request_seconds", "Time to serve a request.", "route")
+        self.search_seconds = self._histogram(
+            "search_seconds",
             "Time to search the index, waiting for a thread included.",
-            buckets=(0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5),
-            registry=self.registry,
+            buckets=SEARCH_BUCKETS,
         )
-        ProcessCollector(registry=self.registry)
-        self.registry.register(_IndexCollector(live))
-
-
-class _IndexCollector(Collector):
-    """Metrics read from the live index at each scrape, so that it does not depend on them."""
-
-    def __init__(self, live: LiveIndex) -> None:
-        self._live = live
-
-    def collect(self) -> Iterator[Metric]:
-        served = self._live.served
-        info = (
-            {"version": served.manifest.version, "space": served.manifest.space} if served else {}
-        )
-        tracks = served.manifest.tracks if served else 0
-        has_problem, failures = self._live.problem is not None, self._live.load_failures
-        yield InfoMetricFamily("soundalike_index", "The served index.", info)
-        yield GaugeMetricFamily("soundalike_index_tracks", "Tracks in the served index.", tracks)
-        yield GaugeMetricFamily(
-            "soundalike_index_problem",
-            "1 while /health/ready reports a problem with the index.",
-            has_problem,
-        )
-        yield CounterMetricFamily(
-            "soundalike_search_queries", "Queries searched.", self._live.threads.queries
-        )
-        yield CounterMetricFamily(
-            "soundalike_search_batches",
+        self.search_queries = self._counter("search_queries", "Queries searched.")
+        self.search_batches = self._counter(
+            "search_batches",
             "Batches of queries searched; the queries per batch grow with the load.",
-            self._live.threads.batches,
         )
-        yield CounterMetricFamily(
-            "soundalike_index_load_failures", "Published versions refused.", failures
+        self.search_queued = self._gauge("search_queued", "Queries that wait for a search thread.")
+        self.index_workers = self._gauge(
+            "index_workers", "Workers that serve this version of the index.", "version", "space"
         )
+        self.index_tracks = self._gauge(
+            "index_tracks", "Tracks in the index that was loaded last.", mode="livemostrecent"
+        )
+        self.index_problem = self._gauge(
+            "index_problem",
+            "1 while /health/ready of any worker reports a problem with the index.",
+            mode="livemax",
+        )
+        self.index_load_failures = self._counter(
+            "index_load_failures", "Attempts to load a published version that failed."
+        )
+        self.uploads = self._gauge(
+            "uploads_in_progress", "Uploads that are received, queued or embedded."
+        )
+        self.upload_seconds = self._histogram(
+            "upload_seconds",
+            "Time to receive and embed an upload, waiting for its turn included.",
+            buckets=UPLOAD_BUCKETS,
+        )
+        self.decoders = self._gauge(
+            "decoder_processes", "Processes that decode uploads, by what they do.", "state"
+        )
+        self.decoder_starts = self._counter(
+            "decoder_starts", "Starts of processes that decode uploads; a broken one is replaced."
+        )
+        self.connections = self._gauge(
+            "database_connections", "Connections of the pools to the catalog.", "state"
+        )
+        self.workers = self._gauge("workers", "Processes that serve the API.")
+        self.resident_bytes = self._gauge(
+            "resident_memory_bytes", "Memory of the workers; what they share counts for each."
+        )
+        self.cpu_seconds = self._counter("cpu_seconds", "CPU time of the workers.")
+
+    def exposition(self) -> bytes:
+        """Return the metrics in Prometheus' text format: of all workers, if they share a folder."""
+        folder = os.environ.get(FOLDER)
+        if not folder:
+            return generate_latest(self.registry)
+        _forget_ended(Path(folder))
+        everything = CollectorRegistry()
+        MultiProcessCollector(everything, folder)  # type: ignore[no-untyped-call]
+        return generate_latest(everything)
+
+    def _counter(self, name: str, about: str, *labels: str) -> Counter:
+        return Counter(f"soundalike_{name}", about, labels, registry=self.registry)
+
+    def _gauge(self, name: str, about: str, *labels: str, mode: Mode = "livesum") -> Gauge:
+        return Gauge(
+            f"soundalike_{name}", about, labels, registry=self.registry, multiprocess_mode=mode
+        )
+
+    def _histogram(
+        self,
+        name: str,
+        about: str,
+        *labels: str,
+        buckets: tuple[float, ...] = Histogram.DEFAULT_BUCKETS,
+    ) -> Histogram:
+        return Histogram(
+            f"soundalike_{name}", about, labels, registry=self.registry, buckets=buckets
+        )
+
+
+def _forget_ended(folder: Path) -> None:
+    """Remove the gauges of workers that have ended; what they counted stays."""
+    for path in folder.glob("gauge_live*.db"):
+        process = int(path.stem.rpartition("_")[2])
+        if not psutil.pid_exists(process):
+            with suppress(FileNotFoundError):  # another worker does the same
+                mark_process_dead(process, str(folder))  # type: ignore[no-untyped-call]

@@ -1,11 +1,13 @@
 """The server: uvicorn with bounded connections, as `up`, Docker and gunicorn start it."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import uvicorn
 
 from serving.connections import BoundedProtocol
 from serving.limits import SHUTDOWN_SECONDS
+from serving.shared_metrics import shared_metrics
 from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
 
 APPLICATION = "serving.app:create_app"
@@ -31,14 +33,16 @@ def main() -> None:
     settings = load_settings()
     require_key_beyond_loopback(settings)
     development = settings.environment == "development"
-    uvicorn.run(
-        APPLICATION,
-        factory=True,
-        host=settings.host,
-        port=settings.port,
-        reload=development,
-        workers=None if development else settings.workers,
-        access_log=False,
-        log_level="warning",  # of the process above the workers, which log for themselves
-        **server_options(settings),
-    )
+    workers = 1 if development else settings.workers
+    with shared_metrics() if workers > 1 else nullcontext():
+        uvicorn.run(
+            APPLICATION,
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            reload=development,
+            workers=workers,
+            access_log=False,
+            log_level="warning",  # of the process above the workers, which log for themselves
+            **server_options(settings),
+        )

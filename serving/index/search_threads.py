@@ -48,6 +48,11 @@ class SearchThreads:
         self._closed = False
         self.queries = self.batches = 0  # searched so far
 
+    @property
+    def queued(self) -> int:
+        """The queries that no thread has taken yet."""
+        return len(self._queue)
+
     async def search(self, index: "OpenIndex", queries: Sequence["VectorQuery"]) -> list["Hits"]:
         """Return the hits of each query, all of one version. Cancelled queries are skipped.
 

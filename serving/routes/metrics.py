@@ -1,9 +1,9 @@
-"""Route for the process's Prometheus metrics."""
+"""Route for Prometheus: the metrics of all workers."""
 
 from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 
-from serving.dependencies import MetricsDep
+from serving.dependencies import MetricSamplerDep, MetricsDep
 
 router = APIRouter(tags=["health"])
 
@@ -11,6 +11,7 @@ TEXT = {"description": "The metrics.", "content": {"text/plain": {"schema": {"ty
 
 
 @router.get("/metrics", operation_id="get_metrics", response_class=Response, responses={200: TEXT})
-async def metrics(metrics: MetricsDep) -> Response:
+async def metrics(metrics: MetricsDep, sampler: MetricSamplerDep) -> Response:
     """Return the metrics in Prometheus' text format."""
-    return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    sampler.sample()
+    return Response(metrics.exposition(), media_type=CONTENT_TYPE_LATEST)

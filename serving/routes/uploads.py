@@ -52,7 +52,8 @@ async def search_tracks_by_audio(
     audio, that track is left out of the results.
     """
     served = served_index(live)
-    upload = await embedder.embed(request, served)
+    with metrics.upload_seconds.time():
+        upload = await embedder.embed(request, served)
     in_index = upload.track_id in served
     query = (
         TrackQuery((upload.track_id,), options=parameters.rerank_options)

@@ -69,6 +69,16 @@ class UploadEmbedder:
         self._working: Event | None = None  # the upload that is being embedded
         self._loaded: Embedder | None = None
 
+    @property
+    def pending(self) -> int:
+        """The uploads that are received, queued or embedded."""
+        return self._pending
+
+    @property
+    def decoder_processes(self) -> tuple[int, int, int]:
+        """Counts of the processes that decode, that wait for work, and that were ever started."""
+        return self._decoders.processes if "_decoders" in vars(self) else (0, 0, 0)
+
     def close(self) -> None:
         """Stop the decoder process, if one was started, and remove the folder of uploads."""
         if "_decoders" in vars(self):

@@ -18,7 +18,7 @@ class ProcessPool:
         self._closed = False
         self._running: set[DecodingProcess] = set()
         self._busy: set[DecodingProcess] = set()
-        self.interruptions = 0
+        self.interruptions = self._started = 0
         self._slots: LifoQueue[DecodingProcess | None] = LifoQueue()  # None: one may be started
         for _ in range(count):
             self._slots.put(None)
@@ -65,6 +65,12 @@ class ProcessPool:
         if self._closed:
             raise DecoderUnavailable("the decoding processes were stopped")
 
+    @property
+    def processes(self) -> tuple[int, int, int]:
+        """Counts of the processes that are busy, that are idle, and that were ever started."""
+        running, busy = len(self._running), len(self._busy)
+        return busy, max(0, running - busy), self._started
+
     def interrupt(self) -> None:
         """Kill the busy processes: the threads that borrowed them find them dead."""
         self.interruptions += 1
@@ -96,6 +102,7 @@ class ProcessPool:
         process = DecodingProcess(self._module)
         with self._lock:
             self._running.add(process)
+            self._started += 1
             closed = self._closed
         if closed:
             process.kill()

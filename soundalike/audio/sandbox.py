@@ -70,6 +70,11 @@ class Decoders:
         with self._pool.borrowed(fresh=False) as process:
             return process.isolated
 
+    @property
+    def processes(self) -> tuple[int, int, int]:
+        """Counts of the processes that are busy, that are idle, and that were ever started."""
+        return self._pool.processes
+
     def interrupt(self) -> None:
         """End what is being decoded: the threads that wait for it get WorkAbandoned."""
         self._pool.interrupt()

@@ -1,23 +1,29 @@
-"""The service as real processes: uvicorn with workers on a free port."""
+"""The service as real processes on a free port, with workers."""
 
 import os
 import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import httpx
+import psutil
 
 from soundalike.settings import Settings
 
 from .service import eventually
 
+GUNICORN = [
+    *(sys.executable, "-P", "-m", "gunicorn", "serving.app:create_app()"),
+    *("-k", "serving.gunicorn_worker.BoundedWorker", "--graceful-timeout", "5"),
+]
+
 
 @asynccontextmanager
 async def server(
-    settings: Settings, log: Path, workers: int = 1
+    settings: Settings, log: Path, workers: int = 1, *, gunicorn: bool = False
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
     """The server's process and its URL, once it answers; its log is in `log`."""
     with socket.socket() as free:
@@ -26,14 +32,17 @@ async def server(
     environment = {
         **{name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
         "DATABASE_URL": str(settings.database_url),
+        "ENVIRONMENT": "production",
         "SOUNDALIKE_DATA": str(settings.data),
+        "SOUNDALIKE_PORT": str(port),
+        "SOUNDALIKE_WORKERS": str(workers),
     }
-    command = [sys.executable, "-m", "uvicorn", "serving.app:create_app", "--factory"]
-    options = ["--port", str(port), "--workers", str(workers)]
+    if gunicorn:
+        command = [*GUNICORN, "-b", f"127.0.0.1:{port}", "-w", str(workers)]
+    else:
+        command = [sys.executable, "-P", "-m", "serving"]
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [*command, *options], env=environment, stdout=output, stderr=output
-        )
+        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
     url = f"http://127.0.0.1:{port}"
     try:
         await eventually(lambda: _alive(process, url, log))
@@ -52,7 +61,11 @@ async def _alive(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
         return False
 
 
-def children(pid: int) -> set[int]:
-    """The processes that this one has started."""
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return {int(child) for child in text.split()}
+def workers_of(pid: int) -> set[int]:
+    """The server's worker processes; multiprocessing has one of its own beside them."""
+    found = set()
+    for child in psutil.Process(pid).children():
+        with suppress(psutil.NoSuchProcess):  # a zombie too
+            if "resource_tracker" not in " ".join(child.cmdline()):
+                found.add(child.pid)
+    return found

@@ -13,7 +13,7 @@ from soundalike.vectors.index_files import INDEX
 from tests.damage import overwrite
 
 from .collection import Collection, numbered
-from .server import children, server
+from .server import server, workers_of
 from .service import eventually, eventually_serves
 
 ASKED = 40  # requests, each on a connection of its own, so that both workers answer
@@ -31,13 +31,13 @@ async def test_workers_survive_truncation_and_answer_exactly(
         async with httpx.AsyncClient(base_url=url) as api:
             await eventually_serves(api, version)
         await eventually(lambda: _loaded_twice(tmp_path / "log"))
-        workers = children(process.pid)
+        workers = workers_of(process.pid)
         for content in (b"", os.urandom(len(whole))):
             overwrite(path, content)
             await _all_exact(url, collection, tracks)
             await eventually(lambda: _told(url))
             await _all_exact(url, collection, tracks)
-        assert children(process.pid) == workers, "no worker was replaced"
+        assert workers_of(process.pid) == workers, "no worker was replaced"
 
 
 async def _loaded_twice(log: Path) -> bool:

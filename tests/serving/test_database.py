@@ -69,7 +69,7 @@ async def test_a_connection_that_dies_after_the_answer_harms_neither_it_nor_the_
 ) -> None:
     engine = open_pool(database_url)
     live = LiveIndex(store)
-    state = State(sessions=async_sessionmaker(engine), live=live, metrics=Metrics(live))
+    state = State(sessions=async_sessionmaker(engine), live=live, metrics=Metrics())
     ended = text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name")
     other = create_engine(server_url, isolation_level="AUTOCOMMIT")
     for _ in range(POOL_SIZE + POOL_OVERFLOW + 1):

@@ -76,6 +76,16 @@ async def test_metrics_count_by_route_and_clients_cannot_add_labels(
     assert "soundalike_search_queries_total 1.0" in numbers
     assert "soundalike_search_batches_total 1.0" in numbers
     assert "soundalike_index_tracks 2.0" in numbers
-    assert f'version="{version}"' in numbers
+    assert f'version="{version}"}} 1.0' in numbers
+    assert "soundalike_search_queued 0.0" in numbers
+    assert 'soundalike_database_connections{state="in use"} 0.0' in numbers
+    assert "soundalike_workers 1.0" in numbers
+    assert "soundalike_uploads_in_progress 0.0" in numbers
+    assert 'soundalike_decoder_processes{state="busy"} 0.0' in numbers
+    collection.add(*numbered(1))
+    await eventually_serves(api, newer := collection.publish())
+    numbers = (await api.get("/metrics")).text
+    assert f'version="{version}"}} 0.0' in numbers
+    assert f'version="{newer}"}} 1.0' in numbers
     assert "soundalike_index_load_failures_total 0.0" in numbers
     assert "soundalike_index_problem 0.0" in numbers

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from .collection import Collection, numbered
+from .collection import SPACE, Collection, numbered
 from .service import eventually, eventually_serves, problem_of
 
 VERSIONS = 20
@@ -76,16 +76,12 @@ async def test_damaged_index_is_refused_while_the_old_one_answers(
     similar = (await api.get(f"/v1/tracks/{track}/similar")).json()
     assert similar["index_version"] == old
     numbers = (await api.get("/metrics")).text
-    assert f'soundalike_index_info{{space="{_space(numbers)}",version="{old}"}} 1.0' in numbers
+    assert f'soundalike_index_workers{{space="{SPACE.key}",version="{old}"}} 1.0' in numbers
     assert "soundalike_index_problem 1.0" in numbers
 
     collection.repair(new, whole)
     collection.publish_unchecked(new)
     await eventually_serves(api, new)
-
-
-def _space(numbers: str) -> str:
-    return numbers.partition('soundalike_index_info{space="')[2].partition('"')[0]
 
 
 @pytest.mark.slow

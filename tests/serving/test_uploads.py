@@ -66,6 +66,11 @@ async def test_another_encoding_of_a_song_finds_it_first(
     assert answer["items"][0]["track"]["path"] == "3.flac"
     assert answer["items"][0]["score"] > 0.99
     assert model.embedder.embedded == 1
+    numbers = (await served.get("/metrics")).text
+    assert "soundalike_upload_seconds_count 1.0" in numbers
+    assert "soundalike_decoder_starts_total 1.0" in numbers
+    assert 'soundalike_decoder_processes{state="idle"} 1.0' in numbers
+    assert "soundalike_uploads_in_progress 0.0" in numbers
 
 
 async def test_audio_that_the_collection_has_needs_no_model(

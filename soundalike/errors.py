@@ -41,6 +41,10 @@ class StorageError(SoundalikeError):
     """The data root cannot be written: its disk is full, or read-only."""
 
 
+class ExportError(SoundalikeError):
+    """An export cannot be written to where it was asked for."""
+
+
 class LibraryError(SoundalikeError):
     """A music root cannot be listed, or holds nothing to ingest."""
 

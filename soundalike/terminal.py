@@ -29,6 +29,7 @@ STAGES = {
     "resampled_audio": "decoding and resampling",
     "embeddings": "embedding",
     "verify": "reading the data root",
+    "export": "exporting",
 }
 
 

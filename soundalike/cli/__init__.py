@@ -12,6 +12,7 @@ from soundalike.cli import (
     doctor,
     env,
     evaluate,
+    export,
     failures,
     files,
     gc,
@@ -44,6 +45,7 @@ app.command()(logs.logs)
 app.command()(env.env)
 app.command()(demo.demo)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(files.files)
 app.command()(gc.gc)
 app.command()(verify.verify)

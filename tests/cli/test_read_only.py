@@ -11,7 +11,16 @@ from soundalike.cli.config import HIDDEN
 from soundalike.settings import Settings
 from tests.e2e.conftest import COMMAND
 
-READING = ("similar x", "verify", "failures", "failures retry", "gc", "space", "rules")
+READING = (
+    "similar x",
+    "export x.parquet",
+    "verify",
+    "failures",
+    "failures retry",
+    "gc",
+    "space",
+    "rules",
+)
 SWITCHING = ("space switch --windows 3 --yes", "rules switch --shortest-seconds 9")
 
 

@@ -1,0 +1,80 @@
+"""The vectors of an export, block by block: of the published index, or of a space."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import indexes
+from soundalike.catalog.exports import embedded_spaces
+from soundalike.catalog.indexes import IndexContents
+from soundalike.errors import ArtifactError
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.embedding_files import load_recorded
+
+ROWS_AT_ONCE = 1024  # rows of a block: 3 MB of vectors of 768 dimensions
+
+
+Block = tuple[list[str], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class VectorSource:
+    """The vectors to export: a name, their space's key, their number, and blocks of them.
+
+    `blocks` yields track ids and float32 [rows, dimension], at most ROWS_AT_ONCE at a time.
+    """
+
+    name: str
+    space: str
+    tracks: int
+    dimension: int
+    blocks: Iterator[Block]
+
+
+def published_vectors(session: Session, store: ArtifactStore) -> VectorSource:
+    """Return the vectors of the published index, in the order of track ids.
+
+    Raises ArtifactError if none is published, or it is damaged.
+    """
+    from soundalike.vectors.index.open_index import OpenIndex
+
+    served = indexes.published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; run `soundalike ingest FOLDER`")
+    index = OpenIndex.open(store.index(served.index.version))
+    starts = range(0, len(index), ROWS_AT_ONCE)
+    ids = (index.track_ids[start : start + ROWS_AT_ONCE] for start in starts)
+    blocks = ((block, index.vectors_of(block)) for block in ids)
+    manifest = index.manifest
+    name = f"index-{manifest.version}"
+    return VectorSource(name, manifest.space, len(index), manifest.dimension, blocks)
+
+
+def space_vectors(session: Session, store: ArtifactStore, space: str) -> VectorSource:
+    """Return the vectors that an index of this space would have, batch by batch.
+
+    Raises ArtifactError if nothing is embedded in it, or a batch's file is lost or damaged.
+    """
+    contents = indexes.contents(session, space)
+    if not contents.tracks:
+        known = ", ".join(embedded_spaces(session)) or "none yet"
+        raise ArtifactError(f"no track is embedded in {space!r}; the library's spaces are: {known}")
+    first = next(iter(contents.batches.items()))
+    dimension = load_recorded(store, space, *first).shape[1]
+    blocks = _blocks_of_space(store, contents)
+    return VectorSource(space, space, len(contents.tracks), dimension, blocks)
+
+
+def _blocks_of_space(store: ArtifactStore, contents: IndexContents) -> Iterator[Block]:
+    """Yield track ids and their float32 [rows, dimension]; one batch is in memory at a time."""
+    by_batch = sorted(contents.tracks, key=lambda entry: entry[1])
+    for batch, entries in groupby(by_batch, lambda entry: entry[1]):
+        vectors = load_recorded(store, contents.space, batch, contents.batches[batch])
+        rows = {track: row for track, _, row in entries}
+        for start in range(0, len(rows), ROWS_AT_ONCE):
+            ids = list(rows)[start : start + ROWS_AT_ONCE]
+            yield ids, vectors[[rows[track] for track in ids]]

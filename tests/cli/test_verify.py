@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.test_read_only import run
+from tests.damage import overwrite
 from tests.library import Library
 from tests.sounds import song
 
@@ -27,7 +28,7 @@ def soundalike(command: str, library: Library, url: str) -> subprocess.Completed
 def flipped(path: Path) -> Path:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    overwrite(path, bytes(content))
     return path
 
 

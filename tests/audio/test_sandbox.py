@@ -174,9 +174,10 @@ def test_limits_hold_in_the_process(hostile: Decoders, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("before", [0, 1])
 def test_a_file_that_computes_without_end_is_ended_and_not_tried_again(
-    tmp_path: Path, before: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: int
 ) -> None:
-    with Decoders(1, module="tests.audio.hostile_child", cpu_seconds=0.5) as decoders:
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with Decoders(1, module=HOSTILE, cpu_seconds=0.5) as decoders:
         for _ in range(before):
             decoders.read(saying(tmp_path, "pid"))
         assert failure(decoders, saying(tmp_path, "compute")).code == "too_much_computing"

@@ -4,11 +4,11 @@ A connection that has waited longest for its client makes room for a new one, so
 requests never keep anybody else out. What the server refuses here never reaches the application.
 """
 
-import json
 import math
 from asyncio import TimerHandle, Transport
 from http import HTTPStatus
 from typing import Any, ClassVar
+from uuid import uuid4
 
 import structlog
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -23,9 +23,12 @@ from serving.limits import (
     MIN_BODY_BYTES_PER_SECOND,
     WRITE_SECONDS,
 )
+from serving.problems import DEFAULT_KINDS, title, urn
+from serving.schemas.problems import ProblemDetails
 
 log = structlog.get_logger()
 
+RETRY_SECONDS = 5
 REASONS = {
     400: "the request is no valid HTTP/1.1",
     408: "the request did not arrive in time; send it again, faster",
@@ -187,10 +190,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._forget()
         if self.transport.is_closing():
             return
+        correlation_id = uuid4().hex
         if self._unparsed_bytes or self._receiving_unanswered():
-            self.transport.write(_problem(status))
+            self.transport.write(_problem(status, correlation_id))
         address = self.client[0] if self.client else ""
-        log.info("connection.refused", status=status, client=address)
+        log.info("connection.refused", status=status, client=address, correlation_id=correlation_id)
         self.transport.close()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # if it does not read either
 
@@ -210,17 +214,24 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_timer.cancel()
 
 
-def _problem(status: int) -> bytes:
+def _problem(status: int, correlation_id: str) -> bytes:
     """Write a problem as a whole response."""
-    phrase = HTTPStatus(status).phrase
-    problem = {
-        "type": "about:blank",
-        "title": phrase,
-        "status": status,
-        "detail": REASONS[status],
+    kind = DEFAULT_KINDS[status]
+    problem = ProblemDetails(
+        type=urn(kind),
+        title=title(kind),
+        status=status,
+        detail=REASONS[status],
+        correlation_id=correlation_id,
+    )
+    body = problem.model_dump_json(exclude_none=True).encode()
+    headers = {
+        "content-type": "application/problem+json",
+        "content-length": len(body),
+        "x-request-id": correlation_id,
+        "connection": "close",
     }
-    body = json.dumps(problem).encode()
-    return (
-        f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/problem+json\r\n"
-        f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
-    ).encode() + body
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers["retry-after"] = RETRY_SECONDS
+    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode() + body

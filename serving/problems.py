@@ -15,7 +15,7 @@ class ProblemType:
 
 
 PROBLEM_TYPES: dict[str, ProblemType] = {
-    "malformed-request": ProblemType(400, "The body is not JSON, or is nested too deeply."),
+    "malformed-request": ProblemType(400, "It is no HTTP, or its body not JSON or too deep."),
     "broken-form": ProblemType(400, "The body is no valid multipart/form-data."),
     "client-gone": ProblemType(400, "The client disconnected; only logs and metrics show it."),
     "unauthorized": ProblemType(401, "The API key is missing or wrong."),
@@ -24,7 +24,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "no-such-route": ProblemType(404, "The API has no such route."),
     "unknown-track": ProblemType(404, "The catalog has no such track."),
     "method-not-allowed": ProblemType(405, "The route has other methods; `Allow` lists them."),
-    "body-too-slow": ProblemType(408, "The body did not arrive in time."),
+    "request-too-slow": ProblemType(408, "The request did not arrive in time."),
     "not-in-index": ProblemType(409, "The track is known, but not in the served index."),
     "index-changed": ProblemType(409, "The cursor belongs to another index version."),
     "too-few-tracks": ProblemType(409, "The collection has too few tracks for the journey."),
@@ -55,7 +55,7 @@ DEFAULT_KINDS = {
     401: "unauthorized",
     404: "no-such-route",
     405: "method-not-allowed",
-    408: "body-too-slow",
+    408: "request-too-slow",
     413: "body-too-large",
     415: "unsupported-media-type",
     422: "invalid-request",

@@ -33,7 +33,11 @@ class ProblemDetails(ResponseModel):
     title: str = Field(examples=["Unknown track"])
     status: int = Field(examples=[404])
     detail: str = Field(description="Message for users: what happened and what to do next.")
-    instance: str = Field(examples=[f"/v1/tracks/{TRACK_ID}"])
+    instance: str | None = Field(
+        None,
+        description="The request's path, if that much of it could be read.",
+        examples=[f"/v1/tracks/{TRACK_ID}"],
+    )
     correlation_id: str | None = Field(
         None, description="X-Request-ID of the request; the logs have it too."
     )

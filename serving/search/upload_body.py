@@ -79,6 +79,7 @@ class _Form:
         self._content = bytearray()
         self._header = b""
         self._value = b""
+        self._name: bytes | None = None
         self._files = 0
         self._ended = False
         try:
@@ -116,7 +117,7 @@ class _Form:
             raise Problem(422, "invalid-request", f"send the audio file as the part `{PART}`")
 
     def _part_begins(self) -> None:
-        self._name: bytes | None = None
+        self._name = None
 
     def _header_begins(self) -> None:
         self._header = self._value = b""

@@ -57,14 +57,15 @@ def published_vectors(session: Session, store: ArtifactStore) -> VectorSource:
 def space_vectors(session: Session, store: ArtifactStore, space: str) -> VectorSource:
     """Return the vectors that an index of this space would have, batch by batch.
 
-    Raises ArtifactError if nothing is embedded in it, or a batch's file is lost or damaged.
+    Raises ArtifactError if nothing is embedded in it, or a batch's file is lost, damaged or cannot
+    be read.
     """
     contents = indexes.contents(session, space)
     if not contents.tracks:
         known = ", ".join(embedded_spaces(session)) or "none yet"
         raise ArtifactError(f"no track is embedded in {space!r}; the library's spaces are: {known}")
     first = next(iter(contents.batches.items()))
-    dimension = load_recorded(store, space, *first).shape[1]
+    dimension = _vectors(store, space, *first).shape[1]
     blocks = _blocks_of_space(store, contents)
     return VectorSource(space, space, len(contents.tracks), dimension, blocks)
 
@@ -73,8 +74,17 @@ def _blocks_of_space(store: ArtifactStore, contents: IndexContents) -> Iterator[
     """Yield track ids and their float32 [rows, dimension]; one batch is in memory at a time."""
     by_batch = sorted(contents.tracks, key=lambda entry: entry[1])
     for batch, entries in groupby(by_batch, lambda entry: entry[1]):
-        vectors = load_recorded(store, contents.space, batch, contents.batches[batch])
+        vectors = _vectors(store, contents.space, batch, contents.batches[batch])
         rows = {track: row for track, _, row in entries}
         for start in range(0, len(rows), ROWS_AT_ONCE):
             ids = list(rows)[start : start + ROWS_AT_ONCE]
             yield ids, vectors[[rows[track] for track in ids]]
+
+
+def _vectors(store: ArtifactStore, space: str, batch: str, sha256: str) -> NDArray[np.float32]:
+    """Load a batch's float32 [n, dim]; an error of its file is not one of the export's files."""
+    try:
+        return load_recorded(store, space, batch, sha256)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise ArtifactError(f"embeddings[{batch}] cannot be read: {reason}") from error

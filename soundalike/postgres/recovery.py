@@ -14,6 +14,7 @@ from soundalike.postgres.location import CLUSTER
 
 LOG = "server.log"
 POLL_SECONDS = 0.1
+STATUS_LINE = 7  # of postmaster.pid, counted from 0; the second one is a path of the user's
 
 log = structlog.get_logger()
 
@@ -25,7 +26,7 @@ def await_recovery(home: Path, rejects: Callable[[], bool], most_seconds: float)
     `most_seconds`.
     """
     read, since = _size(home / LOG), time.monotonic()
-    while rejects() and not _is_stopping(home):
+    while rejects() and not is_stopping(home):
         size = _size(home / LOG)
         if _tells_progress(home / LOG, read, size):
             since = time.monotonic()
@@ -36,10 +37,11 @@ def await_recovery(home: Path, rejects: Callable[[], bool], most_seconds: float)
         time.sleep(POLL_SECONDS)
 
 
-def _is_stopping(home: Path) -> bool:
+def is_stopping(home: Path) -> bool:
     """Return whether the server has written in its pid file that it shuts down."""
-    with suppress(FileNotFoundError):
-        return "stopping" in (home / CLUSTER / "postmaster.pid").read_text()
+    with suppress(FileNotFoundError, IndexError):
+        lines = (home / CLUSTER / "postmaster.pid").read_text().splitlines()
+        return lines[STATUS_LINE].strip() == "stopping"
     return False
 
 

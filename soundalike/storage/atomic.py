@@ -62,7 +62,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             temporary.rename(path)
             fsync(path.parent)
     finally:
-        if temporary.exists():
+        with suppress(OSError):  # it must not hide the block's own error; gc removes what is left
             remove_folder(temporary)
 
 

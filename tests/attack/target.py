@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -19,6 +18,7 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from tests.postgres.hanging import hanging, postmaster_of
 from tests.serving.collection import Collection, numbered
 
 TRACKS = 500
@@ -56,16 +56,8 @@ class Target:
     @contextmanager
     def hanging_database(self) -> Iterator[None]:
         """Stop PostgreSQL's processes, and let them go on."""
-        pid = int((self.data / "postgres/cluster/postmaster.pid").read_text().split()[0])
-        postmaster = psutil.Process(pid)
-        stopped = [postmaster, *postmaster.children(recursive=True)]
-        for process in stopped:
-            process.send_signal(signal.SIGSTOP)
-        try:
+        with hanging(postmaster_of(self.data)):
             yield
-        finally:
-            for process in stopped:
-                process.send_signal(signal.SIGCONT)
 
     def unexpected(self) -> list[str]:
         """The lines of its log about answers of 500 and above that do not say what to do."""

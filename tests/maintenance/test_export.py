@@ -186,3 +186,15 @@ def test_recipes_of_the_documentation_work(
     assert names["vector_of"].keys() == collection.vectors.keys()
     for track, vector in names["vector_of"].items():
         np.testing.assert_array_equal(vector, collection.vectors[track])
+
+
+def test_a_batch_that_cannot_be_read_is_not_called_an_error_of_the_target(
+    collection: Collection, store: ArtifactStore, tmp_path: Path
+) -> None:
+    collection.add(*numbered(2))
+    [vectors] = store.embeddings.rglob("*.npy")
+    vectors.unlink()
+    vectors.mkdir()
+    with pytest.raises(ArtifactError, match="cannot be read: is a directory"):
+        exported(collection, tmp_path / "x.parquet", SPACE.key)
+    assert list(tmp_path.glob("*.parquet")) == []

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 
 from soundalike.errors import PostgresError
+from soundalike.postgres.recovery import is_stopping
 from soundalike.postgres.server import Server
 from tests.postgres.users import ask, start_user, using, wait_until
 
@@ -92,6 +93,17 @@ def test_a_server_that_recovers_is_waited_for(data: Path, server: Server) -> Non
             with using(data):
                 assert ask(url) == 1
                 assert pid_file(server).read_text().split()[0] == running
+
+
+def test_only_the_status_in_the_pid_file_tells_that_a_server_stops(tmp_path: Path) -> None:
+    """Its second line is the user's folder, which may be called anything."""
+    pid = tmp_path / "cluster" / "postmaster.pid"
+    pid.parent.mkdir()
+    for status, stops in (("ready   ", False), ("stopping", True)):
+        pid.write_text(f"7\n/music/stopping/cluster\n1\n5432\n/s\n\n 1 2\n{status}\n")
+        assert is_stopping(tmp_path) == stops
+    pid.write_text("7\n")
+    assert not is_stopping(tmp_path)
 
 
 def test_a_server_that_accepts_nothing_for_long_is_started_anew(

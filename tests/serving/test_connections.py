@@ -15,6 +15,8 @@ import psutil
 import pytest
 
 from serving.limits import MAX_HEADER_BYTES, MAX_UPLOAD_BYTES
+from serving.problems import PROBLEM_TYPES, URN
+from serving.schemas.problems import ProblemDetails
 from soundalike.settings import Settings
 
 COMMANDS = {
@@ -96,6 +98,21 @@ def status_of(client: socket.socket) -> int:
     return int(answer.split()[1]) if answer else 0
 
 
+def refusal(client: socket.socket) -> dict[str, str]:
+    """The problem that a connection ends with, as the API's own are."""
+    answer = b""
+    while data := client.recv(65536):
+        answer += data
+    head, _, body = answer.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
+    problem = ProblemDetails.model_validate_json(body)
+    kind = problem.type.removeprefix(URN)
+    assert PROBLEM_TYPES[kind].status == problem.status == int(answer.split()[1])
+    assert headers["content-type"] == "application/problem+json"
+    assert headers["x-request-id"] == problem.correlation_id
+    return {"kind": kind, **headers}
+
+
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPLOAD = b"POST /v1/search/audio HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 SEARCH = b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -107,12 +124,13 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
     half += [server.connect(SEARCH + b"Content-Length: 100\r\n\r\n{") for _ in range(60)]
     assert server.is_alive()
     late = server.connect(HEAD)
-    assert status_of(late) == 408
+    assert refusal(late)["kind"] == "request-too-slow"
     assert status_of(server.connect(SEARCH + b"Content-Length: 9\r\n\r\n{")) == 408
-    assert status_of(server.connect(HEAD + b"X-A: " + b"a" * MAX_HEADER_BYTES)) == 431
+    too_long = server.connect(HEAD + b"X-A: " + b"a" * MAX_HEADER_BYTES)
+    assert refusal(too_long)["kind"] == "headers-too-large"
     many = b"".join(b"X-%d: %s\r\n" % (number, b"a" * 1000) for number in range(40))
     assert status_of(server.connect(HEAD + many + b"\r\n")) == 431
-    assert status_of(server.connect(b"nonsense\r\n\r\n")) == 400
+    assert refusal(server.connect(b"nonsense\r\n\r\n"))["kind"] == "malformed-request"
     trailer = b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n0\r\n"
     assert status_of(server.connect(SEARCH + trailer + b"X-A: " + b"a" * 2**20)) in (0, 431)
     declared = b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (MAX_UPLOAD_BYTES + 1)

@@ -1,9 +1,7 @@
 """A PostgreSQL that hangs, neither dead nor alive: every answer comes, and says so."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -14,6 +12,7 @@ from serving import database
 from soundalike.catalog.upgrade import upgrade
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
+from tests.postgres.hanging import hanging, postmaster_of
 
 from .service import eventually, problem_of, running
 
@@ -26,22 +25,7 @@ def own_server(open_folder: Path) -> Iterator[tuple[Settings, psutil.Process]]:
     settings = Settings(data=open_folder)
     with connected_database(settings, durable=False) as url:
         upgrade(url)
-        pid_file = open_folder / "postgres" / "cluster" / "postmaster.pid"
-        postmaster = psutil.Process(int(pid_file.read_text().split()[0]))
-        yield Settings(data=open_folder, DATABASE_URL=url), postmaster
-
-
-@contextmanager
-def hanging(postmaster: psutil.Process) -> Iterator[None]:
-    """Stop all of the server's processes, and let them go on."""
-    stopped = [postmaster, *postmaster.children(recursive=True)]
-    for process in stopped:
-        process.send_signal(signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for process in stopped:
-            process.send_signal(signal.SIGCONT)
+        yield Settings(data=open_folder, DATABASE_URL=url), postmaster_of(open_folder)
 
 
 @pytest.fixture

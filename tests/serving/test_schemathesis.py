@@ -6,11 +6,13 @@ from collections.abc import Iterator
 import pytest
 import schemathesis
 import uvicorn
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
+from schemathesis.config import SchemathesisConfig
 
 from serving.app import create_app
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
+from serving.server import server_options
 from soundalike.catalog.engine import open_catalog
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
@@ -35,8 +37,9 @@ CHECKS = [
         ]
     )
 ]
-# A request line of 64 kB: the application never sees it.
-SERVERS_OWN = "Invalid HTTP request received."
+# Of its own, schemathesis knows no 413 and 431, which a long value is rejected with.
+REJECTIONS = ["400", "404", "405", "409", "413", "415", "422", "431"]
+CONFIG = {"checks": {"negative_data_rejection": {"expected-statuses": REJECTIONS}}}
 UNCONSTRAINED = {"check_liveness", "check_readiness", "get_index", "get_metrics", "get_track"}
 CASES = [
     (name, mode)
@@ -63,15 +66,18 @@ def schema(
         collection = Collection(sessions, store)
         collection.add({"id": TRACK_ID}, {"id": OTHER_TRACK_ID}, *numbered(20))
         collection.publish()
-        app = create_app(Settings(DATABASE_URL=url, data=store.root))
-        server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None))
+        own = Settings(DATABASE_URL=url, data=store.root)
+        config = uvicorn.Config(create_app(own), port=0, log_config=None, **server_options(own))
+        server = uvicorn.Server(config)
         thread = threading.Thread(target=server.run)
         thread.start()
         while not server.started:
             assert thread.is_alive()
             thread.join(0.05)
         port = server.servers[0].sockets[0].getsockname()[1]
-        yield schemathesis.openapi.from_url(f"http://127.0.0.1:{port}/openapi.json")
+        yield schemathesis.openapi.from_url(
+            f"http://127.0.0.1:{port}/openapi.json", config=SchemathesisConfig.from_dict(CONFIG)
+        )
         server.should_exit = True
         thread.join()
         sessions.kw["bind"].dispose()
@@ -89,7 +95,6 @@ def send_made_up(operation: schemathesis.APIOperation, mode: GenerationMode, exa
     @given(case=operation.as_strategy(generation_mode=mode))
     def answers_as_documented(case: schemathesis.Case) -> None:
         answer = case.call()
-        assume(answer.text != SERVERS_OWN)
         case.validate_response(answer, checks=CHECKS)
 
     answers_as_documented()

@@ -44,9 +44,7 @@ async def find_similar_tracks(
     Its pages are those of `POST /v1/search` with this track as the one positive example.
     """
     require_possible_id(track_id)
-    served = served_index(
-        live
-    )  # not ServedIndexDep: invalid parameters come before a missing index
+    served = served_index(live)  # no dependency: invalid parameters come before a missing index
     request = parameters.as_search(track_id)
     results, views, cursor = await _page(request, session, served, metrics)
     if track_id not in views:

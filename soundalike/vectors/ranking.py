@@ -90,7 +90,8 @@ class Ranking:
         ]
         k = self.next_query.k if self.next_query else 0
         enough = len(self.results) >= self._limit or hits.complete
-        below = options.score_threshold is not None and hits.scores[-1:] < options.score_threshold
+        lowest = hits.scores[-1] if len(hits.scores) else np.inf
+        below = options.score_threshold is not None and lowest < options.score_threshold
         done = enough or below or options.diversity or k >= limits.MAX_RANKED
         wider = min(limits.OVERFETCH_FACTOR * k, limits.MAX_RANKED)
         self.next_query = None if done else self._lowered(wider)

@@ -299,6 +299,16 @@ async def test_nothing_below_the_score_threshold(
     assert found["next_cursor"] is None
 
 
+async def test_a_score_threshold_over_a_filter_that_leaves_nothing(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    seed, *_ = collection.add(*numbered(3))
+    await eventually_serves(api, collection.publish())
+    nobody = {"artists": ["nobody"]}
+    found = await search(api, positive=[seed], filter=nobody, score_threshold=0.5)
+    assert (found["items"], found["next_cursor"]) == ([], None)
+
+
 async def test_pages_of_similar_are_those_of_the_search(
     api: httpx.AsyncClient, collection: Collection
 ) -> None:

@@ -79,6 +79,8 @@ class RootWatch(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Report the event if a scan would look at what it is about."""
+        if self._stopped.is_set():  # the observer's threads end later
+            return
         for path in (event.dest_path, event.src_path):  # the new place of what was moved is first
             file = Path(os.fsdecode(path))
             if path and self._concerns(file, event.is_directory):

@@ -15,6 +15,7 @@ from soundalike.sources.roots import MusicRoot
 from soundalike.sources.watching import STARTING, Changes, Watcher
 
 RULES = IgnoreRules()
+NONE = Changes(0, 0, 0, "")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of inotify")
 
 
@@ -35,6 +36,7 @@ class Watched:
     def __init__(self, watcher: Watcher, folder: Path) -> None:
         self.watcher, self.folder = watcher, folder
         self.left_out = folder / "data"
+        self.marks = 0
 
     def follow(self, *folders: Path) -> None:
         roots = [root(folder) for folder in folders or (self.folder,)]
@@ -54,13 +56,22 @@ class Watched:
         self.watcher.changes(changes.last)
         return changes
 
-    def settled(self) -> list[str]:
-        """Every change until that of a file made last, by name."""
-        names: list[str] = []
-        self.folder.joinpath("last.mp3").touch()
-        while "last.mp3" not in names:
-            names.append(Path(self.changed().example).name)
-        return names
+    def mark(self, folder: Path | None = None) -> Changes:
+        """Every change of a root so far, and one more: none of them can arrive later.
+
+        The one more is a link, which is one event: a file is made, written and closed.
+        """
+        self.marks += 1
+        mark = f"mark {self.marks}.mp3"
+        (folder or self.folder).joinpath(mark).symlink_to("nowhere")
+        until(lambda: (self.watcher.changes(0) or NONE).example.endswith(mark))
+        return self.watcher.changes(0) or NONE
+
+    def settled(self, folder: Path | None = None) -> int:
+        """The number of changes of a root so far, which are forgotten."""
+        changes = self.mark(folder)
+        self.watcher.changes(changes.last)
+        return changes.number - 1
 
 
 @pytest.fixture
@@ -82,8 +93,10 @@ def test_music_that_is_added_changed_moved_or_removed_is_noticed(watched: Watche
     watched.settled()
     (album / "new.mp3").rename(album / "renamed.mp3")
     assert watched.changed().example == str(album / "renamed.mp3")
+    watched.settled()
     (album / "renamed.mp3").rename(watched.folder.parent / "away.mp3")
     assert watched.changed().example == str(album / "renamed.mp3")
+    watched.settled()
     (album / "old.flac").unlink()
     assert watched.changed().example == str(album / "old.flac")
 
@@ -117,14 +130,12 @@ def test_what_a_scan_would_not_look_at_is_no_change(watched: Watched) -> None:
     (folder / "data").mkdir()
     (folder / "data" / "derived.flac").write_bytes(b"x")
     (folder / "album" / "old.flac").read_bytes()
-    assert set(watched.settled()) == {"last.mp3"}
+    assert watched.settled() == 0
 
 
 def test_changes_that_a_scan_has_seen_are_forgotten_and_later_ones_kept(watched: Watched) -> None:
     (watched.folder / "a.mp3").touch()
-    until(lambda: watched.watcher.changes(0))
-    first = watched.watcher.changes(0)
-    assert first is not None
+    first = watched.mark()
     assert watched.watcher.changes(first.last - 0.001) is not None
     assert watched.watcher.changes(time.time()) is None
     assert watched.watcher.changes(0) is None
@@ -135,9 +146,8 @@ def test_changes_that_a_scan_has_seen_are_forgotten_and_later_ones_kept(watched:
 def test_a_copy_of_many_files_is_one_row_of_changes(watched: Watched) -> None:
     for number in range(2000):
         (watched.folder / "album" / f"{number}.mp3").touch()
-    until(lambda: (watched.watcher.changes(0) or Changes(0, 0, 0, "")).number >= 2000)
-    changes = watched.watcher.changes(0)
-    assert changes is not None
+    changes = watched.mark()
+    assert changes.number > 2000
     assert changes.first < changes.last
     assert watched.watcher.changes(time.time()) is None
 
@@ -149,9 +159,10 @@ def test_roots_that_are_added_are_watched_and_removed_ones_no_longer(watched: Wa
     assert watched.changed().example == str(other), "what is in it already is not known"
     (other / "a.mp3").touch()
     assert watched.changed().example == str(other / "a.mp3")
+    watched.settled(other)
     watched.follow(watched.folder)
     (other / "b.mp3").touch()
-    assert watched.settled()[0] == "last.mp3"
+    assert watched.settled() == 0
 
 
 def test_a_root_that_goes_and_comes_back_is_watched_again(watched: Watched) -> None:

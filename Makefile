@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-slow test-all torture attack lint format
+.PHONY: help demo install dev test coverage test-slow test-all torture attack mutants lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -53,6 +53,9 @@ torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 
 attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attack.campaign
+
+mutants: $(INSTALLED) ## mistakes planted in the code; an hour, and resumable
+	$(BIN)/python -m tests.mutants.campaign $(OPTIONS)
 
 lint: $(INSTALLED) ## formatting, lint, types, layers
 	$(BIN)/ruff format --check .

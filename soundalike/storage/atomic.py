@@ -28,10 +28,20 @@ def fsync(path: Path) -> None:
         os.close(descriptor)
 
 
+def _make_folder(path: Path) -> None:
+    """Make a folder and its parents, if they are not there, so that they survive a power cut."""
+    if path.is_dir():
+        return
+    _make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    with suppress(PermissionError):  # one may write in a folder and not read it
+        fsync(path.parent)
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Yield a temporary path to write; `path` appears, whole, when the block succeeds."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     temporary = _temporary(path)
     try:
         yield temporary
@@ -50,7 +60,7 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     A `path` that exists by then is kept as it is: versioned folders are immutable, and two
     processes that build the same version build the same bytes.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    _make_folder(path.parent)
     temporary = _temporary(path)
     temporary.mkdir()
     try:

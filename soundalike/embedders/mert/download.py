@@ -28,7 +28,7 @@ from soundalike.embedders.mert.config import (
 from soundalike.embedders.mert.published import PUBLISHED, PublishedWeights
 from soundalike.errors import WeightsError
 from soundalike.progress import DownloadProgress, report_nothing
-from soundalike.storage.atomic import atomic_file, sha256_of
+from soundalike.storage.atomic import atomic_file, fsync, sha256_of
 from soundalike.storage.locks import exclusive
 
 FILE = "pytorch_model.bin"
@@ -134,7 +134,9 @@ def _downloaded(source: Path, published: PublishedWeights, report: DownloadProgr
             f"{hub.shown(url)} is not the published file (SHA-256 {sha256}, expected "
             f"{published.sha256}); it is deleted"
         )
+    fsync(part)
     part.replace(source)
+    fsync(source.parent)
     return sha256
 
 

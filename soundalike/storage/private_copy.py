@@ -51,7 +51,7 @@ def open_verified(path: Path, sha256: str, size: int | None) -> BufferedReader:
 def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
     """Open a private copy of a file, verified while it is copied. Raises ChangedFile, or OSError.
 
-    The copy is beside the file's folder, or in the temporary folder if that one is read-only or
+    A file that is damaged is refused also where another process holds a whole copy. The copy is beside the file's folder, or in the temporary folder if that one is read-only or
     full. Raises StorageError if there is no room in either.
     Where the size is not recorded, the file is verified before it is copied: it could have any.
     """
@@ -59,8 +59,12 @@ def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
         _require_size(source, size)
         with suppress(OSError):  # network file systems cannot lock a file that is read
             fcntl.flock(source, fcntl.LOCK_EX)  # so that processes that start together share
-        shared = _shared(sha256)
-        if shared:
+        if shared := _shared(sha256):
+            try:
+                _require_hash(hashlib.file_digest(source, "sha256").hexdigest(), sha256)
+            except BaseException:
+                shared.close()
+                raise
             return shared
         folders = path.parent.parent, Path(tempfile.gettempdir())
         for folder in folders:

@@ -18,6 +18,7 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from tests.patience import PATIENCE
 from tests.postgres.hanging import hanging, postmaster_of
 from tests.serving.collection import Collection, numbered
 
@@ -112,7 +113,7 @@ def _await_ready(running: Target) -> None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         try:
-            if httpx.get(f"{running.url}/health/ready").is_success:
+            if httpx.get(f"{running.url}/health/ready", timeout=PATIENCE).is_success:
                 return
         except httpx.TransportError:
             pass

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 T = TypeVar("T")
 COMMAND = Path(sys.executable).with_name("soundalike")
@@ -99,7 +100,7 @@ def serving(installation: Installation, port: int) -> Iterator[httpx.Client]:
             env=installation.environment,
             cwd=installation.data,  # uvicorn looks for the application there first
         ) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}") as client,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client,
     ):
 
         def alive() -> bool:

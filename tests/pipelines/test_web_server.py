@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 QUERY = {"query": "{ version }"}
 
@@ -46,17 +47,17 @@ def url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/server_info").is_success
+        return httpx.get(f"{url}/server_info", timeout=PATIENCE).is_success
     except httpx.TransportError:
         return False
 
 
 def test_the_ui_and_programs_work(url: str) -> None:
-    assert httpx.post(f"{url}/graphql", json=QUERY).json()["data"]["version"]
+    assert httpx.post(f"{url}/graphql", json=QUERY, timeout=PATIENCE).json()["data"]["version"]
     own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
-    assert httpx.post(f"{url}/graphql", json=QUERY, headers=own).is_success
+    assert httpx.post(f"{url}/graphql", json=QUERY, headers=own, timeout=PATIENCE).is_success
     link = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
-    assert httpx.get(f"{url}/runs", headers=link).is_success
+    assert httpx.get(f"{url}/runs", headers=link, timeout=PATIENCE).is_success
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,10 @@ def test_the_ui_and_programs_work(url: str) -> None:
 )
 def test_another_sites_page_executes_nothing(url: str, headers: dict[str, str]) -> None:
     for answer in (
-        httpx.post(f"{url}/graphql", params=QUERY, headers=headers),
-        httpx.post(f"{url}/graphql", json=QUERY, headers=headers),
-        httpx.get(f"{url}/graphql", params=QUERY, headers=headers),
-        httpx.get(f"{url}/graphql", headers={**headers, "Upgrade": "websocket"}),
+        httpx.post(f"{url}/graphql", params=QUERY, headers=headers, timeout=PATIENCE),
+        httpx.post(f"{url}/graphql", json=QUERY, headers=headers, timeout=PATIENCE),
+        httpx.get(f"{url}/graphql", params=QUERY, headers=headers, timeout=PATIENCE),
+        httpx.get(f"{url}/graphql", headers={**headers, "Upgrade": "websocket"}, timeout=PATIENCE),
     ):
         assert answer.status_code == 403
         assert "SOUNDALIKE_HOSTS" in answer.text

@@ -12,6 +12,7 @@ import httpx
 import psutil
 
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 from .service import eventually
 
@@ -55,7 +56,7 @@ async def server(
 async def _alive(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:
     assert process.poll() is None, log.read_text()
     try:
-        async with httpx.AsyncClient(base_url=url) as api:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
             return (await api.get("/health/live")).status_code == 200
     except httpx.TransportError:
         return False

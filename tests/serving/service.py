@@ -12,8 +12,8 @@ from starlette.types import Receive, Scope, Send
 
 from serving.app import create_app
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
-DEADLINE_SECONDS = 60
 Found = TypeVar("Found")
 
 
@@ -29,19 +29,21 @@ async def running(
             await app({**scope, "state": dict(state or {})}, receive, send)
 
         transport = httpx.ASGITransport(with_state)
-        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        async with httpx.AsyncClient(
+            transport=transport, base_url="http://127.0.0.1", timeout=PATIENCE
+        ) as client:
             yield client
 
 
 async def eventually(look: Callable[[], Awaitable[Found | None]]) -> Found:
     """What `look` finds, once it finds something."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    deadline = time.monotonic() + PATIENCE
     while time.monotonic() < deadline:
         found = await look()
         if found:
             return found
         await asyncio.sleep(0.01)
-    raise AssertionError(f"{look} found nothing in {DEADLINE_SECONDS} s")
+    raise AssertionError(f"{look} found nothing in {PATIENCE} s")
 
 
 async def eventually_serves(client: httpx.AsyncClient, version: str) -> None:

@@ -11,6 +11,7 @@ from serving.index.live_index import FILES_CHANGED
 from soundalike.settings import Settings
 from soundalike.vectors.index_files import INDEX
 from tests.damage import overwrite
+from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
 from .server import server, workers_of
@@ -28,7 +29,7 @@ async def test_workers_survive_truncation_and_answer_exactly(
     path = collection.store.index(version) / INDEX
     whole = path.read_bytes()
     async with server(settings, tmp_path / "log", workers=2) as (process, url):
-        async with httpx.AsyncClient(base_url=url) as api:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
             await eventually_serves(api, version)
         await eventually(lambda: _loaded_twice(tmp_path / "log"))
         workers = workers_of(process.pid)
@@ -45,7 +46,7 @@ async def _loaded_twice(log: Path) -> bool:
 
 
 async def _told(url: str) -> bool:
-    async with httpx.AsyncClient(base_url=url) as api:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
         ready = await api.get("/health/ready")
     assert ready.status_code == 200
     return ready.json()["problem"] == FILES_CHANGED

@@ -18,6 +18,7 @@ from serving.limits import MAX_HEADER_BYTES, MAX_UPLOAD_BYTES
 from serving.problems import PROBLEM_TYPES, URN
 from serving.schemas.problems import ProblemDetails
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 COMMANDS = {
     "our own": [sys.executable, "-P", "-m", "serving"],
@@ -41,20 +42,20 @@ class Running:
 
     def connect(self, data: bytes = b"") -> socket.socket:
         client = self._stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
-        client.settimeout(30)
+        client.settimeout(PATIENCE)
         client.sendall(data)
         return client
 
     def is_alive(self) -> bool:
         try:
-            answer = httpx.get(f"http://127.0.0.1:{self.port}/health/live", timeout=10)
+            answer = httpx.get(f"http://127.0.0.1:{self.port}/health/live", timeout=PATIENCE)
         except httpx.TransportError:
             return False
         return answer.is_success
 
     def stop(self, sent: signal.Signals) -> int:
         self.process.send_signal(sent)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
 
 @pytest.fixture(params=COMMANDS)
@@ -135,7 +136,7 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
     assert status_of(server.connect(SEARCH + trailer + b"X-A: " + b"a" * 2**20)) in (0, 431)
     declared = b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % (MAX_UPLOAD_BYTES + 1)
     assert status_of(server.connect(UPLOAD + declared)) == 413, "before `100 Continue`"
-    answer = httpx.get(f"http://127.0.0.1:{server.port}/health/live")
+    answer = httpx.get(f"http://127.0.0.1:{server.port}/health/live", timeout=PATIENCE)
     assert "server" not in answer.headers
     assert answer.headers["x-content-type-options"] == "nosniff"
     blank = server.connect(HEAD + b"\r\n")
@@ -177,7 +178,7 @@ def test_an_open_socket_without_a_key_serves_nobody_beyond_loopback(
             while not running.is_alive():
                 assert process.poll() is None
                 time.sleep(0.05)
-            answer = httpx.get(f"http://{address}:{free_port}/health/live")
+            answer = httpx.get(f"http://{address}:{free_port}/health/live", timeout=PATIENCE)
             assert answer.status_code == 403
             assert "SOUNDALIKE_API_KEY" in answer.json()["detail"]
         finally:

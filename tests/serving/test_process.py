@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
 from .service import eventually, eventually_serves
@@ -53,7 +54,7 @@ async def test_uvicorn_serves_swaps_and_stops_at_one_signal(
 ) -> None:
     child, url = process
     [track, _] = collection.add(*numbered(2))
-    async with httpx.AsyncClient(base_url=url) as api:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
 
         async def alive() -> bool:
             assert child.poll() is None, (tmp_path / "log").read_text()

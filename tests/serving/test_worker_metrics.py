@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
 from .server import server, workers_of
@@ -22,7 +23,7 @@ Numbers = dict[tuple[str, str], float]
 
 async def scrape(url: str) -> Numbers:
     """The samples of a worker that a new connection reaches, by name and route."""
-    async with httpx.AsyncClient(base_url=url) as api:
+    async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
         text = (await api.get("/metrics")).text
     return {
         (sample.name, sample.labels.get("route", "")): sample.value
@@ -51,7 +52,7 @@ async def test_every_worker_tells_the_same_and_a_worker_that_dies_takes_nothing_
         await eventually(scraped(url, "soundalike_index_workers", 2))
 
         async def ask() -> None:
-            async with httpx.AsyncClient(base_url=url) as api:
+            async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
                 answer = await api.get(f"/v1/tracks/{track}/similar")
                 assert answer.status_code == 200
 
@@ -74,5 +75,5 @@ async def test_every_worker_tells_the_same_and_a_worker_that_dies_takes_nothing_
         await eventually(replaced)
         await eventually(scraped(url, "soundalike_workers", 2))
         assert (await scrape(url))["soundalike_requests_total", route] == ASKED
-        async with httpx.AsyncClient(base_url=url) as api:
+        async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
             await eventually_serves(api, version)

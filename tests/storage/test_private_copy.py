@@ -65,6 +65,13 @@ def test_without_room_for_a_copy_nothing_is_opened(source: Path) -> None:
     assert list(source.parents[1].iterdir()) == [source.parent]
 
 
+def test_a_damaged_file_is_refused_also_where_a_whole_copy_is_open(source: Path) -> None:
+    with open_private(source, SHA256, len(CONTENT)):
+        source.write_bytes(CONTENT[:-1] + bytes([CONTENT[-1] ^ 1]))
+        with pytest.raises(ChangedFile, match="SHA-256"):
+            open_private(source, SHA256, len(CONTENT))
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="other processes' files are in /proc")
 def test_second_process_shares_the_copy_of_the_first(source: Path) -> None:
     code = (

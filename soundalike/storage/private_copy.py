@@ -51,8 +51,9 @@ def open_verified(path: Path, sha256: str, size: int | None) -> BufferedReader:
 def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
     """Open a private copy of a file, verified while it is copied. Raises ChangedFile, or OSError.
 
-    A file that is damaged is refused also where another process holds a whole copy. The copy is beside the file's folder, or in the temporary folder if that one is read-only or
-    full. Raises StorageError if there is no room in either.
+    A file that is damaged is refused also where another process holds a whole copy. The copy is
+    beside the file's folder, or in the temporary folder if that one is read-only or full. Raises
+    StorageError if there is no room in either.
     Where the size is not recorded, the file is verified before it is copied: it could have any.
     """
     with open_regular(path) if size is not None else open_verified(path, sha256, None) as source:

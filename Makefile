@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-slow test-all torture attack mutants lint format
+.PHONY: help demo install dev test coverage test-slow test-random test-all torture attack mutants lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -45,6 +45,10 @@ coverage: test ## the same, with coverage; half as long again
 
 test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(OPTIONS)
+
+test-random: $(INSTALLED) ## the default suite in an order by chance [SEED=]
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow" --random-order \
+	 $(if $(SEED),--random-order-seed=$(SEED)) $(OPTIONS)
 
 test-all: test test-slow ## every test
 

@@ -1,10 +1,18 @@
 """Published files and folders are there whole, or not at all."""
 
+import os
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from soundalike.storage.atomic import atomic_file, atomic_folder, sha256_of
+from soundalike.storage.atomic import (
+    atomic_file,
+    atomic_folder,
+    make_read_only,
+    remembered_sha256,
+    sha256_of,
+)
 
 
 def names(folder: Path) -> list[str]:
@@ -58,3 +66,36 @@ def test_a_failed_folder_leaves_nothing(tmp_path: Path) -> None:
 def test_the_hash_is_of_the_bytes(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     assert sha256_of(tmp_path / "a").startswith("ba7816bf8f01cfea")
+
+
+def test_a_remembered_hash_is_of_the_bytes_that_are_there_now(tmp_path: Path) -> None:
+    file = tmp_path / "a"
+    for number, content in enumerate((b"abc", b"abd")):
+        file.write_bytes(content)
+        os.utime(file, (number, number))
+        assert remembered_sha256(file) == sha256_of(file)
+    (tmp_path / "b").write_bytes(b"abe")
+    os.utime(tmp_path / "b", (1, 1))
+    (tmp_path / "b").replace(file)
+    assert remembered_sha256(file) == sha256_of(file), "another file of the same size and time"
+
+
+def test_a_read_only_folder_and_its_files_may_be_written_by_nobody(tmp_path: Path) -> None:
+    (tmp_path / "a").write_text("1")
+    make_read_only(tmp_path)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o444
+    assert tmp_path.stat().st_mode & 0o777 == 0o555
+    tmp_path.chmod(0o755)
+
+
+def test_two_writers_of_one_file_do_not_meet(tmp_path: Path) -> None:
+    """Each publishes what it wrote; the last one's stays."""
+    with ExitStack() as first, atomic_file(tmp_path / "file") as second_temporary:
+        first_temporary = first.enter_context(atomic_file(tmp_path / "file"))
+        assert first_temporary != second_temporary
+        first_temporary.write_text("first")
+        second_temporary.write_text("second")
+        first.close()
+        assert (tmp_path / "file").read_text() == "first"
+    assert (tmp_path / "file").read_text() == "second"
+    assert names(tmp_path) == ["file"]

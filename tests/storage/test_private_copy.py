@@ -91,3 +91,12 @@ def test_second_process_shares_the_copy_of_the_first(source: Path) -> None:
         assert told() == [str(inode), "True"]
         os.pwrite(copy.fileno(), b"damage", 100)
         assert told()[0] != str(inode), "a damaged copy is not shared"
+
+
+@pytest.mark.timeout(60)
+def test_a_named_pipe_is_refused_and_not_waited_for(source: Path) -> None:
+    source.unlink()
+    os.mkfifo(source)
+    for open_file in (open_private, open_verified):
+        with pytest.raises(ChangedFile, match="is not a file"):
+            open_file(source, SHA256, len(CONTENT))

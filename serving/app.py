@@ -44,9 +44,10 @@ from serving.routes import (
     uploads,
 )
 from serving.search.uploads import UploadEmbedder
+from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
-from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.web_origins import known_hosts
 

@@ -63,7 +63,7 @@ class KeyRing:
 
     @property
     def is_needed(self) -> bool | None:
-        """Requests need a key, or none; None while that cannot be told.
+        """True if requests need a key, False if not, None while the catalog was never read.
 
         Once a key was made they do, even when the last one is revoked: that must not open what
         stands behind a proxy.

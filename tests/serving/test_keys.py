@@ -1,6 +1,7 @@
 """Keys of the catalog: who is admitted, to what, and how fast a revocation counts."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -15,6 +16,7 @@ from soundalike.settings import Settings
 
 from .collection import Collection
 from .conftest import KEY
+from .server import server
 from .service import eventually, problem_of, running
 from .test_follower import refuse_connections
 from .test_openapi import operations
@@ -167,6 +169,26 @@ async def test_wrong_keys_lock_no_key_of_the_catalog_out(
     await throttle(locked_api)
     problem_of(await locked_api.get("/metrics", headers={"X-API-Key": KEY}), 429)
     assert (await locked_api.get("/metrics", headers=phone)).is_success
+
+
+async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
+    phone = make(sessions, "phone")
+    make(sessions, "tv")
+    async with server(settings, tmp_path / "log", workers=2) as (_, url):
+
+        async def statuses() -> list[int]:
+            """Each over a connection of its own, which any worker may accept."""
+            headers = {"Connection": "close", **phone}
+            async with httpx.AsyncClient(base_url=url, headers=headers) as api:
+                return [(await api.get("/v1/tracks")).status_code for _ in range(20)]
+
+        assert await statuses() == [200] * 20
+        revoke(sessions, "phone")
+
+        async def look() -> bool:
+            return not {200} & set(await statuses())
+
+        await eventually(look)
 
 
 async def test_use_is_noted(api: httpx.AsyncClient, sessions: Sessions) -> None:

@@ -17,7 +17,7 @@ from serving.metrics import Metrics
 class LimitRate:
     """Middleware that answers 429 to a key's requests beyond the limit, until its window ends.
 
-    The headers are those of draft-ietf-httpapi-ratelimit-headers-10. Routes without a key, as
+    The headers are those of draft-ietf-httpapi-ratelimit-headers. Routes without a key, as
     health, have no caller and no limit.
     """
 

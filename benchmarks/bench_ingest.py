@@ -28,7 +28,8 @@ from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import upgrade
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
-from soundalike.ingest.publish import next_index, publish
+from soundalike.ingest.next_index import next_index
+from soundalike.ingest.publish import publish
 from soundalike.postgres import connected_database
 from soundalike.resource_usage import Monitor
 from soundalike.settings import Settings

@@ -39,7 +39,7 @@ from soundalike.environment import child_environment
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.embed import STAGE as EMBEDDINGS
-from soundalike.ingest.publish import next_index
+from soundalike.ingest.next_index import next_index
 from soundalike.ingest.reports import RecordedReports
 from soundalike.ingest.roots import read_again, register_roots
 from soundalike.ingest.scan import ScanReport

@@ -2,7 +2,7 @@
 
 A sensor compares what is wanted with what the last run of it did (attempts.py), and says why it
 requests nothing. What a run does is in assets/, and the comparison with the served index in
-soundalike/ingest/publish.py.
+soundalike/ingest/next_index.py.
 """
 
 import datetime as dt
@@ -28,7 +28,7 @@ from pipelines.unchanged_index import unchanged_events
 from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions, ingest_running
 from soundalike.catalog.retention import known_batches
-from soundalike.ingest.publish import NextIndex, PublishRule, next_index, publication_due
+from soundalike.ingest.next_index import NextIndex, PublishRule, next_index, publication_due
 from soundalike.storage.layout import ArtifactStore
 
 PARALLEL_RUNS = 3  # as many of them work at a time (dagster.yaml)

@@ -8,7 +8,7 @@ import dagster as dg
 from dagster._core.definitions.data_version import CODE_VERSION_TAG
 
 from pipelines.materializations import input_tags, latest_materialization, version_tags
-from soundalike.ingest.publish import NextIndex
+from soundalike.ingest.next_index import NextIndex
 
 EMBEDDINGS, INDEX = dg.AssetKey("embeddings"), dg.AssetKey("faiss_index")
 VALID_INDEX = dg.AssetCheckKey(INDEX, "valid_index")

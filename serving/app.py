@@ -7,9 +7,8 @@ from functools import partial
 from typing import Any
 
 from asgi_correlation_id import CorrelationIdMiddleware
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI, Security
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader, HTTPBearer
 from sqlalchemy.ext.asyncio import async_sessionmaker
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
@@ -17,17 +16,19 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
-from serving.database import open_pool
+from serving.database import open_pool, writing_session
 from serving.dependencies import State
 from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
+from serving.key_ring import KeyRing
 from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.middleware.api_key import RequireApiKey
 from serving.middleware.body_limits import LimitBody
 from serving.middleware.origins import CheckOrigin, SafeHeaders
+from serving.middleware.rate_limit import LimitRate
 from serving.middleware.request_log import LogRequests
 from serving.middleware.turns import TakeTurns
 from serving.openapi import ABOUT, TAGS, describe
@@ -43,10 +44,13 @@ from serving.routes import (
     tracks,
     uploads,
 )
+from serving.scopes import require_scopes
 from serving.search.uploads import UploadEmbedder
+from soundalike.catalog.access import require_key_beyond_loopback
+from soundalike.catalog.api_keys import Scope as ApiScope
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
-from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.web_origins import known_hosts
 
@@ -65,7 +69,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     require_key_beyond_loopback(settings)
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
-    live = LiveIndex(ArtifactStore(settings.data), search_threads(settings))
+    store = ArtifactStore(settings.data)
+    live = LiveIndex(store, search_threads(settings))
+    ring = KeyRing(settings.api_key.get_secret_value() if settings.api_key else None)
     request_metrics = Metrics()
     app = FastAPI(
         title="soundalike",
@@ -79,27 +85,34 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=docs.OPENAPI_PATH,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_lifespan(settings, live, request_metrics),
-        middleware=_middleware(settings, request_metrics),
+        lifespan=_lifespan(settings, store, live, ring, request_metrics),
+        middleware=_middleware(settings, ring, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
     describe(app)
     app.include_router(docs.router)
-    strict: dict[str, Any] = {"dependencies": [Depends(require_known_parameters)]}
-    key = _documented_key(settings, strict)
-    app.include_router(health.router, **strict)
-    app.include_router(metrics.router, **key)
-    app.include_router(index.router, **key)
-    app.include_router(failures.router, **key)
-    app.include_router(tracks.router, **key)
-    app.include_router(search.router, **key)
-    app.include_router(journeys.router, **key)
-    app.include_router(uploads.router, **key)
+    app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
+    read, admin = _needs("read"), _needs("admin")
+    app.include_router(metrics.router, **read)
+    app.include_router(index.router, **read)
+    app.include_router(index.admin, **admin)
+    app.include_router(failures.router, **read)
+    app.include_router(failures.admin, **admin)
+    app.include_router(tracks.router, **read)
+    app.include_router(search.router, **read)
+    app.include_router(journeys.router, **read)
+    app.include_router(uploads.router, **read)
     return app
 
 
-def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware]:
+def _needs(scope: ApiScope) -> dict[str, Any]:
+    """Return what routes of a router have in common that needs a key of this scope."""
+    checks = [Security(require_scopes, scopes=[scope]), Depends(require_known_parameters)]
+    return {"dependencies": checks, "responses": errors.documented(401, 403, 429, 503)}
+
+
+def _middleware(settings: Settings, ring: KeyRing, request_metrics: Metrics) -> list[Middleware]:
     """List the middleware, outermost first: refused requests get an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
@@ -109,16 +122,16 @@ def _middleware(settings: Settings, request_metrics: Metrics) -> list[Middleware
             CheckOrigin,
             hosts=known_hosts(settings.hosts, settings.host),
             origins=settings.cors_origins,
-            has_key=bool(settings.api_key),
+            ring=ring,
         ),
     ]
     if settings.cors_origins:
         middleware.append(Middleware(CORSMiddleware, **_cors(settings)))
-    if settings.api_key:
-        key = settings.api_key.get_secret_value()
-        # The documentation tells nothing of the collection, and asks for the key itself.
-        open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
-        middleware.append(Middleware(RequireApiKey, key=key, open_paths=open_paths))
+    # The documentation tells nothing of the collection, and asks for the key itself.
+    open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
+    middleware.append(Middleware(RequireApiKey, ring=ring, open_paths=open_paths))
+    if settings.rate_limit:
+        middleware.append(Middleware(LimitRate, limit=settings.rate_limit, metrics=request_metrics))
     middleware.append(Middleware(AnswerHead))
     middleware.append(
         Middleware(
@@ -137,7 +150,7 @@ def _cors(settings: Settings) -> dict[str, Any]:
         "allow_origins": settings.cors_origins,
         "allow_methods": ("GET", "POST"),
         "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
-        "expose_headers": ("Retry-After", "X-Request-ID"),
+        "expose_headers": ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
     }
 
 
@@ -149,19 +162,12 @@ def _paths(router: APIRouter) -> frozenset[str]:
     return paths
 
 
-def _documented_key(settings: Settings, strict: dict[str, Any]) -> dict[str, Any]:
-    """Document in OpenAPI how to send the API key; `RequireApiKey` is what checks it."""
-    if not settings.api_key:
-        return strict
-    schemes = (APIKeyHeader(name="X-API-Key", auto_error=False), HTTPBearer(auto_error=False))
-    return {
-        "dependencies": [*strict["dependencies"], *(Depends(scheme) for scheme in schemes)],
-        "responses": errors.documented(401),
-    }
-
-
 def _lifespan(
-    settings: Settings, live: LiveIndex, request_metrics: Metrics
+    settings: Settings,
+    store: ArtifactStore,
+    live: LiveIndex,
+    ring: KeyRing,
+    request_metrics: Metrics,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
@@ -169,12 +175,15 @@ def _lifespan(
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             restart = partial(restart_database, settings)
-            async with PublicationFollower(engine, live, restart_database=restart).following():
+            follower = PublicationFollower(engine, live, restart_database=restart)
+            async with ring.following(engine), follower.following():
                 with closing(UploadEmbedder(settings)) as embedder:
                     sampler = MetricSampler(request_metrics, live, engine, embedder)
                     async with sampler.sampling():
                         yield State(
                             sessions=sessions,
+                            writing=partial(writing_session, engine),
+                            store=store,
                             live=live,
                             metrics=request_metrics,
                             metric_sampler=sampler,

@@ -1,10 +1,12 @@
-"""The API's connection pool to the catalog: asynchronous, read-only, with timeouts.
+"""The API's connection pool to the catalog: asynchronous, with timeouts, read-only by default.
 
 PostgreSQL's own timeouts are of no use once it hangs, or the network does: the client has its own.
 The statements are in soundalike.catalog.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import psycopg
@@ -12,7 +14,7 @@ from psycopg import waiting
 from psycopg.abc import RV, PQGen
 from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from serving.limits import STATEMENT_TIMEOUT_SECONDS
@@ -24,6 +26,7 @@ POOL_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 REPLY_SECONDS = STATEMENT_TIMEOUT_SECONDS + 1.0  # then PostgreSQL hangs
 TCP_TIMEOUT_MS = 10_000  # for the kernel, once what was sent is not even acknowledged
+WRITING = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
 
 
 class BoundedConnection(psycopg.AsyncConnection[Any]):
@@ -66,6 +69,18 @@ def open_pool(database_url: str) -> AsyncEngine:
     )
     event.listen(engine.sync_engine, "connect", _bound_statements)
     return engine
+
+
+@asynccontextmanager
+async def writing_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    """Open a session of the pool that writes, in one transaction.
+
+    Each of its statements sees the newest rows: in a repeatable read, what waited for a lock would
+    see those of before.
+    """
+    async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
+        await session.connection(execution_options=WRITING)
+        yield session
 
 
 def _bound_statements(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

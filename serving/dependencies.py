@@ -1,6 +1,7 @@
 """Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
@@ -9,15 +10,21 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
+from serving.key_ring import Caller
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.search.uploads import UploadEmbedder
+from soundalike.storage.layout import ArtifactStore
+
+OpenWriting = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
 
 class State(TypedDict):
     """The resources that the lifespan holds for the requests."""
 
     sessions: async_sessionmaker[AsyncSession]
+    writing: OpenWriting
+    store: ArtifactStore
     live: LiveIndex
     metrics: Metrics
     metric_sampler: MetricSampler
@@ -30,6 +37,11 @@ def state_of(request: Request) -> State:
 
 
 StateDep = Annotated[State, Depends(state_of)]
+
+
+def get_caller(request: Request) -> Caller:
+    """Return who sent the request, as `RequireApiKey` found."""
+    return cast("Caller", request.scope["caller"])
 
 
 def get_live(state: StateDep) -> LiveIndex:
@@ -50,6 +62,16 @@ def get_metric_sampler(state: StateDep) -> MetricSampler:
 def get_upload_embedder(state: StateDep) -> UploadEmbedder:
     """Return the embedder of uploads."""
     return state["upload_embedder"]
+
+
+def get_writing(state: StateDep) -> OpenWriting:
+    """Return what opens a session that writes, which is committed with its block."""
+    return state["writing"]
+
+
+def get_store(state: StateDep) -> ArtifactStore:
+    """Return where artifacts are."""
+    return state["store"]
 
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
@@ -76,6 +98,9 @@ def served_index(live: LiveDep) -> ServedIndex:
 
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricSamplerDep = Annotated[MetricSampler, Depends(get_metric_sampler)]
+CallerDep = Annotated[Caller, Depends(get_caller)]
+StoreDep = Annotated[ArtifactStore, Depends(get_store)]
+WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

@@ -23,7 +23,9 @@ ABANDONED_POLL_SECONDS = 0.5  # between attempts to end the work for a sender wh
 
 MAX_FAILED_KEYS = 10  # wrong keys of one address in FAILED_KEY_SECONDS
 FAILED_KEY_SECONDS = 60
-MAX_KNOWN_ADDRESSES = 10_000  # of which wrong keys are counted
+MAX_KNOWN_ADDRESSES = 10_000  # of which wrong keys are counted, or that sent the right one
+KEY_POLL_SECONDS = 2.0  # between readings of the catalog's keys, so until a revocation counts
+KEY_READ_SECONDS = 1.5  # for the catalog to tell its keys
 
 MIN_COMPRESSED_BYTES = 1000  # of an answer
 COMPRESSION_LEVEL = 4  # of 1 to 9; higher ones keep the event loop for longer

@@ -28,6 +28,9 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests served.", "route", "status")
         self.seconds = self._histogram("request_seconds", "Time to serve a request.", "route")
+        self.rate_limited = self._counter(
+            "rate_limited_requests", "Requests refused because their key sent too many."
+        )
         self.search_seconds = self._histogram(
             "search_seconds",
             "Time to search the index, waiting for a thread included.",

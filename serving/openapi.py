@@ -21,6 +21,10 @@ Lists have `items`, and `next_cursor` while there are more; `limit` bounds a pag
 parameter repeats the parameter (`tags=a&tags=b`); commas do not separate. Unknown parameters are
 refused. `HEAD` works wherever `GET` does; any other method is answered with 405 and `Allow`.
 
+Where the server has keys, a request needs one: of the scope `read`, or of `admin` for operations
+that change something; each operation names its scope. A server of this machine may have none, and
+then lets every program of the machine in.
+
 Errors are problems (RFC 9457): `type` is for programs, `detail` for people, and `correlation_id`
 finds the request in the log. docs/api.md describes every type.
 """
@@ -33,6 +37,14 @@ HEADERS = {
         "description": "Seconds after which to try again.",
         "schema": {"type": "integer"},
     },
+    "RateLimit": {
+        "description": "With SOUNDALIKE_RATE_LIMIT: the requests left (`r`), for `t` seconds.",
+        "schema": {"type": "string"},
+    },
+    "RateLimitPolicy": {
+        "description": "With SOUNDALIKE_RATE_LIMIT: the quota (`q`) of each `w` seconds.",
+        "schema": {"type": "string"},
+    },
     "WwwAuthenticate": {
         "description": "How to send the key.",
         "schema": {"type": "string"},
@@ -40,8 +52,10 @@ HEADERS = {
 }
 HEADERS_OF = {
     "401": {"WWW-Authenticate": "WwwAuthenticate"},
+    "429": {"Retry-After": "RetryAfter"},
     "503": {"Retry-After": "RetryAfter"},
 }
+RATE_LIMIT = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
 COMMON = (422, 431, 500)
 
 
@@ -78,8 +92,9 @@ def _complete(operation: dict[str, Any]) -> None:
     responses = operation["responses"]
     for status, response in documented(*COMMON).items():
         responses[str(status)] = response
+    limited = RATE_LIMIT if "security" in operation else {}
     for status, response in responses.items():
-        names = {"X-Request-ID": "RequestId", **HEADERS_OF.get(status, {})}
+        names = {"X-Request-ID": "RequestId", **limited, **HEADERS_OF.get(status, {})}
         headers = {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in names.items()}
         response["headers"] = headers
     operation["responses"] = dict(sorted(responses.items()))

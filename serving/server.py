@@ -8,7 +8,8 @@ import uvicorn
 from serving.connections import BoundedProtocol
 from serving.limits import SHUTDOWN_SECONDS
 from serving.shared_metrics import shared_metrics
-from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.catalog.access import require_key_beyond_loopback
+from soundalike.settings import Settings, load_settings
 
 APPLICATION = "serving.app:create_app"
 

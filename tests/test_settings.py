@@ -29,6 +29,7 @@ from soundalike.vectors.kinds import KindName
         ("SOUNDALIKE_TAG_ENCODING", "hex", "`auto`, or an encoding such as cp1251"),
         ("SOUNDALIKE_PRECISION", "half", "'auto' or 'float32'"),
         ("SOUNDALIKE_PORT", "99999", "65535"),
+        ("SOUNDALIKE_RATE_LIMIT", "600", "such as 10/second or 600/minute"),
         ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
         ("SOUNDALIKE_SCAN_CRON", "often", "a cron expression of five fields"),
         ("SOUNDALIKE_SCAN_CRON", "0 */15 * * * *", "a cron expression of five fields"),

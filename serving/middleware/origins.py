@@ -6,6 +6,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import Problem, respond
+from serving.key_ring import KeyRing
 from soundalike.settings import is_loopback
 from soundalike.web_origins import is_cross_site, is_known_host
 
@@ -16,12 +17,12 @@ class CheckOrigin:
     """Middleware that refuses what a browser is made to send, and an open socket without a key."""
 
     def __init__(
-        self, app: ASGIApp, hosts: Collection[str], origins: Collection[str], has_key: bool
+        self, app: ASGIApp, hosts: Collection[str], origins: Collection[str], ring: KeyRing
     ) -> None:
         self.app = app
         self._hosts = hosts
         self._origins = origins
-        self._has_key = has_key
+        self._ring = ring
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 403 or 421."""
@@ -34,10 +35,10 @@ class CheckOrigin:
     def _problem(self, scope: Scope) -> Problem | None:
         """Return why the request is refused, or None."""
         headers = Headers(scope=scope)
-        if not self._has_key and not _is_local(scope):
+        if not self._ring.is_needed and not _is_local(scope):
             detail = (
-                "this server listens beyond loopback without SOUNDALIKE_API_KEY: set a key, or "
-                "start it on 127.0.0.1"
+                "this server listens beyond loopback without an API key: set SOUNDALIKE_API_KEY, "
+                "or make one with `soundalike keys add NAME`, or start it on 127.0.0.1"
             )
             return Problem(403, "open-without-key", detail)
         if not is_known_host(headers.get("host", ""), self._hosts):

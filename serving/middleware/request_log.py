@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import as_problem, respond, shown_path
+from serving.key_ring import Caller
 from serving.metrics import Metrics
 
 log = structlog.get_logger()
@@ -58,12 +59,14 @@ class LogRequests:
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self.metrics.requests.labels(route, status).inc()
         self.metrics.seconds.labels(route).observe(seconds)
+        caller: Caller | None = scope.get("caller")
         log.info(
             "request",
             method=scope["method"],
             route=route,
             path=shown_path(scope),
             client=client_address(scope),
+            key=caller.name if caller else None,
             status=status,
             ms=round(1000 * seconds, 1),
         )

@@ -1,40 +1,67 @@
-"""Route for failures: which files failed, at which stage, why, and when they are retried."""
+"""Routes for failures: which files failed, why, when they are retried; retrying them now."""
 
+from functools import partial
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+import structlog
+from fastapi import APIRouter, Body, Depends, Query
 
-from serving import limits
+from serving.content_type import require_json
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
-from serving.dependencies import SessionDep
+from serving.dependencies import CallerDep, SessionDep, WritingDep
 from serving.errors import documented
-from serving.schemas.requests import Cursor, PageSize
-from serving.schemas.responses import Failure, FailurePage
+from serving.schemas.administration import RETRY_EXAMPLES, FailureParameters, RetryRequest
+from serving.schemas.responses import Failure, FailurePage, Retry
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import storable
 
 router = APIRouter(prefix="/v1", tags=["failures"])
+admin = APIRouter(prefix="/v1", tags=["failures"])
+log = structlog.get_logger()
 
 MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
 
 @router.get("/failures", responses=documented(503))
 async def list_failures(
-    session: SessionDep,
-    limit: Annotated[PageSize, Query()] = limits.DEFAULT_PAGE_SIZE,
-    cursor: Annotated[Cursor, Query()] = None,
+    parameters: Annotated[FailureParameters, Query()], session: SessionDep
 ) -> FailurePage:
     """List the files of the collection that failed and why, a page at a time."""
+    limit, cursor, chosen = parameters.limit, parameters.cursor, parameters.in_catalog
     # One more than requested shows whether there is a next page.
-    statement = failures.page(limit + 1, _position(cursor) if cursor else None)
+    statement = failures.page(limit + 1, _position(cursor) if cursor else None, chosen)
     views = [FailureView(*row) for row in await session.execute(statement)]
     last = views[limit - 1] if len(views) > limit else None
     return FailurePage(
         items=[Failure.model_validate(view) for view in views[:limit]],
         next_cursor=encode_cursor(last.file_id, last.stage) if last else None,
-        total=await session.scalar(failures.count()) or 0,
+        total=await session.scalar(failures.count(chosen)) or 0,
     )
+
+
+@admin.post(
+    "/failures/retry",
+    responses=documented(400, 413, 415, 503),
+    dependencies=[Depends(require_json)],
+)
+async def retry_failures(
+    request: Annotated[RetryRequest, Body(openapi_examples=RETRY_EXAMPLES)],
+    caller: CallerDep,
+    writing: WritingDep,
+) -> Retry:
+    """Have failures retried without waiting for their delays, with no attempts counted.
+
+    The filter is that of the list. The next ingest takes them, or within a minute `soundalike up`.
+    """
+    chosen = request.in_catalog
+    async with writing() as session:
+        retried = await session.run_sync(
+            partial(failures.retry, everything=request.everything, chosen=chosen)
+        )
+        total = await session.scalar(failures.count(chosen)) or 0
+    log.info("failures.retried", retried=retried, key=caller.name)
+    return Retry(retried=retried, total=total)
 
 
 def _position(cursor: str) -> tuple[int, str]:

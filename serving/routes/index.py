@@ -1,12 +1,29 @@
-"""Route for the served index version and its origin."""
+"""Routes for the served index version: its origin, and publishing another one."""
 
-from fastapi import APIRouter
+from typing import Annotated
 
-from serving.dependencies import ServedIndexDep
-from serving.errors import documented
-from serving.schemas.responses import Index
+import structlog
+from anyio import to_thread
+from fastapi import APIRouter, Body, Depends
+from sqlalchemy.orm import Session
+
+from serving.content_type import require_json
+from serving.dependencies import CallerDep, ServedIndexDep, SessionDep, StoreDep, WritingDep
+from serving.errors import Problem, documented
+from serving.schemas.administration import PUBLICATION_EXAMPLES, PublicationRequest
+from serving.schemas.responses import Index, Publication
+from soundalike.catalog import indexes, library_settings
+from soundalike.errors import ArtifactError
+from soundalike.ingest.publish import (
+    BuiltVersion,
+    built_version,
+    published_manifest,
+    require_publishable,
+)
 
 router = APIRouter(prefix="/v1", tags=["index"])
+admin = APIRouter(prefix="/v1", tags=["index"])
+log = structlog.get_logger()
 
 
 @router.get("/index", responses=documented(503))
@@ -16,3 +33,49 @@ async def get_index(served: ServedIndexDep) -> Index:
         **served.manifest.model_dump(include=set(Index.model_fields)),
         published_at=served.published_at,
     )
+
+
+@admin.post(
+    "/index/publications",
+    responses=documented(400, 404, 409, 413, 415, 503),
+    dependencies=[Depends(require_json)],
+)
+async def publish_version(
+    request: Annotated[PublicationRequest, Body(openapi_examples=PUBLICATION_EXAMPLES)],
+    caller: CallerDep,
+    store: StoreDep,
+    session: SessionDep,
+    writing: WritingDep,
+) -> Publication:
+    """Publish an index version, as a rollback, or the newest one.
+
+    A version that is named stays until another one is published here or in Dagster; the newest one,
+    without a name, follows the library again. Its files are read and checked before. Every worker
+    serves it within seconds.
+    """
+    try:
+        built = await session.run_sync(_built, request.version)
+    except ArtifactError as error:
+        raise Problem(404, "unknown-version", str(error)) from error
+    await session.rollback()  # nobody holds a connection while files are read
+    try:
+        await to_thread.run_sync(require_publishable, store, built)
+    except ArtifactError as error:
+        log.warning("index.not_published", version=built.version, reason=str(error))
+        detail = (
+            f"index {built.version} is damaged, or failed its checks; the log has the cause under "
+            "this correlation id"
+        )
+        raise Problem(409, "unusable-version", detail) from error
+    async with writing() as writer:
+        await writer.run_sync(indexes.publish, built.version, by_hand=request.version is not None)
+        manifest = await writer.run_sync(published_manifest, store)
+    log.info("index.published", version=built.version, key=caller.name)
+    return Publication.model_validate(manifest)
+
+
+def _built(session: Session, version: str | None) -> BuiltVersion:
+    """Return the version to publish: without a name the newest of the library's space."""
+    library, served = library_settings.read(session), indexes.published(session)
+    space = library.space if library else served.index.space if served else ""
+    return built_version(session, space, version)

@@ -117,6 +117,15 @@ class FailurePage(ResponseModel):
     total: int = Field(description="Number of failures over all pages.", examples=[3])
 
 
+class Retry(ResponseModel):
+    """The failures that are retried: at once by an ingest, within a minute by `soundalike up`."""
+
+    retried: int = Field(description="Number of failures that are due now.", examples=[2])
+    total: int = Field(
+        description="Number of failures that the filter selects, transient or not.", examples=[3]
+    )
+
+
 class SearchResults(ResponseModel):
     """A page of results, best first; the example tracks are left out."""
 
@@ -166,6 +175,19 @@ class Index(ResponseModel):
     dagster_run_id: str | None = Field(description="The Dagster run that built it.")
     created_at: dt.datetime
     published_at: dt.datetime
+
+
+class Publication(ResponseModel):
+    """The index version that is published now; workers serve it within seconds."""
+
+    version: str = Field(examples=["3fd0c9a7b2e1"])
+    tracks: int = Field(examples=[28])
+    replaces: str | None = Field(
+        description="The version that was published before; null for the first."
+    )
+    pinned: bool = Field(
+        description="Whether it was named, and so stays when the library gets a newer one."
+    )
 
 
 class Alive(ResponseModel):

@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import (
     ARRAY,
     BigInteger,
+    ColumnElement,
     Select,
     all_,
     exists,
@@ -20,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import Session
 
+from soundalike.catalog.shown_paths import begins_with
 from soundalike.catalog.tables import FailureRow, FileRow, RootRow
 
 # Failures that may be transient. Any other is due to the file itself, and would be repeated.
@@ -46,6 +48,16 @@ class FailureView:
     retry_at: dt.datetime | None
 
 
+@dataclass(frozen=True)
+class FailureFilter:
+    """A selection of failures; what is empty selects all. `path_prefix` is of `FileRow.shown`."""
+
+    codes: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    path_prefix: str | None = None
+
+
+ALL_FAILURES = FailureFilter()
 _VIEW: tuple[Any, ...] = (
     *(FileRow.id, RootRow.location, FileRow.shown, FileRow.track_id),
     *(FailureRow.stage, FailureRow.code, FailureRow.message),
@@ -59,7 +71,9 @@ def retry_delay(code: str, attempts: int) -> dt.timedelta | None:
     return RETRY_DELAYS[attempts - 1] if is_retried else None
 
 
-def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
+def page(
+    limit: int, after: tuple[int, str] | None = None, chosen: FailureFilter = ALL_FAILURES
+) -> Select[Any]:
     """Select up to `limit` failures of listed files, by (file id, stage), after such a pair."""
     position = tuple_(FailureRow.file_id, FailureRow.stage)
     statement = (
@@ -67,17 +81,29 @@ def page(limit: int, after: tuple[int, str] | None = None) -> Select[Any]:
         .select_from(FailureRow)
         .join(FileRow, FileRow.id == FailureRow.file_id)
         .join(RootRow, RootRow.id == FileRow.root_id)
-        .where(FileRow.gone_at.is_(None))
+        .where(*_selected(chosen))
         .order_by(position)
         .limit(limit)
     )
     return statement.where(position > tuple_(*after)) if after else statement
 
 
-def count() -> Select[int]:
+def count(chosen: FailureFilter = ALL_FAILURES) -> Select[int]:
     """Select the number of failures of listed files."""
-    of_listed = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
+    of_listed = exists().where(FileRow.id == FailureRow.file_id, *_selected(chosen))
     return select(func.count()).select_from(FailureRow).where(of_listed)
+
+
+def _selected(chosen: FailureFilter) -> list[ColumnElement[bool]]:
+    """Conditions on failures and their files, which must be listed."""
+    held: list[ColumnElement[bool]] = [FileRow.gone_at.is_(None)]
+    if chosen.codes:
+        held.append(FailureRow.code.in_(chosen.codes))
+    if chosen.stages:
+        held.append(FailureRow.stage.in_(chosen.stages))
+    if chosen.path_prefix:
+        held.append(begins_with(chosen.path_prefix))
+    return held
 
 
 def failures_of(session: Session, batch_ids: Sequence[int]) -> list[FailureView]:
@@ -101,12 +127,10 @@ def retry_reappeared(session: Session, root_id: int, unseen: Sequence[int]) -> N
     session.execute(vanished.values(retry_at=func.now()))
 
 
-def retry(session: Session, *, everything: bool) -> int:
+def retry(session: Session, *, everything: bool, chosen: FailureFilter = ALL_FAILURES) -> int:
     """Make transient failures, or all, due now, with no attempts counted; return how many."""
-    chosen = (
-        update(FailureRow).values(retry_at=func.now(), attempts=0).returning(FailureRow.file_id)
-    )
+    of_listed = exists().where(FileRow.id == FailureRow.file_id, *_selected(chosen))
+    due = update(FailureRow).values(retry_at=func.now(), attempts=0).where(of_listed)
     if not everything:
-        chosen = chosen.where(FailureRow.code.in_(TRANSIENT_CODES))
-    of_listed = exists().where(FileRow.id == FailureRow.file_id, FileRow.gone_at.is_(None))
-    return len(session.scalars(chosen.where(of_listed)).all())
+        due = due.where(FailureRow.code.in_(TRANSIENT_CODES))
+    return len(session.scalars(due.returning(FailureRow.file_id)).all())

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 from soundalike.catalog.folding import spellings
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.search_words import Field, has_name, name_term
+from soundalike.catalog.shown_paths import begins_with
 from soundalike.catalog.tables import FileRow, TrackRow
 
 TOP_TAGS = 5  # tags are stored strongest first
@@ -71,9 +72,7 @@ def conditions(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
         written = {path for each in track_filter.paths for path in spellings(each)}
         held.append(_has_file(FileRow.shown == any_(_texts(sorted(written)))))
     if track_filter.path_prefix:
-        written = spellings(track_filter.path_prefix)
-        starts = (FileRow.shown.startswith(each, autoescape=True) for each in written)
-        held.append(_has_file(or_(*starts)))
+        held.append(_has_file(begins_with(track_filter.path_prefix)))
     return held
 
 

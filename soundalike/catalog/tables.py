@@ -268,3 +268,24 @@ class PublicationRow(Base):
     by_hand: Mapped[bool]
     dagster_run_id: Mapped[str | None]
     published_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
+class ApiKeyRow(Base):
+    """A key of the API; of keys that are not revoked, each has a name of its own.
+
+    `sha256` is the key's hash in hex and `prefix` its first characters, by which its owner
+    recognises it; the key itself is nowhere. `last_used_at` is as coarse as an hour.
+    """
+
+    __tablename__ = "api_keys"
+    __table_args__ = (
+        Index("ix_api_keys_name", "name", unique=True, postgresql_where=text("revoked_at is null")),
+    )
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    name: Mapped[str]
+    scope: Mapped[str]
+    prefix: Mapped[str]
+    sha256: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    revoked_at: Mapped[dt.datetime | None]
+    last_used_at: Mapped[dt.datetime | None]

@@ -17,6 +17,7 @@ from soundalike.cli import (
     files,
     gc,
     ingest,
+    keys,
     logs,
     maintain,
     roots,
@@ -51,6 +52,7 @@ app.command()(gc.gc)
 app.command()(verify.verify)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(roots.roots, name="roots")
+app.add_typer(keys.keys, name="keys")
 app.add_typer(space.space, name="space")
 app.add_typer(rules.rules, name="rules")
 app.add_typer(maintain.db, name="db")

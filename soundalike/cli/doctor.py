@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 
 from soundalike.audio.sandbox import Decoders
+from soundalike.catalog.access import require_key_beyond_loopback
+from soundalike.catalog.api_keys import has_usable_key
 from soundalike.catalog.engine import Sessions, up_running
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import follow, library_space
@@ -25,12 +27,7 @@ from soundalike.errors import LibraryError, SettingsError, SoundalikeError
 from soundalike.ingest.artifacts import Kind, all_artifacts, damages_of
 from soundalike.ingest.healing import counted_damage
 from soundalike.postgres import has_database
-from soundalike.settings import (
-    Settings,
-    load_settings,
-    require_key_beyond_loopback,
-    settings_file,
-)
+from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.disk_space import existing_parent, require_free_space
 from soundalike.storage.layout import ArtifactStore
@@ -208,9 +205,14 @@ def _artifacts(examined: Examined) -> Iterator[Finding]:
 
 
 def _access(examined: Examined) -> Iterator[Finding]:
-    require_key_beyond_loopback(examined.settings)
-    key = "with an API key" if examined.settings.api_key else "without an API key"
-    yield Finding("access", f"the API listens on {examined.settings.host}, {key}")
+    settings, sessions = examined.settings, examined.sessions
+    require_key_beyond_loopback(settings)
+    keys = ["SOUNDALIKE_API_KEY"] if settings.api_key else []
+    if sessions:
+        with sessions() as session:
+            keys += ["keys of the catalog"] if has_usable_key(session) else []
+    admits = " and ".join(keys) or "no key"
+    yield Finding("access", f"the API listens on {settings.host}, with {admits}")
 
 
 def _ports(examined: Examined) -> Iterator[Finding]:

@@ -9,6 +9,7 @@ from rich.console import Console
 from sqlalchemy import select
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
+from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.activity import Activity, activity
 from soundalike.catalog.engine import Sessions, open_catalog, up_lock
 from soundalike.catalog.library_settings import adopt, library_space, read
@@ -16,7 +17,7 @@ from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment, logs_folder
 from soundalike.errors import PostgresError, SettingsError
 from soundalike.postgres import connected_database, restart_database
-from soundalike.settings import Settings, load_settings, require_key_beyond_loopback
+from soundalike.settings import Settings, load_settings
 from soundalike.supervisor.log_files import LogFiles
 from soundalike.supervisor.services import services
 from soundalike.supervisor.status import Link, LiveStatus, Status

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from soundalike.catalog import indexes, library
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.ingest.publish import next_index
+from soundalike.ingest.next_index import next_index
 from soundalike.progress import about
 from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore

@@ -6,7 +6,7 @@ What must be the same for all processes of a library is kept in its catalog
 
 from soundalike.settings.fields import KindChoice, ModelName, Settings, Windows
 from soundalike.settings.file import settings_file
-from soundalike.settings.loading import is_loopback, load_settings, require_key_beyond_loopback
+from soundalike.settings.loading import is_loopback, load_settings
 from soundalike.settings.origins import Origin, origin_of
 from soundalike.settings.values import MUSIC_EXTENSIONS
 
@@ -20,6 +20,5 @@ __all__ = [
     "is_loopback",
     "load_settings",
     "origin_of",
-    "require_key_beyond_loopback",
     "settings_file",
 ]

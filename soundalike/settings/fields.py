@@ -41,6 +41,7 @@ Owner = Annotated[str, AfterValidator(values.owner)]
 Owners = Annotated[tuple[Owner, ...], NoDecode, BeforeValidator(values.listed)]
 AssetTags = Annotated[dict[str, str], NoDecode, BeforeValidator(values.asset_tags)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.listed)]
+RateLimit = Annotated[str, AfterValidator(values.rate_limit)]
 WebAddress = Annotated[str, AfterValidator(values.web_address)]
 
 
@@ -104,6 +105,7 @@ class Settings(BaseSettings):
     cors_origins: Names = ()
     workers: int = Field(2, ge=1, le=64)
     api_key: SecretStr | None = None
+    rate_limit: RateLimit | None = None
 
     @classmethod
     def settings_customise_sources(

@@ -40,15 +40,6 @@ def _place(field: str) -> str:
     return variable or variable_of(field)
 
 
-def require_key_beyond_loopback(settings: Settings) -> None:
-    """Require an API key if the service listens beyond loopback. Raises SettingsError."""
-    if not settings.api_key and not is_loopback(settings.host):
-        raise SettingsError(
-            f"SOUNDALIKE_HOST={settings.host!r} admits other machines, and SOUNDALIKE_API_KEY is "
-            "not set: set a key, or SOUNDALIKE_HOST=127.0.0.1"
-        )
-
-
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches a socket that is bound to this host."""
     try:

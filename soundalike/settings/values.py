@@ -33,6 +33,7 @@ CRON = (
     "`*/15 * * * *` or `0 4 * * *`"
 )
 NOT_IN_DAGSTER = re.compile(r"LW|\dL", re.IGNORECASE)  # CronSim knows these, Dagster does not
+RATE_LIMIT = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)", re.ASCII)
 OWNER = re.compile(r"team:.+|[\w.%+-]+@[\w.-]+\.[A-Za-z]{2,7}", re.ASCII)  # Dagster's rule
 TAG_NAME = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
 TAG_TEXT = re.compile(r"[\w.-]{0,63}", re.ASCII)
@@ -118,6 +119,13 @@ def web_address(value: str) -> str:
     parts = urlsplit(value)
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ValueError("must be an address that begins with https:// or http://")
+    return value
+
+
+def rate_limit(value: str) -> str:
+    """Require a number of requests in a time, such as `600/minute`. Raises ValueError."""
+    if not RATE_LIMIT.fullmatch(value):
+        raise ValueError("must be a number of requests in a time, such as 10/second or 600/minute")
     return value
 
 

@@ -15,7 +15,8 @@ from soundalike.errors import ArtifactError, StorageError
 from soundalike.ingest.artifacts import Damage, Kind, all_artifacts, damages_of
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.healing import heal, mark, messages
-from soundalike.ingest.publish import next_index, publish
+from soundalike.ingest.next_index import next_index
+from soundalike.ingest.publish import publish
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database

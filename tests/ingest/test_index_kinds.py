@@ -6,7 +6,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
-from soundalike.ingest.publish import next_index, publish
+from soundalike.ingest.next_index import next_index
+from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import kinds
 from soundalike.vectors.index.open_index import OpenIndex

@@ -21,7 +21,8 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest import build_index as index_module
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
-from soundalike.ingest.publish import next_index, publish
+from soundalike.ingest.next_index import next_index
+from soundalike.ingest.publish import publish
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors import index_files, kinds, recall

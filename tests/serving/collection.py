@@ -79,10 +79,10 @@ class Collection:
         with self.sessions.begin() as session:
             results.record_embeddings(session, batch_number(key), SPACE.key, digest, words)
 
-    def fail(self, track_id: str, message: str) -> None:
+    def fail(self, track_id: str, message: str, code: str = "silence") -> None:
         """Its file did not get through a stage."""
         with self.sessions.begin() as session:
-            failure = batches.StageFailure(self._file_of(track_id), "silence", message)
+            failure = batches.StageFailure(self._file_of(track_id), code, message)
             batch, tried = self._batch_of[track_id], [failure.file.id]
             results.record_failures(session, batch, "embeddings", tried, [failure])
 

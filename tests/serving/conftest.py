@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
+from pydantic import SecretStr
 
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from soundalike.catalog.engine import Sessions
@@ -13,6 +14,8 @@ from soundalike.storage.layout import ArtifactStore
 
 from .collection import Collection, numbered
 from .service import eventually_serves, running
+
+KEY = "k3y"
 
 
 @pytest.fixture
@@ -27,8 +30,12 @@ def settings(database_url: str, store: ArtifactStore) -> Settings:
 
 @pytest.fixture
 def offline(store: ArtifactStore) -> Settings:
-    """No Postgres answers there: for what must not need one, and for its absence."""
-    return Settings(DATABASE_URL="postgresql://soundalike@127.0.0.1:1/none", data=store.root)
+    """No Postgres answers there: for what must not need one, and for its absence.
+
+    Without a catalog nobody can tell whether a key is needed, so there is one.
+    """
+    none = "postgresql://soundalike@127.0.0.1:1/none"
+    return Settings(DATABASE_URL=none, data=store.root, api_key=SecretStr(KEY))
 
 
 @pytest.fixture
@@ -40,6 +47,7 @@ async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def offline_api(offline: Settings) -> AsyncIterator[httpx.AsyncClient]:
     async with running(offline) as client:
+        client.headers["X-API-Key"] = KEY
         yield client
 
 

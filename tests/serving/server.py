@@ -37,7 +37,10 @@ async def server(
         "SOUNDALIKE_DATA": str(settings.data),
         "SOUNDALIKE_PORT": str(port),
         "SOUNDALIKE_WORKERS": str(workers),
+        "SOUNDALIKE_TRUSTED_PROXIES": ",".join(settings.trusted_proxies) or ",",
     }
+    if settings.api_key:
+        environment["SOUNDALIKE_API_KEY"] = settings.api_key.get_secret_value()
     if gunicorn:
         command = [*GUNICORN, "-b", f"127.0.0.1:{port}", "-w", str(workers)]
     else:

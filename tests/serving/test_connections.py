@@ -60,15 +60,15 @@ class Running:
 
 @pytest.fixture(params=COMMANDS)
 def server(
-    request: pytest.FixtureRequest, offline: Settings, free_port: int, tmp_path: Path
+    request: pytest.FixtureRequest, settings: Settings, free_port: int, tmp_path: Path
 ) -> Iterator[Running]:
     """The server with short deadlines and few connections: its processes run `sitecustomize`."""
     (tmp_path / "sitecustomize.py").write_text(SHORT)
     environment = {
         **os.environ,
         "PYTHONPATH": f"{tmp_path}{os.pathsep}{Path(__file__).parents[2]}",
-        "DATABASE_URL": "postgresql://soundalike@127.0.0.1:1/none",
-        "SOUNDALIKE_DATA": str(offline.data),
+        "DATABASE_URL": str(settings.database_url),
+        "SOUNDALIKE_DATA": str(settings.data),
         "SOUNDALIKE_PORT": str(free_port),
         "SOUNDALIKE_WORKERS": "1",
     }

@@ -14,6 +14,7 @@ from serving.errors import as_problem
 from soundalike.errors import ArtifactError
 from soundalike.settings import Settings
 
+from .conftest import KEY
 from .service import problem_of, running
 
 
@@ -58,7 +59,7 @@ async def test_unhandled_error_is_500_that_hides_the_inside_and_is_logged_with_i
 ) -> None:
     app = failing_app(offline, Unforeseen("secret /etc/passwd"))
     async with running(offline, app) as api:
-        answer = await api.get("/fails", headers={"X-Request-ID": "trace-me"})
+        answer = await api.get("/fails", headers={"X-API-Key": KEY, "X-Request-ID": "trace-me"})
         problem = problem_of(answer, 500)
         assert "secret" not in answer.text
         assert problem["correlation_id"] == "trace-me"
@@ -73,7 +74,7 @@ async def test_error_of_the_service_is_503_and_its_message_goes_to_the_log(
 ) -> None:
     app = failing_app(offline, ArtifactError("/data/index.faiss is damaged; publish again"))
     async with running(offline, app) as api:
-        answer = await api.get("/fails")
+        answer = await api.get("/fails", headers={"X-API-Key": KEY})
         assert problem_of(answer, 503)["type"] == "urn:soundalike:problem:unavailable"
         assert "index.faiss" not in answer.text
     assert "/data/index.faiss is damaged" in capsys.readouterr().err

@@ -10,6 +10,7 @@ import pytest
 from soundalike.settings import Settings
 
 from .collection import Collection, numbered
+from .conftest import KEY
 from .service import eventually_serves, running
 
 
@@ -41,7 +42,9 @@ async def test_access_log_has_one_line_a_request_by_route(
     offline: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     async with running(offline) as api:
-        await api.get("/v1/tracks/no%0Asuch", headers={"X-Request-ID": "look-here"})
+        await api.get(
+            "/v1/tracks/no%0Asuch", headers={"X-API-Key": KEY, "X-Request-ID": "look-here"}
+        )
     [line] = requests_logged(capsys)
     assert line.pop("ms") >= 0
     assert line.pop("timestamp")
@@ -50,6 +53,7 @@ async def test_access_log_has_one_line_a_request_by_route(
         "level": "info",
         "logger": "serving.middleware.request_log",
         "client": "127.0.0.1",
+        "key": "SOUNDALIKE_API_KEY",
         "correlation_id": "look-here",
         "method": "GET",
         "route": "/v1/tracks/{track_id}",

@@ -19,7 +19,9 @@ OPERATIONS = {
     *("check_liveness", "check_readiness", "get_metrics", "get_index", "list_failures"),
     *("list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
+    *("publish_version", "retry_failures"),
 }
+ADMINISTRATION = {"publish_version", "retry_failures"}
 LOADS_A_MODEL = "/v1/search/audio"  # tests/serving/test_uploads.py sends audio
 
 
@@ -56,7 +58,7 @@ def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any
         assert {"200", "422", "431", "500"} <= set(responses), path
         for status, response in responses.items():
             assert "X-Request-ID" in response["headers"]
-            assert ("Retry-After" in response["headers"]) == (status == "503")
+            assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
             if status != "200":
                 [(kind, content)] = response["content"].items()
                 assert kind == "application/problem+json"
@@ -65,22 +67,26 @@ def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any
     types = schemas["ProblemDetails"]["properties"]["type"]["enum"]
     assert types == [urn(kind) for kind in PROBLEM_TYPES]
     assert "HTTPValidationError" not in schemas
-    assert "securitySchemes" not in document["components"]
-    search = document["paths"]["/v1/search"]["post"]["responses"]
-    assert set(search) == {*("200", "400", "404", "409", "413", "415", "422", "431", "500", "503")}
+    search = set(document["paths"]["/v1/search"]["post"]["responses"])
+    refused = {"401", "403", "429"}
+    assert search == refused | {
+        *("200", "400", "404", "409", "413", "415", "422", "431", "500", "503")
+    }
 
 
-async def test_document_says_how_to_send_the_key(offline: Settings) -> None:
+async def test_document_says_how_to_send_a_key_and_of_which_scope(offline: Settings) -> None:
     locked = offline.model_copy(update={"api_key": SecretStr("s3cret")})
     async with running(locked) as api:
         schema = (await api.get("/openapi.json")).json()
     assert "s3cret" not in str(schema)
-    validate(schema)
     for path, method, operation in operations(schema):
         is_open = path.startswith("/health")
-        assert ("401" in operation["responses"]) != is_open, (path, method)
-        expected = None if is_open else [{"APIKeyHeader": []}, {"HTTPBearer": []}]
+        assert ({"401", "403", "429"} <= set(operation["responses"])) != is_open, (path, method)
+        scope = "admin" if operation["operationId"] in ADMINISTRATION else "read"
+        expected = None if is_open else [{"APIKeyHeader": [scope]}, {"HTTPBearer": [scope]}]
         assert operation.get("security") == expected
+        limits = {"RateLimit", "RateLimit-Policy"} & set(operation["responses"]["200"]["headers"])
+        assert len(limits) == (0 if is_open else 2)
 
 
 def example(parameter: dict[str, Any]) -> Any:
@@ -115,6 +121,8 @@ async def test_every_example_is_a_request_that_succeeds(
             if "cursor" in case:  # an index version's, or a list's: made by its own first page
                 case |= {"cursor": await cursor_of(documented, url)}
             for body in bodies or [None]:
+                if body and "version" in body:
+                    body |= {"version": collection.build()}
                 answer = await documented.request(method, url, params=required | case, json=body)
                 assert answer.status_code == 200, (url, case, answer.text)
                 sent += 1

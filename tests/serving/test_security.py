@@ -19,8 +19,8 @@ WITH_KEY = {b"X-API-Key": KEY.encode()}
 
 
 @pytest.fixture
-def locked(offline: Settings) -> Settings:
-    return offline.model_copy(update={"api_key": SecretStr(KEY)})
+def locked(settings: Settings) -> Settings:
+    return settings.model_copy(update={"api_key": SecretStr(KEY)})
 
 
 WITHOUT_KEY: list[dict[str, str] | dict[bytes, bytes]] = [
@@ -94,8 +94,8 @@ def _raw(path: str) -> httpx.Request:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.5", "music.lan", ""])
-def test_open_to_the_network_without_a_key_is_refused(host: str, offline: Settings) -> None:
-    exposed = offline.model_copy(update={"host": host})
+def test_open_to_the_network_without_a_key_is_refused(host: str, settings: Settings) -> None:
+    exposed = settings.model_copy(update={"host": host})
     with pytest.raises(SettingsError, match=r"SOUNDALIKE_HOST=.*SOUNDALIKE_API_KEY"):
         create_app(exposed)
 
@@ -106,8 +106,8 @@ def test_open_to_the_network_with_a_key_is_fine(host: str, locked: Settings) -> 
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost"])
-def test_loopback_needs_no_key(host: str, offline: Settings) -> None:
-    assert create_app(offline.model_copy(update={"host": host})).title == "soundalike"
+def test_loopback_needs_no_key(host: str, settings: Settings) -> None:
+    assert create_app(settings.model_copy(update={"host": host})).title == "soundalike"
 
 
 def test_empty_key_is_no_key() -> None:
@@ -118,10 +118,10 @@ def test_empty_key_is_no_key() -> None:
 
 @pytest.mark.parametrize("server", ["192.168.1.5", "[2001:db8::1]", "0.0.0.0"])
 async def test_a_socket_beyond_loopback_serves_nobody_without_a_key(
-    server: str, offline: Settings, locked: Settings
+    server: str, settings: Settings, locked: Settings
 ) -> None:
     """The settings say loopback: another server's own options may say otherwise."""
-    async with running(offline) as api:
+    async with running(settings) as api:
         problem = problem_of(await api.get(f"http://{server}/health/live"), 403)
         assert problem["type"].endswith("open-without-key")
         assert (await api.get("http://[::1]/health/live")).is_success
@@ -152,7 +152,7 @@ async def test_a_name_that_is_not_ours_is_refused(offline: Settings) -> None:
         assert (await api.get("/health/live", headers={"Host": "evil.example"})).is_success
 
 
-async def test_another_site_makes_no_browser_post(offline: Settings) -> None:
+async def test_another_site_makes_no_browser_post(settings: Settings) -> None:
     crossing = [
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
@@ -161,7 +161,7 @@ async def test_another_site_makes_no_browser_post(offline: Settings) -> None:
     ]
     own = [{}, {"Origin": "http://127.0.0.1"}, {"Sec-Fetch-Site": "same-origin"}]
     page = {"Origin": "https://page.example", "Sec-Fetch-Site": "cross-site"}
-    async with running(offline) as api:
+    async with running(settings) as api:
         for headers in [*crossing, page]:
             problem = problem_of(await api.post("/v1/search", headers=headers, json={}), 403)
             assert problem["type"].endswith("cross-site")
@@ -170,7 +170,7 @@ async def test_another_site_makes_no_browser_post(offline: Settings) -> None:
             )
         for headers in own:
             assert (await api.post("/v1/search", headers=headers, json={})).status_code != 403
-    async with running(offline.model_copy(update={"cors_origins": (page["Origin"],)})) as api:
+    async with running(settings.model_copy(update={"cors_origins": (page["Origin"],)})) as api:
         answer = await api.post("/v1/search", headers=page, json={})
         assert answer.status_code != 403
         assert answer.headers["access-control-allow-origin"] == page["Origin"]

@@ -49,14 +49,18 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
         _leave(server, users)
 
 
-def restart_database(settings: Settings) -> None:
+def restart_database(settings: Settings) -> bool:
     """Start the private server again if it was killed, for callers within `connected_database`.
 
-    Does nothing to a server that accepts connections, nor to one that DATABASE_URL names. Raises
-    PostgresError.
+    Returns whether it had to be started: not if it accepts connections, nor if DATABASE_URL names
+    it. Raises PostgresError.
     """
-    with connected_database(settings):  # the caller's own block keeps it running after this one
-        pass
+    if settings.database_url:
+        return False
+    with usable(settings.data):
+        server = private_server(settings.data, durable=True)
+        with exclusive(server.home / DECIDING):
+            return server.ensure()
 
 
 def _leave(server: Server, users: int) -> None:

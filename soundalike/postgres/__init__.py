@@ -42,8 +42,15 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
         users = open_lock(server.home / USERS)
     try:
         with usable(settings.data), exclusive(server.home / DECIDING):
+            is_first = try_exclusive(users)
             fcntl.flock(users, fcntl.LOCK_SH)
-            server.ensure()
+            if not server.ensure() and is_first:
+                log.warning(
+                    "postgres.adopted",
+                    message="the private PostgreSQL of a process that was killed still runs; "
+                    "it is used, and stopped by its last user",
+                    folder=str(server.home),
+                )
         yield server.url
     finally:
         _leave(server, users)

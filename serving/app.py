@@ -39,6 +39,7 @@ from serving.routes import (
     index,
     journeys,
     metrics,
+    pipeline,
     search,
     tracks,
     uploads,
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router, **key)
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
+    app.include_router(pipeline.router, **key)
     app.include_router(tracks.router, **key)
     app.include_router(search.router, **key)
     app.include_router(journeys.router, **key)

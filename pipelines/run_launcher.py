@@ -6,6 +6,7 @@ each run; multiprocessing's forkserver does it once. `dagster.yaml` names the la
 
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Mapping
@@ -16,6 +17,7 @@ from typing import Any
 
 import dagster as dg
 import psutil
+import structlog
 from dagster._cli.api import _execute_run_command_body
 from dagster._config.config_schema import UserConfigSchema
 from dagster._core.errors import DagsterUserCodeUnreachableError
@@ -25,7 +27,7 @@ from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._utils.interrupts import capture_interrupts
 
 from pipelines.orphaned_runs import fail_orphaned_run
-from pipelines.retries import TRANSIENT_ERRORS
+from pipelines.retries import DATABASE_AWAY
 from soundalike.process_identity import process_identity
 
 # Imported once, before the first fork. Importing starts no thread that a fork would lose.
@@ -45,6 +47,8 @@ PRELOADED = (
     "upath.implementations.local",
 )
 PROCESS_TAG = "soundalike/process"
+
+log = structlog.get_logger()
 
 
 class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -76,17 +80,21 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run's process; it ends with the daemon that started it.
 
-        Raises DagsterUserCodeUnreachableError if the database is away, for which the run goes back
-        into the queue (max_user_code_failure_retries in dagster.yaml).
+        Raises DagsterUserCodeUnreachableError if the database or the forkserver is away: the run
+        goes back into the queue (max_user_code_failure_retries in dagster.yaml).
         """
         run_id = context.dagster_run.run_id
         process = self._context.Process(
             target=_execute, args=(self._instance.get_ref(), run_id), daemon=True
         )
-        process.start()
+        try:
+            process.start()
+        except (FileNotFoundError, ConnectionError) as error:
+            self._end_daemon()
+            raise DagsterUserCodeUnreachableError("no process can be forked") from error
         try:
             self._instance.add_run_tags(run_id, {PROCESS_TAG: _name_of(process)})
-        except TRANSIENT_ERRORS as error:
+        except DATABASE_AWAY as error:
             process.kill()  # it would execute a run that is launched once more
             raise DagsterUserCodeUnreachableError("the database is away") from error
         Thread(target=self.await_end, args=(process, run_id), daemon=True).start()
@@ -94,12 +102,24 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def await_end(self, process: BaseProcess, run_id: str) -> None:
         """Wait until a run's process ends; fail the run if it has not recorded its end itself.
 
-        If that cannot be written, Dagster's monitoring of runs does it later.
+        What cannot be written then, Dagster's monitoring of runs writes later. It also looks after
+        the processes of a forkserver that died, of which nobody tells their ends.
         """
         wait([process.sentinel])
+        if process.pid and process_identity(process.pid):
+            return
         run = self._instance.get_run_by_id(run_id)
         if run and not run.is_finished:
             fail_orphaned_run(self._instance, run)
+
+    def _end_daemon(self) -> None:
+        """End this process, which `up` starts again, with a forkserver of its own.
+
+        The forkserver's socket is in the temporary folder: once that is emptied, no process can be
+        forked any more.
+        """
+        log.error("launcher.no_forkserver", message="no run can be started; the daemon ends")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the run's process, which cleans up and records the end; False if it is gone."""

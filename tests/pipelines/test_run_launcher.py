@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import signal
 import socket
 import time
 from collections.abc import Iterator
@@ -68,6 +69,7 @@ def test_a_run_whose_process_was_killed_ends_at_once_and_its_place_is_free(
     slots.initialize_concurrency_limit_to_default("scan")
     assert slots.claim_concurrency_slot("scan", run.run_id, "library").is_claimed
     process.kill()
+    process.join()
     launcher.await_end(process, run.run_id)
     ended = orchestra.instance.get_run_by_id(run.run_id)
     assert ended
@@ -80,10 +82,49 @@ def test_a_run_that_recorded_its_end_is_left_as_it_is(
 ) -> None:
     run = run_of(orchestra, "SUCCESS")
     process.kill()
+    process.join()
     launcher.await_end(process, run.run_id)
     ended = orchestra.instance.get_run_by_id(run.run_id)
     assert ended
     assert ended.status is dg.DagsterRunStatus.SUCCESS
+
+
+def test_a_process_that_outlives_its_forkserver_is_left_to_monitoring(
+    orchestra: Orchestra, launcher: ForkserverRunLauncher, process: BaseProcess
+) -> None:
+    run = run_of(orchestra)
+    ended, told = os.pipe()
+    os.close(told)  # as the kernel does with the forkserver's end
+
+    class Abandoned:
+        sentinel, pid = ended, process.pid
+
+    launcher.await_end(Abandoned(), run.run_id)  # type: ignore[arg-type]
+    os.close(ended)
+    found = orchestra.instance.get_run_by_id(run.run_id)
+    assert found
+    assert found.status is dg.DagsterRunStatus.STARTED
+
+
+def test_a_daemon_whose_forkserver_cannot_be_reached_ends_itself(
+    orchestra: Orchestra, launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The socket's file is gone, as after a temporary folder was emptied; `up` starts another."""
+    signals: list[int] = []
+
+    def unreachable(**_: object) -> BaseProcess:
+        unstarted = multiprocessing.get_context("spawn").Process()
+        monkeypatch.setattr(unstarted, "_Popen", lambda _: Path("/none/listener").stat())
+        return unstarted
+
+    monkeypatch.setattr(launcher._context, "Process", unreachable)
+    before = signal.signal(signal.SIGTERM, lambda number, _: signals.append(number))
+    try:
+        with pytest.raises(DagsterUserCodeUnreachableError):
+            launcher.launch_run(LaunchRunContext(run_of(orchestra, "STARTING"), None))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert signals == [signal.SIGTERM]
 
 
 @pytest.mark.parametrize("host", [socket.gethostname(), "a-name-of-before"])

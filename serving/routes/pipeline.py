@@ -9,7 +9,7 @@ from serving.errors import documented
 from serving.schemas.responses import Pipeline
 from soundalike.catalog.ingestion import ingestion
 
-router = APIRouter(prefix="/v1", tags=["pipeline"])
+router = APIRouter(prefix="/v1", tags=["health"])
 
 
 @router.get("/pipeline", responses=documented(503))

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import dagster as dg
@@ -23,15 +23,16 @@ from pipelines.jobs import automatic_publish_config
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
 from pipelines.resources import Model
+from pipelines.rounds import work_off
 from pipelines.run_errors import RunFailed, explain, run_failure, silence_retry_warnings
 from pipelines.runs import range_tags
 from pipelines.unchanged_index import unchanged_events
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
-from soundalike.catalog.batches import pending_batches
+from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
-from soundalike.catalog.failures import failures_of
+from soundalike.catalog.failures import FailureView, failures_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.upgrade import upgrade
@@ -64,6 +65,8 @@ NO_OUTPUT_CAPTURED = {
 }
 INTERRUPTED = 130
 SHOWN_FAILURES = 20
+SHOWN_BATCHES = 4
+MOVED_MEANWHILE = ("vanished", "changed")
 MAX_SCANS = 3  # while files are still being written
 
 
@@ -92,6 +95,7 @@ class Foreground:
         }
         self._store = ArtifactStore(settings.data)
         self._failed_runs: list[str] = []
+        self._tried: set[str] = set()
         # Loading them reads the catalog, which is open now.
         from pipelines.definitions import build_defs  # noqa: PLC0415 - see above
 
@@ -101,9 +105,10 @@ class Foreground:
         self._instance = dg.DagsterInstance.from_ref(configured)
 
     def ingest(self, confirm_removals: bool) -> None:
-        """Scan, then embed every pending batch, then publish the index if it changed.
+        """Scan, then embed until no batch is pending, then publish the index if it changed.
 
-        Raises RunFailed at the end if a batch's run failed.
+        The last line tells what is left. Raises RunFailed at the end if a batch's run failed, or if
+        batches are left.
         """
         started = time.monotonic()
         # This process holds the ingest lock, so no other executes the foreground's runs.
@@ -111,14 +116,19 @@ class Foreground:
             self._instance, foreground=True, background=not up_running(self._sessions)
         )
         self._scan(confirm_removals)
-        embedded = self._embed_pending()
+        left = work_off(self._pending, lambda keys: self._embed_round(keys, confirm_removals))
+        embedded = self._embedded()
         version = self._publish()
         seconds = time.monotonic() - started
         with self._sessions() as session:
             outcomes = file_outcomes(session)
         for line in self._reports.last(ScanReport).balance.lines(outcomes):
             self._console.print(f"[dim]{safe(line)}[/dim]", highlight=False)
-        self._console.print(f"{embedded}; {version} [dim]({seconds:.1f} s)[/dim]")
+        self._console.print(
+            f"{embedded}; {version}; {_told_left(left)} [dim]({seconds:.1f} s)[/dim]"
+        )
+        if left and not self._failed_runs:
+            self._failed_runs.append(f"{_told_left(left)}; run `soundalike ingest` again")
         if self._failed_runs:
             raise RunFailed("\n".join(self._failed_runs))
 
@@ -141,24 +151,36 @@ class Foreground:
             self._console.print(f"{changing} still being written; waiting")
             time.sleep(self._settings.settle_seconds)
 
-    def _embed_pending(self) -> str:
+    def _pending(self) -> list[PendingBatch]:
         with self._sessions() as session:
-            keys = [batch.key for batch in pending_batches(session, self._space.key)]
+            return pending_batches(session, self._space.key)
+
+    def _embed_round(self, keys: list[str], confirm_removals: bool) -> None:
+        """Embed these batches; scan again if files of them were moved or changed meanwhile."""
         self._instance.add_dynamic_partitions(str(batches.name), keys)
         order = self._instance.get_dynamic_partitions(str(batches.name))
-        runs = split_into_runs(keys, order, self._settings.batches_per_run)
         started = 0
-        for together in runs:
+        for together in split_into_runs(keys, order, self._settings.batches_per_run):
             if len(keys) > 1:
                 first, started = started + 1, started + len(together)
                 self._console.print(f"{_numbers(first, started)} of {len(keys)}")
             self._embed(together)
+        self._tried.update(keys)
+        if any(failure.code in MOVED_MEANWHILE for failure in self._failures(keys)):
+            self._console.print("files were moved or changed meanwhile; scanning again")
+            self._scan(confirm_removals)
+
+    def _failures(self, keys: Collection[str]) -> list[FailureView]:
         with self._sessions() as session:
-            failures = failures_of(session, [batch_number(key) for key in keys])
+            return failures_of(session, [batch_number(key) for key in keys])
+
+    def _embedded(self) -> str:
+        """Tell what was embedded, and show what failed."""
+        failures = self._failures(self._tried)
         if failures:
             shown, width = failures[:SHOWN_FAILURES], self._console.width
             self._console.print(failures_table(shown, len(failures), width))
-        if not keys:
+        if not self._tried:
             return "nothing new"
         embedded = sum(
             report.done - report.reused
@@ -209,6 +231,14 @@ class Foreground:
 
 def _numbers(first: int, last: int) -> str:
     return f"batch {first}" if first == last else f"batches {first} to {last}"
+
+
+def _told_left(left: Sequence[PendingBatch]) -> str:
+    if not left:
+        return "nothing is left"
+    keys = ", ".join(batch.key for batch in left[:SHOWN_BATCHES])
+    more = ", ..." if len(left) > SHOWN_BATCHES else ""
+    return f"{len(left)} {'batch is' if len(left) == 1 else 'batches are'} left ({keys}{more})"
 
 
 def main() -> int:

@@ -27,9 +27,17 @@ def fail_orphaned_runs(
         if (foreground if FOREGROUND_TAG in run.tags else background)
     ]
     for run in dead:
-        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
-        instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+        fail_orphaned_run(instance, run)
     return len(dead)
+
+
+def fail_orphaned_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Mark a run as failed, or as cancelled if it was being cancelled, and free its pool slots."""
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, "its process was killed while it ended")
+    else:
+        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster

@@ -11,20 +11,23 @@ from contextlib import contextmanager
 import dagster as dg
 from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
+from soundalike.audio.process import DecoderUnavailable
 from soundalike.catalog.engine import describe
 from soundalike.errors import SoundalikeError
 from soundalike.ingest.reports import NoReports, Reports
 from soundalike.settings import load_settings
 from soundalike.storage.disk_space import raise_disk_error
 
-TRANSIENT_ERRORS = (OperationalError, InterfaceError, ConnectionError, TimeoutError)
+DATABASE_AWAY = (OperationalError, InterfaceError, ConnectionError, TimeoutError)
+# A decoder that did not start, and a temporary file that somebody deleted, pass by themselves.
+TRANSIENT_ERRORS = (*DATABASE_AWAY, DecoderUnavailable, FileNotFoundError)
 MAX_RETRIES = 3
 RETRY_DELAY_SECONDS = 10.0
 
 
 @contextmanager
 def transient_errors_retried(reports: Reports | None = None) -> Iterator[None]:
-    """Retry the step if its database or network failed for a moment; report each error.
+    """Retry the step if what it works with failed for a moment; report each error.
 
     Any other error (a full disk, a missing model, invalid vectors) is not transient, and fails the
     run at once. Either way the UI shows the reason as a sentence: a dg.Failure, of which the error

@@ -6,19 +6,29 @@ each run; multiprocessing's forkserver does it once. `dagster.yaml` names the la
 
 import gc
 import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Mapping
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
+from threading import Thread
 from typing import Any
 
 import dagster as dg
 import psutil
+import structlog
 from dagster._cli.api import _execute_run_command_body
 from dagster._config.config_schema import UserConfigSchema
+from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance import InstanceRef
 from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLauncher, WorkerStatus
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._utils.interrupts import capture_interrupts
+
+from pipelines.orphaned_runs import fail_orphaned_run
+from pipelines.retries import DATABASE_AWAY
+from soundalike.process_identity import process_identity
 
 # Imported once, before the first fork. Importing starts no thread that a fork would lose.
 PRELOADED = (
@@ -37,6 +47,8 @@ PRELOADED = (
     "upath.implementations.local",
 )
 PROCESS_TAG = "soundalike/process"
+
+log = structlog.get_logger()
 
 
 class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
@@ -66,14 +78,48 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return cls(inst_data, **config_value)
 
     def launch_run(self, context: LaunchRunContext) -> None:
-        """Start the run's process; it ends with the daemon that started it."""
+        """Start the run's process; it ends with the daemon that started it.
+
+        Raises DagsterUserCodeUnreachableError if the database or the forkserver is away: the run
+        goes back into the queue (max_user_code_failure_retries in dagster.yaml).
+        """
         run_id = context.dagster_run.run_id
         process = self._context.Process(
             target=_execute, args=(self._instance.get_ref(), run_id), daemon=True
         )
-        process.start()
-        name = _name_of(psutil.Process(process.pid))
-        self._instance.add_run_tags(run_id, {PROCESS_TAG: name})
+        try:
+            process.start()
+        except (FileNotFoundError, ConnectionError) as error:
+            self._end_daemon()
+            raise DagsterUserCodeUnreachableError("no process can be forked") from error
+        try:
+            self._instance.add_run_tags(run_id, {PROCESS_TAG: _name_of(process)})
+        except DATABASE_AWAY as error:
+            process.kill()  # it would execute a run that is launched once more
+            raise DagsterUserCodeUnreachableError("the database is away") from error
+        Thread(target=self.await_end, args=(process, run_id), daemon=True).start()
+
+    def await_end(self, process: BaseProcess, run_id: str) -> None:
+        """Wait until a run's process ends; fail the run if it has not recorded its end itself.
+
+        What cannot be written then, Dagster's monitoring of runs writes later. It also looks after
+        the processes of a forkserver that died, of which nobody tells their ends.
+        """
+        wait([process.sentinel])
+        if process.pid and process_identity(process.pid):
+            return
+        run = self._instance.get_run_by_id(run_id)
+        if run and not run.is_finished:
+            fail_orphaned_run(self._instance, run)
+
+    def _end_daemon(self) -> None:
+        """End this process, which `up` starts again, with a forkserver of its own.
+
+        The forkserver's socket is in the temporary folder: once that is emptied, no process can be
+        forked any more.
+        """
+        log.error("launcher.no_forkserver", message="no run can be started; the daemon ends")
+        os.kill(os.getpid(), signal.SIGTERM)
 
     def terminate(self, run_id: str) -> bool:
         """Interrupt the run's process, which cleans up and records the end; False if it is gone."""
@@ -93,29 +139,32 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return True
 
     def check_run_worker_health(self, run: dg.DagsterRun) -> CheckRunHealthResult:
-        """Look whether the run's process lives; one started in a terminal counts as living."""
-        name = run.tags.get(PROCESS_TAG)
-        if name is None or not name.endswith(f"@{socket.gethostname()}"):
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
-        if _process_of(run):
+        """Look whether the run's process lives; one started in a terminal counts as living.
+
+        Runs are launched by this machine's daemon, or by one before it that is gone: the name of
+        the host is not compared, as it changes with a network, and with each container.
+        """
+        if PROCESS_TAG not in run.tags or _process_of(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended without a word")
 
 
-def _name_of(process: psutil.Process) -> str:
-    """Name a process so that another one that gets its number later is not taken for it."""
-    return f"{process.pid}/{process.create_time():.2f}@{socket.gethostname()}"
+def _name_of(process: BaseProcess) -> str:
+    """Name a process, and the machine for people; one that has ended already by its number only."""
+    pid = process.pid or 0
+    return f"{process_identity(pid) or pid}@{socket.gethostname()}"
 
 
 def _process_of(run: dg.DagsterRun) -> psutil.Process | None:
     """The living process of a run that was launched on this machine."""
-    name = run.tags.get(PROCESS_TAG, "")
-    try:
-        process = psutil.Process(int(name.partition("/")[0]))
-        alive = _name_of(process) == name and process.status() != psutil.STATUS_ZOMBIE
-    except (ValueError, psutil.Error):
+    identity = run.tags.get(PROCESS_TAG, "").partition("@")[0]
+    pid = identity.partition("/")[0]
+    if not pid.isdecimal() or process_identity(int(pid)) != identity:
         return None
-    return process if alive else None
+    try:
+        return psutil.Process(int(pid))
+    except psutil.NoSuchProcess:  # it ended just now
+        return None
 
 
 def _execute(instance_ref: InstanceRef, run_id: str) -> None:

@@ -9,6 +9,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 import dagster as dg
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from pipelines.attempts import WorkState, decide
 from pipelines.batch_work import (
@@ -32,6 +33,10 @@ from soundalike.ingest.next_index import NextIndex, PublishRule, next_index, pub
 from soundalike.storage.layout import ArtifactStore
 
 PARALLEL_RUNS = 3  # as many of them work at a time (dagster.yaml)
+# A run that takes longer hangs, or does too much at once: it fails, and each of its batches gets a
+# run of its own, with as much time as any other run.
+LONGEST_RUN_SECONDS = 12 * 3600  # as max_runtime_seconds in dagster.yaml
+SECONDS_PER_BATCH = 3 * 3600
 INGEST = "`soundalike ingest` is running in a terminal; the next tick looks again"
 
 
@@ -79,7 +84,8 @@ def _run_request(keys: Sequence[str]) -> dg.RunRequest:
     """A request without a run key: a key that Dagster has seen would hide a wanted run."""
     if len(keys) == 1:
         return dg.RunRequest(partition_key=keys[0])
-    return dg.RunRequest(tags=range_tags(keys))
+    seconds = max(LONGEST_RUN_SECONDS, len(keys) * SECONDS_PER_BATCH)
+    return dg.RunRequest(tags={**range_tags(keys), MAX_RUNTIME_SECONDS_TAG: str(seconds)})
 
 
 @dg.sensor(

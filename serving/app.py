@@ -40,6 +40,7 @@ from serving.routes import (
     index,
     journeys,
     metrics,
+    pipeline,
     search,
     tracks,
     uploads,
@@ -99,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(index.admin, **admin)
     app.include_router(failures.router, **read)
     app.include_router(failures.admin, **admin)
+    app.include_router(pipeline.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(search.router, **read)
     app.include_router(journeys.router, **read)

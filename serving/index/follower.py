@@ -35,7 +35,7 @@ class PublicationFollower:
         engine: AsyncEngine,
         live: LiveIndex,
         poll_seconds: float = POLL_SECONDS,
-        restart_database: Callable[[], None] | None = None,
+        restart_database: Callable[[], object] | None = None,
     ) -> None:
         """Call `restart_database`, in a thread, whenever the catalog cannot be read."""
         self._engine = engine

@@ -196,6 +196,20 @@ class Alive(ResponseModel):
     status: Literal["alive"] = "alive"
 
 
+class Pipeline(ResponseModel):
+    """The state of ingestion: what is left to do, and whether anybody does it."""
+
+    state: Literal["idle", "working", "waiting", "stuck"] = Field(
+        description="`idle`: nothing is left to do. `working`: a run is at work. `waiting`: "
+        "work is left, and will be done soon. `stuck`: none was done for 15 minutes."
+    )
+    pending_batches: int = Field(description="Batches with work left.")
+    batches_at_work: int
+    last_progress_at: dt.datetime | None = Field(
+        description="When a batch was last sealed, done or failed: `stuck` since then."
+    )
+
+
 class Ready(ResponseModel):
     """Queries can be served now."""
 

@@ -1,12 +1,19 @@
 """A fixed number of decoding processes for threads: started on demand, reused, replaced, closed."""
 
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from queue import Empty, LifoQueue
 
+import structlog
+
 from soundalike.audio.process import DecoderUnavailable, DecodingProcess
 from soundalike.errors import AudioError
+
+START_WAITS = (0.2, 2.0)  # seconds between the tries to start a process
+
+log = structlog.get_logger()
 
 
 class ProcessPool:
@@ -98,8 +105,18 @@ class ProcessPool:
             self._slots.put(None)
 
     def _start(self) -> DecodingProcess:
+        """Start a process; try again if it is killed meanwhile, or if memory was short."""
+        for seconds in START_WAITS:
+            self.require_open()
+            try:
+                return self._register(DecodingProcess(self._module))
+            except DecoderUnavailable as error:
+                log.info("decoder.not_started", reason=str(error), next_try_seconds=seconds)
+            time.sleep(seconds)
         self.require_open()
-        process = DecodingProcess(self._module)
+        return self._register(DecodingProcess(self._module))
+
+    def _register(self, process: DecodingProcess) -> DecodingProcess:
         with self._lock:
             self._running.add(process)
             self._started += 1

@@ -38,7 +38,7 @@ class Activity:
 def activity(session: Session, space: str) -> Activity:
     """Return what goes on now; `space` is the key of the embedding space that is ingested."""
     served = published(session)
-    at_work = [batch_key(id_) for id_ in session.scalars(BATCHES_AT_WORK, {"space": BATCH_LOCK})]
+    at_work = batches_at_work(session)
     pending = {batch.key for batch in pending_batches(session, space)}
     return Activity(
         version=served.index.version if served else "",
@@ -47,3 +47,8 @@ def activity(session: Session, space: str) -> Activity:
         waiting=len(pending - set(at_work)),
         failures=session.scalar(count_failures()) or 0,
     )
+
+
+def batches_at_work(session: Session) -> list[str]:
+    """Return the batches that a run is at work on."""
+    return [batch_key(id_) for id_ in session.scalars(BATCHES_AT_WORK, {"space": BATCH_LOCK})]

@@ -1,27 +1,29 @@
 """`soundalike up`: PostgreSQL if needed, migrations, Dagster, the API; Ctrl-C stops all."""
 
 import signal
-from collections.abc import Callable
-from contextlib import closing, nullcontext, suppress
+from contextlib import ExitStack, closing, suppress
 from types import FrameType
 
 from rich.console import Console
-from sqlalchemy import select
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.activity import Activity, activity
-from soundalike.catalog.engine import Sessions, open_catalog, up_lock
+from soundalike.catalog.engine import Sessions, open_catalog, up_lock, up_running
 from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.catalog.upgrade import upgrade
-from soundalike.environment import child_environment, logs_folder
-from soundalike.errors import PostgresError, SettingsError
-from soundalike.postgres import connected_database, restart_database
+from soundalike.environment import child_environment, dagster_folder, logs_folder
+from soundalike.errors import SettingsError
+from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
-from soundalike.supervisor.log_files import LogFiles
-from soundalike.supervisor.services import services
+from soundalike.supervisor.kept_database import KeptDatabase
+from soundalike.supervisor.log_files import LogFiles, ServiceOutput
+from soundalike.supervisor.restarts import Deaths
+from soundalike.supervisor.service_processes import ServiceProcesses
+from soundalike.supervisor.services import ORPHANED_RUNS, services
 from soundalike.supervisor.status import Link, LiveStatus, Status
 from soundalike.supervisor.supervisor import Supervisor
+from soundalike.supervisor.systemd import notify
 from soundalike.tcp_ports import LOOPBACK, busy_port
 
 out = Console(stderr=True)
@@ -34,43 +36,59 @@ def up() -> None:
     try:
         settings = load_settings()
         require_key_beyond_loopback(settings)
-        require_free_ports(settings)
-        with connected_database(settings) as url:
-            upgrade(url)
-            _serve(settings, url)
+        with ServiceProcesses(dagster_folder(settings) / "services") as processes:
+            processes.end_former(_print)
+            require_free_ports(settings)
+            with connected_database(settings) as url:
+                upgrade(url)
+                _serve(settings, url, processes)
     except KeyboardInterrupt:
         out.print("stopped")
 
 
-def _serve(settings: Settings, url: str) -> None:
+def _serve(settings: Settings, url: str, processes: ServiceProcesses) -> None:
     sessions = open_catalog(url)
     library_space(sessions, adopt(sessions, settings))  # refused here rather than by every run
     status = _status(settings, sessions)
-    logs = LogFiles(logs_folder(settings), status.note) if out.is_terminal else None
-
+    output = LogFiles(logs_folder(settings), status.note) if out.is_terminal else ServiceOutput()
+    database = KeptDatabase(settings, sessions, Deaths(), status.report)
     loaded = _space_key(sessions)
 
-    def look() -> None:
+    def look() -> bool:
         nonlocal loaded
-        _keep_database(settings, sessions, status.report)
-        with suppress(SQLAlchemyError):  # PostgreSQL is being restarted, perhaps
-            if (space := _space_key(sessions)) != loaded:
+        notify("WATCHDOG=1")
+        answers = database.answers()
+        with suppress(SQLAlchemyError):  # it went away in between, perhaps
+            if answers and not up_running(sessions):  # a restart of the server frees the lock
+                locks.close()
+                locks.enter_context(up_lock(sessions))
+            if answers and (space := _space_key(sessions)) != loaded:
                 loaded = space
                 supervisor.load_pipeline_again()  # or the UI shows the old space as up to date
         status.refresh()
+        return answers
 
     environment = child_environment(settings, url)
-    supervisor = Supervisor(environment, logs, status.report, look)
-    with up_lock(sessions), closing(logs) if logs else nullcontext(), supervisor:
+    supervisor = Supervisor(environment, output, processes, status.report, look)
+    with ExitStack() as locks, closing(output), supervisor:
+        locks.enter_context(up_lock(sessions))
         try:
             with status:
+                supervisor.run(ORPHANED_RUNS)
                 supervisor.start(services(settings))
                 status.started()
+                notify("READY=1")
                 while True:
                     supervisor.watch()
         except KeyboardInterrupt:
             out.print("stopping")
             raise
+        finally:
+            notify("STOPPING=1")
+
+
+def _print(sentence: str) -> None:
+    out.print(sentence, highlight=False)
 
 
 def _links(settings: Settings) -> list[Link]:
@@ -100,18 +118,6 @@ def _space_key(sessions: Sessions) -> str | None:
     with sessions() as session:
         library = read(session)
         return library.space if library else None
-
-
-def _keep_database(settings: Settings, sessions: Sessions, report: Callable[[str], None]) -> None:
-    """Restart the private PostgreSQL if it was killed."""
-    try:
-        with sessions() as session:
-            session.execute(select(1))
-    except OperationalError:
-        try:
-            restart_database(settings)
-        except PostgresError as error:
-            report(str(error))
 
 
 def require_free_ports(settings: Settings) -> None:

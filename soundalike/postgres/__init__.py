@@ -42,21 +42,32 @@ def connected_database(settings: Settings, *, durable: bool = True) -> Iterator[
         users = open_lock(server.home / USERS)
     try:
         with usable(settings.data), exclusive(server.home / DECIDING):
+            is_first = try_exclusive(users)
             fcntl.flock(users, fcntl.LOCK_SH)
-            server.ensure()
+            if not server.ensure() and is_first:
+                log.warning(
+                    "postgres.adopted",
+                    message="the private PostgreSQL of a process that was killed still runs; "
+                    "it is used, and stopped by its last user",
+                    folder=str(server.home),
+                )
         yield server.url
     finally:
         _leave(server, users)
 
 
-def restart_database(settings: Settings) -> None:
+def restart_database(settings: Settings) -> bool:
     """Start the private server again if it was killed, for callers within `connected_database`.
 
-    Does nothing to a server that accepts connections, nor to one that DATABASE_URL names. Raises
-    PostgresError.
+    Returns whether it had to be started: not if it accepts connections, nor if DATABASE_URL names
+    it. Raises PostgresError.
     """
-    with connected_database(settings):  # the caller's own block keeps it running after this one
-        pass
+    if settings.database_url:
+        return False
+    with usable(settings.data):
+        server = private_server(settings.data, durable=True)
+        with exclusive(server.home / DECIDING):
+            return server.ensure()
 
 
 def _leave(server: Server, users: int) -> None:

@@ -70,15 +70,18 @@ class Server:
             query={"host": str(self.socket_folder), "port": PORT},
         ).render_as_string()
 
-    def ensure(self) -> None:
+    def ensure(self) -> bool:
         """Start the server unless it runs, and create our database unless it exists.
 
-        One that starts or recovers is waited for. Raises PostgresError if that fails.
+        One that starts or recovers is waited for. Returns whether it had to be started. Raises
+        PostgresError if that fails.
         """
         await_recovery(self.home, self._rejects, TIMEOUT_SECONDS)
-        if not self.is_ready():
+        starts = not self.is_ready()
+        if starts:
             self._start()
         self._ensure_database()
+        return starts
 
     def is_ready(self) -> bool:
         """Return whether the server accepts connections, even if all are taken."""

@@ -4,35 +4,56 @@ import os
 import signal
 import subprocess
 import sys
+from collections import deque
 from contextlib import suppress
+from pathlib import Path
 
 import psutil
 
 from soundalike.environment import PROJECT
-from soundalike.supervisor.log_files import LogFiles
+from soundalike.supervisor.log_files import ServiceOutput
 from soundalike.supervisor.services import Service
+
+LAST_LINES = 10
+MAX_LINE_CHARACTERS = 300
+TIED = (sys.executable, "-I", str(Path(__file__).with_name("tied.py")))
 
 
 class Child:
-    """A running service. Ctrl-C in the terminal does not reach it: it is passed on, in order."""
+    """A running service. Ctrl-C in the terminal does not reach it: it is passed on, in order.
+
+    It ends with us, even if we are killed (tied.py). Start it from the main thread.
+    """
 
     def __init__(
-        self, service: Service, environment: dict[str, str], logs: LogFiles | None
+        self, service: Service, environment: dict[str, str], output: ServiceOutput
     ) -> None:
-        """Start it. Its output goes to `logs`, or else to our standard error."""
+        """Start it; what it prints goes to `output`."""
         self.service = service
         self._had_children = False
+        self._last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._process = subprocess.Popen(
-            service.command,
+            [*TIED, str(os.getpid()), *service.command],
             env=environment,
             cwd=PROJECT,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE if logs else sys.stderr.fileno(),
+            stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        if logs and self._process.stdout:
-            logs.copy(self._process.stdout, service.log)
+        if self._process.stdout:
+            output.copy(self._process.stdout, service.log, self._last_lines.append)
+
+    @property
+    def pid(self) -> int:
+        """The number of its process and of its session."""
+        return self._process.pid
+
+    @property
+    def last_lines(self) -> str:
+        """The end of what it printed, indented."""
+        lines = list(self._last_lines) or ["(it printed nothing)"]
+        return "\n".join(f"  {line[:MAX_LINE_CHARACTERS]}" for line in lines)
 
     @property
     def exit_code(self) -> int | None:
@@ -45,8 +66,8 @@ class Child:
         A code server that lost its child, the process that loaded the code, does not work.
         """
         if self.exit_code is not None:
-            return f"ended unexpectedly (exit code {self.exit_code})"
-        if self.service.needs_child:
+            return f"ended unexpectedly ({_named(self.exit_code)})"
+        if self.service.loads_pipeline:
             has_children = bool(self._children())
             if self._had_children and not has_children:
                 return "lost the process that loads the pipeline"
@@ -74,3 +95,11 @@ class Child:
             return psutil.Process(self._process.pid).children()
         except psutil.Error:
             return []
+
+
+def _named(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"exit code {exit_code}"
+    with suppress(ValueError):
+        return signal.Signals(-exit_code).name
+    return f"signal {-exit_code}"

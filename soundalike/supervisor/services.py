@@ -16,19 +16,18 @@ JSON = ("--log-format", "json")
 
 @dataclass(frozen=True)
 class Service:
-    """A program that runs as long as `up` does.
+    """A program that runs as long as `up` does, and is started again when it ends.
 
-    `log`: the log that its output belongs to. `restarts`: it is started again when it ends; for the
-    others that is an error. `socket`: later services are started when this accepts connections.
-    `needs_child`: it works only while it has a child of its own.
+    `log`: the log that its output belongs to. `socket`: later services are started when this
+    accepts connections. `loads_pipeline`: it works only while it has a child of its own, which has
+    loaded the pipeline's code; it ends after the others, which use it.
     """
 
     name: str
     log: str
     command: Sequence[str]
-    restarts: bool = False
     socket: Path | None = None
-    needs_child: bool = False
+    loads_pipeline: bool = False
 
 
 # It marks runs whose process was killed as failed, and ends.
@@ -48,9 +47,8 @@ def services(settings: Settings) -> list[Service]:
         Service("the API", "api", (sys.executable, "-P", "-m", "serving")),
         Service(
             *("Dagster's code server", "dagster", _code_server(server)),
-            restarts=True,
             socket=server.socket,
-            needs_child=True,
+            loads_pipeline=True,
         ),
         Service("Dagster's web server", "dagster", _web_server(settings, server)),
         Service("Dagster's daemon", "dagster", _daemon(server)),

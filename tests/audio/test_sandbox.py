@@ -253,6 +253,24 @@ def test_a_broken_installation_fails_no_file(tmp_path: Path) -> None:
         decoders.read(tmp_path / "a.flac")
 
 
+def test_one_that_is_killed_while_it_starts_fails_no_file(tmp_path: Path) -> None:
+    song(tmp_path / "a.flac", seconds=1.0)
+    before = set(psutil.Process().children())
+
+    def kill_the_first() -> None:
+        deadline = time.monotonic() + 60
+        while not (started := set(psutil.Process().children()) - before):
+            assert time.monotonic() < deadline
+        for process in started:
+            process.kill()
+
+    with Decoders(count=1) as decoders, ThreadPoolExecutor(1) as threads:
+        killer = threads.submit(kill_the_first)
+        identified, _ = decoders.read(tmp_path / "a.flac")
+        killer.result()
+    assert identified == identify(tmp_path / "a.flac")
+
+
 def test_one_may_be_started_before_the_first_file_comes(tmp_path: Path) -> None:
     song(tmp_path / "a.flac", seconds=1.0)
     children = psutil.Process().children

@@ -42,7 +42,7 @@ def test_a_batch_lock_is_no_ingest(sessions: Sessions) -> None:
         assert not ingest_running(sessions)
 
 
-@pytest.mark.parametrize("lock", [ingest_lock, lambda sessions: batch_lock(sessions, 7)])
+@pytest.mark.parametrize("lock", [ingest_lock, up_lock, lambda sessions: batch_lock(sessions, 7)])
 def test_a_lock_whose_connection_broke_does_not_undo_what_was_done(
     sessions: Sessions, lock: Callable[[Sessions], AbstractContextManager[None]]
 ) -> None:

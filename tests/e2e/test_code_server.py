@@ -42,8 +42,16 @@ def processes(up: Up, *words: str) -> list[psutil.Process]:
     return [
         process
         for process in psutil.Process(up.process.pid).children(recursive=True)
-        if all(word in process.cmdline() for word in words)
+        if all(word in command_of(process) for word in words)
     ]
+
+
+def command_of(process: psutil.Process) -> list[str]:
+    """Its command line; empty if it has ended meanwhile."""
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return []
 
 
 def run_of_a_batch(up: Up) -> str:

@@ -14,6 +14,7 @@ from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.retries import transient_errors_retried
 from pipelines.schedules import scan_schedule
+from soundalike.audio.process import DecoderUnavailable
 from soundalike.errors import StorageError
 from soundalike.ingest.reports import NoReports
 from soundalike.ingest.scan import scan as ingest_scan
@@ -112,7 +113,13 @@ def gone() -> OperationalError:
     return OperationalError("select 1", {}, Exception("server closed the connection"))
 
 
-@pytest.mark.parametrize("error", [gone(), ConnectionResetError(), TimeoutError()])
+PASSING = (
+    *(gone(), ConnectionResetError(), TimeoutError()),
+    *(DecoderUnavailable("a decoding process does not start (SIGKILL)"), FileNotFoundError(2, "a")),
+)
+
+
+@pytest.mark.parametrize("error", PASSING)
 def test_what_passes_is_asked_for_again(error: Exception) -> None:
     with pytest.raises(dg.RetryRequested), transient_errors_retried(NoReports()):
         raise error

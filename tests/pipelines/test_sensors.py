@@ -9,12 +9,13 @@ import pytest
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
+from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from pipelines import attempts, batch_work, runs
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
-from pipelines.sensors import changed_library, sealed_batches
+from pipelines.sensors import _run_request, changed_library, sealed_batches
 from soundalike.catalog.engine import ingest_lock
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
@@ -376,3 +377,10 @@ def test_an_index_that_stays_as_it_is_stays_checked(orchestra: Orchestra) -> Non
     assert asyncio.run(last.targets_latest_materialization(context)), "not 'Not evaluated'"
     assert not asyncio.run(first.targets_latest_materialization(context))
     assert not orchestra.index_tick().asset_events
+
+
+@pytest.mark.parametrize(("batches", "hours"), [(2, 12), (16, 48)])
+def test_a_run_of_many_batches_is_given_more_time(batches: int, hours: int) -> None:
+    """A run that takes longer than the limit of dagster.yaml, 12 hours, would be failed."""
+    request = _run_request([f"b{number:06d}" for number in range(batches)])
+    assert request.tags[MAX_RUNTIME_SECONDS_TAG] == str(hours * 3600)

@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from structlog.testing import capture_logs
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.recovery import is_stopping
@@ -32,6 +33,19 @@ def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
         wait_until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
         with using(data) as url:
             assert ask(url) == 1
+
+
+def test_a_server_that_a_killed_user_left_is_used_and_told_of(data: Path, server: Server) -> None:
+    with start_user(data) as user:
+        wait_until(server.is_ready)
+        user.kill()
+    left = pid_file(server).read_text().split()[0]
+    with capture_logs() as told, using(data) as url, using(data):
+        assert ask(url) == 1
+        assert pid_file(server).read_text().split()[0] == left
+    assert [line["event"] for line in told if line["log_level"] == "warning"] == [
+        "postgres.adopted"
+    ]
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_neither_obeyed_nor_killed(

@@ -17,7 +17,7 @@ from .service import running
 
 OPERATIONS = {
     *("check_liveness", "check_readiness", "get_metrics", "get_index", "list_failures"),
-    *("list_tracks", "get_track", "find_similar_tracks", "find_journey"),
+    *("get_pipeline", "list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
     *("publish_version", "retry_failures"),
 }

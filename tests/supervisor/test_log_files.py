@@ -26,7 +26,7 @@ def copied(files: LogFiles, seen: list[LogLine], lines: int) -> None:
     ):
         assert process.stdout is not None
         before = len(seen)
-        files.copy(process.stdout, "api")
+        files.copy(process.stdout, "api", lambda _: None)
         process.wait()
         until(lambda: len(seen) == before + lines)
 

@@ -33,10 +33,8 @@ def test_a_small_difference_on_every_query_is_lost_among_hard_and_easy_ones() ->
     random = np.random.default_rng(0)
     hard = random.random(200)
     own, other = hard + 0.02 + 0.01 * random.standard_normal(200), hard
-    difference, (first, second) = (
-        compared(own, other),
-        (bootstrap(own, ALONE), bootstrap(other, ALONE)),
-    )
+    difference = compared(own, other)
+    first, second = bootstrap(own, ALONE), bootstrap(other, ALONE)
     assert difference.mean.mean == pytest.approx(own.mean() - other.mean())
     assert difference.better == "a"
     assert first.low < second.high, "unpaired, the intervals overlap"

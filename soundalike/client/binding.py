@@ -13,7 +13,7 @@ Item = TypeVar("Item")
 Item_co = TypeVar("Item_co", covariant=True)
 
 
-class Page(Protocol[Item_co]):
+class ItemPage(Protocol[Item_co]):
     """A page of a list; `next_cursor` is None on the last one."""
 
     @property
@@ -62,7 +62,7 @@ class Operation(Generic[Given, Answer]):
 class Listing(Generic[Given, Item]):
     """A function that makes the call of a first page, as a method that iterates over all items."""
 
-    def __init__(self, call: Callable[Given, Call[Page[Item]]]) -> None:
+    def __init__(self, call: Callable[Given, Call[ItemPage[Item]]]) -> None:
         self.call = call
         self.__doc__ = call.__doc__
 
@@ -91,7 +91,7 @@ def _bound(
     return method
 
 
-def _items(client: Sender, call: Call[Page[Item]]) -> Iterator[Item]:
+def _items(client: Sender, call: Call[ItemPage[Item]]) -> Iterator[Item]:
     page = client.send(call)
     yield from page.items
     while page.next_cursor:
@@ -99,7 +99,7 @@ def _items(client: Sender, call: Call[Page[Item]]) -> Iterator[Item]:
         yield from page.items
 
 
-async def _async_items(client: AsyncSender, call: Call[Page[Item]]) -> AsyncIterator[Item]:
+async def _async_items(client: AsyncSender, call: Call[ItemPage[Item]]) -> AsyncIterator[Item]:
     page = await client.send(call)
     for item in page.items:
         yield item

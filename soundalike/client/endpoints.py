@@ -12,12 +12,12 @@ from urllib.parse import quote
 from soundalike.client import answers
 from soundalike.client.call import Call
 from soundalike.client.parameters import (
-    ExampleParameters,
-    FilterParameters,
-    ListParameters,
-    PageParameters,
-    SimilarParameters,
-    UploadParameters,
+    FilterOptions,
+    PageOptions,
+    SearchOptions,
+    SimilarOptions,
+    TrackListOptions,
+    UploadOptions,
 )
 
 
@@ -41,12 +41,12 @@ def get_index() -> Call[answers.Index]:
     return Call(answers.Index, "GET", "/v1/index")
 
 
-def list_failures(**page: Unpack[PageParameters]) -> Call[answers.FailurePage]:
+def list_failures(**page: Unpack[PageOptions]) -> Call[answers.FailurePage]:
     """Return a page of files that failed."""
     return Call(answers.FailurePage, "GET", "/v1/failures", page)
 
 
-def list_tracks(**wanted: Unpack[ListParameters]) -> Call[answers.TrackPage]:
+def list_tracks(**wanted: Unpack[TrackListOptions]) -> Call[answers.TrackPage]:
     """Return a page of tracks, by words (`q`), filters, or all."""
     return Call(answers.TrackPage, "GET", "/v1/tracks", wanted)
 
@@ -57,21 +57,21 @@ def get_track(track_id: str) -> Call[answers.TrackDetails]:
 
 
 def find_similar_tracks(
-    track_id: str, **wanted: Unpack[SimilarParameters]
+    track_id: str, **wanted: Unpack[SimilarOptions]
 ) -> Call[answers.SimilarTracks]:
     """Return a page of the tracks that are most similar to one."""
     return Call(answers.SimilarTracks, "GET", f"/v1/tracks/{_segment(track_id)}/similar", wanted)
 
 
 def search_tracks_by_examples(
-    **wanted: Unpack[ExampleParameters],
+    **wanted: Unpack[SearchOptions],
 ) -> Call[answers.SearchResults]:
     """Return a page of tracks like the positive examples and unlike the negative ones."""
     return Call(answers.SearchResults, "POST", "/v1/search", body=_with_filter(wanted))
 
 
 def search_tracks_by_audio(
-    file: Path | bytes, **wanted: Unpack[UploadParameters]
+    file: Path | bytes, **wanted: Unpack[UploadOptions]
 ) -> Call[answers.UploadResults]:
     """Return the tracks that are most similar to a file, which is read whole, or to its bytes."""
     content = file.read_bytes() if isinstance(file, Path) else file
@@ -92,7 +92,7 @@ def _segment(text: str) -> str:
 
 def _with_filter(wanted: Mapping[str, Any]) -> dict[str, Any]:
     """Move the conditions on tracks to where a body has them."""
-    names = FilterParameters.__annotations__.keys()
+    names = FilterOptions.__annotations__.keys()
     conditions = {name: wanted[name] for name in wanted if name in names}
     others = {name: wanted[name] for name in wanted if name not in names}
     return {**others, "filter": conditions}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import TypedDict
 
 
-class FilterParameters(TypedDict, total=False):
+class FilterOptions(TypedDict, total=False):
     """Conditions on tracks; a list holds for a track with any of its values, except `tags_all`."""
 
     artists: Sequence[str]
@@ -24,14 +24,14 @@ class FilterParameters(TypedDict, total=False):
     exclude_ids: Sequence[str]
 
 
-class PageParameters(TypedDict, total=False):
+class PageOptions(TypedDict, total=False):
     """The number of items, and the page that they are on."""
 
     limit: int
     cursor: str
 
 
-class RankingParameters(TypedDict, total=False):
+class RankingOptions(TypedDict, total=False):
     """The number of results, and how similar they may be to the examples and to each other."""
 
     limit: int
@@ -42,23 +42,23 @@ class RankingParameters(TypedDict, total=False):
     diversity: float
 
 
-class ListParameters(FilterParameters, PageParameters, total=False):
+class TrackListOptions(FilterOptions, PageOptions, total=False):
     """Parameters of a list of tracks."""
 
     q: str
 
 
-class UploadParameters(FilterParameters, RankingParameters):
+class UploadOptions(FilterOptions, RankingOptions):
     """Parameters of a search by audio."""
 
 
-class SimilarParameters(UploadParameters, total=False):
+class SimilarOptions(UploadOptions, total=False):
     """Parameters of a search by one track."""
 
     cursor: str
 
 
-class ExampleParameters(SimilarParameters, total=False):
+class SearchOptions(SimilarOptions, total=False):
     """Parameters of a search by examples."""
 
     positive: Sequence[str]

@@ -22,7 +22,7 @@ Answer = TypeVar("Answer")
 
 @dataclass(frozen=True)
 class Retries:
-    """How often, and for how long, a server that cannot answer now is asked again.
+    """The bounds of asking a server again that cannot answer now.
 
     Only a 503 that says when (`Retry-After`) is. If it says more than `longest` seconds, there is
     no waiting.
@@ -84,7 +84,7 @@ class Client(Operations, Sender):
 
 
 class AsyncClient(Operations, AsyncSender):
-    """What Client is, for asyncio: `await music.get_track(...)`, `async for` over listings."""
+    """A client for asyncio: `await music.get_track(...)`, `async for` over listings."""
 
     def __init__(
         self,

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.probe_windows import broken_promise
 from soundalike.errors import PluginError, SettingsError, SoundalikeError
 from soundalike.settings import Settings
 from soundalike.settings.model_names import BUILT_IN, known_model, offered, package_of
@@ -65,6 +66,8 @@ def _checked_load(entry: EntryPoint, spec: ModelSpec) -> Callable[[Settings], Em
         embedder = _guarded(entry, spec.load)(settings)
         if embedder.space.key != spec.space(settings).key:
             raise _mistake(entry, "was loaded with another space than the one that its spec names")
+        if broken := _guarded(entry, broken_promise)(embedder):
+            raise _mistake(entry, broken)
         return embedder
 
     return load

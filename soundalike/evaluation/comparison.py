@@ -11,6 +11,7 @@ from soundalike.evaluation.retrieval import Floats, Interval, Texts, bootstrap
 Pair = tuple[str, str]  # a model, and the one that it is compared with
 Measures = Mapping[str, Mapping[str, Floats]]  # section -> measure -> float64 [n], one a track
 SHOWN_FILES = 5
+MIN_GROUPS = 10  # of fewer artists, bootstrap intervals are far too narrow
 
 
 @dataclass(frozen=True)
@@ -22,11 +23,14 @@ class Difference:
     model: str
     against: str
     queries: int
+    groups: int
     mean: Interval
 
     @property
     def better(self) -> str:
-        """The model whose values are greater; "" while the interval contains 0."""
+        """The model whose values are greater; "" if the interval contains 0, or is not trusted."""
+        if self.groups < MIN_GROUPS:
+            return ""
         if self.mean.low > 0:
             return self.model
         return self.against if self.mean.high < 0 else ""
@@ -44,9 +48,13 @@ def paired(pair: Pair, measures: Mapping[str, Measures], groups: Texts) -> list[
     for section, values in measures[model].items():
         for measure, own in values.items():
             difference = own - measures[against][section][measure]
-            queries = int(np.isfinite(difference).sum())
+            known = np.isfinite(difference)
+            drawn = groups[known]
+            count = len(set(drawn[drawn != ""])) + int((drawn == "").sum())
             mean = bootstrap(difference, groups)
-            differences.append(Difference(section, measure, model, against, queries, mean))
+            differences.append(
+                Difference(section, measure, model, against, int(known.sum()), count, mean)
+            )
     return differences
 
 

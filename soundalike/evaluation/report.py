@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from soundalike.evaluation.comparison import Difference
+from soundalike.evaluation.comparison import MIN_GROUPS, Difference
 from soundalike.evaluation.retrieval import METRICS, Interval
 from soundalike.evaluation.study import Retrieval, Space
 
@@ -69,13 +69,18 @@ class Report:
             return []
         first = self.differences[0]
         rows = [
-            (d.section, d.measure, str(d.queries), _signed(d.mean), d.better)
+            (d.section, d.measure, str(d.queries), str(d.groups), _signed(d.mean), d.better)
             for d in self.differences
             if d.queries >= MIN_QUERIES
         ]
         left_out = len(self.differences) - len(rows)
         few = [f"{left_out} measures have too few queries."] if left_out else []
-        head = ["", "measure", "queries", "difference", "better"]
+        if any(each.groups < MIN_GROUPS for each in self.differences):
+            few.append(
+                f"Intervals over fewer than {MIN_GROUPS} artists are too narrow: there, no model is "
+                "called better."
+            )
+        head = ["", "measure", "queries", "artists", "difference", "better"]
         title = f"## {first.model} less {first.against}"
         return [title, DIFFERENCE_NOTES.strip(), table(head, rows), *few]
 

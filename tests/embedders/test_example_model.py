@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from soundalike.audio.identity import identify
+from soundalike.audio.resample import write_canonical
 from soundalike.embedders import load_embedder
 from soundalike.embedders.plugins import load_plugin
 from soundalike.settings import Settings
@@ -57,6 +59,23 @@ def test_it_keeps_what_is_asked_of_an_embedder(site: Path, monkeypatch: pytest.M
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
 
 
+def test_it_embeds_without_torch(site: Path, tmp_path: Path) -> None:
+    source, flac = song(tmp_path / "song.mp3", seconds=4.0, seed=1), tmp_path / "song.flac"
+    write_canonical(source, identify(source).track_id, flac)
+    program = (
+        f"import sys; sys.path.insert(0, {str(site)!r})\n"
+        "from pathlib import Path\n"
+        "from soundalike.embedders import load_embedder\n"
+        "from soundalike.evaluation.recordings import vectors\n"
+        "from soundalike.settings import Settings\n"
+        "embedder = load_embedder(Settings(model='mfcc-numpy'))\n"
+        f"assert vectors(embedder, {{'song': Path({str(flac)!r})}})['song'].shape == (40,)\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+@pytest.mark.slow
 def test_it_ingests_and_answers(site: Path, open_folder: Path, tmp_path: Path) -> None:
     folder = open_folder / "music"
     folder.mkdir()

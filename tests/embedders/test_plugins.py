@@ -13,12 +13,22 @@ from soundalike.errors import PluginError, SettingsError
 from soundalike.settings import Settings, load_settings
 
 SPEC = """
-from soundalike.embedders.base import EmbeddingSpace
+import numpy as np
+from soundalike.audio.window_plan import WindowPlan
+from soundalike.embedders.base import Embedding, EmbeddingSpace
 from soundalike.embedders.model_spec import ModelSpec
 
 class Embedder:
     def __init__(self, settings):
-        self.space = EmbeddingSpace({loaded!r}, "own", 4)
+        self.space, self.windows = EmbeddingSpace({loaded!r}, "own", 4), WindowPlan(10, 40, 2)
+        self.calls = 0
+
+    def extract(self, windows):
+        self.calls += 1
+        return {extract}
+
+    def pool(self, features):
+        return Embedding({pool})
 
 def space(settings):
     return EmbeddingSpace({id!r}, {model!r}, 4)
@@ -26,6 +36,7 @@ def space(settings):
 MODEL = ModelSpec({name!r}, "CC0", space, Embedder)
 """
 WHOLE = {"loaded": "own.a", "id": "own.a", "model": "own", "name": "own"}
+WHOLE |= {"extract": "windows[:, :4]", "pool": "features[0] / np.linalg.norm(features[0])"}
 
 
 @pytest.fixture
@@ -136,6 +147,32 @@ def test_a_model_that_is_loaded_with_another_space_is_refused(site: Path) -> Non
     install(site, "own-models", whole(loaded="own.b"), "own")
     with pytest.raises(PluginError, match="another space than the one that its spec names"):
         load_embedder(Settings(model="own"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        (
+            {"extract": "windows[:, :4].astype(np.float64)"},
+            "extracts float64 [3, 4] from 3 windows",
+        ),
+        ({"extract": "windows[0]"}, "extracts float32 [40] from 3 windows"),
+        ({"extract": "windows[:, :4] * np.float32(self.calls)"}, "other features each time"),
+        ({"extract": "windows[:, :4] - windows[:, :4].mean(0)"}, "depend on the other windows"),
+        ({"pool": "features[0]"}, "pools to a vector of length"),
+        ({"pool": "features[0] * np.float32(np.nan)"}, "pools to a vector of length nan"),
+        ({"pool": "features[0, :3]"}, "pools to float32 [3], and not to float32 [4]"),
+        ({"pool": "1 / 0"}, "failed: ZeroDivisionError"),
+    ],
+)
+def test_a_model_that_breaks_a_promise_is_refused_before_it_embeds(
+    site: Path, changed: dict[str, str], named: str
+) -> None:
+    install(site, "own-models", whole(**changed), "own")
+    with pytest.raises(PluginError) as refused:
+        load_embedder(Settings(model="own"))
+    assert named in str(refused.value)
+    assert "own-models 1.5" in str(refused.value)
 
 
 def test_two_packages_with_one_name_are_both_named(site: Path) -> None:

@@ -59,6 +59,15 @@ def test_intervals_hold_the_true_difference_as_often_as_they_say() -> None:
     assert 0.9 <= held / 200 <= 0.99
 
 
+def test_a_handful_of_artists_decides() -> None:
+    """Nine artists that all agree: the interval excludes 0, and is not to be trusted."""
+    own, artists = np.full(200, 0.1), np.array([f"artist {n % 9}" for n in range(200)])
+    few = compared(own, np.zeros(200), artists)
+    assert (few.groups, few.better) == (9, "")
+    assert few.mean.low > 0
+    assert compared(own, np.zeros(200)).groups == 200
+
+
 def test_tracks_that_were_no_query_count() -> None:
     own = np.array([1.0, np.nan, 0.5, np.nan])
     other = np.array([0.5, np.nan, 0.5, 1.0])
@@ -81,7 +90,7 @@ def reported(queries: int) -> Report:
     mean = Interval(0.5, 0.25, float("nan"))
     result = Retrieval(queries, {}, dict.fromkeys(METRICS, mean))
     space = Space(16, Hubness(1.5, 0.1, 0.2), np.zeros(3, np.intp), np.linspace(0, 1, 5))
-    difference = Difference("s", "m", "a", "b", queries, Interval(-0.1, -0.2, -0.05))
+    difference = Difference("s", "m", "a", "b", queries, queries, Interval(-0.1, -0.2, -0.05))
     return Report(
         facts=["3 tracks"],
         every={"a": result},

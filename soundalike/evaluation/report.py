@@ -77,8 +77,8 @@ class Report:
         few = [f"{left_out} measures have too few queries."] if left_out else []
         if any(each.groups < MIN_GROUPS for each in self.differences):
             few.append(
-                f"Intervals over fewer than {MIN_GROUPS} artists are too narrow: there, no model is "
-                "called better."
+                f"Intervals over fewer than {MIN_GROUPS} artists are too narrow: no model is "
+                "called better there."
             )
         head = ["", "measure", "queries", "artists", "difference", "better"]
         title = f"## {first.model} less {first.against}"

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from soundalike.embedders import weights_path
-from soundalike.errors import StorageError, WeightsError
+from soundalike.errors import PluginError, StorageError, WeightsError
 from soundalike.settings import Settings
 from soundalike.storage.disk_space import require_free_space
 from soundalike.storage.layout import ArtifactStore
@@ -50,8 +50,9 @@ def _disk(root: Path) -> str:
 
 def _weights(settings: Settings) -> str:
     try:
-        return _stat(weights_path(settings))
-    except WeightsError as error:
+        path = weights_path(settings)
+        return _stat(path) if path else "no weights"
+    except (WeightsError, PluginError) as error:
         return str(error)
 
 

@@ -25,6 +25,10 @@ class WeightsError(SoundalikeError):
     """A model's weights cannot be fetched, or are not the ones expected."""
 
 
+class PluginError(SoundalikeError):
+    """A model of an installed package cannot be used; the built-in ones can."""
+
+
 class SpaceMismatch(SoundalikeError):
     """Vectors of two embedding spaces cannot be combined."""
 

@@ -9,14 +9,13 @@ from threading import Event, Thread
 from typing import ClassVar
 
 from soundalike.embedders.mert.published import PublishedWeights
-from soundalike.settings import ModelName
 
 TINY = Path(__file__).with_name("fixtures") / "mert-v1-tiny"
 BINARY = (TINY / "pytorch_model.bin").read_bytes()
 DESCRIPTIONS = ["config.json", "preprocessor_config.json"]
 
 # As what the tests' hub has it: a real model's name, a revision of nothing.
-MODEL: ModelName = "mert-v1-95m"
+MODEL = "mert-v1-95m"
 PUBLISHED_TINY = PublishedWeights(
     repository="m-a-p/MERT-v1-95M",
     revision="fedcba9876543210" + 24 * "0",

@@ -1,4 +1,4 @@
-"""torch, transformers and faiss are loaded by the folders of the ban list, and by no other."""
+"""torch, transformers, faiss and pandas are loaded by the ban list's folders, and by no other."""
 
 import subprocess
 import sys
@@ -6,7 +6,7 @@ import tomllib
 
 from tests.source import PACKAGES, REPOSITORY, files
 
-HEAVY = ("torch", "transformers", "faiss")
+HEAVY = ("torch", "transformers", "faiss", "pandas")
 
 
 def banned() -> list[str]:

@@ -76,7 +76,7 @@ def test_a_named_file_is_read_instead_and_may_name_the_data_root(
         ('SOUNDALIKE_MODEL = "x"', "`SOUNDALIKE_MODEL` is no setting; did you mean model?"),
         ("[server]\nport = 1", "`server` is no setting"),
         ("port = 99999", ": port=99999: "),
-        ('model = "vggish"', ": model='vggish': Input should be 'mert-v1-95m'"),
+        ('model = "vggish"', ": model='vggish': must be one of mert-v1-95m, mert-v1-330m"),
         ("extensions = 3", ": extensions=3: must be"),
         ("music = [1]", ": music=[1]: must be a list of texts"),
         ("port = ", "is no valid TOML"),

@@ -70,8 +70,8 @@ def resolve(settings: Settings, row: LibrarySettingsRow | None) -> Settings:
         return settings
     if row.model not in MODELS:
         raise SettingsError(
-            f"the library's model is {row.model}, which this version of soundalike does not have; "
-            "update soundalike"
+            f"the library's model is {row.model}, which is neither built in here nor offered by an "
+            "installed package; update soundalike, or install that package again"
         )
     if different := conflicts(settings, row):
         raise SettingsError(_refusal(settings, row, different))

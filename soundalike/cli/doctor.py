@@ -21,7 +21,7 @@ from soundalike.catalog.roots import roots
 from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.cli.up import require_free_ports
 from soundalike.cli.weights import download_note
-from soundalike.embedders import space_for, weights_path
+from soundalike.embedders import MODELS, space_for, weights_path
 from soundalike.environment import shell_environment
 from soundalike.errors import LibraryError, SettingsError, SoundalikeError
 from soundalike.ingest.artifacts import Kind, all_artifacts, damages_of
@@ -122,14 +122,14 @@ def _device(examined: Examined) -> Iterator[Finding]:
 def _model(examined: Examined) -> Iterator[Finding]:
     settings, sessions = examined.settings, examined.sessions
     path = weights_path(settings)
-    if path.is_file():  # a MERT's space is known only from its weights
+    if path is None or path.is_file():  # a MERT's space is known only from its weights
         space = library_space(sessions, settings) if sessions else space_for(settings)
         yield Finding("model", space.key)
-        yield Finding("weights", str(path))
+        yield Finding("weights", str(path or "none needed"))
     else:
         yield Finding("model", settings.model)
         advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
-        state = f"not fetched yet, to be in {path.parent}; {download_note(settings.model)}"
+        state = f"not fetched yet, to be in {path.parent}; {download_note(MODELS[settings.model])}"
         yield Finding("weights", state, advice)
 
 

@@ -16,9 +16,9 @@ from soundalike.catalog.spaces import SpaceCoverage, coverage
 from soundalike.cli.library import existing_library
 from soundalike.cli.switching import differences, library_or_own, wanted
 from soundalike.cli.weights import download_note, fetch_missing
-from soundalike.embedders import space_for, weights_path
+from soundalike.embedders import MODELS, is_ready, space_for
 from soundalike.errors import SettingsError
-from soundalike.settings import KindChoice, ModelName, Settings, load_settings
+from soundalike.settings import KindChoice, Settings, load_settings
 from soundalike.settings.values import windows as read_windows
 from soundalike.terminal import counted, format_warning, safe
 
@@ -67,7 +67,9 @@ def _table(session: Session, settings: Settings) -> Table:
 
 @space.command()
 def switch(
-    model: Annotated[ModelName | None, typer.Option(help="The model.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The model, as `soundalike models list` has it.")
+    ] = None,
     windows: Annotated[
         str | None, typer.Option(help="`balanced`, `all`, or a number of windows a track.")
     ] = None,
@@ -109,7 +111,7 @@ def _windows(text: str | None) -> str | int | None:
 
 def _key(settings: Settings) -> str | None:
     """The key of the settings' space; None while its weights are not fetched."""
-    return space_for(settings).key if weights_path(settings).is_file() else None
+    return space_for(settings).key if is_ready(settings) else None
 
 
 def _costs(session: Session, new: Settings) -> list[str]:
@@ -118,7 +120,7 @@ def _costs(session: Session, new: Settings) -> list[str]:
     left = coverage(session, key or "")  # no vector is in the space without a name
     lines = [_work(left)]
     if key is None:
-        lines.append(download_note(new.model))
+        lines.append(download_note(MODELS[new.model]))
     if served and served.index.space != key:
         lines.append(
             f"Until all is embedded, index {served.index.version} ({served.index.space}) is served."

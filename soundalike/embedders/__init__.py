@@ -3,6 +3,7 @@
 from soundalike.embedders.registry import (
     MODELS,
     fetch_weights,
+    is_ready,
     load_embedder,
     space_for,
     weights_path,
@@ -11,6 +12,7 @@ from soundalike.embedders.registry import (
 __all__ = [
     "MODELS",
     "fetch_weights",
+    "is_ready",
     "load_embedder",
     "space_for",
     "weights_path",

@@ -6,7 +6,24 @@ from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.progress import DownloadProgress
-from soundalike.settings import ModelName, Settings
+from soundalike.settings import Settings
+
+
+@dataclass(frozen=True)
+class Weights:
+    """The file of numbers that a model was trained to, and where it comes from.
+
+    - `download_bytes`, `source`: how much fetching it downloads, and from where.
+    - `path`: returns where it is, or will be once fetched. Raises WeightsError if the settings name
+      a folder that is no checkpoint.
+    - `fetch`: returns the verified file, fetched if necessary, and reports the download's progress.
+      Raises WeightsError that says what to do.
+    """
+
+    download_bytes: int
+    source: str
+    path: Callable[[Settings], Path]
+    fetch: Callable[[Settings, DownloadProgress], Path]
 
 
 @dataclass(frozen=True)
@@ -14,22 +31,15 @@ class ModelSpec:
     """A model that SOUNDALIKE_MODEL may name.
 
     - `licence`: that of its weights, for users to read before they fetch them.
-    - `download_bytes`, `source`: how much fetching them downloads, and from where.
     - `space`: returns the space that `load` embeds into. Loads and fetches nothing. Raises
       WeightsError if it depends on a checkpoint that is missing or damaged.
-    - `weights_path`: returns where its weights are, or will be once fetched. Raises WeightsError if
-      the settings name a folder that is no checkpoint.
-    - `fetch`: returns the verified weights file, fetched if necessary, and reports the download's
-      progress. Raises WeightsError that says what to do.
-    - `load`: loads the model onto the settings' device; its weights are fetched if necessary.
-      Imports torch. Raises WeightsError, SettingsError.
+    - `load`: loads the model onto the settings' device; its weights are fetched if necessary. Only
+      here a model may import torch. Raises WeightsError, SettingsError.
+    - `weights`: None for a model that has none to fetch.
     """
 
-    name: ModelName
+    name: str
     licence: str
-    download_bytes: int
-    source: str
     space: Callable[[Settings], EmbeddingSpace]
-    weights_path: Callable[[Settings], Path]
-    fetch: Callable[[Settings, DownloadProgress], Path]
     load: Callable[[Settings], Embedder]
+    weights: Weights | None = None

@@ -1,6 +1,6 @@
 """Labels of a collection: from its folders, its files' tags, or a CSV."""
 
-import csv
+import warnings
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,17 +90,23 @@ def _plain(name: str) -> str:
 
 
 def _read(path: Path) -> dict[str, LabelFacts]:
+    import pandas as pd
+
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file)
-            unknown = set(reader.fieldnames or ()) - set(COLUMNS)
-            if unknown or not {"path", "label"} <= set(reader.fieldnames or ()):
-                raise LabelError(f"{path}: its first line must name {', '.join(COLUMNS)}")
-            return {
-                row["path"]: LabelFacts(*(clean(row.get(name) or "") for name in COLUMNS[1:]))
-                for row in reader
-            }
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pd.errors.ParserWarning)  # a row with too many fields
+            rows = pd.read_csv(
+                path, encoding="utf-8-sig", dtype=str, keep_default_na=False, index_col=False
+            )
+    except pd.errors.EmptyDataError:
+        rows = pd.DataFrame()
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.ParserWarning) as error:
         raise LabelError(
             f"labels {str(path)!r}: not `folder`, not `tag:genre`, and no CSV ({error})"
         ) from error
+    if not {"path", "label"} <= set(rows) <= set(COLUMNS):
+        raise LabelError(f"{path}: its first line must name {', '.join(COLUMNS)}")
+    if twice := rows["path"][rows["path"].duplicated()].tolist():
+        raise LabelError(f"{path}: {twice[0]} has two rows")
+    known = rows.reindex(columns=COLUMNS, fill_value="")
+    return {row[0]: LabelFacts(*map(clean, row[1:])) for row in known.itertuples(index=False)}

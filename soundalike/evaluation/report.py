@@ -1,12 +1,16 @@
-"""The evaluation as a markdown report."""
+"""The evaluation as a Markdown report for people; `measures` has it for programs."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from soundalike.evaluation.comparison import MIN_GROUPS, Difference
 from soundalike.evaluation.retrieval import METRICS, Interval
 from soundalike.evaluation.study import Retrieval, Space
 
 MIN_QUERIES = 10
+EVERY = "all tracks as candidates"
+FILTERED = "only other artists and albums as candidates"
+COPIES = "recall@1 of altered copies"
 
 NOTES = """
 Means, with 95 % bootstrap intervals over artists (else albums, else labels). Precision@k is the
@@ -21,6 +25,11 @@ COPY_NOTES = """
 Share of altered copies whose nearest track is their original, among all tracks. Each copy is
 processed by the whole pipeline.
 """
+DIFFERENCE_NOTES = """
+Means of the differences, query by query, with 95 % bootstrap intervals over artists. A model is
+named as better where the interval does not contain 0; of twenty such comparisons of equal models,
+one does so by chance. What is measured of a space as a whole is below, side by side.
+"""
 
 
 @dataclass(frozen=True)
@@ -32,6 +41,8 @@ class Report:
     filtered: Mapping[str, Retrieval]
     spaces: Mapping[str, Space]
     copies: Mapping[str, Mapping[str, Interval]]
+    copied: int = 0
+    differences: Sequence[Difference] = ()
     plots: Sequence[str] = ()
 
     def markdown(self) -> str:
@@ -39,10 +50,11 @@ class Report:
         parts = [
             "# How good the neighbours are",
             "\n".join(f"- {fact}" for fact in self.facts),
+            *self._differences(),
             "## Neighbours of the same label",
             NOTES.strip(),
-            *_retrieval("All tracks as candidates", self.every),
-            *_retrieval("Only other artists and albums as candidates", self.filtered),
+            *_retrieval(EVERY, self.every),
+            *_retrieval(FILTERED, self.filtered),
             "## The space",
             HUBNESS_NOTES.strip(),
             _spaces(self.spaces),
@@ -52,16 +64,42 @@ class Report:
         parts += [f"![{name}]({name})" for name in self.plots]
         return "\n\n".join(parts) + "\n"
 
+    def _differences(self) -> list[str]:
+        if not self.differences:
+            return []
+        first = self.differences[0]
+        rows = [
+            (d.section, d.measure, str(d.queries), str(d.groups), _signed(d.mean), d.better)
+            for d in self.differences
+            if d.queries >= MIN_QUERIES
+        ]
+        left_out = len(self.differences) - len(rows)
+        few = [f"{left_out} measures have too few queries."] if left_out else []
+        if any(each.groups < MIN_GROUPS for each in self.differences):
+            few.append(
+                f"Intervals over fewer than {MIN_GROUPS} artists are too narrow: no model is "
+                "called better there."
+            )
+        head = ["", "measure", "queries", "artists", "difference", "better"]
+        title = f"## {first.model} less {first.against}"
+        return [title, DIFFERENCE_NOTES.strip(), table(head, rows), *few]
+
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """Format a markdown table."""
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    import pandas as pd
+
+    text: str = pd.DataFrame(rows, columns=head).to_markdown(index=False, disable_numparse=True)
+    return text
 
 
-def _retrieval(name: str, results: Mapping[str, Retrieval]) -> list[str]:
+def _signed(interval: Interval) -> str:
+    return f"{interval.mean:+.3f} ({interval.low:+.3f} to {interval.high:+.3f})"
+
+
+def _retrieval(section: str, results: Mapping[str, Retrieval]) -> list[str]:
     queries = next(iter(results.values())).queries
-    head = f"### {name}"
+    head = f"### {section.capitalize()}"
     if queries < MIN_QUERIES:
         return [head, f"Too few queries have a relevant candidate ({queries})."]
     rows = [

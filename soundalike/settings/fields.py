@@ -26,9 +26,10 @@ from pydantic_settings import (
 
 from soundalike.settings import values
 from soundalike.settings.file import SettingsFile, default_data
+from soundalike.settings.model_names import known_model
 from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 
-ModelName = Literal["mert-v1-95m", "mert-v1-330m", "musicnn-msd"]
+ModelName = Annotated[str, AfterValidator(known_model)]
 Windows = Literal["balanced", "all"] | int
 KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
 Cron = Annotated[str, AfterValidator(values.cron)]

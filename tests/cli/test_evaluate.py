@@ -1,18 +1,24 @@
 """`soundalike evaluate` from a folder to its report, with a model that costs nothing."""
 
+import json
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from soundalike.cli import app, evaluate
-from soundalike.errors import LibraryError
+from soundalike.embedders import load_embedder
+from soundalike.errors import LibraryError, SettingsError, WeightsError
+from soundalike.evaluation.retrieval import METRICS
 from tests.fakes import FakeEmbedder
+from tests.hub import TINY
 from tests.sounds import song
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+def run(tmp_path: Path, models_dir: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
+    monkeypatch.setenv("SOUNDALIKE_MODELS", str(models_dir))
     monkeypatch.setenv("SOUNDALIKE_DATA", str(tmp_path / "data"))
     monkeypatch.setenv("SOUNDALIKE_MODEL", "musicnn-msd")
     monkeypatch.setattr(evaluate, "load_embedder", lambda _: FakeEmbedder())
@@ -31,8 +37,58 @@ def test_a_folder_of_folders_becomes_a_report(run: CliRunner, tmp_path: Path) ->
     assert ended.exit_code == 0, ended.output
     report = (tmp_path / "out" / "report.md").read_text()
     assert "14 tracks, 2 labels" in report
-    assert all(f"| {model} |" in report for model in ("musicnn-msd", "mfcc", "random"))
+    models = {"musicnn-msd", "mfcc (baseline)", "random (baseline)"}
+    assert {line.split("|")[1].strip() for line in report.splitlines() if "|" in line} >= models
+    assert set(pd.read_csv(tmp_path / "out" / "report.csv")["model"]) == models
     assert (tmp_path / "out" / "quality.png").exists() == evaluate.plots.can_plot()
+
+
+def test_two_models_are_compared_on_the_same_tracks(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "load_embedder", load_embedder)
+    monkeypatch.setenv("SOUNDALIKE_MERT_PATH", str(TINY))
+    for seed in range(14):
+        song(tmp_path / "music" / "ab"[seed % 2] / f"{seed}.flac", seconds=1.5, seed=seed)
+    ended = run.invoke(app, arguments(tmp_path, "--against", "mert-v1-95m"))
+    assert ended.exit_code == 0, ended.output
+    assert "## musicnn-msd less mert-v1-95m" in (tmp_path / "out" / "report.md").read_text()
+    every = pd.DataFrame(json.loads((tmp_path / "out" / "report.json").read_text())["measures"])
+    alone, compared = every[every["against"].isna()], every[every["against"].notna()]
+    assert len(compared) == 2 * len(METRICS)
+    pairs = compared[["model", "against"]].drop_duplicates().to_numpy().tolist()
+    assert pairs == [["musicnn-msd", "mert-v1-95m"]]
+    means = alone.pivot(index=["section", "measure"], columns="model", values="value")
+    expected = (means["musicnn-msd"] - means["mert-v1-95m"]).dropna()
+    told = compared.set_index(["section", "measure"])["value"]
+    assert told.to_dict() == pytest.approx(expected[told.index].to_dict())
+    assert told.any()
+
+
+def test_a_model_whose_weights_are_missing_is_named_before_anything_is_decoded(
+    run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    song(tmp_path / "music" / "a" / "1.flac", seconds=1.5)
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:1")
+    monkeypatch.setenv("SOUNDALIKE_MODELS", str(tmp_path / "empty"))
+    monkeypatch.setenv("SOUNDALIKE_MODEL", "mert-v1-95m")
+    ended = run.invoke(app, arguments(tmp_path, "--against", "mert-v1-330m"))
+    assert isinstance(ended.exception, WeightsError)
+    assert "mert-v1-95m: its weights cannot be fetched" in str(ended.exception)
+    assert not (tmp_path / "data" / "evaluation").exists()
+
+
+@pytest.mark.parametrize(
+    ("against", "named"),
+    [("vggish", "there is no model 'vggish'"), ("musicnn-msd", "this is the model itself")],
+)
+def test_a_model_that_cannot_be_compared_with_is_named(
+    run: CliRunner, tmp_path: Path, against: str, named: str
+) -> None:
+    (tmp_path / "music").mkdir()
+    ended = run.invoke(app, arguments(tmp_path, "--against", against))
+    assert isinstance(ended.exception, SettingsError)
+    assert named in str(ended.exception)
 
 
 def test_a_folder_without_music_is_said(run: CliRunner, tmp_path: Path) -> None:

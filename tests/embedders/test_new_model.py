@@ -1,16 +1,15 @@
-"""Adding a model must take a folder, a line in the registry and a Literal, and nothing else.
+"""Adding a model must take a folder, a line in the registry and a name, and nothing else.
 
 Done to a copy of the packages, which then ingests two files through Dagster and serves them.
 """
 
 import shutil
 from pathlib import Path
-from typing import get_args
 
 import pytest
 
-from soundalike.embedders import MODELS
-from soundalike.settings import ModelName
+from soundalike.embedders.registry import BUILT_IN
+from soundalike.settings import model_names
 from tests.e2e.conftest import Installation, serving
 from tests.sounds import song
 from tests.source import PACKAGES, REPOSITORY
@@ -19,8 +18,8 @@ REGISTRY = "soundalike/embedders/registry.py"
 
 
 def test_the_registry_has_a_spec_for_each_name_that_the_settings_allow() -> None:
-    assert set(MODELS) == set(get_args(ModelName))
-    assert all(spec.name == name for name, spec in MODELS.items())
+    assert set(BUILT_IN) == set(model_names.BUILT_IN)
+    assert all(spec.name == name for name, spec in BUILT_IN.items())
 
 
 @pytest.fixture
@@ -38,8 +37,8 @@ def copy(open_folder: Path) -> Path:
         "from soundalike.embedders.tiny.spec import TINY\nfrom soundalike.settings import",
     )
     _replace(folder / REGISTRY, "        MERT_95M,\n", "        TINY,\n        MERT_95M,\n")
-    names = "ModelName = Literal["
-    _replace(folder / "soundalike/settings/fields.py", names, f'{names}"tiny", ')
+    names = "BUILT_IN = ("
+    _replace(folder / "soundalike/settings/model_names.py", names, f'{names}"tiny", ')
     return folder
 
 

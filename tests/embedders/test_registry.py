@@ -8,7 +8,7 @@ import pytest
 from soundalike.embedders import fetch_weights, load_embedder, space_for, weights_path
 from soundalike.embedders.base import Embedder
 from soundalike.errors import WeightsError
-from soundalike.settings import ModelName, Settings
+from soundalike.settings import Settings
 from tests.hub import MODEL, TINY, Hub
 
 
@@ -35,7 +35,7 @@ def test_the_named_space_is_musicnn_s(musicnn: Embedder, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("model", ["mert-v1-95m", "mert-v1-330m"])
 def test_the_space_of_a_mert_not_fetched_says_what_to_do_and_fetches_nothing(
-    model: ModelName, tmp_path: Path, hub: Hub
+    model: str, tmp_path: Path, hub: Hub
 ) -> None:
     """It is named at the start of a Dagster code server, where nobody waits for a download."""
     with pytest.raises(WeightsError) as refused:

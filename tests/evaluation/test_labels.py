@@ -41,6 +41,15 @@ def test_a_csv_wins_over_the_tags_and_leaves_others_unlabelled(tmp_path: Path) -
     assert found[LOOSE] == LabelFacts()
 
 
+def test_words_that_mean_nothing_elsewhere_are_labels(tmp_path: Path) -> None:
+    """A mark before the text, as spreadsheets write it, and values that stand for missing ones."""
+    table = tmp_path / "labels.csv"
+    table.write_text("\ufeffpath,label,album\nRock/b.mp3,NA,007\nloose.mp3,None\n", "utf-8")
+    found = label_files(str(table), ROOT, TAGS)
+    assert found[B] == LabelFacts("NA", "", "007")
+    assert found[LOOSE] == LabelFacts("None")
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -48,6 +57,10 @@ def test_a_csv_wins_over_the_tags_and_leaves_others_unlabelled(tmp_path: Path) -
         ("path,label,extra\n", "first line must name path, label"),
         ("", "first line must name path, label"),
         (b"path,label\na,\xff\n", "no CSV"),
+        ("path,label\na,b,c\n", "no CSV"),
+        ("path,label\na,b\nc,d,e\n", "no CSV"),
+        ('path,label\n"a,b\n', "no CSV"),
+        ("path,label\na,b\na,c\n", "a has two rows"),
         (None, "not `folder`, not `tag:genre`"),
     ],
 )

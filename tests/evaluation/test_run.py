@@ -81,7 +81,7 @@ def test_the_report_says_what_was_measured(
     facts = [LabelFacts("ab"[n % 2], artist=f"artist {n}") for n in range(len(made))]
     models = {"fake": FakeEmbedder()}
     report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=5)
-    assert list(report.every) == list(report.spaces) == ["fake", "random"]
+    assert list(report.every) == list(report.spaces) == ["fake", "random (baseline)"]
     assert report.every["fake"].queries == len(made)
     assert report.copies["MP3, 64 kbit/s"]["fake"].mean == 1
     text = report.markdown()

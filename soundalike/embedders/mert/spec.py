@@ -11,15 +11,15 @@ from soundalike.embedders.mert.checkpoint import (
     open_cached,
     open_checkpoint,
 )
-from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.model_spec import ModelSpec, Weights
 from soundalike.embedders.weights_cache import weights_folder
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
 from soundalike.progress import DownloadProgress, report_nothing
-from soundalike.settings import ModelName, Settings, Windows
+from soundalike.settings import Settings, Windows
 
 SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
 # The exact size of 330M's file is not known to us (published.py).
-DOWNLOAD_BYTES: dict[ModelName, int] = {"mert-v1-95m": 377_552_987, "mert-v1-330m": 1_260_000_000}
+DOWNLOAD_BYTES: dict[str, int] = {"mert-v1-95m": 377_552_987, "mert-v1-330m": 1_260_000_000}
 LICENCE = "CC-BY-NC-4.0: not for commercial use"
 
 
@@ -44,42 +44,44 @@ def mert_space(checkpoint: MertCheckpoint, windows: WindowPlan) -> EmbeddingSpac
     )
 
 
-def _spec(model: ModelName) -> ModelSpec:
+def _spec(model: str) -> ModelSpec:
     """Make the spec of a published size."""
     return ModelSpec(
         name=model,
         licence=LICENCE,
-        download_bytes=DOWNLOAD_BYTES[model],
-        source="the Hugging Face hub",
         space=partial(_space, model),
-        weights_path=partial(_weights_path, model),
-        fetch=partial(_fetch, model),
         load=partial(_load, model),
+        weights=Weights(
+            DOWNLOAD_BYTES[model],
+            "the Hugging Face hub",
+            partial(_weights_path, model),
+            partial(_fetch, model),
+        ),
     )
 
 
-def _space(model: ModelName, settings: Settings) -> EmbeddingSpace:
+def _space(model: str, settings: Settings) -> EmbeddingSpace:
     return mert_space(_checkpoint(model, settings), mert_windows(settings.windows))
 
 
-def _weights_path(model: ModelName, settings: Settings) -> Path:
+def _weights_path(model: str, settings: Settings) -> Path:
     if settings.mert_path is None:
         return weights_folder(settings, model) / CONVERTED
     return _checkpoint(model, settings).weights
 
 
-def _fetch(model: ModelName, settings: Settings, report: DownloadProgress) -> Path:
+def _fetch(model: str, settings: Settings, report: DownloadProgress) -> Path:
     return _fetched(model, settings, report).weights
 
 
-def _checkpoint(model: ModelName, settings: Settings) -> MertCheckpoint:
+def _checkpoint(model: str, settings: Settings) -> MertCheckpoint:
     """Open SOUNDALIKE_MERT_PATH's checkpoint as it is, if set; else the one that was fetched."""
     if settings.mert_path is None:
         return open_cached(weights_folder(settings, model), model)
     return open_checkpoint(settings.mert_path, model)
 
 
-def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> MertCheckpoint:
+def _fetched(model: str, settings: Settings, report: DownloadProgress) -> MertCheckpoint:
     """Open the checkpoint, fetched if need be."""
     if settings.mert_path is not None:
         return _checkpoint(model, settings)
@@ -88,7 +90,7 @@ def _fetched(model: ModelName, settings: Settings, report: DownloadProgress) -> 
     return fetch_mert(weights_folder(settings, model), model, report)
 
 
-def _load(model: ModelName, settings: Settings) -> Embedder:
+def _load(model: str, settings: Settings) -> Embedder:
     from soundalike.embedders.inference.devices import choose_device
     from soundalike.embedders.mert.model.embedder import MertEmbedder
 

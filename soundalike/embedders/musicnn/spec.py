@@ -4,7 +4,7 @@ from pathlib import Path
 
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.model_spec import ModelSpec, Weights
 from soundalike.embedders.musicnn.download import FILE, FILE_SHA256, WHEEL_BYTES, fetch_musicnn
 from soundalike.embedders.weights_cache import weights_folder
 from soundalike.embedders.window_plans import plan_name, plan_parameters, window_plan
@@ -67,10 +67,7 @@ def _folder(settings: Settings) -> Path:
 MUSICNN_MSD = ModelSpec(
     name="musicnn-msd",
     licence="ISC",
-    download_bytes=WHEEL_BYTES,
-    source="PyPI",
     space=_space,
-    weights_path=_weights_path,
-    fetch=_fetch,
     load=_load,
+    weights=Weights(WHEEL_BYTES, "PyPI", _weights_path, _fetch),
 )

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from soundalike.embedders.base import Embedder, EmbeddingSpace
-from soundalike.embedders.model_spec import ModelSpec
+from soundalike.embedders.model_spec import ModelSpec, Weights
 from soundalike.embedders.weights_cache import weights_folder
 from soundalike.progress import DownloadProgress
 from soundalike.settings import Settings
@@ -31,12 +31,9 @@ def _load(settings: Settings) -> Embedder:
 
 
 TINY = ModelSpec(
-    name="tiny",  # type: ignore[arg-type]
+    name="tiny",
     licence="CC0",
-    download_bytes=8,
-    source="nowhere",
     space=lambda _: SPACE,
-    weights_path=_weights_path,
-    fetch=_fetch,
     load=_load,
+    weights=Weights(8, "nowhere", _weights_path, _fetch),
 )

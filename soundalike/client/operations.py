@@ -1,0 +1,25 @@
+"""The methods of both clients: a line for each operation, and for each list that has pages."""
+
+from soundalike.client import endpoints
+from soundalike.client.binding import Listing, Operation
+
+
+class Operations:
+    """Every operation as a method, and an iterator over all pages for those that have pages."""
+
+    check_liveness = Operation(endpoints.check_liveness)
+    check_readiness = Operation(endpoints.check_readiness)
+    get_metrics = Operation(endpoints.get_metrics)
+    get_index = Operation(endpoints.get_index)
+    list_failures = Operation(endpoints.list_failures)
+    list_tracks = Operation(endpoints.list_tracks)
+    get_track = Operation(endpoints.get_track)
+    find_similar_tracks = Operation(endpoints.find_similar_tracks)
+    search_tracks_by_examples = Operation(endpoints.search_tracks_by_examples)
+    search_tracks_by_audio = Operation(endpoints.search_tracks_by_audio)
+    find_journey = Operation(endpoints.find_journey)
+
+    all_failures = Listing(endpoints.list_failures)
+    all_tracks = Listing(endpoints.list_tracks)
+    all_similar_tracks = Listing(endpoints.find_similar_tracks)
+    all_results_by_examples = Listing(endpoints.search_tracks_by_examples)

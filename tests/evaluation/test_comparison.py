@@ -1,0 +1,134 @@
+"""Two models are compared query by query, on the same tracks, and no difference is invented."""
+
+import json
+from io import StringIO
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from soundalike.errors import LibraryError
+from soundalike.evaluation.comparison import Difference, paired, require_same_tracks
+from soundalike.evaluation.hubness import Hubness
+from soundalike.evaluation.measures import as_csv, as_json, measures
+from soundalike.evaluation.report import Report
+from soundalike.evaluation.retrieval import METRICS, Floats, Interval, bootstrap
+from soundalike.evaluation.study import Retrieval, Space
+
+ALONE = np.full(200, "")
+
+
+def compared(own: Floats, other: Floats, groups: np.ndarray = ALONE) -> Difference:
+    [difference] = paired(("a", "b"), {"a": {"s": {"m": own}}, "b": {"s": {"m": other}}}, groups)
+    return difference
+
+
+def test_a_model_differs_from_itself() -> None:
+    values = np.random.default_rng(0).random(200)
+    assert compared(values, values).mean == Interval(0, 0, 0)
+    assert compared(values, values).better == ""
+
+
+def test_a_small_difference_on_every_query_is_lost_among_hard_and_easy_ones() -> None:
+    random = np.random.default_rng(0)
+    hard = random.random(200)
+    own, other = hard + 0.02 + 0.01 * random.standard_normal(200), hard
+    difference = compared(own, other)
+    first, second = bootstrap(own, ALONE), bootstrap(other, ALONE)
+    assert difference.mean.mean == pytest.approx(own.mean() - other.mean())
+    assert difference.better == "a"
+    assert first.low < second.high, "unpaired, the intervals overlap"
+    assert compared(other, own).better == "b"
+
+
+def test_tracks_of_one_artist_are_taken_for_independent() -> None:
+    """Ten artists, whose tracks all say the same: as certain as ten tracks, not as two hundred."""
+    own = np.repeat(np.random.default_rng(1).standard_normal(10), 20)
+    artists = np.repeat([f"artist {n}" for n in range(10)], 20)
+    grouped, alone = (compared(own, np.zeros(200), groups).mean for groups in (artists, ALONE))
+    assert grouped.high - grouped.low > 3 * (alone.high - alone.low)
+
+
+def test_intervals_hold_the_true_difference_as_often_as_they_say() -> None:
+    random = np.random.default_rng(2)
+    held = 0
+    for _ in range(200):
+        own = random.standard_normal(200)
+        mean = compared(own + 0.3, np.zeros(200)).mean
+        held += mean.low <= 0.3 <= mean.high
+    assert 0.9 <= held / 200 <= 0.99
+
+
+def test_a_handful_of_artists_decides() -> None:
+    """Nine artists that all agree: the interval excludes 0, and is not to be trusted."""
+    own, artists = np.full(200, 0.1), np.array([f"artist {n % 9}" for n in range(200)])
+    few = compared(own, np.zeros(200), artists)
+    assert (few.groups, few.better) == (9, "")
+    assert few.mean.low > 0
+    assert compared(own, np.zeros(200)).groups == 200
+
+
+def test_tracks_that_were_no_query_count() -> None:
+    own = np.array([1.0, np.nan, 0.5, np.nan])
+    other = np.array([0.5, np.nan, 0.5, 1.0])
+    difference = compared(own, other, np.full(4, ""))
+    assert (difference.queries, difference.mean.mean) == (2, 0.25)
+
+
+def test_models_that_embed_other_tracks_are_compared() -> None:
+    paths = {"1": "/m/1.flac", "2": "/m/2.flac", "3": "/m/3.flac"}
+    require_same_tracks(paths, ("a", "b"), {"a": {"1", "2"}, "b": {"2", "1"}})
+    for pair in (("a", "b"), ("b", "a")):
+        with pytest.raises(
+            LibraryError, match=r"b cannot embed 1 of .* that a can: /m/3\.flac"
+        ) as no:
+            require_same_tracks(paths, pair, {"a": {"1", "2", "3"}, "b": {"1", "2"}})
+        assert ".soundalikeignore" in str(no.value)
+
+
+def reported(queries: int) -> Report:
+    mean = Interval(0.5, 0.25, float("nan"))
+    result = Retrieval(queries, {}, dict.fromkeys(METRICS, mean))
+    space = Space(16, Hubness(1.5, 0.1, 0.2), np.zeros(3, np.intp), np.linspace(0, 1, 5))
+    difference = Difference("s", "m", "a", "b", queries, queries, Interval(-0.1, -0.2, -0.05))
+    return Report(
+        facts=["3 tracks"],
+        every={"a": result},
+        filtered={"a": result},
+        spaces={"a": space},
+        copies={"MP3": {"a": mean}},
+        copied=2,
+        differences=[difference],
+    )
+
+
+def test_markdown_csv_and_json_say_the_same() -> None:
+    report = reported(12)
+    table = measures(report)
+    assert len(table) == 4 + 4 + 4 + 5 + 1 + 1
+    assert not table.duplicated(["section", "measure", "model", "against"]).any()
+    read = pd.read_csv(StringIO(as_csv(report)))
+    [row] = read[read["against"] == "b"].to_dict("records")
+    assert (row["queries"], row["value"], row["low"], row["high"]) == (12, -0.1, -0.2, -0.05)
+    told = json.loads(as_json(report))
+    assert told["facts"] == ["3 tracks"]
+    assert len(told["measures"]) == len(table)
+    assert told["measures"][0]["high"] is None, "JSON has no NaN"
+    assert told["measures"][-1] == {
+        "section": "s",
+        "measure": "m",
+        "model": "a",
+        "against": "b",
+        "queries": 12,
+        "value": -0.1,
+        "low": -0.2,
+        "high": -0.05,
+    }
+    cells = [cell.strip() for line in report.markdown().splitlines() for cell in line.split("|")]
+    assert {"-0.100 (-0.200 to -0.050)", "b"} <= set(cells)
+
+
+def test_a_difference_of_a_few_queries_is_named_as_one() -> None:
+    text = reported(3).markdown()
+    assert "1 measures have too few queries" in text
+    assert "-0.100" not in text

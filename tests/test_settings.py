@@ -21,7 +21,7 @@ from soundalike.vectors.kinds import KindName
         ("ENVIRONMENT", "staging", "'development', 'test' or 'production'"),
         ("LOG_LEVEL", "LOUD", "'DEBUG', 'INFO', 'WARNING' or 'ERROR'"),
         ("DEBUG", "perhaps", "boolean"),
-        ("SOUNDALIKE_MODEL", "vggish", "'mert-v1-95m'"),
+        ("SOUNDALIKE_MODEL", "vggish", "must be one of mert-v1-95m, "),
         ("SOUNDALIKE_DEVICE", "tpu", "'auto'"),
         ("SOUNDALIKE_WINDOWS", "many", "`balanced`, `all`, or a number from 1 to 1000"),
         ("SOUNDALIKE_WINDOWS", "0", "from 1 to 1000"),

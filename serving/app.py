@@ -39,6 +39,7 @@ from serving.routes import (
     index,
     journeys,
     metrics,
+    roots,
     search,
     tracks,
     uploads,
@@ -92,6 +93,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(metrics.router, **key)
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
+    app.include_router(roots.router, **key)
     app.include_router(tracks.router, **key)
     app.include_router(search.router, **key)
     app.include_router(journeys.router, **key)
@@ -174,6 +176,7 @@ def _lifespan(
                     sampler = MetricSampler(request_metrics, live, engine, embedder)
                     async with sampler.sampling():
                         yield State(
+                            settings=settings,
                             sessions=sessions,
                             live=live,
                             metrics=request_metrics,

@@ -1,6 +1,7 @@
 """Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
@@ -9,14 +10,20 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
+from serving.locations import may_see_locations
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
+from serving.schemas.responses import Track
+from serving.search.tracks import as_track
 from serving.search.uploads import UploadEmbedder
+from soundalike.catalog.tracks import TrackView
+from soundalike.settings import Settings
 
 
 class State(TypedDict):
     """The resources that the lifespan holds for the requests."""
 
+    settings: Settings
     sessions: async_sessionmaker[AsyncSession]
     live: LiveIndex
     metrics: Metrics
@@ -52,6 +59,19 @@ def get_upload_embedder(state: StateDep) -> UploadEmbedder:
     return state["upload_embedder"]
 
 
+def sees_locations(request: Request, state: StateDep) -> bool:
+    """Return whether this client is told absolute paths."""
+    return may_see_locations(state["settings"], request)
+
+
+SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
+
+
+def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], Track]:
+    """Return the conversion of tracks to what this client may see of them."""
+    return partial(as_track, located=located)
+
+
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
     session = state["sessions"]()
@@ -77,5 +97,6 @@ def served_index(live: LiveDep) -> ServedIndex:
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricSamplerDep = Annotated[MetricSampler, Depends(get_metric_sampler)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
+AsTrackDep = Annotated[Callable[[TrackView], Track], Depends(shown_tracks)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from serving import limits
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
 from serving.schemas.requests import Cap
-from serving.schemas.responses import Journey, JourneyStep, Track
+from serving.schemas.responses import Journey, JourneyStep
 from serving.search.service import journey_between
 from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
@@ -41,6 +41,7 @@ async def find_journey(
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
+    as_track: AsTrackDep,
     steps: Steps = limits.DEFAULT_JOURNEY_STEPS,
     per_artist: PerArtist = None,
 ) -> Journey:
@@ -70,7 +71,7 @@ async def find_journey(
                 position=position,
                 score=step.score,
                 score_to_previous=step.score_to_previous,
-                track=Track.model_validate(views[step.track_id]),
+                track=as_track(views[step.track_id]),
             )
             for position, step in enumerate(journey.steps, 1)
         ],

@@ -1,5 +1,6 @@
 """Search routes: tracks similar to one track, several examples or a vector; filtered, in pages."""
 
+from collections.abc import Callable
 from typing import Annotated
 
 import numpy as np
@@ -7,7 +8,7 @@ from fastapi import APIRouter, Body, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.content_type import require_json
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
 from serving.index.live_index import ServedIndex
 from serving.metrics import Metrics
@@ -38,6 +39,7 @@ async def find_similar_tracks(
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
+    as_track: AsTrackDep,
 ) -> SimilarTracks:
     """Find the tracks most similar to this track, best first.
 
@@ -50,9 +52,9 @@ async def find_similar_tracks(
     if track_id not in views:
         raise unknown_track()
     return SimilarTracks(
-        track=Track.model_validate(views[track_id]),
+        track=as_track(views[track_id]),
         index_version=served.manifest.version,
-        items=as_similar_tracks(results, views),
+        items=as_similar_tracks(results, views, as_track),
         next_cursor=cursor,
     )
 
@@ -67,6 +69,7 @@ async def search_tracks_by_examples(
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
+    as_track: AsTrackDep,
 ) -> SearchResults:
     """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.
 
@@ -76,7 +79,7 @@ async def search_tracks_by_examples(
     results, views, cursor = await _page(request, session, served, metrics)
     return SearchResults(
         index_version=served.manifest.version,
-        items=as_similar_tracks(results, views),
+        items=as_similar_tracks(results, views, as_track),
         next_cursor=cursor,
     )
 
@@ -115,14 +118,16 @@ def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:
     )
 
 
-def as_similar_tracks(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+def as_similar_tracks(
+    results: list[Result], views: dict[str, TrackView], as_track: Callable[[TrackView], Track]
+) -> list[SimilarTrack]:
     """Convert results and their tracks to the response's form."""
     return [
         SimilarTrack(
             rank=result.rank,
             score=result.score,
             percentile=result.percentile,
-            track=Track.model_validate(views[result.track_id]),
+            track=as_track(views[result.track_id]),
         )
         for result in results
     ]

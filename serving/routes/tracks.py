@@ -1,6 +1,5 @@
 """Routes for tracks: one by its id, or a list by words."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from anyio import to_thread
@@ -8,12 +7,13 @@ from fastapi import APIRouter, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
-from serving.dependencies import SessionDep
+from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
 from serving.schemas.requests import ListParameters, PathTrackId
-from serving.schemas.responses import Track, TrackDetails, TrackPage
-from serving.search.tracks import known_track
+from serving.schemas.responses import TrackDetails, TrackPage
+from serving.search.tracks import as_file, known_track
 from soundalike.catalog import suggestions, tracks
+from soundalike.catalog.file_views import all_files, view_of
 from soundalike.catalog.text_search import RANKS, TextQuery
 from soundalike.catalog.tracks import TrackPosition, storable
 
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 @router.get("", responses=documented(503))
 async def list_tracks(
-    parameters: Annotated[ListParameters, Query()], session: SessionDep
+    parameters: Annotated[ListParameters, Query()], session: SessionDep, as_track: AsTrackDep
 ) -> TrackPage:
     """List tracks: those that match words and filter, the best matches first.
 
@@ -37,7 +37,7 @@ async def list_tracks(
     last = rows[limit - 1] if len(rows) > limit else None
     total = await session.scalar(*tracks.count(parameters.q, *wanted)) or 0
     return TrackPage(
-        items=[Track.model_validate(tracks.view(row)) for row in rows[:limit]],
+        items=[as_track(tracks.view(row)) for row in rows[:limit]],
         next_cursor=encode_cursor(last.rank, last.sort_key, last.id) if last else None,
         total=total,
         did_you_mean=[] if total else await _near(session, parameters.q),
@@ -61,8 +61,12 @@ def _position(cursor: str) -> TrackPosition:
 
 
 @router.get("/{track_id}", responses=documented(404, 503))
-async def get_track(track_id: PathTrackId, session: SessionDep) -> TrackDetails:
-    """Return one track, with all that its file's metadata says."""
-    view = await known_track(session, track_id)
+async def get_track(
+    track_id: PathTrackId, session: SessionDep, as_track: AsTrackDep, located: SeesLocationsDep
+) -> TrackDetails:
+    """Return one track, with all its files and all that their metadata says."""
+    track = as_track(await known_track(session, track_id))
     file_tags = await session.scalar(tracks.file_tags_of(track_id))
-    return TrackDetails.model_validate({**asdict(view), "file_tags": file_tags or {}})
+    views = [view_of(*row) for row in await session.execute(all_files(track_id))]
+    files = [as_file(view, located=located) for view in views if view]
+    return TrackDetails(**dict(track), files=files, file_tags=file_tags or {})

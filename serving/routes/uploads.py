@@ -4,7 +4,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, UploadEmbedderDep, served_index
+from serving.dependencies import (
+    AsTrackDep,
+    LiveDep,
+    MetricsDep,
+    SessionDep,
+    UploadEmbedderDep,
+    served_index,
+)
 from serving.errors import documented
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
@@ -45,6 +52,7 @@ async def search_tracks_by_audio(
     live: LiveDep,
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
+    as_track: AsTrackDep,
 ) -> UploadResults:
     """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
@@ -67,5 +75,5 @@ async def search_tracks_by_audio(
         index_version=served.manifest.version,
         track_id=upload.track_id,
         in_index=in_index,
-        items=as_similar_tracks(results, views),
+        items=as_similar_tracks(results, views, as_track),
     )

@@ -1,7 +1,7 @@
 """Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,40 @@ class Tag(ResponseModel):
 
     word: str = Field(examples=["acoustic"])
     weight: float = Field(description="Strength of the tag, 0 to 1.", examples=[0.71])
+
+
+RootName = Annotated[
+    str | None,
+    Field(
+        description="Name of the music root that the file is in; `GET /v1/roots` lists them. Null "
+        "while no file in the collection contains the track.",
+        examples=["music"],
+    ),
+]
+RelativePath = Annotated[
+    str | None,
+    Field(
+        description="Path relative to its music root; bytes that are not UTF-8 are escaped "
+        "(`caf\\xe9.mp3`). Null while no file in the collection contains the track.",
+        examples=["Ana Lua/Marés/03 Saudade.flac"],
+    ),
+]
+Location = Annotated[
+    str | None,
+    Field(
+        description="Absolute path on the server, or URL in a bucket; null for clients that "
+        "SOUNDALIKE_SHOW_PATHS does not tell.",
+        examples=["/srv/music/Ana Lua/Marés/03 Saudade.flac"],
+    ),
+]
+
+
+class TrackFile(ResponseModel):
+    """A file that contains the track."""
+
+    root: RootName
+    path: RelativePath
+    location: Location = None
 
 
 class Track(ResponseModel):
@@ -37,17 +71,16 @@ class Track(ResponseModel):
         description="Share of the audio that could be decoded, 0 to 1; null if unknown.",
         examples=[1.0],
     )
-    path: str | None = Field(
-        description="Path relative to its music folder; bytes that are not UTF-8 are escaped "
-        "(`caf\\xe9.mp3`). Null while no file in the collection contains the track.",
-        examples=["Ana Lua/Marés/03 Saudade.flac"],
-    )
+    root: RootName
+    path: RelativePath
+    location: Location = None
     tags: list[Tag] = Field(description="Empty for models that predict no tags.")
 
 
 class TrackDetails(Track):
-    """A recording, with all that its file's metadata says."""
+    """A recording, with all its files, and all that the first one's metadata says."""
 
+    files: list[TrackFile] = Field(description="Every file that contains it, the shown one first.")
     file_tags: dict[str, Any] = Field(
         description="All else that the file's metadata says; docs/library.md lists the fields.",
         examples=[{"album_artists": ["Ana Lua"], "track": 3, "original_date": "2009-11"}],
@@ -92,8 +125,9 @@ class SimilarTracks(ResponseModel):
 class Failure(ResponseModel):
     """A file that failed, and why it is not in the index."""
 
+    root: str = Field(description="Name of the file's music root.", examples=["music"])
     path: str = Field(
-        description="Path relative to its music folder.", examples=["Ana Lua/03 Saudade.flac"]
+        description="Path relative to its music root.", examples=["Ana Lua/03 Saudade.flac"]
     )
     track_id: TrackId | None = Field(description="Null if no audio could be read.")
     stage: str = Field(description="The stage that failed.", examples=["resampled_audio"])

@@ -16,7 +16,14 @@ from .collection import Collection, numbered
 from .service import running
 
 OPERATIONS = {
-    *("check_liveness", "check_readiness", "get_metrics", "get_index", "list_failures"),
+    *(
+        "check_liveness",
+        "check_readiness",
+        "get_metrics",
+        "get_index",
+        "list_failures",
+        "list_roots",
+    ),
     *("list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
 }

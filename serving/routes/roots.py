@@ -4,7 +4,7 @@ from fastapi import APIRouter
 
 from serving.dependencies import SeesLocationsDep, SessionDep
 from serving.errors import documented
-from serving.schemas.library import RootSummary, RootList
+from serving.schemas.library import RootList, RootSummary
 from soundalike.catalog.root_views import RootView, all_roots
 
 router = APIRouter(prefix="/v1", tags=["tracks"])

@@ -10,7 +10,7 @@ from serving.errors import Problem, documented
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
 from serving.schemas.requests import Cap
-from serving.schemas.responses import Journey, JourneyStep
+from serving.schemas.responses import Journey, JourneyStep, RemovedFromJourney
 from serving.search.service import journey_between
 from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
@@ -75,4 +75,5 @@ async def find_journey(
             )
             for position, step in enumerate(journey.steps, 1)
         ],
+        removed=RemovedFromJourney.model_validate(journey.removed),
     )

@@ -15,8 +15,8 @@ from serving.dependencies import (
 from serving.errors import documented
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
-from serving.schemas.responses import UploadResults
-from serving.search.service import search_tracks
+from serving.schemas.responses import RemovedTracks, UploadResults
+from serving.search.service import Search, search_tracks
 from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -68,12 +68,15 @@ async def search_tracks_by_audio(
         if in_index
         else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
-    results, views = await search_tracks(
-        session, served, metrics, query, parameters, parameters.limit
-    )
+    search = Search(query, parameters, parameters.limit)
+    [ranking], views = await search_tracks(session, served, metrics, [search])
+    shown = len(ranking.results)
     return UploadResults(
         index_version=served.manifest.version,
         track_id=upload.track_id,
         in_index=in_index,
-        items=as_similar_tracks(results, views, as_track),
+        items=as_similar_tracks(ranking.results, views, as_track),
+        removed=RemovedTracks.model_validate(
+            ranking.removed(shown if shown == parameters.limit else None)
+        ),
     )

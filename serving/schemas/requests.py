@@ -145,6 +145,27 @@ class SearchRequest(StrictBody, Options):
         return self
 
 
+class BatchRequest(StrictBody):
+    """Several searches at once."""
+
+    searches: list[SearchRequest] = Field(
+        min_length=1,
+        max_length=limits.MAX_SEARCHES,
+        description="Bodies of `POST /v1/search`; their `limit`s may sum up to "
+        f"{limits.MAX_BATCH_RESULTS}.",
+    )
+
+    @model_validator(mode="after")
+    def _asks_for_not_too_much(self) -> Self:
+        wanted = sum(search.limit for search in self.searches)
+        if wanted > limits.MAX_BATCH_RESULTS:
+            raise ValueError(
+                f"the searches ask for {wanted} results together; a batch has at most "
+                f"{limits.MAX_BATCH_RESULTS}"
+            )
+        return self
+
+
 SEARCH_EXAMPLES = {
     "one track": {"value": {"positive": [TRACK_ID], "limit": 5}},
     "several tracks": {
@@ -162,4 +183,14 @@ SEARCH_EXAMPLES = {
             "filter": {"genres": ["Fado", "Folk"], "year_from": 1959, "tags_all": ["acoustic"]},
         }
     },
+}
+BATCH_EXAMPLES = {
+    "two searches": {
+        "value": {
+            "searches": [
+                {"positive": [TRACK_ID], "limit": 5},
+                {"positive": [OTHER_TRACK_ID], "limit": 5, "per_artist": 1},
+            ]
+        }
+    }
 }

@@ -113,6 +113,28 @@ class SimilarTrack(ResponseModel):
     track: Track
 
 
+class RemovedTracks(ResponseModel):
+    """Numbers of tracks of the index that each rule left out, each track under the first one.
+
+    They are those that would rank above the end of this page, and on the last page all that were
+    looked at: a list that is shorter than `limit` is explained by them.
+    """
+
+    filter: int = Field(description="Tracks that do not meet the filter.", examples=[9])
+    exclude_ids: int = Field(description="Tracks of `exclude_ids`.", examples=[0])
+    score_threshold: int = Field(
+        description="Tracks below `score_threshold`; they are counted on the last page.",
+        examples=[0],
+    )
+    no_file: int = Field(
+        description="Tracks whose file left the collection since the index was built.",
+        examples=[0],
+    )
+    duplicate_threshold: int = Field(description="Near-duplicates.", examples=[1])
+    per_artist: int = Field(description="Tracks whose artist has its share.", examples=[3])
+    per_album: int = Field(description="Tracks whose album has its share.", examples=[0])
+
+
 class SimilarTracks(ResponseModel):
     """A page of the tracks most similar to `track`, best first, without the track itself."""
 
@@ -120,6 +142,7 @@ class SimilarTracks(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    removed: RemovedTracks
 
 
 class Failure(ResponseModel):
@@ -157,6 +180,24 @@ class SearchResults(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    removed: RemovedTracks
+
+
+class BatchPage(ResponseModel):
+    """The page of one search of a batch."""
+
+    items: list[SimilarTrack]
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` of the same search; null on the last page."
+    )
+    removed: RemovedTracks
+
+
+class BatchResults(ResponseModel):
+    """A page for each search, in their order, all of one index version."""
+
+    index_version: str = Field(examples=["3fd0c9a7b2e1"])
+    items: list[BatchPage]
 
 
 class UploadResults(ResponseModel):
@@ -166,6 +207,7 @@ class UploadResults(ResponseModel):
     track_id: TrackId
     in_index: bool = Field(description="Whether the index contains the same audio.")
     items: list[SimilarTrack]
+    removed: RemovedTracks
 
 
 class JourneyStep(ResponseModel):
@@ -181,11 +223,22 @@ class JourneyStep(ResponseModel):
     track: Track
 
 
+class RemovedFromJourney(ResponseModel):
+    """Numbers of tracks that were nearer to a point than the chosen one, by what left them out."""
+
+    no_file: int = Field(
+        description="Tracks whose file left the collection since the index was built.",
+        examples=[0],
+    )
+    per_artist: int = Field(description="Tracks whose artist has its share.", examples=[2])
+
+
 class Journey(ResponseModel):
     """A journey from one track to another, both included."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[JourneyStep]
+    removed: RemovedFromJourney
 
 
 class Index(ResponseModel):

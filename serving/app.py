@@ -43,6 +43,7 @@ from serving.routes import (
     search,
     tracks,
     uploads,
+    vectors,
 )
 from serving.search.uploads import UploadEmbedder
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(failures.router, **key)
     app.include_router(roots.router, **key)
     app.include_router(tracks.router, **key)
+    app.include_router(vectors.router, **key)
     app.include_router(search.router, **key)
     app.include_router(journeys.router, **key)
     app.include_router(uploads.router, **key)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors.queries import Hits
-from soundalike.vectors.rerank import LeftOut, Reranked, RerankOptions
+from soundalike.vectors.rerank import PassedOver, Reranked, RerankOptions
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class Removed:
 
 @dataclass(frozen=True)
 class Eligible:
-    """How many rows a query allows, and how many filter and exclusions leave out before it."""
+    """The number of rows that a query allows, and of those left out before it."""
 
     rows: int
     by_filter: int
@@ -41,7 +41,7 @@ class Eligible:
         examples: NDArray[np.int64],
         excluded: NDArray[np.int64],
     ) -> "Eligible":
-        """Count in an index of so many tracks; rows are int64, as in VectorQuery.
+        """Count in an index of so many tracks; rows are int64 [n], as in VectorQuery.
 
         The examples are never results, and no rule's.
         """
@@ -55,7 +55,7 @@ class Eligible:
 
 @dataclass(frozen=True, eq=False)
 class Considered:
-    """What became of the hits of a search.
+    """The hits of a search, and what became of them.
 
     `kept`, int64 [c], are the positions of the candidates: the hits that have a file. `reached`:
     how many hits have the score that is asked for. `is_all`: no other row has it.
@@ -71,7 +71,7 @@ class Considered:
     def of(
         cls, hits: Hits, kept: NDArray[np.int64], options: RerankOptions, reranked: Reranked
     ) -> "Considered":
-        """Compare the hits' scores with the threshold."""
+        """Compare the hits' scores with the threshold; `kept` is int64 [c]."""
         least = -np.inf if options.score_threshold is None else options.score_threshold
         reached = int(np.count_nonzero(hits.scores >= least))
         is_all = hits.complete or reached < len(hits.scores)
@@ -85,7 +85,7 @@ class Considered:
         """
         end = self._end(shown, by_score=not options.diversity)
 
-        def is_counted(each: LeftOut) -> bool:
+        def is_counted(each: PassedOver) -> bool:
             return (shown is None or each.chosen < shown) and self.kept[each.position] < end
 
         rules = [each.rule for each in self.reranked.left_out if is_counted(each)]

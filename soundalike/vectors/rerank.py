@@ -62,7 +62,7 @@ class RankedCandidates:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class PassedOver:
     """A candidate, by its position, that a rule left out, when so many results were chosen."""
 
     position: int
@@ -78,7 +78,7 @@ class Reranked:
     """
 
     positions: NDArray[np.int64]
-    left_out: list[LeftOut]
+    left_out: list[PassedOver]
 
 
 def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, ...]:
@@ -110,7 +110,7 @@ def rerank(
     """
     chosen: list[int] = []
     counts: Counter[Group] = Counter()
-    left_out: list[LeftOut] = []
+    left_out: list[PassedOver] = []
     available = _eligible(candidates, options, exact, examples, left_out)
     nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
     relevance = candidates.scores
@@ -118,7 +118,7 @@ def rerank(
         position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of ties
         available[position] = False
         if rule := _cap(candidates.groups[position], options, counts):
-            left_out.append(LeftOut(position, rule, len(chosen)))
+            left_out.append(PassedOver(position, rule, len(chosen)))
             continue
         chosen.append(position)
         counts.update(candidates.groups[position])
@@ -140,7 +140,7 @@ def _eligible(
     options: RerankOptions,
     exact: "ExactVectors",
     examples: Iterable[NDArray[np.float32]],
-    left_out: list[LeftOut],
+    left_out: list[PassedOver],
 ) -> NDArray[np.bool_]:
     """A mask, bool [c], of those that reach the score and are no near-duplicates of an example.
 
@@ -157,9 +157,9 @@ def _eligible(
     return available
 
 
-def _duplicates(mask: NDArray[np.bool_], chosen: int) -> list[LeftOut]:
+def _duplicates(mask: NDArray[np.bool_], chosen: int) -> list[PassedOver]:
     positions = np.flatnonzero(mask).tolist()
-    return [LeftOut(position, "duplicate_threshold", chosen) for position in positions]
+    return [PassedOver(position, "duplicate_threshold", chosen) for position in positions]
 
 
 def _cap(groups: tuple[Group, ...], options: RerankOptions, counts: Counter[Group]) -> Rule | None:

@@ -24,7 +24,14 @@ OPERATIONS = {
         "list_failures",
         "list_roots",
     ),
-    *("list_tracks", "get_track", "find_similar_tracks", "find_journey"),
+    *(
+        "get_embedding",
+        "get_lineage",
+        "list_tracks",
+        "get_track",
+        "find_similar_tracks",
+        "find_journey",
+    ),
     *("search_tracks_by_examples", "search_tracks_by_audio", "search_tracks_in_batch"),
 }
 LOADS_A_MODEL = "/v1/search/audio"  # tests/serving/test_uploads.py sends audio

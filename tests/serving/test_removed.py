@@ -8,8 +8,13 @@ from .collection import Collection, numbered
 from .service import eventually_serves
 
 NOTHING = {
-    "filter": 0, "exclude_ids": 0, "score_threshold": 0, "no_file": 0,
-    "duplicate_threshold": 0, "per_artist": 0, "per_album": 0,
+    "filter": 0,
+    "exclude_ids": 0,
+    "score_threshold": 0,
+    "no_file": 0,
+    "duplicate_threshold": 0,
+    "per_artist": 0,
+    "per_album": 0,
 }
 
 

@@ -41,7 +41,15 @@ CHECKS = [
 REJECTIONS = ["400", "404", "405", "409", "413", "415", "422", "431"]
 CONFIG = {"checks": {"negative_data_rejection": {"expected-statuses": REJECTIONS}}}
 UNCONSTRAINED = {
-    *("check_liveness", "check_readiness", "get_index", "get_metrics", "get_track", "list_roots"),
+    *(
+        "check_liveness",
+        "check_readiness",
+        "get_index",
+        "get_metrics",
+        "get_track",
+        "list_roots",
+        "get_lineage",
+    ),
 }
 CASES = [
     (name, mode)

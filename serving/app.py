@@ -34,6 +34,7 @@ from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
     docs,
+    facets,
     failures,
     health,
     index,
@@ -95,6 +96,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(index.router, **key)
     app.include_router(failures.router, **key)
     app.include_router(roots.router, **key)
+    app.include_router(facets.router, **key)
     app.include_router(tracks.router, **key)
     app.include_router(vectors.router, **key)
     app.include_router(search.router, **key)

@@ -90,6 +90,19 @@ class ListParameters(Filters):
     cursor: Cursor = None
 
 
+class FacetParameters(Filters):
+    """Query parameters of `GET /v1/facets/{facet}`."""
+
+    q: Annotated[StorableText, Field(max_length=limits.MAX_TEXT_LENGTH)] = Field(
+        "",
+        description="The beginning of the values. Of names, case, accents and punctuation do not "
+        "count. Of folders, it also names their level: `Ana Lua/` lists those below that one.",
+        examples=["a"],
+    )
+    limit: PageSize = limits.DEFAULT_PAGE_SIZE
+    cursor: Cursor = None
+
+
 class UploadParameters(Filters, Options):
     """Query parameters of `POST /v1/search/audio`."""
 

@@ -23,6 +23,8 @@ OPERATIONS = {
         "get_index",
         "list_failures",
         "list_roots",
+        "list_facet_values",
+        "get_stats",
     ),
     *(
         "get_embedding",

@@ -49,6 +49,7 @@ UNCONSTRAINED = {
         "get_track",
         "list_roots",
         "get_lineage",
+        "get_stats",
     ),
 }
 CASES = [

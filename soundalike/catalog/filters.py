@@ -4,13 +4,25 @@ from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, any_, cast, func, literal, or_, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    any_,
+    cast,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB, JSONPATH
 
 from soundalike.catalog.folding import spellings
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.search_words import Field, has_name, name_term
-from soundalike.catalog.tables import FileRow, RootRow, TrackRow
+from soundalike.catalog.tables import ISRCS, RECORDING_ID, FileRow, RootRow, TrackRow
 
 TOP_TAGS = 5  # tags are stored strongest first
 SEPARATOR = ","  # ids are hex digits
@@ -110,19 +122,17 @@ def ids_of(joined: str) -> list[str]:
 
 def _identifiers(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
     """Conditions for the ids of the track, of MusicBrainz and of the recording industry."""
-    recording = TrackRow.file_tags["musicbrainz_recording_id"].astext
-    isrcs = func.translate(func.upper(TrackRow.file_tags["isrcs"].astext), " -", "")
     held: list[ColumnElement[bool]] = []
     if track_filter.ids:
         held.append(TrackRow.id == any_(_texts(track_filter.ids)))
     if track_filter.musicbrainz_ids:
         wanted = _texts(each.lower() for each in track_filter.musicbrainz_ids)
-        held.append(func.lower(recording) == any_(wanted))
+        held.append(literal_column(RECORDING_ID) == any_(wanted))
     if track_filter.isrcs:
         wanted = _texts(
             each.upper().replace("-", "").replace(" ", "") for each in track_filter.isrcs
         )
-        held.append(cast(isrcs, JSONB).bool_op("?|")(wanted))
+        held.append(literal_column(ISRCS).bool_op("?|")(wanted))
     return held
 
 

@@ -41,6 +41,9 @@ class Base(DeclarativeBase):
     }
 
 
+# As filters compare them, and as indexes have them: an index serves only its own expression.
+RECORDING_ID = "lower(file_tags ->> 'musicbrainz_recording_id'::text)"
+ISRCS = "(translate(upper(file_tags ->> 'isrcs'::text), ' -'::text, ''::text))::jsonb"
 BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
@@ -92,6 +95,13 @@ class TrackRow(Base):
     __table_args__ = (
         Index(None, "sort_key", "id"),
         Index(None, "names", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_tracks_recording_id", text(f"({RECORDING_ID})")),
+        Index(
+            "ix_tracks_isrcs",
+            text(f"({ISRCS})"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)

@@ -1,4 +1,4 @@
-"""Names of roots, and the run that embedded a batch."""
+"""Names of roots, the run that embedded a batch, and indexes of recordings' identifiers."""
 
 from pathlib import PurePosixPath
 
@@ -28,3 +28,11 @@ def upgrade() -> None:
     op.create_unique_constraint("uq_roots_name", "roots", ["name"])
     # Nobody recorded the runs of before.
     op.add_column("embedded_batches", sa.Column("dagster_run_id", sa.Text))
+    op.execute(
+        "create index ix_tracks_recording_id on tracks "
+        "(lower(file_tags ->> 'musicbrainz_recording_id'))"
+    )
+    op.execute(
+        "create index ix_tracks_isrcs on tracks using gin "
+        "(((translate(upper(file_tags ->> 'isrcs'), ' -', ''))::jsonb)) with (fastupdate = off)"
+    )

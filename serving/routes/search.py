@@ -3,16 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from serving.content_type import require_json
 from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import (
     BATCH_EXAMPLES,
     SEARCH_EXAMPLES,
     BatchRequest,
     PathTrackId,
+    PlaylistParameters,
     SearchRequest,
     SimilarParameters,
 )
@@ -33,25 +35,33 @@ from soundalike.vectors.ranking import Result
 router = APIRouter(prefix="/v1", tags=["search"])
 
 
-@router.get("/tracks/{track_id}/similar", responses=documented(404, 409, 503))
+@router.get(
+    "/tracks/{track_id}/similar",
+    response_model=SimilarTracks,
+    responses={**PLAYLISTS, **documented(404, 409, 503)},
+)
 async def find_similar_tracks(
+    request: Request,
     track_id: PathTrackId,
     parameters: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> SimilarTracks:
+) -> SimilarTracks | Response:
     """Find the tracks most similar to this track, best first.
 
     Its pages are those of `POST /v1/search` with this track as the one positive example.
     """
     require_possible_id(track_id)
     served = served_index(live)  # no dependency: invalid parameters come before a missing index
-    request = parameters.as_search(track_id)
-    [page], views = await search_pages(session, served, metrics, [request])
+    search = parameters.as_search(track_id)
+    [page], views = await search_pages(session, served, metrics, [search])
     if track_id not in views:
         raise unknown_track()
+    if kind := playlist_form(request, parameters):
+        title = f"Like {views[track_id].name}"
+        return playlist(kind, parameters, title, _tracks(page, views))
     return SimilarTracks(
         track=as_track(views[track_id]),
         index_version=served.manifest.version,
@@ -61,22 +71,27 @@ async def find_similar_tracks(
 
 @router.post(
     "/search",
-    responses=documented(400, 404, 409, 413, 415, 503),
+    response_model=SearchResults,
+    responses={**PLAYLISTS, **documented(400, 404, 409, 413, 415, 503)},
     dependencies=[Depends(require_json)],
 )
 async def search_tracks_by_examples(
-    request: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
+    request: Request,
+    search: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
+    parameters: Annotated[PlaylistParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> SearchResults:
+) -> SearchResults | Response:
     """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.
 
     Get further pages with `next_cursor` and the same request, on the same index version.
     """
     served = served_index(live)
-    [page], views = await search_pages(session, served, metrics, [request])
+    [page], views = await search_pages(session, served, metrics, [search])
+    if kind := playlist_form(request, parameters):
+        return playlist(kind, parameters, "Search results", _tracks(page, views))
     return SearchResults(
         index_version=served.manifest.version,
         **_shown(page, views, as_track),
@@ -106,6 +121,10 @@ async def search_tracks_in_batch(
         index_version=served.manifest.version,
         items=[BatchPage(**_shown(page, views, as_track)) for page in pages],
     )
+
+
+def _tracks(page: SearchPage, views: Mapping[str, TrackView]) -> list[TrackView]:
+    return [views[result.track_id] for result in page.results]
 
 
 def _shown(

@@ -3,12 +3,13 @@
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.responses import TrackDetails, TrackPage
 from serving.search.tracks import as_file, known_track
@@ -20,10 +21,13 @@ from soundalike.catalog.tracks import TrackPosition, storable
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
-@router.get("", responses=documented(503))
+@router.get("", response_model=TrackPage, responses={**PLAYLISTS, **documented(503)})
 async def list_tracks(
-    parameters: Annotated[ListParameters, Query()], session: SessionDep, as_track: AsTrackDep
-) -> TrackPage:
+    request: Request,
+    parameters: Annotated[ListParameters, Query()],
+    session: SessionDep,
+    as_track: AsTrackDep,
+) -> TrackPage | Response:
     """List tracks: those that match words and filter, the best matches first.
 
     Without words it is the whole collection, or what the filter leaves of it, by artist, album and
@@ -34,10 +38,13 @@ async def list_tracks(
     wanted = parameters.in_catalog, parameters.exclude_ids
     # One more than requested shows whether there is a next page.
     rows = (await session.execute(*tracks.page(parameters.q, limit + 1, after, *wanted))).all()
+    views = list(map(tracks.view, rows[:limit]))
+    if kind := playlist_form(request, parameters):
+        return playlist(kind, parameters, parameters.q or "soundalike", views)
     last = rows[limit - 1] if len(rows) > limit else None
     total = await session.scalar(*tracks.count(parameters.q, *wanted)) or 0
     return TrackPage(
-        items=[as_track(tracks.view(row)) for row in rows[:limit]],
+        items=list(map(as_track, views)),
         next_cursor=encode_cursor(last.rank, last.sort_key, last.id) if last else None,
         total=total,
         did_you_mean=[] if total else await _near(session, parameters.q),

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
 from serving.dependencies import (
     AsTrackDep,
@@ -13,6 +13,7 @@ from serving.dependencies import (
     served_index,
 )
 from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
 from serving.schemas.responses import RemovedTracks, UploadResults
@@ -43,7 +44,10 @@ BODY = {
 
 
 @router.post(
-    "/search/audio", responses=documented(400, 408, 409, 413, 415, 503), openapi_extra=BODY
+    "/search/audio",
+    response_model=UploadResults,
+    responses={**PLAYLISTS, **documented(400, 408, 409, 413, 415, 503)},
+    openapi_extra=BODY,
 )
 async def search_tracks_by_audio(
     request: Request,
@@ -53,7 +57,7 @@ async def search_tracks_by_audio(
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> UploadResults:
+) -> UploadResults | Response:
     """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
@@ -70,6 +74,9 @@ async def search_tracks_by_audio(
     )
     search = Search(query, parameters, parameters.limit)
     [ranking], views = await search_tracks(session, served, metrics, [search])
+    if kind := playlist_form(request, parameters):
+        found = [views[result.track_id] for result in ranking.results]
+        return playlist(kind, parameters, "Like an upload", found)
     shown = len(ranking.results)
     return UploadResults(
         index_version=served.manifest.version,

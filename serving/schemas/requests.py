@@ -1,6 +1,6 @@
 """Requests as pydantic models; every field is bounded."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from fastapi import Path
@@ -77,7 +77,34 @@ class Options(BaseModel):
         )
 
 
-class ListParameters(Filters):
+PlaylistFormat = Annotated[
+    Literal["json", "m3u8", "jspf"] | None,
+    Field(
+        description="Form of the answer: JSON, or its tracks as a playlist; by itself the one that "
+        "`Accept` prefers.",
+        examples=["m3u8"],
+    ),
+]
+Base = Annotated[
+    str,
+    Field(
+        max_length=limits.MAX_PATH_LENGTH,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="The client's own folder, or URL, of the music, which a playlist's paths begin "
+        "with; `{root}` in it is the name of each track's root. Without it they are relative.",
+        examples=["/mnt/{root}"],
+    ),
+]
+
+
+class PlaylistParameters(BaseModel):
+    """The form of a list's answer, and the client's own place of the music."""
+
+    format: PlaylistFormat = None
+    base: Base = ""
+
+
+class ListParameters(Filters, PlaylistParameters):
     """Query parameters of `GET /v1/tracks`."""
 
     q: Annotated[StorableText, Field(max_length=limits.MAX_TEXT_LENGTH)] = Field(
@@ -103,11 +130,11 @@ class FacetParameters(Filters):
     cursor: Cursor = None
 
 
-class UploadParameters(Filters, Options):
+class UploadParameters(Filters, Options, PlaylistParameters):
     """Query parameters of `POST /v1/search/audio`."""
 
 
-class SimilarParameters(Filters, Options):
+class SimilarParameters(Filters, Options, PlaylistParameters):
     """Query parameters of `GET /v1/tracks/{track_id}/similar`."""
 
     cursor: Cursor = None

@@ -46,7 +46,9 @@ async def test_entries_are_named_timed_and_escaped(
     assert entry == {
         "location": ["%C3%81n%C3%A3/100%25%20%26%20%231%3F/Two%3A%20lines.flac"],
         "identifier": [f"urn:soundalike:track:{track}"],
-        "title": "Two\nlines #1", "creator": "Ánã", "duration": 214600,
+        "title": "Two\nlines #1",
+        "creator": "Ánã",
+        "duration": 214600,
     }
 
 

@@ -78,7 +78,7 @@ def fill(sessions: Sessions, count: int) -> None:
     for index in INDEXES:
         index.drop(engine)
     with sessions.begin() as session:
-        session.add_all((RootRow(location=b"/music"), BatchRow(id=1)))
+        session.add_all((RootRow(location=b"/music", name="music"), BatchRow(id=1)))
     for start in range(0, count, ROWS_AT_ONCE):
         with sessions.begin() as session:
             rows = list(_tracks(names, artists, range(start, min(count, start + ROWS_AT_ONCE))))

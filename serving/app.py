@@ -35,15 +35,18 @@ from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
     docs,
+    facets,
     failures,
     health,
     index,
     journeys,
     metrics,
     pipeline,
+    roots,
     search,
     tracks,
     uploads,
+    vectors,
 )
 from serving.scopes import require_scopes
 from serving.search.uploads import UploadEmbedder
@@ -101,7 +104,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(failures.router, **read)
     app.include_router(failures.admin, **admin)
     app.include_router(pipeline.router, **read)
+    app.include_router(roots.router, **read)
+    app.include_router(facets.router, **read)
     app.include_router(tracks.router, **read)
+    app.include_router(vectors.router, **read)
     app.include_router(search.router, **read)
     app.include_router(journeys.router, **read)
     app.include_router(uploads.router, **read)
@@ -183,6 +189,7 @@ def _lifespan(
                     sampler = MetricSampler(request_metrics, live, engine, embedder)
                     async with sampler.sampling():
                         yield State(
+                            settings=settings,
                             sessions=sessions,
                             writing=partial(writing_session, engine),
                             store=store,

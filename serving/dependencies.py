@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from typing import Annotated, TypedDict, cast
 
 from fastapi import Depends, Request
@@ -11,9 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
+from serving.locations import may_see_locations
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
+from serving.schemas.responses import Track
+from serving.search.tracks import as_track
 from serving.search.uploads import UploadEmbedder
+from soundalike.catalog.tracks import TrackView
+from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
 OpenWriting = Callable[[], AbstractAsyncContextManager[AsyncSession]]
@@ -22,6 +28,7 @@ OpenWriting = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 class State(TypedDict):
     """The resources that the lifespan holds for the requests."""
 
+    settings: Settings
     sessions: async_sessionmaker[AsyncSession]
     writing: OpenWriting
     store: ArtifactStore
@@ -74,6 +81,19 @@ def get_store(state: StateDep) -> ArtifactStore:
     return state["store"]
 
 
+def sees_locations(request: Request, state: StateDep) -> bool:
+    """Return whether this client is told absolute paths."""
+    return may_see_locations(state["settings"], request)
+
+
+SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
+
+
+def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], Track]:
+    """Return the conversion of tracks to what this client may see of them."""
+    return partial(as_track, located=located)
+
+
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
     session = state["sessions"]()
@@ -102,5 +122,6 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 StoreDep = Annotated[ArtifactStore, Depends(get_store)]
 WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
+AsTrackDep = Annotated[Callable[[TrackView], Track], Depends(shown_tracks)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

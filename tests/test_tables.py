@@ -12,6 +12,7 @@ from rich.cells import cell_len
 from rich.console import Console, RenderableType
 
 from soundalike.catalog.failures import FailureView
+from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
 from soundalike.cli import gc
 from soundalike.maintenance.garbage import Garbage
@@ -28,14 +29,15 @@ PATH = "Radiohead/1997 OK Computer/02 - Paranoid Android.flac"
 def track(title: str, path: str | None, *tags: str) -> TrackView:
     words = [{"word": tag, "score": 0.9} for tag in tags]
     artist = "Radiohead"
+    file = FileView("m", path, path.encode(), b"/m") if path else None
     return TrackView(
-        "0" * 32, title, artist, [artist], None, None, [], None, None, None, path, words
+        "0" * 32, title, artist, [artist], None, None, [], None, None, None, file, words
     )
 
 
 def failure(path: str, message: str, retry_at: dt.datetime | None = None) -> FailureView:
     stage, code, now = "resampled_audio", "too_much_memory", dt.datetime.now(dt.UTC)
-    return FailureView(1, b"/m", path, None, stage, code, message, 12, now, retry_at)
+    return FailureView(1, "m", b"/m", path, None, stage, code, message, 12, now, retry_at)
 
 
 SIMILAR = [

@@ -47,6 +47,7 @@ def embeddings(
         model.load,
         progress=progress,
         selection=config.selection,
+        run_id=context.run_id,
     )
     tag_with_space(context, model.space)
     yield from each_batch(context, reports, stage, code_version=model.space.key)

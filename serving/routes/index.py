@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from serving.content_type import require_json
 from serving.dependencies import CallerDep, ServedIndexDep, SessionDep, StoreDep, WritingDep
 from serving.errors import Problem, documented
+from serving.index.live_index import ServedIndex
 from serving.schemas.administration import PUBLICATION_EXAMPLES, PublicationRequest
 from serving.schemas.responses import Index, Publication
 from soundalike.catalog import indexes, library_settings
@@ -29,6 +30,11 @@ log = structlog.get_logger()
 @router.get("/index", responses=documented(503))
 async def get_index(served: ServedIndexDep) -> Index:
     """Return the served index version. It changes automatically when a new one is published."""
+    return as_index(served)
+
+
+def as_index(served: ServedIndex) -> Index:
+    """Convert a served version to the response's form."""
     return Index(
         **served.manifest.model_dump(include=set(Index.model_fields)),
         published_at=served.published_at,

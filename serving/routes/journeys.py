@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
-from serving.schemas.requests import Cap
-from serving.schemas.responses import Journey, JourneyStep, Track
+from serving.schemas.requests import Base, Cap, PlaylistFormat, PlaylistParameters
+from serving.schemas.responses import Journey, JourneyStep, RemovedFromJourney
 from serving.search.service import journey_between
 from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
@@ -34,16 +35,22 @@ PerArtist = Annotated[
 ]
 
 
-@router.get("/journeys", responses=documented(404, 409, 503))
+@router.get(
+    "/journeys", response_model=Journey, responses={**PLAYLISTS, **documented(404, 409, 503)}
+)
 async def find_journey(
+    request: Request,
     start: Start,
     end: Target,
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
+    as_track: AsTrackDep,
     steps: Steps = limits.DEFAULT_JOURNEY_STEPS,
     per_artist: PerArtist = None,
-) -> Journey:
+    format: Annotated[PlaylistFormat, Query()] = None,
+    base: Annotated[Base, Query()] = "",
+) -> Journey | Response:
     """Find a journey from one track to another.
 
     Each step is the track nearest to its point on the arc between both ends; none comes twice.
@@ -63,6 +70,11 @@ async def find_journey(
         raise Problem(
             409, "too-few-tracks", detail + (", or more per artist" if per_artist else "")
         )
+    parameters = PlaylistParameters(format=format, base=base)
+    if kind := playlist_form(request, parameters):
+        title = f"{views[start].name} to {views[end].name}"
+        between = [views[step.track_id] for step in journey.steps]
+        return playlist(kind, parameters, title, between)
     return Journey(
         index_version=served.manifest.version,
         items=[
@@ -70,8 +82,9 @@ async def find_journey(
                 position=position,
                 score=step.score,
                 score_to_previous=step.score_to_previous,
-                track=Track.model_validate(views[step.track_id]),
+                track=as_track(views[step.track_id]),
             )
             for position, step in enumerate(journey.steps, 1)
         ],
+        removed=RemovedFromJourney.model_validate(journey.removed),
     )

@@ -1,128 +1,153 @@
 """Search routes: tracks similar to one track, several examples or a vector; filtered, in pages."""
 
-from typing import Annotated
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
-import numpy as np
-from fastapi import APIRouter, Body, Depends, Query
-from sqlalchemy.ext.asyncio import AsyncSession
+from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from serving.content_type import require_json
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, served_index
-from serving.errors import Problem, documented
-from serving.index.live_index import ServedIndex
-from serving.metrics import Metrics
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
+from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import (
+    BATCH_EXAMPLES,
     SEARCH_EXAMPLES,
+    BatchRequest,
     PathTrackId,
+    PlaylistParameters,
     SearchRequest,
     SimilarParameters,
 )
-from serving.schemas.responses import SearchResults, SimilarTrack, SimilarTracks, Track
-from serving.search.cursor import page_of, parse_cursor
-from serving.search.service import search_tracks
+from serving.schemas.responses import (
+    BatchPage,
+    BatchResults,
+    RemovedTracks,
+    SearchResults,
+    SimilarTrack,
+    SimilarTracks,
+    Track,
+)
+from serving.search.pages import SearchPage, search_pages
 from serving.search.tracks import require_possible_id, unknown_track
 from soundalike.catalog.tracks import TrackView
-from soundalike.vectors.limits import MAX_RANKED
-from soundalike.vectors.queries import NO_VECTORS, TrackQuery, unit
 from soundalike.vectors.ranking import Result
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-Page = tuple[list[Result], dict[str, TrackView], str | None]
 
-
-@router.get("/tracks/{track_id}/similar", responses=documented(404, 409, 503))
+@router.get(
+    "/tracks/{track_id}/similar",
+    response_model=SimilarTracks,
+    responses={**PLAYLISTS, **documented(404, 409, 503)},
+)
 async def find_similar_tracks(
+    request: Request,
     track_id: PathTrackId,
     parameters: Annotated[SimilarParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
-) -> SimilarTracks:
+    as_track: AsTrackDep,
+) -> SimilarTracks | Response:
     """Find the tracks most similar to this track, best first.
 
     Its pages are those of `POST /v1/search` with this track as the one positive example.
     """
     require_possible_id(track_id)
     served = served_index(live)  # no dependency: invalid parameters come before a missing index
-    request = parameters.as_search(track_id)
-    results, views, cursor = await _page(request, session, served, metrics)
+    search = parameters.as_search(track_id)
+    [page], views = await search_pages(session, served, metrics, [search])
     if track_id not in views:
         raise unknown_track()
+    if kind := playlist_form(request, parameters):
+        title = f"Like {views[track_id].name}"
+        return playlist(kind, parameters, title, _tracks(page, views))
     return SimilarTracks(
-        track=Track.model_validate(views[track_id]),
+        track=as_track(views[track_id]),
         index_version=served.manifest.version,
-        items=as_similar_tracks(results, views),
-        next_cursor=cursor,
+        **_shown(page, views, as_track),
     )
 
 
 @router.post(
     "/search",
-    responses=documented(400, 404, 409, 413, 415, 503),
+    response_model=SearchResults,
+    responses={**PLAYLISTS, **documented(400, 404, 409, 413, 415, 503)},
     dependencies=[Depends(require_json)],
 )
 async def search_tracks_by_examples(
-    request: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
+    request: Request,
+    search: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
+    parameters: Annotated[PlaylistParameters, Query()],
     session: SessionDep,
     live: LiveDep,
     metrics: MetricsDep,
-) -> SearchResults:
+    as_track: AsTrackDep,
+) -> SearchResults | Response:
     """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.
 
     Get further pages with `next_cursor` and the same request, on the same index version.
     """
     served = served_index(live)
-    results, views, cursor = await _page(request, session, served, metrics)
+    [page], views = await search_pages(session, served, metrics, [search])
+    if kind := playlist_form(request, parameters):
+        return playlist(kind, parameters, "Search results", _tracks(page, views))
     return SearchResults(
         index_version=served.manifest.version,
-        items=as_similar_tracks(results, views),
-        next_cursor=cursor,
+        **_shown(page, views, as_track),
     )
 
 
-async def _page(
-    request: SearchRequest, session: AsyncSession, served: ServedIndex, metrics: Metrics
-) -> Page:
-    """Return the results of a page, the tracks of results and examples by id, and the cursor."""
-    version = served.manifest.version
-    after = parse_cursor(request, version)
-    # One more than requested shows whether there is a next page.
-    ranked = min((after.seen if after else 0) + request.limit + 1, MAX_RANKED)
-    query = _query(request, served)
-    results, views = await search_tracks(session, served, metrics, query, request.filter, ranked)
-    page, cursor = page_of(results, request, version, after, ranked)
-    return page, views, cursor
+@router.post(
+    "/search/batch",
+    responses=documented(400, 404, 409, 413, 415, 503),
+    dependencies=[Depends(require_json)],
+)
+async def search_tracks_in_batch(
+    request: Annotated[BatchRequest, Body(openapi_examples=BATCH_EXAMPLES)],
+    session: SessionDep,
+    live: LiveDep,
+    metrics: MetricsDep,
+    as_track: AsTrackDep,
+) -> BatchResults:
+    """Do several searches at once, all on the same index version.
 
-
-def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:
-    vectors = NO_VECTORS
-    if request.vector is not None:
-        dimension = served.manifest.dimension
-        if len(request.vector) != dimension:
-            detail = (
-                f"vector: {len(request.vector)} numbers, but the space {served.manifest.space} "
-                f"of the served index has {dimension} dimensions"
-            )
-            raise Problem(422, "wrong-dimension", detail)
-        vectors = unit(np.array(request.vector))[None]
-    return TrackQuery(
-        tuple(request.positive),
-        tuple(request.negative),
-        vectors,
-        request.strategy,
-        request.rerank_options,
+    Each is a body of `POST /v1/search`, cursors included, and has its page in `items`, in the same
+    order. If one is refused, all are, and `errors` names it.
+    """
+    served = served_index(live)
+    pages, views = await search_pages(session, served, metrics, request.searches)
+    return BatchResults(
+        index_version=served.manifest.version,
+        items=[BatchPage(**_shown(page, views, as_track)) for page in pages],
     )
 
 
-def as_similar_tracks(results: list[Result], views: dict[str, TrackView]) -> list[SimilarTrack]:
+def _tracks(page: SearchPage, views: Mapping[str, TrackView]) -> list[TrackView]:
+    return [views[result.track_id] for result in page.results]
+
+
+def _shown(
+    page: SearchPage, views: Mapping[str, TrackView], as_track: Callable[[TrackView], Track]
+) -> dict[str, Any]:
+    """Return the fields that a page has in every response."""
+    return {
+        "items": as_similar_tracks(page.results, views, as_track),
+        "next_cursor": page.next_cursor,
+        "removed": RemovedTracks.model_validate(page.removed),
+    }
+
+
+def as_similar_tracks(
+    results: list[Result], views: Mapping[str, TrackView], as_track: Callable[[TrackView], Track]
+) -> list[SimilarTrack]:
     """Convert results and their tracks to the response's form."""
     return [
         SimilarTrack(
             rank=result.rank,
             score=result.score,
             percentile=result.percentile,
-            track=Track.model_validate(views[result.track_id]),
+            track=as_track(views[result.track_id]),
         )
         for result in results
     ]

@@ -1,29 +1,33 @@
 """Routes for tracks: one by its id, or a list by words."""
 
-from dataclasses import asdict
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
-from serving.dependencies import SessionDep
+from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import ListParameters, PathTrackId
-from serving.schemas.responses import Track, TrackDetails, TrackPage
-from serving.search.tracks import known_track
+from serving.schemas.responses import TrackDetails, TrackPage
+from serving.search.tracks import as_file, known_track
 from soundalike.catalog import suggestions, tracks
+from soundalike.catalog.file_views import all_files, view_of
 from soundalike.catalog.text_search import RANKS, TextQuery
 from soundalike.catalog.tracks import TrackPosition, storable
 
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
-@router.get("", responses=documented(503))
+@router.get("", response_model=TrackPage, responses={**PLAYLISTS, **documented(503)})
 async def list_tracks(
-    parameters: Annotated[ListParameters, Query()], session: SessionDep
-) -> TrackPage:
+    request: Request,
+    parameters: Annotated[ListParameters, Query()],
+    session: SessionDep,
+    as_track: AsTrackDep,
+) -> TrackPage | Response:
     """List tracks: those that match words and filter, the best matches first.
 
     Without words it is the whole collection, or what the filter leaves of it, by artist, album and
@@ -34,10 +38,13 @@ async def list_tracks(
     wanted = parameters.in_catalog, parameters.exclude_ids
     # One more than requested shows whether there is a next page.
     rows = (await session.execute(*tracks.page(parameters.q, limit + 1, after, *wanted))).all()
+    views = list(map(tracks.view, rows[:limit]))
+    if kind := playlist_form(request, parameters):
+        return playlist(kind, parameters, parameters.q or "soundalike", views)
     last = rows[limit - 1] if len(rows) > limit else None
     total = await session.scalar(*tracks.count(parameters.q, *wanted)) or 0
     return TrackPage(
-        items=[Track.model_validate(tracks.view(row)) for row in rows[:limit]],
+        items=list(map(as_track, views)),
         next_cursor=encode_cursor(last.rank, last.sort_key, last.id) if last else None,
         total=total,
         did_you_mean=[] if total else await _near(session, parameters.q),
@@ -61,8 +68,12 @@ def _position(cursor: str) -> TrackPosition:
 
 
 @router.get("/{track_id}", responses=documented(404, 503))
-async def get_track(track_id: PathTrackId, session: SessionDep) -> TrackDetails:
-    """Return one track, with all that its file's metadata says."""
-    view = await known_track(session, track_id)
+async def get_track(
+    track_id: PathTrackId, session: SessionDep, as_track: AsTrackDep, located: SeesLocationsDep
+) -> TrackDetails:
+    """Return one track, with all its files and all that their metadata says."""
+    track = as_track(await known_track(session, track_id))
     file_tags = await session.scalar(tracks.file_tags_of(track_id))
-    return TrackDetails.model_validate({**asdict(view), "file_tags": file_tags or {}})
+    views = [view_of(*row) for row in await session.execute(all_files(track_id))]
+    files = [as_file(view, located=located) for view in views if view]
+    return TrackDetails(**dict(track), files=files, file_tags=file_tags or {})

@@ -2,14 +2,22 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
 
-from serving.dependencies import LiveDep, MetricsDep, SessionDep, UploadEmbedderDep, served_index
+from serving.dependencies import (
+    AsTrackDep,
+    LiveDep,
+    MetricsDep,
+    SessionDep,
+    UploadEmbedderDep,
+    served_index,
+)
 from serving.errors import documented
+from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
-from serving.schemas.responses import UploadResults
-from serving.search.service import search_tracks
+from serving.schemas.responses import RemovedTracks, UploadResults
+from serving.search.service import Search, search_tracks
 from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -36,7 +44,10 @@ BODY = {
 
 
 @router.post(
-    "/search/audio", responses=documented(400, 408, 409, 413, 415, 503), openapi_extra=BODY
+    "/search/audio",
+    response_model=UploadResults,
+    responses={**PLAYLISTS, **documented(400, 408, 409, 413, 415, 503)},
+    openapi_extra=BODY,
 )
 async def search_tracks_by_audio(
     request: Request,
@@ -45,7 +56,8 @@ async def search_tracks_by_audio(
     live: LiveDep,
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
-) -> UploadResults:
+    as_track: AsTrackDep,
+) -> UploadResults | Response:
     """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
@@ -60,12 +72,18 @@ async def search_tracks_by_audio(
         if in_index
         else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
-    results, views = await search_tracks(
-        session, served, metrics, query, parameters, parameters.limit
-    )
+    search = Search(query, parameters, parameters.limit)
+    [ranking], views = await search_tracks(session, served, metrics, [search])
+    if kind := playlist_form(request, parameters):
+        found = [views[result.track_id] for result in ranking.results]
+        return playlist(kind, parameters, "Like an upload", found)
+    shown = len(ranking.results)
     return UploadResults(
         index_version=served.manifest.version,
         track_id=upload.track_id,
         in_index=in_index,
-        items=as_similar_tracks(results, views),
+        items=as_similar_tracks(ranking.results, views, as_track),
+        removed=RemovedTracks.model_validate(
+            ranking.removed(shown if shown == parameters.limit else None)
+        ),
     )

@@ -76,6 +76,11 @@ class Filters(BaseModel):
     duration_to: Seconds | None = Field(
         None, description="Maximum duration in seconds, inclusive.", examples=[600]
     )
+    roots: Names = Field(
+        [],
+        description="Files in any of these music roots, by name; `GET /v1/roots` lists them.",
+        examples=[["music"]],
+    )
     paths: Paths = Field(
         [],
         description="Any of these paths, as responses show them.",
@@ -116,6 +121,7 @@ class Filters(BaseModel):
             duration_to=self.duration_to,
             tags=tuple(self.tags),
             tags_all=tuple(self.tags_all),
+            roots=tuple(self.roots),
             paths=tuple(self.paths),
             path_prefix=self.path_prefix,
             musicbrainz_ids=tuple(self.musicbrainz_ids),

@@ -1,6 +1,6 @@
 """Requests as pydantic models; every field is bounded."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from fastapi import Path
@@ -77,7 +77,34 @@ class Options(BaseModel):
         )
 
 
-class ListParameters(Filters):
+PlaylistFormat = Annotated[
+    Literal["json", "m3u8", "jspf"] | None,
+    Field(
+        description="Form of the answer: JSON, or its tracks as a playlist; by itself the one that "
+        "`Accept` prefers.",
+        examples=["m3u8"],
+    ),
+]
+Base = Annotated[
+    str,
+    Field(
+        max_length=limits.MAX_PATH_LENGTH,
+        pattern=r"^[^\x00-\x1f\x7f]*$",
+        description="The client's own folder, or URL, of the music, which a playlist's paths begin "
+        "with; `{root}` in it is the name of each track's root. Without it they are relative.",
+        examples=["/mnt/{root}"],
+    ),
+]
+
+
+class PlaylistParameters(BaseModel):
+    """The form of a list's answer, and the client's own place of the music."""
+
+    format: PlaylistFormat = None
+    base: Base = ""
+
+
+class ListParameters(Filters, PlaylistParameters):
     """Query parameters of `GET /v1/tracks`."""
 
     q: Annotated[StorableText, Field(max_length=limits.MAX_TEXT_LENGTH)] = Field(
@@ -90,11 +117,24 @@ class ListParameters(Filters):
     cursor: Cursor = None
 
 
-class UploadParameters(Filters, Options):
+class FacetParameters(Filters):
+    """Query parameters of `GET /v1/facets/{facet}`."""
+
+    q: Annotated[StorableText, Field(max_length=limits.MAX_TEXT_LENGTH)] = Field(
+        "",
+        description="The beginning of the values. Of names, case, accents and punctuation do not "
+        "count. Of folders, it also names their level: `Ana Lua/` lists those below that one.",
+        examples=["a"],
+    )
+    limit: PageSize = limits.DEFAULT_PAGE_SIZE
+    cursor: Cursor = None
+
+
+class UploadParameters(Filters, Options, PlaylistParameters):
     """Query parameters of `POST /v1/search/audio`."""
 
 
-class SimilarParameters(Filters, Options):
+class SimilarParameters(Filters, Options, PlaylistParameters):
     """Query parameters of `GET /v1/tracks/{track_id}/similar`."""
 
     cursor: Cursor = None
@@ -145,6 +185,27 @@ class SearchRequest(StrictBody, Options):
         return self
 
 
+class BatchRequest(StrictBody):
+    """Several searches at once."""
+
+    searches: list[SearchRequest] = Field(
+        min_length=1,
+        max_length=limits.MAX_SEARCHES,
+        description="Bodies of `POST /v1/search`; their `limit`s may sum up to "
+        f"{limits.MAX_BATCH_RESULTS}.",
+    )
+
+    @model_validator(mode="after")
+    def _asks_for_not_too_much(self) -> Self:
+        wanted = sum(search.limit for search in self.searches)
+        if wanted > limits.MAX_BATCH_RESULTS:
+            raise ValueError(
+                f"the searches ask for {wanted} results together; a batch has at most "
+                f"{limits.MAX_BATCH_RESULTS}"
+            )
+        return self
+
+
 SEARCH_EXAMPLES = {
     "one track": {"value": {"positive": [TRACK_ID], "limit": 5}},
     "several tracks": {
@@ -162,4 +223,14 @@ SEARCH_EXAMPLES = {
             "filter": {"genres": ["Fado", "Folk"], "year_from": 1959, "tags_all": ["acoustic"]},
         }
     },
+}
+BATCH_EXAMPLES = {
+    "two searches": {
+        "value": {
+            "searches": [
+                {"positive": [TRACK_ID], "limit": 5},
+                {"positive": [OTHER_TRACK_ID], "limit": 5, "per_artist": 1},
+            ]
+        }
+    }
 }

@@ -1,7 +1,7 @@
 """Responses as pydantic models: the source of /docs and of clients generated from it."""
 
 import datetime as dt
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,40 @@ class Tag(ResponseModel):
 
     word: str = Field(examples=["acoustic"])
     weight: float = Field(description="Strength of the tag, 0 to 1.", examples=[0.71])
+
+
+RootName = Annotated[
+    str | None,
+    Field(
+        description="Name of the music root that the file is in; `GET /v1/roots` lists them. Null "
+        "while no file in the collection contains the track.",
+        examples=["music"],
+    ),
+]
+RelativePath = Annotated[
+    str | None,
+    Field(
+        description="Path relative to its music root; bytes that are not UTF-8 are escaped "
+        "(`caf\\xe9.mp3`). Null while no file in the collection contains the track.",
+        examples=["Ana Lua/Marés/03 Saudade.flac"],
+    ),
+]
+Location = Annotated[
+    str | None,
+    Field(
+        description="Absolute path on the server, or URL in a bucket; null for clients that "
+        "SOUNDALIKE_SHOW_PATHS does not tell.",
+        examples=["/srv/music/Ana Lua/Marés/03 Saudade.flac"],
+    ),
+]
+
+
+class TrackFile(ResponseModel):
+    """A file that contains the track."""
+
+    root: RootName
+    path: RelativePath
+    location: Location = None
 
 
 class Track(ResponseModel):
@@ -37,17 +71,16 @@ class Track(ResponseModel):
         description="Share of the audio that could be decoded, 0 to 1; null if unknown.",
         examples=[1.0],
     )
-    path: str | None = Field(
-        description="Path relative to its music folder; bytes that are not UTF-8 are escaped "
-        "(`caf\\xe9.mp3`). Null while no file in the collection contains the track.",
-        examples=["Ana Lua/Marés/03 Saudade.flac"],
-    )
+    root: RootName
+    path: RelativePath
+    location: Location = None
     tags: list[Tag] = Field(description="Empty for models that predict no tags.")
 
 
 class TrackDetails(Track):
-    """A recording, with all that its file's metadata says."""
+    """A recording, with all its files, and all that the first one's metadata says."""
 
+    files: list[TrackFile] = Field(description="Every file that contains it, the shown one first.")
     file_tags: dict[str, Any] = Field(
         description="All else that the file's metadata says; docs/library.md lists the fields.",
         examples=[{"album_artists": ["Ana Lua"], "track": 3, "original_date": "2009-11"}],
@@ -80,6 +113,28 @@ class SimilarTrack(ResponseModel):
     track: Track
 
 
+class RemovedTracks(ResponseModel):
+    """Numbers of tracks of the index that each rule left out, each track under the first one.
+
+    They are those that would rank above the end of this page, and on the last page all that were
+    looked at: a list that is shorter than `limit` is explained by them.
+    """
+
+    filter: int = Field(description="Tracks that do not meet the filter.", examples=[9])
+    exclude_ids: int = Field(description="Tracks of `exclude_ids`.", examples=[0])
+    score_threshold: int = Field(
+        description="Tracks below `score_threshold`; they are counted on the last page.",
+        examples=[0],
+    )
+    no_file: int = Field(
+        description="Tracks whose file left the collection since the index was built.",
+        examples=[0],
+    )
+    duplicate_threshold: int = Field(description="Near-duplicates.", examples=[1])
+    per_artist: int = Field(description="Tracks whose artist has its share.", examples=[3])
+    per_album: int = Field(description="Tracks whose album has its share.", examples=[0])
+
+
 class SimilarTracks(ResponseModel):
     """A page of the tracks most similar to `track`, best first, without the track itself."""
 
@@ -87,13 +142,15 @@ class SimilarTracks(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    removed: RemovedTracks
 
 
 class Failure(ResponseModel):
     """A file that failed, and why it is not in the index."""
 
+    root: str = Field(description="Name of the file's music root.", examples=["music"])
     path: str = Field(
-        description="Path relative to its music folder.", examples=["Ana Lua/03 Saudade.flac"]
+        description="Path relative to its music root.", examples=["Ana Lua/03 Saudade.flac"]
     )
     track_id: TrackId | None = Field(description="Null if no audio could be read.")
     stage: str = Field(description="The stage that failed.", examples=["resampled_audio"])
@@ -132,6 +189,24 @@ class SearchResults(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
+    removed: RemovedTracks
+
+
+class BatchPage(ResponseModel):
+    """The page of one search of a batch."""
+
+    items: list[SimilarTrack]
+    next_cursor: str | None = Field(
+        description="Send it as `cursor` of the same search; null on the last page."
+    )
+    removed: RemovedTracks
+
+
+class BatchResults(ResponseModel):
+    """A page for each search, in their order, all of one index version."""
+
+    index_version: str = Field(examples=["3fd0c9a7b2e1"])
+    items: list[BatchPage]
 
 
 class UploadResults(ResponseModel):
@@ -141,6 +216,7 @@ class UploadResults(ResponseModel):
     track_id: TrackId
     in_index: bool = Field(description="Whether the index contains the same audio.")
     items: list[SimilarTrack]
+    removed: RemovedTracks
 
 
 class JourneyStep(ResponseModel):
@@ -156,11 +232,22 @@ class JourneyStep(ResponseModel):
     track: Track
 
 
+class RemovedFromJourney(ResponseModel):
+    """Numbers of tracks that were nearer to a point than the chosen one, by what left them out."""
+
+    no_file: int = Field(
+        description="Tracks whose file left the collection since the index was built.",
+        examples=[0],
+    )
+    per_artist: int = Field(description="Tracks whose artist has its share.", examples=[2])
+
+
 class Journey(ResponseModel):
     """A journey from one track to another, both included."""
 
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[JourneyStep]
+    removed: RemovedFromJourney
 
 
 class Index(ResponseModel):

@@ -1,6 +1,8 @@
 """The search service: alternates between hits from the index and metadata from the catalog."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 import numpy as np
@@ -12,42 +14,80 @@ from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.metrics import Metrics
 from serving.schemas.filters import Filters
+from serving.schemas.problems import FieldProblem
 from serving.search.tracks import metadata_of, require_indexed, views_of
 from soundalike.catalog.filters import TrackFilter, ids_of, matching
 from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.journeys import ArcJourney
-from soundalike.vectors.queries import TrackQuery
-from soundalike.vectors.ranking import Ranking, Result
+from soundalike.vectors.queries import Hits, TrackQuery
+from soundalike.vectors.ranking import Ranking
 
 Prepared = TypeVar("Prepared", Ranking, ArcJourney)
 
 
-async def search_tracks(
-    session: AsyncSession,
-    served: ServedIndex,
-    metrics: Metrics,
-    query: TrackQuery,
-    filters: Filters,
-    limit: int,
-) -> tuple[list[Result], dict[str, TrackView]]:
-    """Return the first `limit` results, and the tracks of the results and the query by id.
+@dataclass(frozen=True)
+class Search:
+    """A query within a filter, and the number of results to rank."""
 
-    Raises Problem: 404 or 409 for a track that is not in the index, 422 if the query has no
-    direction.
+    query: TrackQuery
+    filters: Filters
+    limit: int
+
+
+async def search_tracks(
+    session: AsyncSession, served: ServedIndex, metrics: Metrics, searches: Sequence[Search]
+) -> tuple[list[Ranking], dict[str, TrackView]]:
+    """Return the ranking of each search, and the tracks of all results and queries by id.
+
+    What the searches need next of the index is searched at once, so that a batch costs few matrix
+    products. Raises Problem: 404 or 409 for a track that is not in the index, 422 if a query has no
+    direction; of several searches, `errors` names the one.
     """
-    await require_indexed(session, served, query.track_ids)
-    rows = await _allowed_rows(session, served, filters.in_catalog)
-    ranking = _require_direction(
-        lambda: Ranking(served.index, query, limit, rows, tuple(filters.exclude_ids))
-    )
-    while (next_query := ranking.next_query) is not None:
+    rankings = []
+    for number, search in enumerate(searches):
+        with named_search(number, len(searches)):
+            rankings.append(await _prepared(session, served, search))
+    while waiting := [ranking for ranking in rankings if ranking.next_query is not None]:
         await session.rollback()  # no connection is held while searching
         with metrics.search_seconds.time():
-            [hits] = await served.search([next_query])
-        metadata = await metadata_of(session, ranking.without_metadata(hits))
-        await _run(lambda: ranking.add(hits, metadata), in_thread=query.options.compares_results)  # noqa: B023 - awaited
-    shown = [*query.track_ids, *(result.track_id for result in ranking.results)]
-    return ranking.results, await views_of(session, shown)
+            hits = await served.search([each.next_query for each in waiting if each.next_query])
+        paired = list(zip(waiting, hits, strict=True))
+        wanted = {track for ranking, each in paired for track in ranking.without_metadata(each)}
+        metadata = await metadata_of(session, wanted)
+        # Comparing results takes long, and must not block the event loop; nor may many searches.
+        in_thread = len(paired) > 1 or any(each.query.options.compares_results for each in searches)
+        await _run(lambda: _add(paired, metadata), in_thread=in_thread)  # noqa: B023 - awaited
+    shown = {track for search in searches for track in search.query.track_ids}
+    shown |= {result.track_id for ranking in rankings for result in ranking.results}
+    return rankings, await views_of(session, shown)
+
+
+async def _prepared(session: AsyncSession, served: ServedIndex, search: Search) -> Ranking:
+    await require_indexed(session, served, search.query.track_ids)
+    rows = await _allowed_rows(session, served, search.filters.in_catalog)
+    excluded = tuple(search.filters.exclude_ids)
+    return _require_direction(
+        lambda: Ranking(served.index, search.query, search.limit, rows, excluded)
+    )
+
+
+def _add(paired: Sequence[tuple[Ranking, Hits]], metadata: Mapping[str, TrackView]) -> None:
+    for ranking, hits in paired:
+        ranking.add(hits, metadata)
+
+
+@contextmanager
+def named_search(number: int, searches: int) -> Iterator[None]:
+    """Name the search that a problem is about, if there are several, by a JSON Pointer."""
+    try:
+        yield
+    except Problem as problem:
+        if searches == 1:
+            raise
+        pointer = f"/searches/{number}"
+        error = FieldProblem(location="body", field=pointer, message=problem.detail)
+        detail = f"body `{pointer}`: {problem.detail}"
+        raise Problem(problem.status, problem.kind, detail, problem.headers, [error]) from problem
 
 
 async def journey_between(

@@ -7,8 +7,24 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.limits import MAX_ID_LENGTH
+from serving.schemas.responses import Track, TrackFile
 from soundalike.catalog import tracks
+from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
+
+
+def as_track(view: TrackView, *, located: bool) -> Track:
+    """Convert a track to the response's form; `located` is whether the client sees locations."""
+    track = Track.model_validate(view)
+    if located and view.file:
+        track = track.model_copy(update={"location": view.file.absolute})
+    return track
+
+
+def as_file(view: FileView, *, located: bool) -> TrackFile:
+    """Convert a file to the response's form, as `as_track` does."""
+    location = view.absolute if located else None
+    return TrackFile(root=view.root, path=view.path, location=location)
 
 
 async def views_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:

@@ -34,10 +34,14 @@ RETRY_DELAYS = tuple(dt.timedelta(minutes=m) for m in (5, 20, 80, 320, 1440, 10_
 
 @dataclass(frozen=True)
 class FailureView:
-    """A failure as users see it; `retry_at` is None if it is not retried automatically."""
+    """A failure as users see it; `retry_at` is None if it is not retried automatically.
+
+    `root` is the name of the file's music root, `place` that one's folder or URL.
+    """
 
     file_id: int
-    root: bytes
+    root: str
+    place: bytes
     path: str
     track_id: str | None
     stage: str
@@ -59,7 +63,7 @@ class FailureFilter:
 
 ALL_FAILURES = FailureFilter()
 _VIEW: tuple[Any, ...] = (
-    *(FileRow.id, RootRow.location, FileRow.shown, FileRow.track_id),
+    *(FileRow.id, RootRow.name, RootRow.location, FileRow.shown, FileRow.track_id),
     *(FailureRow.stage, FailureRow.code, FailureRow.message),
     *(FailureRow.attempts, FailureRow.failed_at, FailureRow.retry_at),
 )

@@ -176,10 +176,12 @@ def record_embeddings(
     sha256: str,
     tags: Mapping[str, list[dict[str, Any]]],
     sidecar_sha256: str | None = None,
+    run_id: str | None = None,
 ) -> None:
     """Record a batch's .npy, by its hash and that of its sidecar.
 
-    `tags` has its tracks in row order, an empty list keeps old tags.
+    `tags` has its tracks in row order, an empty list keeps old tags. `run_id` is the Dagster run
+    that made it.
     """
     session.execute(
         delete(VectorRow).where(VectorRow.space == space, VectorRow.batch_id == batch_id)
@@ -200,7 +202,12 @@ def record_embeddings(
     if named:
         session.execute(update(TrackRow), named)
     hashes = {"sha256": sha256, "sidecar_sha256": sidecar_sha256}
-    done = {"rows": len(rows), **hashes, "embedded_at": func.now()}
+    done = {
+        "rows": len(rows),
+        **hashes,
+        "embedded_at": func.now(),
+        "dagster_run_id": run_id,
+    }
     session.execute(
         insert(EmbeddedBatchRow)
         .values(space=space, batch_id=batch_id, **done)

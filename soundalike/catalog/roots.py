@@ -1,6 +1,8 @@
 """Music roots: adding, removing and moving them. Tracks and vectors follow by their audio."""
 
 from collections.abc import Collection, Sequence
+from itertools import count
+from pathlib import PurePath
 
 from sqlalchemy import LargeBinary, delete, func, insert, literal, select, update
 from sqlalchemy.orm import Session, aliased
@@ -8,6 +10,7 @@ from sqlalchemy.orm import Session, aliased
 from soundalike.catalog.library import ROWS_AT_ONCE, mark_gone
 from soundalike.catalog.search_words import record_words
 from soundalike.catalog.tables import FileRow, RootRow
+from soundalike.display_text import shown
 
 
 def roots(session: Session) -> Sequence[RootRow]:
@@ -33,8 +36,19 @@ def add_root(session: Session, location: bytes) -> int:
     if known is not None:
         known.removed_at = None
         return known.id
-    statement = insert(RootRow).values(location=location).returning(RootRow.id)
+    name = free_name(location, set(session.scalars(select(RootRow.name))))
+    statement = insert(RootRow).values(location=location, name=name).returning(RootRow.id)
     return int(session.execute(statement).scalar_one())
+
+
+def free_name(location: bytes, taken: Collection[str]) -> str:
+    """Return a name for a root that no other one has: its last folder, numbered where it must be.
+
+    It tells nothing of what lies above.
+    """
+    last = PurePath(shown(location)).name or "root"
+    numbered = (f"{last}-{number}" for number in count(2))
+    return last if last not in taken else next(name for name in numbered if name not in taken)
 
 
 def mark_configured(session: Session, root_ids: Collection[int], *, configured: bool) -> None:
@@ -54,7 +68,10 @@ def remove_root(session: Session, root_id: int) -> int:
 
 
 def move_root(session: Session, root_id: int, location: bytes) -> None:
-    """Give a root another location; a removed root that was there is forgotten."""
+    """Give a root another location; a removed root that was there is forgotten.
+
+    Its name stays, as clients know it by that.
+    """
     there = select(RootRow.id).where(RootRow.location == location, RootRow.id != root_id)
     for other in session.scalars(there).all():
         session.execute(delete(FileRow).where(FileRow.root_id == other))
@@ -63,10 +80,10 @@ def move_root(session: Session, root_id: int, location: bytes) -> None:
     session.execute(update(RootRow).where(RootRow.id == root_id).values(**moved))
 
 
-def take_over(session: Session, parent: int, child: int, path: bytes, shown: str) -> int:
+def take_over(session: Session, parent: int, child: int, path: bytes, printed: str) -> int:
     """Make the files of a root those of another one that it lies in; return their number.
 
-    `path` is the child's relative to the parent, ending with a slash, and `shown` its printable
+    `path` is the child's relative to the parent, ending with a slash, and `printed` its printable
     form. The child is no root any more.
     """
     moved, same = aliased(FileRow), literal(path, LargeBinary).op("||")
@@ -74,7 +91,7 @@ def take_over(session: Session, parent: int, child: int, path: bytes, shown: str
         select(moved.id).where(moved.root_id == child, same(moved.path) == FileRow.path).exists()
     )
     session.execute(delete(FileRow).where(FileRow.root_id == parent, twice))
-    below = {"root_id": parent, "path": same(FileRow.path), "shown": shown + FileRow.shown}
+    below = {"root_id": parent, "path": same(FileRow.path), "shown": printed + FileRow.shown}
     statement = update(FileRow).where(FileRow.root_id == child).values(**below)
     tracks = session.scalars(statement.returning(FileRow.track_id)).all()
     session.execute(delete(RootRow).where(RootRow.id == child))

@@ -41,12 +41,16 @@ class Base(DeclarativeBase):
     }
 
 
+# As filters compare them, and as indexes have them: an index serves only its own expression.
+RECORDING_ID = "lower(file_tags ->> 'musicbrainz_recording_id'::text)"
+ISRCS = "(translate(upper(file_tags ->> 'isrcs'::text), ' -'::text, ''::text))::jsonb"
 BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
 class RootRow(Base):
     """A folder or bucket of music; `location` is its exact path or URL, as bytes.
 
+    `name` is what clients know it by, for good: it tells nothing of what lies above the folder.
     `scanned_at`: when it was last compared with the catalog; `problems`: messages of that scan.
     `removed_at`: when a person removed it; its files are gone then. `configured`: SOUNDALIKE_MUSIC
     named it.
@@ -55,6 +59,7 @@ class RootRow(Base):
     __tablename__ = "roots"
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
     location: Mapped[bytes] = mapped_column(unique=True)
+    name: Mapped[str] = mapped_column(unique=True)
     added_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     scanned_at: Mapped[dt.datetime | None]
     problems: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}")
@@ -90,6 +95,13 @@ class TrackRow(Base):
     __table_args__ = (
         Index(None, "sort_key", "id"),
         Index(None, "names", postgresql_using="gin", postgresql_with={"fastupdate": "off"}),
+        Index("ix_tracks_recording_id", text(f"({RECORDING_ID})")),
+        Index(
+            "ix_tracks_isrcs",
+            text(f"({ISRCS})"),
+            postgresql_using="gin",
+            postgresql_with={"fastupdate": "off"},
+        ),
     )
     id: Mapped[str] = mapped_column(primary_key=True)
     batch_id: Mapped[int] = mapped_column(ForeignKey("batches.id"), index=True)
@@ -211,7 +223,10 @@ class LibrarySettingsRow(Base):
 
 
 class EmbeddedBatchRow(Base):
-    """A batch's .npy in one embedding space, and the sidecar beside it."""
+    """A batch's .npy in one embedding space, and the sidecar beside it.
+
+    `dagster_run_id`: the run that wrote it; null for one that no run did, or of before 0011.
+    """
 
     __tablename__ = "embedded_batches"
     space: Mapped[str] = mapped_column(primary_key=True)
@@ -220,6 +235,7 @@ class EmbeddedBatchRow(Base):
     sha256: Mapped[str]
     sidecar_sha256: Mapped[str | None]
     embedded_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    dagster_run_id: Mapped[str | None]
 
 
 class VectorRow(Base):

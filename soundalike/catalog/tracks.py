@@ -21,12 +21,14 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    true,
     tuple_,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
+from soundalike.catalog.file_views import FileView, first_file, view_of
 from soundalike.catalog.filters import NO_FILTER, TrackFilter, conditions
 from soundalike.catalog.presence import has_file, is_present
 from soundalike.catalog.search_words import full_name
@@ -39,7 +41,7 @@ class TrackView:
     """A track as users see it.
 
     `artist` and `genre` are for display, `artists` and `genres` their single values.
-    `path` is relative to its music root, None once the track has no file. `duration` is in seconds.
+    `file` is the oldest listed one, None once the track has no file. `duration` is in seconds.
     `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
     """
 
@@ -53,13 +55,23 @@ class TrackView:
     year: int | None
     duration: float | None
     decoded_share: float | None
-    path: str | None
+    file: FileView | None
     tags: list[dict[str, Any]]
 
     @property
     def name(self) -> str:
         """The name under which it is printed."""
         return full_name(self.artist, self.title)
+
+    @property
+    def root(self) -> str | None:
+        """The name of the music root that its file is in."""
+        return self.file.root if self.file else None
+
+    @property
+    def path(self) -> str | None:
+        """The file's path relative to the root, as it is shown."""
+        return self.file.path if self.file else None
 
 
 @dataclass(frozen=True)
@@ -81,14 +93,7 @@ def sort_key(title: str, artist: str | None, album: str | None) -> str:
     return "\x1f".join((artist or "", album or "", title)).casefold()[:300]
 
 
-_PATH = (
-    select(FileRow.shown)
-    .where(FileRow.track_id == TrackRow.id, is_present())
-    .order_by(FileRow.gone_at.is_not(None), FileRow.id)
-    .limit(1)
-    .correlate(TrackRow)
-    .scalar_subquery()
-)
+_FILE = first_file()
 _VIEW: tuple[Any, ...] = (
     TrackRow.id,
     TrackRow.title,
@@ -100,15 +105,18 @@ _VIEW: tuple[Any, ...] = (
     TrackRow.year,
     TrackRow.duration,
     TrackRow.decoded_share,
-    _PATH.label("path"),
+    *_FILE.c,
     TrackRow.tags,
 )
+_DESCRIPTION, _TAGS = 10, len(_VIEW) - 1
 _NO_TAGS = literal([], JSONB).label("tags")
 
 
 def view(row: Row[Any]) -> TrackView:
     """Convert a row of `by_ids` or `page` to a TrackView."""
-    return TrackView(*row[: len(_VIEW)])
+    description, file = row[:_DESCRIPTION], row[_DESCRIPTION:_TAGS]
+    values = [*description, view_of(*file), row[_TAGS]]
+    return TrackView(*values)
 
 
 def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
@@ -116,7 +124,11 @@ def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
     # One array parameter: a statement takes at most 65 535, and is cached for any number of ids.
     ids = literal(list(filter(storable, track_ids)), ARRAY(Text))
     columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
-    return select(*columns).where(TrackRow.id == any_(ids))
+    return _viewed(*columns).where(TrackRow.id == any_(ids))
+
+
+def _viewed(*columns: Any) -> Select[Any]:  # noqa: ANN401 - columns of any type
+    return select(*columns).select_from(TrackRow).outerjoin(_FILE, true())
 
 
 def at_paths(places: Iterable[tuple[int, bytes]]) -> Select[Any]:
@@ -130,7 +142,7 @@ def at_paths(places: Iterable[tuple[int, bytes]]) -> Select[Any]:
         for root_id, path in places
     ]
     files = select(FileRow.track_id).where(or_(false(), *at), is_present())
-    return select(*_VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
+    return _viewed(*_VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
 
 
 def file_tags_of(track_id: str) -> Select[dict[str, Any]]:
@@ -214,7 +226,7 @@ def _page_within(held: Conditions, *, with_words: bool, continued: bool) -> Sele
         statement = statement.where(tuple_(*columns) > tuple_(*position))
     top = statement.subquery()
     return (
-        select(*_VIEW, top.c.rank, top.c.sort_key)
+        _viewed(*_VIEW, top.c.rank, top.c.sort_key)
         .join(top, top.c.track_id == TrackRow.id)
         .order_by(*(top.c[name] for name in order))
     )

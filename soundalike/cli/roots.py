@@ -29,10 +29,10 @@ def shown(context: typer.Context) -> None:
         extensions = follow(sessions, settings).extensions
         states = check_roots(sessions, settings.music, extensions)
     table = Table(box=None, pad_edge=False, show_header=bool(states))
-    for column in ("folder", "files", "last scan"):
+    for column in ("name", "folder", "files", "last scan"):
         table.add_column(column, overflow="fold")
     for state in states:
-        table.add_row(safe(state.shown), str(state.files), _last_scan(state))
+        table.add_row(safe(state.name), safe(state.shown), str(state.files), _last_scan(state))
     out.print(table if states else "there is no music folder; `soundalike ingest FOLDER` adds one")
     for state in states:
         for problem in dict.fromkeys(state.problems):

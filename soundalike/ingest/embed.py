@@ -41,10 +41,12 @@ def embed_batch(
     batch: str,
     progress: Progress,
     selection: Selection = EVERYTHING,
+    run_id: str | None = None,
 ) -> StageReport:
     """Embed the batch's tracks that have no vector yet; load the model only if there are any.
 
-    Rows are in track-id order, so the same tracks give the same bytes. Raises LibraryError if there
+    Rows are in track-id order, so the same tracks give the same bytes. `run_id` is the Dagster run
+    that does it. Raises LibraryError if there
     is no such batch, and ArtifactError if the stages before have not had it yet.
     """
     with sessions() as session:
@@ -75,7 +77,7 @@ def embed_batch(
         sha256, sidecar = sha256_of(path), sha256_of(store.sidecar(space.key, batch))
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
-            results.record_embeddings(session, batch_id, space.key, sha256, tags, sidecar)
+            results.record_embeddings(session, batch_id, space.key, sha256, tags, sidecar, run_id)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             spaces = batches.spaces_of(session, batch_id)

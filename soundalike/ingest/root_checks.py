@@ -15,9 +15,10 @@ from soundalike.sources.roots import MusicRoot
 class RootState:
     """A music root as it is now: how many files the catalog lists in it, and what is wrong.
 
-    `scanned_at` is None if it was never scanned.
+    `name` is what clients know it by, empty before the first scan, as `scanned_at` is None.
     """
 
+    name: str
     shown: str
     files: int
     scanned_at: dt.datetime | None
@@ -39,9 +40,9 @@ def check_roots(
     states = []
     for root, files, row in known:
         now = _problem_now(root, files, extensions)
-        states.append(RootState(root.shown, files, row.scanned_at, [*row.problems, *now]))
+        states.append(RootState(row.name, root.shown, files, row.scanned_at, [*row.problems, *now]))
     others = [name for name in configured if not _is_known(name, [root for root, *_ in known])]
-    return states + [RootState(name, 0, None, [_why_not_known(name)]) for name in others]
+    return states + [RootState("", name, 0, None, [_why_not_known(name)]) for name in others]
 
 
 def _problem_now(root: MusicRoot, files: int, extensions: frozenset[str]) -> list[str]:

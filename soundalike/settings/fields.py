@@ -104,6 +104,7 @@ class Settings(BaseSettings):
     trusted_proxies: Names = ("127.0.0.1", "::1")
     hosts: Names = ()
     cors_origins: Names = ()
+    show_paths: Literal["auto", "always", "never"] = "auto"
     workers: int = Field(2, ge=1, le=64)
     api_key: SecretStr | None = None
     rate_limit: RateLimit | None = None

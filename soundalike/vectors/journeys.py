@@ -22,6 +22,14 @@ if TYPE_CHECKING:  # the service loads faiss late
 
 
 @dataclass(frozen=True)
+class RemovedSteps:
+    """Numbers of tracks by the rule that left them out; `no_file`: the index still has them."""
+
+    no_file: int = 0
+    per_artist: int = 0
+
+
+@dataclass(frozen=True)
 class Step:
     """A track of a journey.
 
@@ -71,6 +79,7 @@ class ArcJourney:
         self._points = arc(start, end, steps)
         self._excluded_rows = index.rows_of(ends)
         self._metadata: dict[str, TrackMetadata | None] = {}
+        self._left_out: dict[str, str] = {}  # by track, the rule
         self.steps: list[Step] = []
         # Each other step may take a track that is near this point too.
         self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
@@ -97,10 +106,17 @@ class ArcJourney:
         self.next_queries = self._queries(wider) if more else []
         self.steps = self._as_steps([self._ends[0], *between, self._ends[1]]) if not short else []
 
+    @property
+    def removed(self) -> RemovedSteps:
+        """The number of tracks that each rule left out, of those nearer than the chosen ones."""
+        rules = list(self._left_out.values())
+        return RemovedSteps(rules.count("no_file"), rules.count("per_artist"))
+
     def _choose(self, hits: Sequence[Hits]) -> list[str]:
         """A track for each point that has one left; both ends count towards artists' caps."""
         artists = Counter(artist for track in self._ends for artist in self._artists(track))
         chosen: list[str] = []
+        self._left_out = {}
         for each in hits:
             ids = (self._index.track_ids[row] for row in each.rows.tolist())
             track = next((track for track in ids if self._may_follow(track, chosen, artists)), None)
@@ -110,11 +126,16 @@ class ArcJourney:
         return chosen
 
     def _may_follow(self, track: str, chosen: list[str], artists: Counter[str]) -> bool:
-        metadata = self._metadata.get(track)
-        if metadata is None or metadata.path is None or track in chosen:
+        metadata, cap = self._metadata.get(track), self._per_artist
+        if track in chosen:
             return False
-        cap = self._per_artist
-        return cap is None or all(artists[artist] < cap for artist in self._artists(track))
+        if metadata is None or metadata.path is None:
+            self._left_out[track] = "no_file"
+        elif cap is not None and any(artists[artist] >= cap for artist in self._artists(track)):
+            self._left_out[track] = "per_artist"
+        else:
+            return True
+        return False
 
     def _artists(self, track: str) -> set[str]:
         metadata = self._metadata.get(track)

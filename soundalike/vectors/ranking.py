@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from soundalike.vectors import limits
 from soundalike.vectors.queries import Hits, TrackQuery, VectorQuery
+from soundalike.vectors.removed import Considered, Eligible, Removed
 from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of, rerank
 
 if TYPE_CHECKING:  # the service loads faiss late
@@ -56,7 +57,10 @@ class Ranking:
         self._track_vectors = index.vectors_of(query.track_ids)
         self._allowed_rows = allowed_rows
         self._excluded_rows = index.rows_of({*query.track_ids, *excluded})
+        own_rows = index.rows_of(query.track_ids)
+        self._eligible = Eligible.of(len(index), allowed_rows, own_rows, self._excluded_rows)
         self._metadata: dict[str, TrackMetadata | None] = {}
+        self._considered: Considered | None = None
         self.results: list[Result] = []
         self.next_query: VectorQuery | None = self._lowered(self._first_k())
 
@@ -80,31 +84,38 @@ class Ranking:
     def add(self, hits: Hits, metadata: Mapping[str, TrackMetadata]) -> None:
         """Rank the hits; `next_query` is then the query to search next, None when done."""
         self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
-        candidates = self._with_file(hits)
+        kept, candidates = self._with_file(hits)
         positive, negative = self._query.examples(self._track_vectors)
         examples = np.concatenate([positive, negative]) if len(negative) else positive
         options, limit = self._query.options, min(self._limit, len(hits.rows))
-        positions = rerank(candidates, options, self._index.exact, examples, limit)
+        reranked = rerank(candidates, options, self._index.exact, examples, limit)
+        self._considered = Considered.of(hits, kept, options, reranked)
         self.results = [
-            self._result(rank, candidates, position) for rank, position in enumerate(positions, 1)
+            self._result(rank, candidates, position)
+            for rank, position in enumerate(reranked.positions, 1)
         ]
         k = self.next_query.k if self.next_query else 0
-        enough = len(self.results) >= self._limit or hits.complete
-        lowest = hits.scores[-1] if len(hits.scores) else np.inf
-        below = options.score_threshold is not None and lowest < options.score_threshold
-        done = enough or below or options.diversity or k >= limits.MAX_RANKED
+        enough = len(self.results) >= self._limit or self._considered.is_all
+        done = enough or options.diversity or k >= limits.MAX_RANKED
         wider = min(limits.OVERFETCH_FACTOR * k, limits.MAX_RANKED)
         self.next_query = None if done else self._lowered(wider)
 
-    def _with_file(self, hits: Hits) -> RankedCandidates:
-        """The hits that have a file."""
+    def removed(self, shown: int | None) -> Removed:
+        """Count the tracks that each rule left out of the first `shown` results; None for all."""
+        if self._considered is None:
+            return Removed()
+        return self._considered.removed(self._eligible, self._query.options, shown)
+
+    def _with_file(self, hits: Hits) -> tuple[NDArray[np.int64], RankedCandidates]:
+        """The hits that have a file: their positions, int64 [c], and the candidates."""
         kept, groups = [], []
         for position, row in enumerate(hits.rows.tolist()):
             metadata = self._metadata.get(self._index.track_ids[row])
             if metadata is not None and metadata.path is not None:
                 kept.append(position)
                 groups.append(groups_of(metadata, self._query.options))
-        return RankedCandidates(hits.rows[kept], hits.scores[kept], groups)
+        positions = np.array(kept, np.int64)
+        return positions, RankedCandidates(hits.rows[positions], hits.scores[positions], groups)
 
     def _result(self, rank: int, candidates: RankedCandidates, position: int) -> Result:
         score = float(candidates.scores[position])

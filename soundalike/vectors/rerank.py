@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:  # the service loads faiss late
     from soundalike.vectors.index.exact import ExactVectors
 
+Rule = Literal["duplicate_threshold", "per_artist", "per_album"]
 Group = tuple[str, ...]  # ("artist", name), ("album", artist, name) or ("album", name)
 
 
@@ -60,6 +61,26 @@ class RankedCandidates:
     groups: list[tuple[Group, ...]]
 
 
+@dataclass(frozen=True)
+class PassedOver:
+    """A candidate, by its position, that a rule left out, when so many results were chosen."""
+
+    position: int
+    rule: Rule
+    chosen: int
+
+
+@dataclass(frozen=True, eq=False)
+class Reranked:
+    """The positions of the chosen candidates, int64 [r], and those that a rule left out.
+
+    What is below the score threshold is in neither.
+    """
+
+    positions: NDArray[np.int64]
+    left_out: list[PassedOver]
+
+
 def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, ...]:
     """The capped groups a track is in: each of its artists, and its first artist's album.
 
@@ -81,21 +102,23 @@ def rerank(
     exact: "ExactVectors",
     examples: NDArray[np.float32],
     limit: int,
-) -> NDArray[np.int64]:
-    """Choose up to `limit` candidates: int64 [r], their positions in the order of the results.
+) -> Reranked:
+    """Choose up to `limit` candidates, in the order of the results.
 
     `examples` are float32 [e, dim]. The first results do not depend on `limit`, nor, without
     diversity, on the number of candidates.
     """
     chosen: list[int] = []
     counts: Counter[Group] = Counter()
-    available = _eligible(candidates, options, exact, examples)
+    left_out: list[PassedOver] = []
+    available = _eligible(candidates, options, exact, examples, left_out)
     nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():
         position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of ties
         available[position] = False
-        if _is_capped(candidates.groups[position], options, counts):
+        if rule := _cap(candidates.groups[position], options, counts):
+            left_out.append(PassedOver(position, rule, len(chosen)))
             continue
         chosen.append(position)
         counts.update(candidates.groups[position])
@@ -104,10 +127,12 @@ def rerank(
         vector = exact.vectors(candidates.rows[position : position + 1])
         cosines = exact.scores(vector[0], candidates.rows)
         if options.duplicate_threshold is not None:
-            available &= cosines < options.duplicate_threshold
+            duplicates = available & (cosines >= options.duplicate_threshold)
+            left_out += _duplicates(duplicates, len(chosen))
+            available &= ~duplicates
         nearest_chosen = np.maximum(nearest_chosen, cosines)
         relevance = (1 - options.diversity) * candidates.scores - options.diversity * nearest_chosen
-    return np.array(chosen, np.int64)
+    return Reranked(np.array(chosen, np.int64), left_out)
 
 
 def _eligible(
@@ -115,17 +140,32 @@ def _eligible(
     options: RerankOptions,
     exact: "ExactVectors",
     examples: Iterable[NDArray[np.float32]],
+    left_out: list[PassedOver],
 ) -> NDArray[np.bool_]:
-    """A mask, bool [c], of those that reach the score and are no near-duplicates of an example."""
+    """A mask, bool [c], of those that reach the score and are no near-duplicates of an example.
+
+    Those near-duplicates are added to `left_out`.
+    """
     available = np.ones(len(candidates.rows), bool)
     if options.score_threshold is not None:
         available &= candidates.scores >= options.score_threshold
     if options.duplicate_threshold is not None:
         for vector in examples:
-            available &= exact.scores(vector, candidates.rows) < options.duplicate_threshold
+            near = exact.scores(vector, candidates.rows) >= options.duplicate_threshold
+            left_out += _duplicates(available & near, 0)
+            available &= ~near
     return available
 
 
-def _is_capped(groups: tuple[Group, ...], options: RerankOptions, counts: Counter[Group]) -> bool:
+def _duplicates(mask: NDArray[np.bool_], chosen: int) -> list[PassedOver]:
+    positions = np.flatnonzero(mask).tolist()
+    return [PassedOver(position, "duplicate_threshold", chosen) for position in positions]
+
+
+def _cap(groups: tuple[Group, ...], options: RerankOptions, counts: Counter[Group]) -> Rule | None:
+    """Return the rule that caps one of these groups, if one is full."""
     caps = {"artist": options.per_artist, "album": options.per_album}
-    return any(counts[group] >= (caps[group[0]] or 0) for group in groups)
+    full = {group[0] for group in groups if counts[group] >= (caps[group[0]] or 0)}
+    if "artist" in full:
+        return "per_artist"
+    return "per_album" if full else None

@@ -6,8 +6,10 @@ from typing import Any
 
 import dagster as dg
 import pytest
+from sqlalchemy import select
 
 from soundalike.catalog.indexes import published
+from soundalike.catalog.tables import EmbeddedBatchRow
 from soundalike.ingest.publish import publish
 from tests.fakes import FakeModel
 from tests.pipelines.conftest import Orchestra
@@ -87,8 +89,11 @@ def test_a_backfill_of_everything_again_changes_nothing(orchestra: Orchestra) ->
     orchestra.ingest("b000001")
     follow(orchestra)
     before = orchestra.resources["model"].embedder.embedded
-    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    run = orchestra.run("ingest_batch", partition_key="b000001")
+    assert run.success
     assert orchestra.resources["model"].embedder.embedded == before
+    with orchestra.resources["sessions"]() as session:
+        assert session.scalar(select(EmbeddedBatchRow.dagster_run_id)) == run.run_id
     assert follow(orchestra) == 0
 
 

@@ -69,7 +69,7 @@ async def documented(
         "path": "Ana Lua/Marés/03 Saudade.flac".encode(),
     }
     collection.add({"id": TRACK_ID, **facts}, {"id": OTHER_TRACK_ID, "title": "Other"})
-    fado = {"title": "Fado menor", "genres": ["Fado"], "year": 1970}
+    fado = {"title": "Fado menor", "artist": "Rui", "genres": ["Fado"], "year": 1970}
     collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, *numbered(30))
     await eventually_serves(api, collection.publish())
     yield api

@@ -39,7 +39,7 @@ async def test_statements_of_an_answer_are_of_one_moment(
     async with AsyncSession(engine) as session:
         before = await session.scalar(counted)
         with sessions.begin() as other:
-            other.add(RootRow(location=b"/music"))
+            other.add(RootRow(location=b"/music", name="music"))
         assert await session.scalar(counted) == before
     async with AsyncSession(engine) as session:
         assert await session.scalar(counted) == (before or 0) + 1

@@ -16,6 +16,7 @@ async def test_failures_say_what_and_when(api: httpx.AsyncClient, collection: Co
     [item] = page["items"]
     assert item.pop("failed_at") is not None
     assert item == {
+        "root": "music",
         "path": "caf\\xe9/a.flac",
         "track_id": track,
         "stage": "embeddings",

@@ -19,7 +19,8 @@ OPERATIONS = {
     *("check_liveness", "check_readiness", "get_metrics", "get_index", "list_failures"),
     *("get_pipeline", "list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
-    *("publish_version", "retry_failures"),
+    *("publish_version", "retry_failures", "list_roots", "list_facet_values", "get_stats"),
+    *("get_embedding", "get_lineage", "search_tracks_in_batch"),
 }
 ADMINISTRATION = {"publish_version", "retry_failures"}
 LOADS_A_MODEL = "/v1/search/audio"  # tests/serving/test_uploads.py sends audio

@@ -77,8 +77,17 @@ async def test_track_is_shown_whole(api: httpx.AsyncClient, collection: Collecti
         "year": 2011,
         "duration": 30.0,
         "decoded_share": None,
+        "root": "music",
         "path": "Ana Lua/Marés/03 Saudade.flac",
+        "location": "/music/Ana Lua/Marés/03 Saudade.flac",
         "tags": [{"word": "acoustic", "weight": 0.75}],
+        "files": [
+            {
+                "root": "music",
+                "path": "Ana Lua/Marés/03 Saudade.flac",
+                "location": "/music/Ana Lua/Marés/03 Saudade.flac",
+            }
+        ],
         "file_tags": {"track": 3, "composers": ["Rui"]},
     }
 

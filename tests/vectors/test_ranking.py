@@ -1,5 +1,6 @@
 """A list must keep its options exactly, and be the same list however it is reached."""
 
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from soundalike.vectors import limits
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.queries import Strategy, TrackQuery
 from soundalike.vectors.ranking import Ranking, Result
+from soundalike.vectors.removed import Removed
 from soundalike.vectors.rerank import RerankOptions
 from tests.indexes import neighbours, unit_vectors, write_index
 
@@ -60,6 +62,10 @@ def index(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
 
 
 def ranked(index: OpenIndex, query: TrackQuery, limit: int, **more: object) -> list[Result]:
+    return ranking_of(index, query, limit, **more).results
+
+
+def ranking_of(index: OpenIndex, query: TrackQuery, limit: int, **more: object) -> Ranking:
     """Driven as the service does, with the metadata of the made-up tracks."""
     ranking = Ranking(index, query, limit, **more)  # type: ignore[arg-type]
     fetched: set[str] = set()
@@ -69,10 +75,10 @@ def ranked(index: OpenIndex, query: TrackQuery, limit: int, **more: object) -> l
         assert not fetched & set(missing), "no metadata is fetched twice"
         fetched |= set(missing)
         ranking.add(hits, {track: METADATA[int(track[1:])] for track in missing})
-    return ranking.results
+    return ranking
 
 
-def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
+def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> tuple[list[int], Removed]:
     """The definition: go through all rows in order, and take what the options allow.
 
     That order and cosines are right is what test_exactness holds; only the options are redone here.
@@ -83,9 +89,15 @@ def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
     near = np.max([index.exact.scores(MATRIX[row]) for row in rows], axis=0)
     duplicate = 9.0 if options.duplicate_threshold is None else options.duplicate_threshold
     taken: list[int] = []
-    for row in everything.rows.tolist():
+    removed: Counter[str] = Counter()
+    least = -9.0 if options.score_threshold is None else options.score_threshold
+    for row, score in zip(everything.rows.tolist(), everything.scores.tolist(), strict=True):
         metadata = METADATA[row]
-        if metadata.path is None or near[row] >= duplicate:
+        if score < least or metadata.path is None:
+            removed["score_threshold" if score < least else "no_file"] += 1
+            continue
+        if near[row] >= duplicate:
+            removed["duplicate_threshold"] += 1
             continue
         names = [name.casefold() for name in metadata.artists]
         before = [[name.casefold() for name in METADATA[other].artists] for other in taken]
@@ -95,20 +107,23 @@ def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> list[int]:
             for other, others in zip(taken, before, strict=True)
         )
         if options.per_artist and any(count >= options.per_artist for count in artists):
+            removed["per_artist"] += 1
             continue
         if metadata.album and options.per_album and albums >= options.per_album:
+            removed["per_album"] += 1
             continue
         taken.append(row)
         near = np.maximum(near, index.exact.scores(MATRIX[row]))
         if len(taken) == limit:
             break
-    return taken
+    return taken, Removed(**removed)
 
 
 OPTIONS = st.builds(
     RerankOptions,
     per_artist=st.none() | st.integers(1, 5),
     per_album=st.none() | st.integers(1, 3),
+    score_threshold=st.none() | st.sampled_from([-0.1, 0.3, 0.6]),
     duplicate_threshold=st.none() | st.sampled_from([0.5, 0.9, 0.999]),
 )
 
@@ -133,8 +148,13 @@ def test_any_list_is_that_of_the_definition(
     query = TrackQuery(
         tuple(named[:split]), tuple(named[split:]), strategy=strategy, options=options
     )
-    found = ranked(index, query, wanted)
-    expected = by_hand(index, query, wanted)
+    ranking = ranking_of(index, query, wanted)
+    found = ranking.results
+    expected, removed = by_hand(index, query, wanted)
+    assert ranking.removed(wanted if len(found) == wanted else None) == removed
+    some = len(found) // 2
+    if some:
+        assert ranking.removed(some) == by_hand(index, query, some)[1]
     assert [result.rank for result in found] == list(range(1, len(expected) + 1))
     assert [result.track_id for result in found] == [f"t{row:04d}" for row in expected]
 
@@ -180,9 +200,22 @@ def test_only_allowed_rows_and_none_of_the_excluded(index: OpenIndex) -> None:
     found = ranked(
         index, TrackQuery(("t0003",)), 50, allowed_rows=rows, excluded=("t0006", "t0009", "none")
     )
-    expected = [row for row in by_hand(index, TrackQuery(("t0003",)), ROWS) if row % 3 == 0]
+    everything, _ = by_hand(index, TrackQuery(("t0003",)), ROWS)
+    expected = [row for row in everything if row % 3 == 0]
     expected = [row for row in expected if row not in (6, 9)][:50]
     assert [int(result.track_id[1:]) for result in found] == expected
+
+
+def test_filter_and_exclusions_count_what_they_leave_out_of_the_index(index: OpenIndex) -> None:
+    query = TrackQuery(("t0003", "t0001"))
+    rows = np.arange(0, ROWS, 3)
+    some = {"allowed_rows": rows, "excluded": ("t0006", "t0007", "t0003", "none")}
+    removed = ranking_of(index, query, ROWS, **some).removed(None)
+    assert (removed.filter, removed.exclude_ids) == (ROWS - len(rows), 1)
+    without_file = [row for row in rows if METADATA[row].path is None and row not in (3, 6)]
+    assert removed.no_file == len(without_file)
+    high = replace(query, options=RerankOptions(score_threshold=0.99999))
+    assert ranking_of(index, high, 5, **some).removed(None).score_threshold == len(rows) - 2
 
 
 def test_a_percentile_is_the_share_of_pairs_that_are_less_alike(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Literal, Self, TypeVar
 
 import httpx2
 from pydantic import TypeAdapter
@@ -44,6 +44,14 @@ class Call(Generic[Answer_co]):
         if self.body is not None:
             return replace(self, body={**self.body, "cursor": cursor})
         return replace(self, query={**self.query, "cursor": cursor})
+
+    def playlist(self, form: Literal["m3u8", "jspf"] = "m3u8", base: str = "") -> "Call[str]":
+        """Return the call for a list's tracks as a playlist, whose paths begin with `base`.
+
+        `{root}` in it is the name of each track's music root.
+        """
+        wanted = {**self.query, "format": form, "base": base}
+        return replace(self, answer=str, query=wanted)  # type: ignore[arg-type, return-value]
 
     def read(self, response: httpx2.Response) -> Answer_co:
         """Read a successful response. Raises ValueError if it is not of the call's type."""

@@ -4,7 +4,7 @@ A new one is such a function, its answer in `answers` and its line in `operation
 tests/client/test_schema.py names what is still missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Unpack
 from urllib.parse import quote
@@ -12,8 +12,9 @@ from urllib.parse import quote
 from soundalike.client import answers
 from soundalike.client.call import Call
 from soundalike.client.parameters import (
+    FailureListOptions,
+    FailureOptions,
     FilterOptions,
-    PageOptions,
     SearchOptions,
     SimilarOptions,
     TrackListOptions,
@@ -41,9 +42,42 @@ def get_index() -> Call[answers.Index]:
     return Call(answers.Index, "GET", "/v1/index")
 
 
-def list_failures(**page: Unpack[PageOptions]) -> Call[answers.FailurePage]:
+def publish_version(version: str | None = None) -> Call[answers.Publication]:
+    """Publish a version, which then stays (a rollback); or the newest, if none is named."""
+    return Call(answers.Publication, "POST", "/v1/index/publications", body={"version": version})
+
+
+def get_pipeline() -> Call[answers.Pipeline]:
+    """Return the state of ingestion."""
+    return Call(answers.Pipeline, "GET", "/v1/pipeline")
+
+
+def list_failures(**wanted: Unpack[FailureListOptions]) -> Call[answers.FailurePage]:
     """Return a page of files that failed."""
-    return Call(answers.FailurePage, "GET", "/v1/failures", page)
+    return Call(answers.FailurePage, "GET", "/v1/failures", wanted)
+
+
+def retry_failures(
+    *, everything: bool = False, **chosen: Unpack[FailureOptions]
+) -> Call[answers.Retry]:
+    """Have failures that may pass by themselves retried now; or `everything`."""
+    body = {"everything": everything, **chosen}
+    return Call(answers.Retry, "POST", "/v1/failures/retry", body=body)
+
+
+def list_roots() -> Call[answers.RootList]:
+    """Return the folders and buckets of music."""
+    return Call(answers.RootList, "GET", "/v1/roots")
+
+
+def list_facet_values(facet: str, **wanted: Unpack[TrackListOptions]) -> Call[answers.FacetPage]:
+    """Return a page of the values that tracks have: `artists`, `genres`, `folders`, ..."""
+    return Call(answers.FacetPage, "GET", f"/v1/facets/{_segment(facet)}", wanted)
+
+
+def get_stats() -> Call[answers.Stats]:
+    """Return numbers of the collection."""
+    return Call(answers.Stats, "GET", "/v1/stats")
 
 
 def list_tracks(**wanted: Unpack[TrackListOptions]) -> Call[answers.TrackPage]:
@@ -54,6 +88,16 @@ def list_tracks(**wanted: Unpack[TrackListOptions]) -> Call[answers.TrackPage]:
 def get_track(track_id: str) -> Call[answers.TrackDetails]:
     """Return a track, with all that its file's metadata says."""
     return Call(answers.TrackDetails, "GET", f"/v1/tracks/{_segment(track_id)}")
+
+
+def get_embedding(track_id: str) -> Call[answers.TrackEmbedding]:
+    """Return a track's vector in the served index."""
+    return Call(answers.TrackEmbedding, "GET", f"/v1/tracks/{_segment(track_id)}/embedding")
+
+
+def get_lineage(track_id: str) -> Call[answers.Lineage]:
+    """Return where a track and its vectors come from."""
+    return Call(answers.Lineage, "GET", f"/v1/tracks/{_segment(track_id)}/lineage")
 
 
 def find_similar_tracks(
@@ -68,6 +112,12 @@ def search_tracks_by_examples(
 ) -> Call[answers.SearchResults]:
     """Return a page of tracks like the positive examples and unlike the negative ones."""
     return Call(answers.SearchResults, "POST", "/v1/search", body=_with_filter(wanted))
+
+
+def search_tracks_in_batch(searches: Sequence[SearchOptions]) -> Call[answers.BatchResults]:
+    """Return a page for each of several searches by examples, all on one version of the index."""
+    body = {"searches": [_with_filter(search) for search in searches]}
+    return Call(answers.BatchResults, "POST", "/v1/search/batch", body=body)
 
 
 def search_tracks_by_audio(

@@ -16,12 +16,21 @@ class FilterOptions(TypedDict, total=False):
     year_to: int
     duration_from: float
     duration_to: float
+    roots: Sequence[str]
     paths: Sequence[str]
     path_prefix: str
     musicbrainz_ids: Sequence[str]
     isrcs: Sequence[str]
     ids: Sequence[str]
     exclude_ids: Sequence[str]
+
+
+class FailureOptions(TypedDict, total=False):
+    """Conditions on files that failed."""
+
+    codes: Sequence[str]
+    stages: Sequence[str]
+    path_prefix: str
 
 
 class PageOptions(TypedDict, total=False):
@@ -42,8 +51,12 @@ class RankingOptions(TypedDict, total=False):
     diversity: float
 
 
+class FailureListOptions(FailureOptions, PageOptions):
+    """Parameters of a list of failures."""
+
+
 class TrackListOptions(FilterOptions, PageOptions, total=False):
-    """Parameters of a list of tracks."""
+    """Parameters of a list of tracks, or of the values that they have."""
 
     q: str
 

@@ -13,6 +13,8 @@ from soundalike.client.operations import Operations
 from soundalike.client.problems import InvalidField, ProblemBody, ProblemError
 
 SAID = ("type", "anyOf", "items", "$ref", "format", "const", "additionalProperties", "properties")
+SAMPLES: Mapping[str, Any] = {"file": b"x", "searches": []}
+OTHER_FORMS = {"format", "base"}  # of an answer: `Call.playlist`, which any list takes
 OTHER_NAMES = {"InvalidField": "FieldProblem", "ProblemBody": "ProblemDetails"}
 Document = Mapping[str, Any]
 
@@ -42,7 +44,7 @@ def _of_operation(document: Document, path: str, method: str, operation: Documen
         return
     if getattr(Operations, name, None) is None:
         yield f"{name}: no line in soundalike/client/operations.py"
-    mine, theirs = set(parameters_of(call)), set(_parameters(document, operation))
+    mine, theirs = set(parameters_of(call)), set(_parameters(document, operation)) - OTHER_FORMS
     yield from (f"{name}: no parameter {each}" for each in sorted(theirs - mine))
     yield from (f"{name}: parameter {each} is none of the API's" for each in sorted(mine - theirs))
     made = sample_call(call)
@@ -74,7 +76,7 @@ def sample_call(call: Any) -> Call[Any]:
         for name, parameter in inspect.signature(call).parameters.items()
         if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
     ]
-    made: Call[Any] = call(**{name: b"x" if name == "file" else "x" for name in needed})
+    made: Call[Any] = call(**{name: SAMPLES.get(name, "x") for name in needed})
     return made
 
 
@@ -97,8 +99,8 @@ def _resolved(document: Document, schema: Document) -> Document:
 
 
 def _success(operation: Document) -> Document:
-    [content] = operation["responses"]["200"]["content"].values()
-    schema: Document = content["schema"]
+    contents = operation["responses"]["200"]["content"]
+    schema: Document = (contents.get("application/json") or next(iter(contents.values())))["schema"]
     return schema
 
 

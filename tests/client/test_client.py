@@ -20,9 +20,11 @@ from soundalike.client import (
     Unauthorized,
     UnexpectedAnswer,
     Unreachable,
+    endpoints,
     to_pandas,
 )
 from soundalike.client.operations import Operations
+from soundalike.client.parameters import SearchOptions
 from tests.source import REPOSITORY
 
 from .conftest import KEY, Service
@@ -126,6 +128,45 @@ def test_tables_lose_columns(music: Client, service: Service) -> None:
     assert music.list_failures().to_pandas().empty
 
 
+def test_what_is_known_of_the_collection_and_of_a_track(music: Client, service: Service) -> None:
+    assert music.get_stats().tracks == music.list_tracks().total == 31
+    [root] = music.list_roots().items
+    assert root.tracks == 31
+    years = [value.value for value in music.all_facet_values("years", limit=1)]
+    assert "2011" in years
+    assert len(years) == music.list_facet_values("years").total
+    embedding = music.get_embedding(service.tracks[0])
+    assert sum(number**2 for number in embedding.vector) == pytest.approx(1, abs=1e-5)
+    lineage = music.get_lineage(service.tracks[0])
+    assert [made.space for made in lineage.embeddings] == [embedding.space]
+
+
+def test_several_searches_are_those_one_by_one(music: Client, service: Service) -> None:
+    searches: list[SearchOptions] = [
+        {"positive": [track], "limit": 2, "year_from": 2000} for track in service.tracks[:3]
+    ]
+    pages = music.search_tracks_in_batch(searches).items
+    alone = [music.search_tracks_by_examples(**search) for search in searches]
+    assert [page.items for page in pages] == [page.items for page in alone]
+
+
+def test_any_list_is_a_playlist(music: Client, service: Service) -> None:
+    similar = endpoints.find_similar_tracks(service.tracks[0], limit=2)
+    lines = music.send(similar.playlist(base="/mnt/{root}")).splitlines()
+    [root] = music.list_roots().items
+    paths = [result.track.path for result in music.send(similar).items]
+    places = [line for line in lines if not line.startswith("#")]
+    assert places == [f"/mnt/{root.name}/{path}" for path in paths]
+    assert '"playlist"' in music.send(similar.playlist("jspf"))
+
+
+def test_administration_is_for_its_keys(music: Client) -> None:
+    assert music.retry_failures(everything=True).retried == 0
+    version = music.get_index().version
+    assert music.publish_version(version).version == version
+    assert music.get_pipeline().state in ("idle", "working", "waiting")
+
+
 def test_a_problem_is_a_class_with_what_happened(music: Client) -> None:
     with pytest.raises(NotFound, match="Unknown track: ") as unknown:
         music.get_track("no body?")
@@ -201,7 +242,13 @@ def test_an_answer_of_another_program_is_named(music: Client) -> None:
 def test_types_are_lost_on_the_way_through_the_methods(tmp_path: Path) -> None:
     """An editor and mypy must know each method's parameters and answer, on both clients."""
     (tmp_path / "used.py").write_text(TYPED)
-    options = ("--strict", "--config-file=", f"--cache-dir={tmp_path}", "--no-error-summary")
+    options = (
+        "--strict",
+        "--follow-imports=silent",
+        "--config-file=",
+        f"--cache-dir={tmp_path}",
+        "--no-error-summary",
+    )
     done = subprocess.run(
         [sys.executable, "-m", "mypy", *options, tmp_path / "used.py"],
         capture_output=True,

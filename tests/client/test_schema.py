@@ -54,19 +54,20 @@ def test_what_the_api_gets_next_is_named(document: dict[str, Any]) -> None:
     index = newer["paths"]["/v1/index"].pop("get")
     index["responses"]["418"] = {}
     newer["paths"]["/v1/index"]["post"] = index
-    newer["paths"]["/v1/tracks"]["get"]["parameters"][0]["name"] = "moods"
+    given = newer["paths"]["/v1/tracks"]["get"]["parameters"]
+    next(each for each in given if each["name"] == "artists")["name"] = "moods"
     added = {
-        "operationId": "list_roots",
+        "operationId": "list_moods",
         "responses": newer["paths"]["/v1/journeys"]["get"]["responses"],
     }
-    newer["paths"]["/v1/roots"] = {"get": added}
+    newer["paths"]["/v1/moods"] = {"get": added}
     assert sorted(missing(newer)) == [
         "Index: no field root",
         "Journey.index_version: is {'type': 'string'}, and not {'type': 'integer'}",
         "Root: no class in soundalike/client/answers.py",
         "Track: no field mood",
         "get_index: sends GET /v1/index, and not POST /v1/index",
-        "list_roots: no function in soundalike/client/endpoints.py",
+        "list_moods: no function in soundalike/client/endpoints.py",
         "list_tracks: no parameter moods",
         "list_tracks: parameter artists is none of the API's",
         "search_tracks_by_examples: no parameter moods",

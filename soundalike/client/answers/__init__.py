@@ -1,0 +1,78 @@
+"""Answers of the API as frozen dataclasses, with the names of its OpenAPI schemas.
+
+`/docs` on a running server describes every field. What a newer server adds is passed over.
+"""
+
+from soundalike.client.answers.results import (
+    BatchPage,
+    BatchResults,
+    Journey,
+    JourneyStep,
+    RemovedFromJourney,
+    RemovedTracks,
+    SearchResults,
+    SimilarTrack,
+    SimilarTracks,
+    UploadResults,
+)
+from soundalike.client.answers.service import (
+    Alive,
+    CodecShare,
+    FacetItem,
+    FacetPage,
+    Failure,
+    FailurePage,
+    Index,
+    Pipeline,
+    Publication,
+    Ready,
+    Retry,
+    RootList,
+    RootSummary,
+    Stats,
+)
+from soundalike.client.answers.tracks import (
+    EmbeddingOrigin,
+    Lineage,
+    Tag,
+    Track,
+    TrackDetails,
+    TrackEmbedding,
+    TrackFile,
+    TrackPage,
+)
+
+__all__ = [
+    "Alive",
+    "BatchPage",
+    "BatchResults",
+    "CodecShare",
+    "EmbeddingOrigin",
+    "FacetItem",
+    "FacetPage",
+    "Failure",
+    "FailurePage",
+    "Index",
+    "Journey",
+    "JourneyStep",
+    "Lineage",
+    "Pipeline",
+    "Publication",
+    "Ready",
+    "RemovedFromJourney",
+    "RemovedTracks",
+    "Retry",
+    "RootList",
+    "RootSummary",
+    "SearchResults",
+    "SimilarTrack",
+    "SimilarTracks",
+    "Stats",
+    "Tag",
+    "Track",
+    "TrackDetails",
+    "TrackEmbedding",
+    "TrackFile",
+    "TrackPage",
+    "UploadResults",
+]

@@ -29,6 +29,10 @@ class PluginError(SoundalikeError):
     """A model of an installed package cannot be used; the built-in ones can."""
 
 
+class LowMemory(SoundalikeError):
+    """There is less memory than a model needs."""
+
+
 class SpaceMismatch(SoundalikeError):
     """Vectors of two embedding spaces cannot be combined."""
 

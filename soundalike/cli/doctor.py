@@ -22,10 +22,12 @@ from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.cli.up import require_free_ports
 from soundalike.cli.weights import download_note
 from soundalike.embedders import MODELS, space_for, weights_path
+from soundalike.embedders.registry import MORE_MEMORY
 from soundalike.environment import shell_environment
 from soundalike.errors import LibraryError, SettingsError, SoundalikeError
 from soundalike.ingest.artifacts import Kind, all_artifacts, damages_of
 from soundalike.ingest.healing import counted_damage
+from soundalike.memory import memory_left
 from soundalike.postgres import has_database
 from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.sources.roots import MusicRoot
@@ -86,7 +88,18 @@ def _all_findings(stack: ExitStack) -> Iterator[Finding]:
             examined = Examined(follow(sessions, settings), sessions)
         except (SoundalikeError, OSError) as error:
             yield _problem("library", error)
-    checks = (_device, _model, _decoder, _music, _data, _catalog, _artifacts, _access, _ports)
+    checks = (
+        _device,
+        _model,
+        _memory,
+        _decoder,
+        _music,
+        _data,
+        _catalog,
+        _artifacts,
+        _access,
+        _ports,
+    )
     for check in (*checks, _dagster):
         yield from _findings(check, examined)
 
@@ -131,6 +144,13 @@ def _model(examined: Examined) -> Iterator[Finding]:
         advice = f"soundalike models fetch {settings.model} (the first ingest does it too)"
         state = f"not fetched yet, to be in {path.parent}; {download_note(MODELS[settings.model])}"
         yield Finding("weights", state, advice)
+
+
+def _memory(examined: Examined) -> Iterator[Finding]:
+    spec, left = MODELS[examined.settings.model], memory_left()
+    state = f"{left.bound} leaves {max(left.size, 0) / 1e9:.1f} GB"
+    needs = f"; {spec.name} needs {spec.needed_bytes / 1e9:.1f} GB" if spec.needed_bytes else ""
+    yield Finding("memory", state + needs, MORE_MEMORY if left.size < spec.needed_bytes else "")
 
 
 def _music(examined: Examined) -> Iterator[Finding]:

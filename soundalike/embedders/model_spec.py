@@ -36,6 +36,7 @@ class ModelSpec:
     - `load`: loads the model onto the settings' device; its weights are fetched if necessary. Only
       here a model may import torch. Raises WeightsError, SettingsError.
     - `weights`: None for a model that has none to fetch.
+    - `memory_bytes`: what a process takes to embed with it, measured; 0 if nobody measured it.
     """
 
     name: str
@@ -43,3 +44,9 @@ class ModelSpec:
     space: Callable[[Settings], EmbeddingSpace]
     load: Callable[[Settings], Embedder]
     weights: Weights | None = None
+    memory_bytes: int = 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """The memory that it needs at least: as measured, or what its weights take alone."""
+        return self.memory_bytes or (self.weights.download_bytes if self.weights else 0)

@@ -9,10 +9,15 @@ from soundalike.embedders.mert.spec import MERT_95M, MERT_330M
 from soundalike.embedders.model_spec import ModelSpec
 from soundalike.embedders.musicnn.spec import MUSICNN_MSD
 from soundalike.embedders.plugins import load_plugin
+from soundalike.memory import require_memory
 from soundalike.progress import DownloadProgress, report_nothing
 from soundalike.settings import Settings
 from soundalike.settings.model_names import offered
 
+MORE_MEMORY = (
+    "Close other programs, raise that limit, or set SOUNDALIKE_MODEL to a smaller model "
+    "(`soundalike models list`)."
+)
 BUILT_IN = {
     spec.name: spec
     for spec in (
@@ -85,9 +90,11 @@ def fetch_weights(
 def load_embedder(settings: Settings) -> Embedder:
     """Load the settings' model onto the settings' device; its weights are fetched if necessary.
 
-    Raises WeightsError, SettingsError, PluginError.
+    Raises LowMemory, WeightsError, SettingsError, PluginError.
     """
+    spec = MODELS[settings.model]
+    require_memory(spec.needed_bytes, spec.name, MORE_MEMORY)
     # Must be set before torch is imported. Operations that Apple's GPUs lack then run on the CPU,
     # with a warning from torch.
     os.environ.setdefault("PYTORCH_ENABLE_MPS_FALLBACK", "1")
-    return MODELS[settings.model].load(settings)
+    return spec.load(settings)

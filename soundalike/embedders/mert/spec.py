@@ -20,6 +20,8 @@ from soundalike.settings import Settings, Windows
 SAMPLE_RATE, WINDOW = 24_000, 10 * 24_000
 # The exact size of 330M's file is not known to us (published.py).
 DOWNLOAD_BYTES: dict[str, int] = {"mert-v1-95m": 377_552_987, "mert-v1-330m": 1_260_000_000}
+# 0.75 GB in float32, 0.91 GB while bfloat16 is compared with it (docs/performance.md).
+MEMORY_BYTES = {"mert-v1-95m": 1_000_000_000}
 LICENCE = "CC-BY-NC-4.0: not for commercial use"
 
 
@@ -57,6 +59,7 @@ def _spec(model: str) -> ModelSpec:
             partial(_weights_path, model),
             partial(_fetch, model),
         ),
+        memory_bytes=MEMORY_BYTES.get(model, 0),
     )
 
 

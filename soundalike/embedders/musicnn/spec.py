@@ -70,4 +70,5 @@ MUSICNN_MSD = ModelSpec(
     space=_space,
     load=_load,
     weights=Weights(WHEEL_BYTES, "PyPI", _weights_path, _fetch),
+    memory_bytes=300_000_000,
 )

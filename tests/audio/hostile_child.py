@@ -102,6 +102,11 @@ def reach_out(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
     return told([new_privileges, refused, len(environment)])
 
 
+def tell_environment(source: Path, on_progress: ProgressCallback) -> ReplyMessage:
+    """Tell the variables that a test has set to this value."""
+    return told(",".join(sorted(name for name, v in os.environ.items() if v == "of the test")))
+
+
 DEEDS: dict[str, Callable[[Path, ProgressCallback], ReplyMessage]] = {
     "segfault": lambda source, on_progress: told(os.kill(os.getpid(), signal.SIGSEGV)),
     "abort": lambda source, on_progress: os.abort(),
@@ -118,6 +123,7 @@ DEEDS: dict[str, Callable[[Path, ProgressCallback], ReplyMessage]] = {
     "limits": limits,
     "compute": compute,
     "reach out": reach_out,
+    "environment": tell_environment,
     "pid": lambda source, on_progress: told(os.getpid()),
 }
 

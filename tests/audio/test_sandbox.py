@@ -10,9 +10,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -25,7 +26,7 @@ from soundalike.audio.resample import canonical_facts, write_canonical
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.reader import read_tags
 from soundalike.audio.tags.rules import TagRules
-from soundalike.errors import AudioError
+from soundalike.errors import AudioError, WorkAbandoned
 from tests.sounds import song
 
 HOSTILE = "tests.audio.hostile_child"
@@ -48,6 +49,14 @@ def hostile(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoders]:
     """Processes that do what a file's text says."""
     monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
     with Decoders(count=1, stall_seconds=1.0, module=HOSTILE) as ours:
+        yield ours
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> Iterator[Decoders]:
+    """A process that does what a file's text says, for as long as it likes."""
+    monkeypatch.setenv("PYTHONPATH", str(REPOSITORY))
+    with Decoders(count=1, module=HOSTILE) as ours:
         yield ours
 
 
@@ -164,6 +173,24 @@ def _title(decoders: Decoders, path: Path) -> str | None:
         return None
 
 
+def test_a_process_knows_no_secret_of_its_parent(
+    hostile: Decoders, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A variable that nobody thought of is kept back too."""
+    for secret in ("DATABASE_URL", "AWS_SECRET_ACCESS_KEY", "SOUNDALIKE_API_KEY", "MY_OWN_TOKEN"):
+        monkeypatch.setenv(secret, "of the test")
+    for needed in ("LC_TIME", "PYTHONUSERBASE"):
+        monkeypatch.setenv(needed, "of the test")
+    found = hostile.read(saying(tmp_path, "environment"))[1].title
+    assert found == "LC_TIME,PYTHONUSERBASE"
+
+
+def test_a_process_is_none_of_its_terminal_s(hostile: Decoders, tmp_path: Path) -> None:
+    """Ctrl-C reaches the parent alone, which knows what is to become of the file."""
+    child = int(hostile.read(saying(tmp_path, "pid"))[1].title or "")
+    assert os.getsid(child) == child != os.getsid(0)
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS keeps no limit of memory")
 def test_limits_hold_in_the_process(hostile: Decoders, tmp_path: Path) -> None:
     title = hostile.read(saying(tmp_path, "limits"))[1].title or ""
@@ -271,6 +298,22 @@ def test_one_that_is_killed_while_it_starts_fails_no_file(tmp_path: Path) -> Non
     assert identified == identify(tmp_path / "a.flac")
 
 
+def test_why_no_process_starts_is_told_after_many_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The end of what it wrote says why, and not the beginning."""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys; sys.stderr.write('a warning\\n' * 1000)"
+    )
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with (
+        Decoders(count=1, module="soundalike.no_such_module") as decoders,
+        pytest.raises(DecoderUnavailable, match=r"(?s)a warning\n.*No module named") as caught,
+    ):
+        decoders.read(tmp_path / "a.flac")
+    assert len(str(caught.value)) < 3000
+
+
 def test_one_may_be_started_before_the_first_file_comes(tmp_path: Path) -> None:
     song(tmp_path / "a.flac", seconds=1.0)
     children = psutil.Process().children
@@ -322,9 +365,49 @@ def test_closing_ends_a_process_at_work_and_fails_no_file(
         hostile.read(path)
 
 
+@contextmanager
+def spinning(decoders: Decoders, folder: Path) -> Iterator[Future[Any]]:
+    """The reading of a file that never ends, once it has begun."""
+    os.mkfifo(folder / "spin.fifo")
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(decoders.read, saying(folder, "spin"))
+        (folder / "spin.fifo").read_text()
+        (folder / "spin.fifo").unlink()
+        yield reading
+
+
+def test_an_interrupted_file_has_not_failed(tmp_path: Path, patient: Decoders) -> None:
+    with spinning(patient, tmp_path) as reading:
+        patient.interrupt()
+        with pytest.raises(WorkAbandoned):
+            reading.result()
+    assert patient.read(saying(tmp_path, "pid"))[1].title, "the next file is read"
+
+
+def test_processes_are_counted_by_what_they_do(tmp_path: Path, patient: Decoders) -> None:
+    assert patient.processes == (0, 0, 0)
+    patient.read(saying(tmp_path, "pid"))
+    assert patient.processes == (0, 1, 1)
+    with spinning(patient, tmp_path):
+        assert patient.processes == (1, 0, 1)
+        patient.interrupt()
+
+
+def test_the_longest_audio_allowed_is_told_to_the_process(
+    decoders: Decoders, tmp_path: Path
+) -> None:
+    path = song(tmp_path / "a.flac", seconds=2.0)
+    track_id = identify(path).track_id
+    with pytest.raises(AudioError) as caught:
+        decoders.write_canonical(path, track_id, tmp_path / "b.flac", max_seconds=1.5)
+    assert caught.value.code == "too_long"
+    assert decoders.write_canonical(path, track_id, tmp_path / "b.flac", 2.5).seconds == 2.0
+
+
 PARENT = """
 import sys
 from pathlib import Path
+from typing import Any
 from soundalike.audio.sandbox import Decoders
 source, track_id, target = sys.argv[1:]
 with Decoders(count=1, module="tests.audio.hostile_child") as decoders:

@@ -98,13 +98,18 @@ def test_a_gpu_that_was_asked_for_by_name_is_not_replaced() -> None:
         running(lambda _: Power(), META)(WINDOWS)
 
 
-def test_an_error_that_is_no_device_s_is_raised() -> None:
+@pytest.mark.parametrize("device", [CPU, META], ids=["cpu", "gpu"])
+def test_an_error_that_is_no_device_s_is_raised(device: torch.device) -> None:
+    """Another device would hide it."""
+
     class Wrong(Power):
         def forward(self, windows: Tensor) -> Tensor:
-            raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+            if windows.device == device:
+                raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
+            return super().forward(windows)
 
     with pytest.raises(RuntimeError, match="shapes"):
-        running(lambda _: Wrong(), may_fall_back=True)(WINDOWS)
+        running(lambda _: Wrong(), device, may_fall_back=True)(WINDOWS)
 
 
 class Rounded(Power):
@@ -129,6 +134,27 @@ def test_half_precision_is_used_only_where_it_agrees(
     monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
     run = running(lambda p: Power() if p == torch.float32 else Rounded(error), half=True)
     assert run.device == f"cpu {used}"
+
+
+class RoundedOnce(Rounded):
+    """Off in the sweep's features only."""
+
+    def forward(self, windows: Tensor) -> Tensor:
+        power = super().forward(windows)
+        exact = Power.forward(self, windows)
+        return torch.cat([exact[:2], power[2:3], exact[3:]])
+
+
+def test_a_precision_that_fails_one_kind_of_sound_is_not_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It agrees on the average of the probes, and not on each of them."""
+    rounded, probes = RoundedOnce(0.05), torch.from_numpy(probe_windows(PLAN))
+    cosines = torch.cosine_similarity(rounded(probes), Power()(probes))
+    assert cosines.min() < runner.AGREEMENT < cosines.mean()
+    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    run = running(lambda p: Power() if p == torch.float32 else rounded, half=True)
+    assert run.device == "cpu float32"
 
 
 def test_float32_alone_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -41,6 +41,11 @@ def test_another_layer_is_another_space(checkpoint: MertCheckpoint) -> None:
     assert one.fingerprint != other.fingerprint
 
 
+def test_windows_that_are_scaled_first_are_another_space(checkpoint: MertCheckpoint) -> None:
+    other = replace(checkpoint, normalise=not checkpoint.normalise)
+    assert mert_space(other).key != mert_space(checkpoint).key
+
+
 @pytest.mark.parametrize("other", [replace(BALANCED, samples=5 * 24_000), mert_windows("all")])
 def test_other_windows_are_another_space(checkpoint: MertCheckpoint, other: WindowPlan) -> None:
     one, changed = mert_space(checkpoint), spec.mert_space(checkpoint, other)

@@ -59,6 +59,12 @@ def test_an_excerpt_of_a_shorter_track_is_all_of_it(tmp_path: Path) -> None:
     assert len(heard_again(EXCERPTS["excerpt of 10 s"], SONG, tmp_path)) == len(SONG)
 
 
+def test_an_excerpt_begins_after_a_third_of_the_rest(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 0.9, 11 * RATE, dtype=np.float32)
+    again = heard_again(EXCERPTS["excerpt of 5 s"], ramp, tmp_path)
+    assert again[0] == pytest.approx(ramp[2 * RATE], abs=1e-3)
+
+
 def test_copies_are_mixed_up_or_left_behind(tmp_path: Path) -> None:
     flacs = {}
     for seed in (1, 2):

@@ -105,6 +105,15 @@ def test_many_tracks_of_one_artist_pass_for_much_evidence() -> None:
     assert by_artist.high - by_artist.low > 4 * (by_track.high - by_track.low)
 
 
+def test_an_artist_of_many_tracks_weighs_as_many_in_the_interval() -> None:
+    values = np.repeat([0.0, 1.0], [91, 9])
+    artists = np.array(["of many"] * 91 + [f"of one {n}" for n in range(9)])
+    interval = bootstrap(values, artists)
+    assert interval.mean == pytest.approx(0.09)
+    # of ten artists drawn, at most three are the one of many in 98 % of the draws
+    assert interval.low == pytest.approx(7 / (7 + 3 * 91))
+
+
 def test_tracks_of_unknown_artists_are_drawn_as_one() -> None:
     values = np.tile([0.0, 1.0], 100)
     interval = bootstrap(values, np.full(200, ""))

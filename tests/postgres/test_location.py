@@ -63,6 +63,13 @@ def test_a_data_root_that_is_no_folder_is_named(tmp_path: Path) -> None:
         pass
 
 
+def test_a_lock_that_cannot_be_opened_is_named_with_the_data_root(empty_data: Path) -> None:
+    home = find_home(empty_data, server_account())
+    (home / "deciding.lock").mkdir()
+    with pytest.raises(PostgresError, match=f"the data root {empty_data} cannot hold"):
+        using(empty_data).__enter__()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_data_root_that_cannot_be_written_is_named(empty_data: Path) -> None:
     empty_data.chmod(0o500)

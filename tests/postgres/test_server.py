@@ -13,7 +13,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from soundalike.errors import PostgresError
-from soundalike.postgres.recovery import is_stopping
+from soundalike.postgres.recovery import POLL_SECONDS, await_recovery, is_stopping
 from soundalike.postgres.server import Server
 from tests.postgres.users import ask, start_user, using, wait_until
 
@@ -118,6 +118,25 @@ def test_only_the_status_in_the_pid_file_tells_that_a_server_stops(tmp_path: Pat
         assert is_stopping(tmp_path) == stops
     pid.write_text("7\n")
     assert not is_stopping(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "waits"),
+    [("LOG:  redo in progress", True), ("FATAL:  the database system is starting up", False)],
+)
+def test_a_recovery_is_waited_for_while_it_tells_progress(
+    tmp_path: Path, line: str, waits: bool
+) -> None:
+    """However long it takes; that it refuses clients, as our own pings, tells of none."""
+    asked = []
+
+    def rejects() -> bool:
+        asked.append(line)
+        (tmp_path / "server.log").write_text("\n".join([*asked, ""]))
+        return len(asked) < 8
+
+    await_recovery(tmp_path, rejects, most_seconds=3.5 * POLL_SECONDS)
+    assert (len(asked) == 8) == waits
 
 
 def test_a_server_that_accepts_nothing_for_long_is_started_anew(

@@ -1,5 +1,6 @@
 """A bucket is music like a folder: on a real S3 server, in a process of its own thread."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import s3fs
 from botocore.client import BaseClient
 
 from soundalike.errors import AudioError, LibraryError
+from soundalike.sources import bucket
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
@@ -46,18 +48,37 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
     }
     assert list(found) == [".hidden/", "a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
     assert found["a/é.mp3"].size == 4
-    assert found["a/é.mp3"].mtime_ns > 0
+    stored = s3.head_object(Bucket="music", Key="lib/a/é.mp3")["LastModified"]
+    assert found["a/é.mp3"].mtime_ns == int(stored.timestamp()) * 10**9
 
 
+def test_an_object_with_the_prefix_s_own_name_is_not_in_it(s3: BaseClient) -> None:
+    put(s3, **{"solo.mp3": b"x", "solo.mp3.bak/a.mp3": b"x"})
+    assert listed("s3://music/solo.mp3") == {}
+
+
+@pytest.mark.parametrize("times", [1, 500_000])
 def test_an_object_is_at_hand_as_a_file_for_as_long_as_it_is_read(
-    s3: BaseClient, tmp_path: Path
+    s3: BaseClient, tmp_path: Path, times: int
 ) -> None:
-    put(s3, **{"lib/a.mp3": b"sound" * 500_000})
+    put(s3, **{"lib/a.mp3": b"sound" * times})
     root = MusicRoot.named("s3://music/lib")
     with root.local_copy(b"a.mp3", tmp_path / "scratch") as path:
-        assert path.read_bytes() == b"sound" * 500_000
+        assert path.read_bytes() == b"sound" * times
         assert path.suffix == ".mp3"
     assert list((tmp_path / "scratch").iterdir()) == []
+
+
+def test_an_object_that_the_disk_has_no_room_for_is_not_fetched(
+    s3: BaseClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, **{"lib/a.mp3": b"sound"})
+    monkeypatch.setattr(bucket, "MIN_FREE_BYTES", shutil.disk_usage(tmp_path).total)
+    root = MusicRoot.named("s3://music/lib")
+    with pytest.raises(AudioError) as full, root.local_copy(b"a.mp3", tmp_path):
+        pass
+    assert full.value.code == "no_room"
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_object_that_went_is_its_own_failure(s3: BaseClient, tmp_path: Path) -> None:

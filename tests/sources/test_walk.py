@@ -150,6 +150,16 @@ def test_folders_linked_from_elsewhere_are_part_of_the_root_once(tmp_path: Path)
     assert paths(root, EntryKind.UNSEEN) == ["b/round/"]
 
 
+def test_a_folder_beside_the_root_is_not_in_it_though_its_name_begins_alike(
+    tmp_path: Path,
+) -> None:
+    root, other = tmp_path / "music", tmp_path / "music of old"
+    fill(root, "a.mp3")
+    fill(other, "b.mp3")
+    (root / "old").symlink_to(other)
+    assert paths(root) == ["a.mp3", "old/b.mp3"]
+
+
 @pytest.mark.parametrize("target", ["nowhere", "link"])
 def test_a_link_that_leads_nowhere_speaks_for_all_that_was_behind_it(
     tmp_path: Path, target: str

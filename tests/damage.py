@@ -5,6 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import faiss
+
+from soundalike.storage.atomic import sha256_of
+from soundalike.vectors.index_files import INDEX, MANIFEST, hashes_of, read_manifest
+
 
 @contextmanager
 def writable(folder: Path) -> Iterator[None]:
@@ -83,3 +88,18 @@ def replace_by_pipe(path: Path) -> None:
     delete(path)
     with writable(path.parent):
         os.mkfifo(path)
+
+
+def halve_vectors(folder: Path) -> str:
+    """An index of vectors half as long, as a program with a bug would write it, and sign it.
+
+    Returns the hash of the new manifest.
+    """
+    manifest = read_manifest(folder)
+    index = faiss.read_index(str(folder / INDEX))
+    halved = faiss.IndexFlatIP(index.d)
+    halved.add(0.5 * index.reconstruct_n(0, index.ntotal))
+    overwrite(folder / INDEX, faiss.serialize_index(halved).tobytes())
+    signed = manifest.model_copy(update={"files": hashes_of(folder, manifest.built_as)})
+    overwrite(folder / MANIFEST, signed.model_dump_json().encode())
+    return sha256_of(folder / MANIFEST)

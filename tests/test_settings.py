@@ -11,7 +11,7 @@ from dagster._utils.tags import is_valid_tag_key
 from soundalike.audio.tags.rules import TagRules
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError
-from soundalike.settings import KindChoice, Settings, load_settings
+from soundalike.settings import KindChoice, Settings, is_loopback, load_settings
 from soundalike.vectors.kinds import KindName
 
 
@@ -204,3 +204,33 @@ def test_following_the_library_sets_nothing_in_the_process() -> None:
     followed = mine.following({"windows": 3})
     assert followed.model_dump() == mine.model_dump() | {"windows": 3}
     assert followed.model_fields_set == mine.model_fields_set == {"port", "log_level"}
+
+
+@pytest.mark.parametrize(("longest", "is_taken"), [("5", False), ("4.9", False), ("5.1", True)])
+def test_the_longest_track_is_longer_than_the_shortest(
+    monkeypatch: pytest.MonkeyPatch, longest: str, is_taken: bool
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_SHORTEST_SECONDS", "5")
+    monkeypatch.setenv("SOUNDALIKE_LONGEST_SECONDS", longest)
+    if is_taken:
+        assert load_settings().longest_seconds == 5.1
+    else:
+        with pytest.raises(SettingsError, match="SOUNDALIKE_SHORTEST_SECONDS=5"):
+            load_settings()
+
+
+def test_by_default_only_this_machine_connects_and_is_believed() -> None:
+    settings = Settings()
+    assert is_loopback(settings.host)
+    assert settings.trusted_proxies
+    assert all(map(is_loopback, settings.trusted_proxies))
+    assert (settings.hosts, settings.cors_origins) == ((), ())
+
+
+LOOPBACK = ["127.0.0.1", "127.8.8.8", "::1", "localhost", "::ffff:127.0.0.1"]
+BEYOND = ["localhost.evil.example", "127.0.0.1.nip.io", "", "0.0.0.0", "::", "::ffff:10.0.0.1"]
+
+
+def test_loopback_is_told_from_what_looks_like_it() -> None:
+    assert [host for host in LOOPBACK if not is_loopback(host)] == []
+    assert [host for host in BEYOND if is_loopback(host)] == []

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import select
@@ -18,6 +19,7 @@ from soundalike.ingest.roots import register_configured, register_roots
 from soundalike.ingest.scan import ScanRules, scan
 from soundalike.settings import MUSIC_EXTENSIONS
 from tests.library import Library
+from tests.patience import PATIENCE
 
 RULES = ScanRules(settle_seconds=0, batch_tracks=9)
 
@@ -127,10 +129,15 @@ def test_one_folder_that_is_missing_does_not_stop_the_others(library: Library) -
 def test_two_scans_at_once_seal_each_file_once(library: Library) -> None:
     fill(library.music, 50)
     register_roots(library.sessions, [str(library.music)])
-    with ThreadPoolExecutor() as pool:
-        waiting = [pool.submit(scan, library.sessions, RULES) for _ in range(4)]
-        reports = [future.result() for future in waiting]
-    assert sum(report.changes[Change.NEW] for report in reports) == 50
+    together = Barrier(4)
+
+    def scanned() -> int:
+        together.wait(PATIENCE)
+        return scan(library.sessions, RULES).changes[Change.NEW]
+
+    with ThreadPoolExecutor(4) as pool:
+        found = [future.result() for future in [pool.submit(scanned) for _ in range(4)]]
+    assert sorted(found) == [0, 0, 0, 50]
 
 
 def test_no_root_at_all_says_what_to_do(sessions: Sessions) -> None:

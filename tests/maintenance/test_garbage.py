@@ -66,7 +66,7 @@ def test_older_indexes_go_and_enough_stay_for_a_rollback(library: Library) -> No
     assert [folder.is_dir() for folder in folders] == [False, False, True, True]
     assert found(library) == []
     publish(library.sessions, library.store, library.model.space, versions[2])
-    with pytest.raises(ArtifactError):
+    with pytest.raises(ArtifactError, match=f"{versions[0]}.*{versions[3]}"):
         publish(library.sessions, library.store, library.model.space, versions[0])
 
 

@@ -83,6 +83,7 @@ def hook(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hook]:
         ("https://discord.com/api/webhooks/1/key/slack", "slack"),
         ("https://ntfy.sh/my-topic", "ntfy"),
         ("https://ntfy.example.org/my-topic", "ntfy"),
+        ("https://notntfy.example.org/hook", "json"),
         ("https://example.org/hook", "json"),
         ("https://chat.example.org/hooks/key#slack", "slack"),
         ("https://ntfy.sh/my-topic#json", "json"),

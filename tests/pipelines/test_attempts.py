@@ -4,7 +4,7 @@ import datetime as dt
 
 import dagster as dg
 
-from pipelines.attempts import RETRY_DELAYS, Decision, Note, Run, WorkState, decide
+from pipelines.attempts import Decision, Note, Run, WorkState, decide
 from pipelines.notes import Notes
 
 NOW = dt.datetime(2026, 1, 2, 15, 40, tzinfo=dt.UTC)
@@ -40,7 +40,9 @@ def test_work_under_way_is_not_asked_for_again() -> None:
 
 def test_a_failure_is_repeated_after_waits_that_grow_and_the_last_one_is_kept() -> None:
     note: Note | None = None
-    for number, delay in enumerate([*RETRY_DELAYS, RETRY_DELAYS[-1]]):
+    hour, day = 3600, 86_400
+    for number, seconds in enumerate([30, 300, 1200, 4800, 16 * hour // 3, day, day]):
+        delay = dt.timedelta(seconds=seconds)
         run = ended(FAILED, f"run {number}")
         early = after(run, note, delay - SECOND)
         assert not early.request
@@ -77,6 +79,14 @@ def test_what_is_wanted_has_changed_so_it_is_due_at_once_with_the_first_wait() -
     assert changed.note.failures == 0
 
 
+def test_the_first_failure_of_work_that_changed_during_the_run_has_the_first_wait() -> None:
+    other = STATE._replace(wanted="embed 4 tracks")
+    asked_for_before = Note("", *STATE, failures=5, asked=True)
+    failed = after(ended(FAILED), asked_for_before, state=other)
+    assert failed.note.failures == 1
+    assert "next try at 15:40:30 UTC" in failed.reason
+
+
 def test_a_cancelled_run_stays_cancelled_whatever_is_repaired() -> None:
     decision = after(ended(CANCELED), Note("", *STATE))
     for state in (STATE, STATE._replace(conditions="room")):
@@ -95,7 +105,7 @@ def test_a_success_that_left_the_work_as_it_was_is_no_reason_to_run_at_every_tic
     waiting = after(ended(SUCCESS), asked)
     assert not waiting.request
     assert "ended with work left" in waiting.reason
-    assert after(ended(SUCCESS), waiting.note, RETRY_DELAYS[0]).request
+    assert after(ended(SUCCESS), waiting.note, dt.timedelta(seconds=30)).request
 
 
 def test_a_success_followed_by_new_work_is_due_at_once() -> None:

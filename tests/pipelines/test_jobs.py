@@ -5,10 +5,12 @@ import errno
 import dagster as dg
 import numpy as np
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import delete, update
 
+from pipelines.jobs import automatic_publish_config
+from pipelines.run_errors import reason_of_run
 from soundalike.catalog.indexes import published
-from soundalike.catalog.tables import RootRow
+from soundalike.catalog.tables import IndexVersionRow, RootRow
 from soundalike.embedders.base import Embedding
 from soundalike.ingest import embed
 from soundalike.ingest.build_index import BuildReport
@@ -16,6 +18,7 @@ from soundalike.ingest.compare import Change
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.vectors.index_files import IndexManifest
+from tests.damage import halve_vectors
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 
@@ -106,7 +109,9 @@ def test_invalid_vectors_fail_the_blocking_check(
     failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
     assert [check.check_name for check in failed] == ["valid_vectors"]
     assert "unit_norm" in str(failed[0].description)
-    assert not orchestra.run("publish_index").success, "nothing is published on it"
+    assert "unit_norm" in reason_of_run(orchestra.run("publish_index").all_events)
+    with orchestra.resources["sessions"]() as session:
+        assert published(session) is None, "nothing is published on it"
 
 
 def test_a_candidate_that_fails_its_check_is_not_published(orchestra: Orchestra) -> None:
@@ -114,11 +119,27 @@ def test_a_candidate_that_fails_its_check_is_not_published(orchestra: Orchestra)
     orchestra.ingest("b000001")
     assert orchestra.run("publish_index", asset_selection=[dg.AssetKey("faiss_index")]).success
     version = orchestra.reports.last(BuildReport).manifest.version
-    sidecar = orchestra.resources["store"].sidecar(
-        orchestra.resources["model"].space.key, "b000001"
-    )
+    signed = halve_vectors(orchestra.resources["store"].index(version))
+    with orchestra.resources["sessions"].begin() as session:
+        session.execute(update(IndexVersionRow).values(manifest_sha256=signed))
+    result = orchestra.run("publish_index")
+    failed = [check for check in result.get_asset_check_evaluations() if not check.passed]
+    assert [check.check_name for check in failed] == ["valid_index"]
+    assert not result.success
+    with orchestra.resources["sessions"]() as session:
+        assert published(session) is None
+
+
+def test_a_candidate_that_cannot_be_checked_is_not_published(orchestra: Orchestra) -> None:
+    fill(orchestra)
+    orchestra.ingest("b000001")
+    assert orchestra.run("publish_index", asset_selection=[dg.AssetKey("faiss_index")]).success
+    version = orchestra.reports.last(BuildReport).manifest.version
+    space = orchestra.resources["model"].space.key
+    sidecar = orchestra.resources["store"].sidecar(space, "b000001")
     sidecar.unlink()  # what the check holds the index against
-    assert not orchestra.run("publish_index").success
+    result = orchestra.run("publish_index")
+    assert f"{sidecar} is missing" in reason_of_run(result.all_events)
     with orchestra.resources["sessions"]() as session:
         assert published(session) is None
     assert (orchestra.resources["store"].index(version)).is_dir()
@@ -132,10 +153,15 @@ def test_a_version_named_by_hand_is_published_and_stays(orchestra: Orchestra) ->
     config = {"ops": {"published_index": {"config": {"version": old}}}}
     only = [dg.AssetKey("published_index")]
     assert orchestra.run("publish_index", asset_selection=only, run_config=config).success
+    fill(orchestra, 4)
+    orchestra.ingest("b000002")
+    assert orchestra.run("publish_index", run_config=automatic_publish_config(None)).success
+    assert orchestra.reports.last(BuildReport).manifest.version != old
     with orchestra.resources["sessions"]() as session:
         served = published(session)
     assert served is not None
     assert served.publication.by_hand
+    assert served.index.version == old
 
 
 def test_no_music_folder_fails_loudly_and_says_what_to_do(orchestra: Orchestra) -> None:

@@ -46,6 +46,15 @@ async def test_statements_of_an_answer_are_of_one_moment(
     await engine.dispose()
 
 
+async def test_each_statement_has_ten_seconds_whatever_was_rolled_back(database_url: str) -> None:
+    engine = open_pool(database_url)
+    for _ in range(2):
+        async with AsyncSession(engine) as session:
+            assert await session.scalar(text("show statement_timeout")) == "10s"
+            await session.rollback()
+    await engine.dispose()
+
+
 async def test_query_that_takes_too_long_is_cut_off(
     settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,10 +6,13 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from sqlalchemy.exc import ProgrammingError
+from psycopg.errors import QueryCanceled, UndefinedTable
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from serving.app import create_app
+from serving.dependencies import SessionDep
 from serving.errors import as_problem
 from soundalike.errors import ArtifactError
 from soundalike.settings import Settings
@@ -80,16 +83,46 @@ async def test_error_of_the_service_is_503_and_its_message_goes_to_the_log(
     assert "/data/index.faiss is damaged" in capsys.readouterr().err
 
 
+SECRET = "secret_name"
+STATEMENTS = [f"select {SECRET}(1)", f"select 1 / 0 as {SECRET}"]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+async def test_a_statement_that_fails_is_500_that_hides_its_sql(
+    statement: str, settings: Settings, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = create_app(settings)
+
+    @app.get("/fails")
+    async def fails(session: SessionDep) -> None:
+        await session.execute(text(statement))
+
+    async with running(settings, app) as api:
+        answer = await api.get("/fails")
+    assert problem_of(answer, 500)["type"] == "urn:soundalike:problem:internal-error"
+    assert SECRET not in answer.text
+    assert "select" not in answer.text
+    assert SECRET in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
-    ("error", "status"),
+    ("error", "status", "kind"),
     [
-        (PoolTimeout(), 503),
-        (ProgrammingError("select", {}, ValueError()), 500),
-        (KeyError("x"), 500),
+        (PoolTimeout(), 503, "overloaded"),
+        (OperationalError("select", {}, ConnectionError()), 503, "catalog-unreachable"),
+        (OperationalError("select", {}, QueryCanceled()), 503, "too-slow"),
+        (ProgrammingError("select", {}, UndefinedTable()), 503, "catalog-not-upgraded"),
+        (ProgrammingError("select", {}, ValueError()), 500, "internal-error"),
+        (KeyError("x"), 500, "internal-error"),
     ],
 )
-def test_each_kind_of_error_has_its_status(error: Exception, status: int) -> None:
-    assert as_problem(error).status == status
+def test_each_kind_of_error_is_told_and_nothing_of_its_text(
+    error: Exception, status: int, kind: str
+) -> None:
+    problem = as_problem(error)
+    assert (problem.status, problem.kind) == (status, kind)
+    assert str(error) not in problem.detail
+    assert ("Retry-After" in (problem.headers or {})) == (status == 503)
 
 
 def test_validation_problem_never_echoes_what_was_sent() -> None:

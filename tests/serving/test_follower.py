@@ -49,6 +49,28 @@ async def test_notice_alone_is_enough(database_url: str, collection: Collection)
         await eventually_is(live, collection.publish())
 
 
+async def test_notices_are_heard_after_the_connection_that_listened_was_ended(
+    database_url: str, collection: Collection
+) -> None:
+    """Nothing polls here, so only a new LISTEN can hear of the second version."""
+    collection.add(*numbered(2))
+    async with following(database_url, collection, NEVER) as live:
+        await eventually_is(live, collection.publish())
+        listening = "select pid from pg_stat_activity where query like 'listen %'"
+        with collection.sessions.begin() as session:
+            [before] = session.scalars(text(f"{listening} and datname = current_database()"))
+            session.execute(text(f"select pg_terminate_backend({before})"))
+
+        async def listens_again() -> bool:
+            with collection.sessions() as session:
+                pids = session.scalars(text(f"{listening} and datname = current_database()"))
+                return set(pids) - {before} != set()
+
+        await eventually(listens_again)
+        collection.add(*numbered(2))
+        await eventually_is(live, collection.publish())
+
+
 async def test_lost_notice_is_made_up_for_by_polling(
     database_url: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,11 +53,18 @@ async def test_a_wrong_path_is_refused(
     start, end = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     answer = await api.get("/v1/journeys", params={"from": start, "to": end, **wrong})  # type: ignore[dict-item]
-    problem_of(answer, 404 if wrong == {"to": ""} else 422)
+    if wrong == {"to": ""}:
+        assert problem_of(answer, 404)["type"] == "urn:soundalike:problem:unknown-track"
+        return
+    [error] = problem_of(answer, 422)["errors"]
+    assert {error["field"]} == wrong.keys()
 
 
 async def test_a_path_to_itself_is_refused(api: httpx.AsyncClient, collection: Collection) -> None:
     start, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
-    problem_of(await api.get("/v1/journeys", params={"from": start, "to": start}), 422)
-    problem_of(await api.get("/v1/journeys", params={"from": start, "to": "unknown"}), 404)
+    answer = await api.get("/v1/journeys", params={"from": start, "to": start})
+    [error] = problem_of(answer, 422)["errors"]
+    assert (error["field"], error["message"]) == ("to", "the journey must end at another track")
+    answer = await api.get("/v1/journeys", params={"from": start, "to": "unknown"})
+    assert problem_of(answer, 404)["type"] == "urn:soundalike:problem:unknown-track"

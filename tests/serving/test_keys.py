@@ -1,14 +1,18 @@
 """Keys of the catalog: who is admitted, to what, and how fast a revocation counts."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import httpx
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import event
 
 from serving import key_ring
 from serving.app import create_app
+from serving.database import open_pool
+from serving.key_ring import KeyRing
 from serving.limits import MAX_FAILED_KEYS
 from soundalike.catalog.api_keys import Scope, add_key, every_key, revoke_key
 from soundalike.catalog.engine import Sessions
@@ -72,6 +76,34 @@ async def test_a_revoked_key_opens_nothing_and_neither_does_the_last_one_that_go
     revoke(sessions, "tv")
     await eventually_answers(api, 401, tv)
     problem_of(await api.get("/v1/tracks"), 401)
+
+
+async def test_no_part_of_a_key_of_the_catalog_admits(
+    api: httpx.AsyncClient, sessions: Sessions
+) -> None:
+    key = make(sessions, "phone")["X-API-Key"]
+    await eventually_answers(api, 401)
+    for near in (key[:-1], key[:32], key[1:], key + "x", key.upper()):
+        problem_of(await api.get("/v1/tracks", headers={"X-API-Key": near}), 401)
+    assert (await api.get("/v1/tracks", headers={"X-API-Key": key})).is_success
+
+
+async def test_many_wrong_keys_at_once_cost_few_readings_of_the_catalog(
+    sessions: Sessions, database_url: str
+) -> None:
+    make(sessions, "phone")
+    engine, statements = open_pool(database_url), list[str]()
+
+    @event.listens_for(engine.sync_engine, "before_cursor_execute")
+    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    ring = KeyRing(None)
+    async with ring.following(engine):
+        before = len(statements)
+        await asyncio.gather(*(ring.refresh() for _ in range(50)))
+        assert 0 < len(statements) - before < 10
+    await engine.dispose()
 
 
 async def test_keys_that_are_known_outlive_the_catalog_and_others_cannot_be_told(

@@ -2,16 +2,22 @@
 
 import shutil
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
+from serving.index import live_index
+from serving.index.disk_check import DiskCheck
 from serving.index.live_index import LiveIndex
 from soundalike.catalog import indexes
 from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
-from soundalike.vectors.index_files import MANIFEST, TRACKS
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import INDEX, MANIFEST, TRACKS
 from soundalike.vectors.queries import VectorQuery
-from tests.damage import delete, overwrite
+from tests.damage import delete, halve_vectors, overwrite
 
 from .collection import Collection, numbered
 
@@ -64,8 +70,34 @@ def _put_another_in_its_place(collection: Collection, version: str) -> None:
     shutil.copytree(other, folder)
 
 
+def _put_another_in_its_place_unsigned(collection: Collection, version: str) -> None:
+    """Catalogs of older releases did not record the manifest's hash."""
+    _put_another_in_its_place(collection, version)
+    _record(collection, version, None)
+
+
+def _halve_its_vectors(collection: Collection, version: str) -> None:
+    """Whole and signed, by a program with a bug: no track finds itself."""
+    _record(collection, version, halve_vectors(collection.store.index(version)))
+
+
+def _record(collection: Collection, version: str, manifest_sha256: str | None) -> None:
+    chosen = update(IndexVersionRow).where(IndexVersionRow.version == version)
+    with collection.sessions.begin() as session:
+        session.execute(chosen.values(manifest_sha256=manifest_sha256))
+
+
 @pytest.mark.parametrize(
-    "harm", [_flip_a_bit, _lose_tracks, _lose_all, _garble_manifest, _put_another_in_its_place]
+    "harm",
+    [
+        _flip_a_bit,
+        _lose_tracks,
+        _lose_all,
+        _garble_manifest,
+        _put_another_in_its_place,
+        _put_another_in_its_place_unsigned,
+        _halve_its_vectors,
+    ],
 )
 async def test_damaged_version_is_refused_and_the_old_one_goes_on(
     harm: Callable[[Collection, str], None], live: LiveIndex, collection: Collection
@@ -97,6 +129,38 @@ async def test_refused_version_is_tried_again(live: LiveIndex, collection: Colle
     await live.follow(published(collection))
     assert live.served
     assert live.problem is None
+
+
+async def test_a_damaged_version_is_not_read_again_until_its_files_change(
+    live: LiveIndex, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may have gigabytes, and the catalog is polled every few seconds."""
+    collection.add(*numbered(3))
+    version = collection.publish()
+    collection.damage(version)
+    read: list[str] = []
+    opened = live_index._open_verified
+
+    def noted(folder: Path, row: IndexVersionRow) -> tuple[OpenIndex, DiskCheck]:
+        read.append(folder.name)
+        return opened(folder, row)
+
+    monkeypatch.setattr(live_index, "_open_verified", noted)
+    for _ in range(3):
+        await live.follow(published(collection))
+    assert read == [version]
+    assert live.load_failures == 3
+
+
+async def test_a_refusal_tells_clients_no_path(live: LiveIndex, collection: Collection) -> None:
+    collection.add(*numbered(3))
+    version = collection.publish()
+    index = collection.store.index(version) / INDEX
+    overwrite(index, b"")
+    await live.follow(published(collection))
+    assert version in str(live.problem)
+    assert str(collection.store.root) not in str(live.problem)
+    assert INDEX not in str(live.problem)
 
 
 async def test_same_version_again_is_not_loaded_again(

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from serving.errors import Problem
 from serving.schemas.requests import SearchRequest
-from serving.search.cursor import SearchCursor, page_of, parse_cursor
+from serving.search.cursor import SearchCursor, fingerprint, page_of, parse_cursor
+from soundalike.vectors.limits import MAX_RANKED
 from soundalike.vectors.ranking import Result
 
 VERSION = "v1"
@@ -97,7 +98,6 @@ def test_a_track_that_leaves_between_pages_hides_no_other(
         "x",
         "é",
         "WyJ2MSJd",
-        SearchCursor("v1", "q", 0, 0.5, "t").encode(),
         "W" * 4000,
         "bnVsbA==",
     ],
@@ -110,6 +110,31 @@ def test_a_cursor_that_is_none_of_ours_is_422(cursor: str) -> None:
     with pytest.raises(Problem) as caught:
         parse_cursor(request, VERSION)
     assert caught.value.status == 422
+
+
+@pytest.mark.parametrize("seen", [-1, 0, MAX_RANKED + 1, 10**18])
+def test_a_forged_cursor_that_saw_nothing_or_more_than_there_is_is_422(seen: int) -> None:
+    """Everything else of it is as this API writes it."""
+    forged = SearchCursor(VERSION, fingerprint(asked(3)), seen, 0.5, "t").encode()
+    with pytest.raises(Problem, match="not a cursor of this API") as caught:
+        parse_cursor(asked(3, forged), VERSION)
+    assert caught.value.status == 422
+    for honest in (1, MAX_RANKED):
+        cursor = SearchCursor(VERSION, fingerprint(asked(3)), honest, 0.5, "t")
+        assert parse_cursor(asked(3, cursor.encode()), VERSION) == cursor
+
+
+@pytest.mark.parametrize("diversity", [0.0, 0.5])
+def test_the_page_that_ends_at_the_greatest_depth_is_the_last(diversity: float) -> None:
+    results = [
+        Result(rank, f"t{rank:06d}", 1 - rank / 10**6, None) for rank in range(1, MAX_RANKED + 1)
+    ]
+    request = asked(3, diversity=diversity)
+    last = results[-4]
+    after = SearchCursor(VERSION, fingerprint(request), MAX_RANKED - 3, last.score, last.track_id)
+    page, cursor = page_of(results, request, VERSION, after, MAX_RANKED)
+    assert page == results[-3:]
+    assert cursor is None
 
 
 def test_a_cursor_of_another_question_or_version_is_refused() -> None:

@@ -4,7 +4,7 @@ import asyncio
 import gc
 import threading
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,7 @@ import pytest
 
 from serving.index.search_threads import MAX_BATCH, MAX_QUEUED, Overloaded, SearchThreads
 from soundalike.vectors.queries import Hits, VectorQuery
+from tests.patience import PATIENCE
 
 
 class Gated:
@@ -46,11 +47,17 @@ async def begun(index: Gated) -> None:
     assert await asyncio.to_thread(index.begun.wait, 20)
 
 
+async def comes_true(wanted: Callable[[], bool]) -> None:
+    """Returns once it is true; fails if it never becomes that."""
+    async with asyncio.timeout(PATIENCE):
+        while not wanted():
+            await asyncio.sleep(0)
+
+
 async def queue(threads: SearchThreads, index: Any, numbers: Sequence[int]) -> list[Any]:
     """Tasks whose queries are all in the queue."""
     tasks = [asyncio.create_task(ask(threads, index, number)) for number in numbers]
-    while not all(task.get_coro().cr_await for task in tasks):  # type: ignore[union-attr]
-        await asyncio.sleep(0)
+    await comes_true(lambda: all(task.get_coro().cr_await for task in tasks))  # type: ignore[union-attr]
     return tasks
 
 
@@ -73,8 +80,7 @@ async def test_what_gains_nothing_by_company_goes_alone() -> None:
     alone = VectorQuery(np.zeros((1, 4), np.float32), 3, allowed_rows=np.array([1]))
     early = await queue(threads, index, [1, 2])
     filtered = asyncio.create_task(threads.search(index, [alone, alone]))  # type: ignore[arg-type]
-    while len(threads._queue) < 4:
-        await asyncio.sleep(0)
+    await comes_true(lambda: len(threads._queue) >= 4)
     late = await queue(threads, index, [4, 5])
     index.gate.set()
     await asyncio.gather(first, filtered, *early, *late)
@@ -94,12 +100,10 @@ async def test_idle_threads_share_what_waits() -> None:
     threads, index = SearchThreads(2), Gated()
     index.gate.set()
     await ask(threads, index, 0)  # both threads have been started
-    while threads._idle < 2:
-        await asyncio.sleep(0)
+    await comes_true(lambda: threads._idle == 2)
     index.gate.clear()
     tasks = [asyncio.create_task(threads.search(index, [query(n) for n in range(10)]))]  # type: ignore[arg-type]
-    while sum(map(len, index.batches)) < 11:
-        await asyncio.sleep(0)
+    await comes_true(lambda: sum(map(len, index.batches)) >= 11)
     index.gate.set()
     await asyncio.gather(*tasks)
     assert max(map(len, index.batches)) < 10, "one thread left some for the other"
@@ -152,8 +156,7 @@ async def test_too_many_are_told_to_come_back() -> None:
     [first] = await queue(threads, index, [0])
     await begun(index)
     many = asyncio.create_task(threads.search(index, [query(n) for n in range(MAX_QUEUED)]))  # type: ignore[arg-type]
-    while len(threads._queue) < MAX_QUEUED:
-        await asyncio.sleep(0)
+    await comes_true(lambda: len(threads._queue) >= MAX_QUEUED)
     with pytest.raises(Overloaded):
         await ask(threads, index, 1)
     index.gate.set()

@@ -211,6 +211,10 @@ def _cursor(text: str) -> str:
         _cursor('["a", "b"]'),
         _cursor('[-1, "a", "b"]'),
         _cursor('[99999999999999999999, "a", "b"]'),
+        _cursor('["a", "b", "c"]'),
+        _cursor('[0, 1, "b"]'),
+        _cursor('[0, "a", null]'),
+        _cursor('[true, "a", "b"]'),
         _cursor('{"a": 1, "b": 2}'),
         _cursor('[0, "a\\u0000", "b"]'),
         _cursor('[0, "\\ud800", "b"]'),
@@ -236,6 +240,10 @@ async def test_query_that_is_not_utf8_matches_nothing(
     }
 
 
-async def test_unknown_track_is_404(api: httpx.AsyncClient) -> None:
-    for track_id in ("unknown", "a%00b", "%ED%A0%80", "..", "x" * 5000, "%F0", "a%2Fb"):
-        problem_of(await api.get(f"/v1/tracks/{track_id}"), 404)
+async def test_unknown_track_is_404_and_says_where_ids_are(api: httpx.AsyncClient) -> None:
+    for track_id in ("unknown", "a%00b", "%ED%A0%80", "%2E%2E", "x" * 5000, "%F0"):
+        problem = problem_of(await api.get(f"/v1/tracks/{track_id}"), 404)
+        assert problem["type"] == "urn:soundalike:problem:unknown-track", track_id
+        assert "GET /v1/tracks lists ids" in problem["detail"]
+    problem = problem_of(await api.get("/v1/tracks/a%2Fb"), 404)
+    assert problem["type"] == "urn:soundalike:problem:no-such-route"

@@ -175,6 +175,14 @@ async def test_a_file_that_is_too_long_is_refused(
     assert "too_long" in problem["detail"]
 
 
+async def test_an_upload_may_last_an_hour(served: httpx.AsyncClient, model: FakeModel) -> None:
+    """The limit as it is by default; it is silence, which is told of what is heard whole."""
+    for hours, code in ((0.95, "silent"), (1.05, "too_long")):
+        claimed = int(hours * 3600 * 8_000)
+        answer = await served.post("/v1/search/audio", content=flac_bomb(hours, claimed))
+        assert problem_of(answer, 422)["code"] == code
+
+
 async def test_what_would_be_computed_is_bounded_by_the_header(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

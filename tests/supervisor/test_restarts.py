@@ -52,3 +52,21 @@ def test_deaths_of_long_ago_count_no_more() -> None:
         deaths.add()
     assert deaths.delay == 1
     assert not deaths.too_many
+
+
+def test_by_default_ten_deaths_within_ten_minutes_are_too_many() -> None:
+    """As docs/operations.md says, where the waits of 1, 2, 4, ... 60 seconds are too."""
+    clock = Clock()
+    deaths, waits = Deaths(clock=clock), []
+    for number in range(10):
+        clock.now = number * 65.0
+        assert not deaths.too_many
+        deaths.add()
+        waits.append(deaths.delay)
+    assert deaths.too_many
+    assert waits == [1, 2, 4, 8, 16, 32, 60, 60, 60, 60]
+    rare = Deaths(clock=clock)
+    for number in range(20):
+        clock.now = number * 67.0
+        rare.add()
+    assert not rare.too_many

@@ -1,0 +1,141 @@
+"""Hits on a running `soundalike up`, one after another: it heals by itself, and loses nothing.
+
+    make chaos
+
+Music changes, a client asks without pause, and processes, files, folders and the disk are hit in an
+order of the seed's. After each hit the campaign waits until all music is served again. In the end
+an undisturbed ingest of the same music into a new data root must have made the same. Prints a table
+and ends with one JSON line; the exit code is 1 if anything did not heal, was lost or wrong.
+"""
+
+import argparse
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+from soundalike.embedders import fetch_weights
+from soundalike.settings import Settings
+from tests.chaos.client import Client
+from tests.chaos.disk import on_a_disk
+from tests.chaos.health import missing
+from tests.chaos.hits import PROCESS_HITS, Hit
+from tests.chaos.report import Report, Struck
+from tests.chaos.scene import Absent, Scene
+from tests.e2e.conftest import Installation
+from tests.torture.campaign import MODELS
+from tests.torture.catalog import Catalog
+from tests.torture.compare import compare, facts
+
+START_SECONDS = 300.0
+LOOK_SECONDS = 0.5
+KINDS = PROCESS_HITS
+
+
+def strike(scene: Scene, hit: Hit, wait: float, bound: float) -> Struck:
+    """Change the music, hit, and wait until all of it is served. Raises Absent."""
+    before = Counter(scene.client.statuses)
+    for _ in range(scene.random.randint(1, 3)):
+        scene.library.change()
+    scene.pause(scene.random.uniform(0, wait))
+    with hit.act(scene):
+        pass
+    seconds, lacking = healed(scene, bound)
+    answers = Counter(scene.client.statuses)
+    answers.subtract(before)
+    return Struck(hit.name, seconds, lacking, +answers, hit.restarts)
+
+
+def healed(scene: Scene, bound: float) -> tuple[float | None, str]:
+    """Seconds until nothing is missing; None, and what is missing, after `bound` seconds."""
+    started = time.monotonic()
+    while lacking := missing(scene):
+        if scene.ended:
+            return None, "up has ended"
+        if time.monotonic() - started > bound:
+            return None, lacking
+        scene.pause(LOOK_SECONDS)
+    return time.monotonic() - started, ""
+
+
+def campaign(scene: Scene, arguments: argparse.Namespace, report: Report) -> None:
+    """Hit until the number is reached."""
+    kinds: list[Hit] = []
+    chosen = [hit for hit in KINDS if arguments.only in hit.name]
+    while len(report.struck) < arguments.hits and len(report.absent) < len(chosen):
+        kinds = kinds or scene.random.sample(chosen, len(chosen))
+        hit = kinds.pop()
+        try:
+            struck = strike(scene, hit, arguments.wait, arguments.bound)
+        except Absent as error:
+            report.absent[hit.name] = str(error)
+            print(f"{hit.name}: not achieved: {error}", file=sys.stderr, flush=True)
+            healed(scene, arguments.bound)
+            continue
+        report.struck.append(struck)
+        print(f"{len(report.struck)}: {struck.line()}", file=sys.stderr, flush=True)
+        if struck.seconds is None:  # by hand, so that the next hit meets a healthy one
+            scene.stop()
+            scene.start()
+            healed(scene, START_SECONDS)
+
+
+def run(folder: Path, disk: Path, arguments: argparse.Namespace) -> bool:
+    """The whole of it; True if all is well."""
+    started, report = time.monotonic(), Report()
+    scene = Scene(folder, disk, MODELS, Random(arguments.seed))
+    with ExitStack() as stack:
+        stack.callback(scene.stop)
+        scene.start()
+        scene.catalog = Catalog(scene.data)
+        _, lacking = healed(scene, START_SECONDS)
+        if lacking:
+            raise SystemExit(f"it did not start: {lacking}\n{scene.log.read_text()[-3000:]}")
+        url = f"http://127.0.0.1:{scene.api}"
+        scene.client = Client(url, scene.data, scene.library.ever, seed=0)
+        stack.callback(scene.client.stop)
+        campaign(scene, arguments, report)
+        healed(scene, arguments.bound)
+        report.wrong, report.api_500 = scene.client.failures, scene.client.errors
+    undisturbed = clean_ingest(scene)
+    difference = compare(facts(undisturbed.data), facts(scene.data))
+    report.lost, report.wrong = difference.lost, report.wrong + difference.divergent
+    return report.print(time.monotonic() - started, scene.client.statuses)
+
+
+def clean_ingest(scene: Scene) -> Installation:
+    """The same music in a new data root."""
+    data = scene.folder / "undisturbed"
+    data.mkdir()
+    told = {**scene.installation.environment, "SOUNDALIKE_DATA": str(data)}
+    undisturbed = Installation(data, told)
+    undisturbed.run("ingest", scene.library.folder)
+    return undisturbed
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--hits", type=int, default=40)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--wait", type=float, default=15.0, help="seconds before a hit, at most")
+    parser.add_argument("--bound", type=float, default=180.0, help="seconds to heal")
+    parser.add_argument("--only", default="", help="kinds whose name has this")
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # we, in our namespace
+    arguments = parser.parse_args()
+    if arguments.folder:
+        return 0 if run(arguments.folder, arguments.folder / "disk", arguments) else 1
+    fetch_weights(Settings(models=MODELS), "musicnn-msd")
+    with tempfile.TemporaryDirectory(prefix="soundalike-chaos-") as name:
+        Path(name).chmod(0o755)  # root's private server runs as nobody
+        disk = Path(name, "disk")
+        disk.mkdir()
+        again = [sys.executable, "-m", "tests.chaos.campaign", *sys.argv[1:], "--folder", name]
+        return subprocess.run(on_a_disk(disk, again) or again, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -18,7 +18,12 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+
+from soundalike.catalog.engine import Sessions
 from soundalike.embedders import fetch_weights
+from soundalike.postgres.server import private_server
 from soundalike.settings import Settings
 from tests.chaos.client import Client
 from tests.chaos.disk import on_a_disk
@@ -26,6 +31,7 @@ from tests.chaos.health import missing
 from tests.chaos.hits import PROCESS_HITS, Hit
 from tests.chaos.report import Report, Struck
 from tests.chaos.scene import Absent, Scene
+from tests.chaos.storage_hits import hits as storage_hits
 from tests.e2e.conftest import Installation
 from tests.torture.campaign import MODELS
 from tests.torture.catalog import Catalog
@@ -33,7 +39,6 @@ from tests.torture.compare import compare, facts
 
 START_SECONDS = 300.0
 LOOK_SECONDS = 0.5
-KINDS = PROCESS_HITS
 
 
 def strike(scene: Scene, hit: Hit, wait: float, bound: float) -> Struck:
@@ -65,7 +70,11 @@ def healed(scene: Scene, bound: float) -> tuple[float | None, str]:
 def campaign(scene: Scene, arguments: argparse.Namespace, report: Report) -> None:
     """Hit until the number is reached."""
     kinds: list[Hit] = []
-    chosen = [hit for hit in KINDS if arguments.only in hit.name]
+    chosen = [
+        hit
+        for hit in (*PROCESS_HITS, *storage_hits(has_disk=arguments.disk))
+        if arguments.only in hit.name
+    ]
     while len(report.struck) < arguments.hits and len(report.absent) < len(chosen):
         kinds = kinds or scene.random.sample(chosen, len(chosen))
         hit = kinds.pop()
@@ -92,6 +101,7 @@ def run(folder: Path, disk: Path, arguments: argparse.Namespace) -> bool:
         stack.callback(scene.stop)
         scene.start()
         scene.catalog = Catalog(scene.data)
+        scene.sessions = sessions_of(scene.data)
         _, lacking = healed(scene, START_SECONDS)
         if lacking:
             raise SystemExit(f"it did not start: {lacking}\n{scene.log.read_text()[-3000:]}")
@@ -99,12 +109,19 @@ def run(folder: Path, disk: Path, arguments: argparse.Namespace) -> bool:
         scene.client = Client(url, scene.data, scene.library.ever, seed=0)
         stack.callback(scene.client.stop)
         campaign(scene, arguments, report)
+        scene.pause(arguments.wait)
         healed(scene, arguments.bound)
         report.wrong, report.api_500 = scene.client.failures, scene.client.errors
     undisturbed = clean_ingest(scene)
     difference = compare(facts(undisturbed.data), facts(scene.data))
     report.lost, report.wrong = difference.lost, report.wrong + difference.divergent
     return report.print(time.monotonic() - started, scene.client.statuses)
+
+
+def sessions_of(data: Path) -> Sessions:
+    """Sessions of the private PostgreSQL, which need not answer yet."""
+    url = private_server(data, durable=True).url
+    return sessionmaker(create_engine(url, pool_pre_ping=True))
 
 
 def clean_ingest(scene: Scene) -> Installation:
@@ -125,6 +142,7 @@ def main() -> int:
     parser.add_argument("--bound", type=float, default=180.0, help="seconds to heal")
     parser.add_argument("--only", default="", help="kinds whose name has this")
     parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)  # we, in our namespace
+    parser.add_argument("--disk", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.folder:
         return 0 if run(arguments.folder, arguments.folder / "disk", arguments) else 1
@@ -134,7 +152,8 @@ def main() -> int:
         disk = Path(name, "disk")
         disk.mkdir()
         again = [sys.executable, "-m", "tests.chaos.campaign", *sys.argv[1:], "--folder", name]
-        return subprocess.run(on_a_disk(disk, again) or again, check=False).returncode
+        within = on_a_disk(disk, [*again, "--disk"])
+        return subprocess.run(within or again, check=False).returncode
 
 
 if __name__ == "__main__":

@@ -2,8 +2,13 @@
 
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from soundalike.errors import ArtifactError
+from soundalike.ingest.artifacts import artifacts_of_batches, damages_of
+from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import read_manifest, verify_files
 from tests.chaos.scene import Scene
 from tests.sounds import CODECS
 
@@ -36,7 +41,7 @@ def missing(scene: Scene) -> str:
         return f"the pipeline: {pipeline}"
     if unfinished := scene.catalog.ask(UNFINISHED):
         return f"runs have not ended: {unfinished}"
-    return _not_served(scene, {row[4] for row in rows if row[5] is None})
+    return _damage(scene) or _not_served(scene, {row[4] for row in rows if row[5] is None})
 
 
 def on_disk(folder: Path) -> State:
@@ -65,8 +70,10 @@ def _not_served(scene: Scene, tracks: set[object]) -> str:
     index = scene.get("/v1/index")
     if not index:
         return "no index is served"
+    folder = scene.data / "indexes" / index["version"]
     try:
-        served = set(OpenIndex.open(scene.data / "indexes" / index["version"]).track_ids)
+        verify_files(folder, read_manifest(folder))
+        served = set(OpenIndex.open(folder).track_ids)
     except (ArtifactError, OSError) as error:
         return f"the served index is not whole: {error}"
     if served != tracks:
@@ -79,3 +86,14 @@ def _not_served(scene: Scene, tracks: set[object]) -> str:
             return "" if tracks <= listed else f"{len(tracks - listed)} tracks are not listed"
         cursor = {"cursor": page["next_cursor"]}
     return "tracks are not listed"
+
+
+def _damage(scene: Scene) -> str:
+    """The first artifact that is damaged or lost, as a scan finds them."""
+    try:
+        with scene.sessions() as session:
+            artifacts = list(artifacts_of_batches(session, ArtifactStore(scene.data)))
+    except SQLAlchemyError as error:
+        return f"the catalog does not answer: {error}"
+    damages = (damage for damage in damages_of(artifacts, audio=False) if damage)
+    return next((f"{damage.artifact.path} {damage.problem}" for damage in damages), "")

@@ -12,6 +12,7 @@ import httpx
 import psutil
 from dagster_graphql import DagsterGraphQLClient
 
+from soundalike.catalog.engine import Sessions
 from soundalike.process_identity import process_identity
 from tests.chaos.client import Client
 from tests.e2e.conftest import Installation, until
@@ -26,7 +27,6 @@ EXECUTING = """
     select tag.value, job.run_id from dagster.runs job join dagster.run_tags tag using (run_id)
     where job.status = 'STARTED' and tag.key = 'soundalike/process' and job.pipeline_name = %s
 """
-NO_PROCESS = "no such process"
 
 
 class Absent(Exception):
@@ -60,6 +60,7 @@ class Scene:
         )
         self.log = folder / "log"
         self.catalog: Catalog
+        self.sessions: Sessions
         self.client: Client
         self._process: subprocess.Popen[str] | None = None
 
@@ -101,11 +102,16 @@ class Scene:
             return client
         raise Absent("Dagster's web server does not answer")
 
+    def processes(self) -> list[psutil.Process]:
+        """`up` and all that it has started, but for PostgreSQL, which is nobody's child."""
+        assert self._process
+        up = psutil.Process(self._process.pid)
+        return [up, *up.children(recursive=True)]
+
     def service(self, *words: str) -> psutil.Process:
         """The process of a service, which leads a session. Raises Absent."""
-        assert self._process
-        for process in psutil.Process(self._process.pid).children(recursive=True):
-            if os.getsid(process.pid) == process.pid and has_words(process, words):
+        for process in self.processes():
+            if has_words(process, words) and os.getsid(process.pid) == process.pid:
                 return process
         raise Absent(f"no process of {words}")
 

@@ -9,6 +9,7 @@ and ends with one JSON line; the exit code is 1 if anything did not heal, was lo
 """
 
 import argparse
+import signal
 import subprocess
 import sys
 import tempfile
@@ -44,7 +45,8 @@ LOOK_SECONDS = 0.5
 def strike(scene: Scene, hit: Hit, wait: float, bound: float) -> Struck:
     """Change the music, hit, and wait until all of it is served. Raises Absent."""
     before = Counter(scene.client.statuses)
-    for _ in range(scene.random.randint(1, 3)):
+    scene.library.grow()
+    for _ in range(scene.random.randint(0, 2)):
         scene.library.change()
     scene.pause(scene.random.uniform(0, wait))
     with hit.act(scene):
@@ -145,6 +147,7 @@ def main() -> int:
     parser.add_argument("--disk", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.folder:
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that `up` is stopped too
         return 0 if run(arguments.folder, arguments.folder / "disk", arguments) else 1
     fetch_weights(Settings(models=MODELS), "musicnn-msd")
     with tempfile.TemporaryDirectory(prefix="soundalike-chaos-") as name:

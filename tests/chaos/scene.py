@@ -52,7 +52,7 @@ class Scene:
             SOUNDALIKE_PORT=str(self.api),
             SOUNDALIKE_DAGSTER_PORT=str(self.dagster_port),
             SOUNDALIKE_WORKERS="2",
-            SOUNDALIKE_BATCH_TRACKS="3",
+            SOUNDALIKE_BATCH_TRACKS="8",
             SOUNDALIKE_WATCH="true",
             SOUNDALIKE_SCAN_CRON="* * * * *",
             OMP_NUM_THREADS="1",

@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-slow test-random test-all torture attack mutants lint format
+.PHONY: help demo install dev test coverage test-slow test-random test-all torture chaos attack mutants lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -54,6 +54,9 @@ test-all: test test-slow ## every test
 
 torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
+
+chaos: $(INSTALLED) ## hits on a running `up`, which heals by itself [HITS=40 SEED=1]; an hour
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos.campaign --hits $(or $(HITS),40) --seed $(or $(SEED),1) $(OPTIONS)
 
 attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attack.campaign

@@ -31,10 +31,11 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.coverage import file_outcomes
-from soundalike.catalog.engine import Sessions, ingest_lock, open_catalog, up_running
+from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.failures import FailureView, failures_of
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.library_settings import adopt
+from soundalike.catalog.process_locks import ingest_lock, up_running
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError, SoundalikeError

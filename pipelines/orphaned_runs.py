@@ -5,7 +5,8 @@ Whether a process may still execute them is known from the locks in soundalike/c
 
 import dagster as dg
 
-from soundalike.catalog.engine import ingest_running, open_catalog
+from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.process_locks import ingest_running
 from soundalike.settings import load_settings
 
 FOREGROUND_TAG = "soundalike/foreground"

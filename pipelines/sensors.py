@@ -27,7 +27,8 @@ from pipelines.resources import Model
 from pipelines.runs import last_run, range_tags, unfinished_runs
 from pipelines.unchanged_index import unchanged_events
 from soundalike.catalog.batches import embedded_batches, pending_batches
-from soundalike.catalog.engine import Sessions, ingest_running
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.process_locks import ingest_running
 from soundalike.catalog.retention import known_batches
 from soundalike.ingest.next_index import NextIndex, PublishRule, next_index, publication_due
 from soundalike.storage.layout import ArtifactStore

@@ -13,7 +13,8 @@ import dagster as dg
 from pipelines.assets.library import library
 from pipelines.jobs import scan_job
 from pipelines.schedules import next_time, shown_time
-from soundalike.catalog.engine import Sessions, ingest_running
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.process_locks import ingest_running
 from soundalike.catalog.roots import roots
 from soundalike.errors import LibraryError
 from soundalike.settings import Settings, load_settings

@@ -1,20 +1,18 @@
 """Connections to the catalog: engines, sessions, advisory locks, and Dagster's storage URL."""
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
-from soundalike.errors import LibraryError, PostgresError
+from soundalike.errors import PostgresError
 
 Sessions = sessionmaker[Session]
 DAGSTER_SCHEMA = "dagster"
 
 # The server frees advisory locks when their holder ends, however it ends.
-INGEST_LOCK = 5_011_850_001
-UP_LOCK = 5_011_850_004
 BATCH_LOCK = 5_011_851
 
 
@@ -66,7 +64,7 @@ def dagster_url(database_url: str) -> str:
     return url.render_as_string(hide_password=False)
 
 
-def _autocommit(sessions: Sessions) -> Connection:
+def autocommit(sessions: Sessions) -> Connection:
     """Open a connection that can hold a lock without holding a transaction open."""
     return engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
 
@@ -78,52 +76,10 @@ def _unlock(connection: Connection, call: str, key: dict[str, int]) -> None:
 
 
 @contextmanager
-def _alone(sessions: Sessions, lock: int, command: str) -> Iterator[None]:
-    with _autocommit(sessions) as connection:
-        held = text("select pg_try_advisory_lock(:key)")
-        if not connection.execute(held, {"key": lock}).scalar_one():
-            raise LibraryError(f"another `soundalike {command}` is running on this catalog")
-        try:
-            yield
-        finally:
-            _unlock(connection, "pg_advisory_unlock(:key)", {"key": lock})
-
-
-def ingest_lock(sessions: Sessions) -> AbstractContextManager[None]:
-    """Hold the lock of foreground ingest. Raises LibraryError if another process has it."""
-    return _alone(sessions, INGEST_LOCK, "ingest")
-
-
-def up_lock(sessions: Sessions) -> AbstractContextManager[None]:
-    """Hold the lock of running Dagster. Raises LibraryError if another process has it."""
-    return _alone(sessions, UP_LOCK, "up")
-
-
-def ingest_running(sessions: Sessions) -> bool:
-    """Return whether a process holds `ingest_lock`, without taking it."""
-    return _is_held(sessions, INGEST_LOCK)
-
-
-def up_running(sessions: Sessions) -> bool:
-    """Return whether a process holds `up_lock`, without taking it."""
-    return _is_held(sessions, UP_LOCK)
-
-
-def _is_held(sessions: Sessions, lock: int) -> bool:
-    held = text(
-        "select exists (select from pg_locks where locktype = 'advisory' and granted "
-        "and database = (select oid from pg_database where datname = current_database()) "
-        "and (classid::bigint << 32) + objid::bigint = :key and objsubid = 1)"
-    )
-    with sessions() as session:
-        return bool(session.execute(held, {"key": lock}).scalar_one())
-
-
-@contextmanager
 def idle_batch(sessions: Sessions, batch_id: int) -> Iterator[bool]:
     """Hold a batch's lock if no run is at work on the batch; yields whether it is held."""
     key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
-    with _autocommit(sessions) as connection:
+    with autocommit(sessions) as connection:
         held = text("select pg_try_advisory_lock(:space, :batch)")
         if not connection.execute(held, key).scalar_one():
             yield False
@@ -138,7 +94,7 @@ def idle_batch(sessions: Sessions, batch_id: int) -> Iterator[bool]:
 def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
     """Hold a batch's lock, so that two runs of the same batch work one after another."""
     key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
-    with _autocommit(sessions) as connection:
+    with autocommit(sessions) as connection:
         connection.execute(text("select pg_advisory_lock(:space, :batch)"), key)
         try:
             yield

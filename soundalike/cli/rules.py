@@ -7,8 +7,8 @@ from pydantic import ValidationError
 from rich.console import Console
 
 from soundalike.catalog import library_settings
-from soundalike.catalog.engine import ingest_lock
 from soundalike.catalog.library_settings import RULES, shown_value
+from soundalike.catalog.process_locks import ingest_lock
 from soundalike.cli.library import existing_library
 from soundalike.cli.switching import differences, library_or_own, wanted
 from soundalike.embedders import space_for

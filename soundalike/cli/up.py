@@ -1,7 +1,7 @@
 """`soundalike up`: PostgreSQL if needed, migrations, Dagster, the API; Ctrl-C stops all."""
 
 import signal
-from contextlib import ExitStack, closing, suppress
+from contextlib import closing, suppress
 from types import FrameType
 
 from rich.console import Console
@@ -9,8 +9,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.activity import Activity, activity
-from soundalike.catalog.engine import Sessions, open_catalog, up_lock, up_running
+from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.library_settings import adopt, library_space, read
+from soundalike.catalog.process_locks import up_lock
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment, dagster_folder, logs_folder
 from soundalike.errors import SettingsError
@@ -59,9 +60,6 @@ def _serve(settings: Settings, url: str, processes: ServiceProcesses) -> None:
         notify("WATCHDOG=1")
         answers = database.answers()
         with suppress(SQLAlchemyError):  # it went away in between, perhaps
-            if answers and not up_running(sessions):  # a restart of the server frees the lock
-                locks.close()
-                locks.enter_context(up_lock(sessions))
             if answers and (space := _space_key(sessions)) != loaded:
                 loaded = space
                 supervisor.load_pipeline_again()  # or the UI shows the old space as up to date
@@ -70,8 +68,7 @@ def _serve(settings: Settings, url: str, processes: ServiceProcesses) -> None:
 
     environment = child_environment(settings, url)
     supervisor = Supervisor(environment, output, processes, status.report, look)
-    with ExitStack() as locks, closing(output), supervisor:
-        locks.enter_context(up_lock(sessions))
+    with up_lock(sessions), closing(output), supervisor:
         try:
             with status:
                 supervisor.run(ORPHANED_RUNS)

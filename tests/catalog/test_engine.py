@@ -1,4 +1,4 @@
-"""Locks end with their holder, and a server that is not there is named."""
+"""A broken lock undoes no work, and a server that is not there is named."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -6,35 +6,9 @@ from contextlib import AbstractContextManager
 import pytest
 from sqlalchemy import text
 
-from soundalike.catalog.engine import (
-    Sessions,
-    batch_lock,
-    ingest_lock,
-    ingest_running,
-    open_catalog,
-    up_lock,
-)
-from soundalike.errors import LibraryError, PostgresError
-
-
-def test_only_one_ingest_at_a_time(sessions: Sessions, database_url: str) -> None:
-    assert not ingest_running(sessions)
-    with ingest_lock(sessions):
-        assert ingest_running(sessions)
-        other = open_catalog(database_url)
-        with pytest.raises(LibraryError, match="another `soundalike ingest`"), ingest_lock(other):
-            pass
-        other.kw["bind"].dispose()
-    assert not ingest_running(sessions)
-    with ingest_lock(sessions):
-        assert ingest_running(sessions)
-
-
-def test_only_one_up_at_a_time_and_it_is_no_ingest(sessions: Sessions) -> None:
-    with up_lock(sessions):
-        assert not ingest_running(sessions)
-        with pytest.raises(LibraryError, match="another `soundalike up`"), up_lock(sessions):
-            pass
+from soundalike.catalog.engine import Sessions, batch_lock, open_catalog
+from soundalike.catalog.process_locks import ingest_lock, ingest_running, up_lock
+from soundalike.errors import PostgresError
 
 
 def test_a_batch_lock_is_no_ingest(sessions: Sessions) -> None:

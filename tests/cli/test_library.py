@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from soundalike.catalog.engine import Sessions, up_lock
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.process_locks import up_lock
 from soundalike.cli.library import existing_library
 from soundalike.errors import LibraryError
 from soundalike.settings import Settings

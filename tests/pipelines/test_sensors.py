@@ -16,7 +16,7 @@ from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
 from pipelines.sensors import _run_request, changed_library, sealed_batches
-from soundalike.catalog.engine import ingest_lock
+from soundalike.catalog.process_locks import ingest_lock
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
 from soundalike.storage.atomic import remove_folder

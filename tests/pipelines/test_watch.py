@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from pipelines import watch
 from pipelines.definitions import build_defs
 from pipelines.watch import LONGEST_WAIT_SECONDS, QUIET_SECONDS, REASON_TAG, scan_due, watcher
-from soundalike.catalog.engine import ingest_lock
+from soundalike.catalog.process_locks import ingest_lock
 from soundalike.catalog.tables import RootRow
 from soundalike.ingest.compare import Change
 from soundalike.ingest.scan import ScanReport

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 
+from soundalike.errors import ArtifactError
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.limits import EXTRA_CANDIDATES
 from tests.indexes import neighbours
@@ -17,6 +18,8 @@ from tests.indexes import neighbours
 GRACE = 5.0  # seconds for the API to notice that PostgreSQL is back
 TIMEOUT_SECONDS = 15.0  # seconds for one answer
 K = 5
+LOOKS = 10
+UNUSABLE = (httpx.HTTPError, ArtifactError, LookupError, ValueError, OSError)
 
 
 class Wrong(Exception):
@@ -73,7 +76,7 @@ class Witness:
                 asked = time.monotonic()
                 try:
                     question()
-                except (Wrong, httpx.HTTPError, LookupError, ValueError, OSError) as error:
+                except (Wrong, *UNUSABLE) as error:
                     self.failures.append(f"{question.__name__}: {type(error).__name__} {error}")
                 self.slowest = max(self.slowest, time.monotonic() - asked)
             self._stopped.wait(0.1)  # the two cores are for the ingest
@@ -88,7 +91,7 @@ class Witness:
         problem = answer.headers["content-type"] == "application/problem+json"
         excused = self.outages.excuse(asked, time.monotonic()) and path != "/v1/index"
         if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE and problem and excused:
-            _require("retry-after" in answer.headers, "503 without Retry-After")
+            require("retry-after" in answer.headers, "503 without Retry-After")
             self.unavailable += 1
             return None
         raise Wrong(f"{path}: {answer.status_code} {answer.text}")
@@ -96,55 +99,62 @@ class Witness:
     def _index(self) -> None:
         """What is served, from memory: right even while PostgreSQL is dead."""
         found = self._get("/v1/index")
-        opened = self._open(found["version"])
-        _require(found["tracks"] == len(opened), f"another number of tracks: {found}")
+        if found is None:
+            return
+        opened = self.open(found["version"])
+        require(found["tracks"] == len(opened), f"another number of tracks: {found}")
         if not self.versions or self.versions[-1] != found["version"]:
             self.versions.append(found["version"])
 
     def _ready(self) -> None:
         if found := self._get("/health/ready"):
-            self._open(found["index_version"])
-            _require(found["problem"] is None, f"not well: {found['problem']}")
+            self.open(found["index_version"])
+            require(found["problem"] is None, f"not well: {found['problem']}")
 
     def _tracks(self) -> None:
         found = self._get("/v1/tracks", limit=100)
         if found is None:
             return
         ids = [track["id"] for track in found["items"]]
-        _require(len(set(ids)) == len(ids) > 0, "no tracks, or one twice")
-        _require(found["total"] >= len(ids), "a total that is none")
+        require(len(set(ids)) == len(ids) > 0, "no tracks, or one twice")
+        require(found["total"] >= len(ids), "a total that is none")
         for track in found["items"]:
-            _require(track["path"] in self._ever, f"a path that never was: {track}")
+            require(track["path"] in self._ever, f"a path that never was: {track}")
 
     def _similar(self) -> None:
         if not self.versions:
             return
-        track = self._random.choice(self._open(self.versions[-1]).track_ids)
+        track = self._random.choice(self.open(self.versions[-1]).track_ids)
         try:
             found = self._get(f"/v1/tracks/{track}/similar", limit=K)
         except Wrong:
-            if track in self._open(self._get("/v1/index")["version"]):
+            if self._is_served_everywhere(track):
                 raise
             return  # rightly: a version without it was published since
         if found:
             self._check_results(track, found)
 
+    def _is_served_everywhere(self, track: str) -> bool:
+        """Whether each of some answers is of a version with the track; workers follow in turn."""
+        served = [found for _ in range(LOOKS) if (found := self._get("/v1/index"))]
+        return bool(served) and all(track in self.open(found["version"]) for found in served)
+
     def _check_results(self, track: str, found: Any) -> None:
         """All of one version: its neighbours in its order, but for those that lost their file."""
-        opened = self._open(found["index_version"])
+        opened = self.open(found["index_version"])
         results = [(result["track"]["id"], result["score"]) for result in found["items"]]
         ranks = [result["rank"] for result in found["items"]]
-        _require(found["track"]["id"] == track, "an answer to another question")
-        _require(0 < len(results) <= K and ranks == [*range(1, len(ranks) + 1)], f"ranks {ranks}")
-        _require(all(a[1] >= b[1] for a, b in pairwise(results)), f"not sorted: {results}")
+        require(found["track"]["id"] == track, "an answer to another question")
+        require(0 < len(results) <= K and ranks == [*range(1, len(ranks) + 1)], f"ranks {ranks}")
+        require(all(a[1] >= b[1] for a, b in pairwise(results)), f"not sorted: {results}")
         near = dict(neighbours(opened, track, K + EXTRA_CANDIDATES))
         for other, score in results:
             known = other in near and abs(near[other] - score) < 1e-5
-            _require(known, f"{other} is no neighbour in {found['index_version']}")
+            require(known, f"{other} is no neighbour in {found['index_version']}")
         order = [other for other in near if other in dict(results)]
-        _require(order == [other for other, _ in results], "another order than the index has")
+        require(order == [other for other, _ in results], "another order than the index has")
 
-    def _open(self, version: str) -> OpenIndex:
+    def open(self, version: str) -> OpenIndex:
         """The version as it is on disk; OSError or ArtifactError if it is not there."""
         if version not in self._opened:
             self._opened[version] = OpenIndex.open(self._indexes / version)
@@ -157,6 +167,6 @@ def in_order(served: list[str], published: list[str]) -> bool:
     return all(version in rest for version in served)
 
 
-def _require(holds: bool, otherwise: str) -> None:
+def require(holds: bool, otherwise: str) -> None:
     if not holds:
         raise Wrong(otherwise)

@@ -7,14 +7,24 @@ LOOPBACK = "127.0.0.1"
 MAX_PORT = 65535
 
 
-def busy_port(addresses: dict[str, tuple[str, int]]) -> str | None:
-    """Return an error message about the first port that is not free, or None.
+Addresses = dict[str, tuple[str, int]]  # names to host and port
 
-    `addresses` are names to host and port; two names with the same port are an error too.
-    """
+
+def same_port(addresses: Addresses) -> str | None:
+    """Return an error message if two names have the same port, or None."""
     ports = [port for _, port in addresses.values()]
     if len(set(ports)) < len(ports):
         return f"{' and '.join(addresses)} are the same port, {ports[0]}"
+    return None
+
+
+def busy_port(addresses: Addresses) -> str | None:
+    """Return an error message about the first port that is not free, or None.
+
+    Two names with the same port are an error too.
+    """
+    if problem := same_port(addresses):
+        return problem
     for name, (host, port) in addresses.items():
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -25,7 +25,7 @@ from soundalike.supervisor.services import ORPHANED_RUNS, services
 from soundalike.supervisor.status import Link, LiveStatus, Status
 from soundalike.supervisor.supervisor import Supervisor
 from soundalike.supervisor.systemd import notify
-from soundalike.tcp_ports import LOOPBACK, busy_port
+from soundalike.tcp_ports import LOOPBACK, Addresses, busy_port, same_port
 
 out = Console(stderr=True)
 
@@ -37,6 +37,7 @@ def up() -> None:
     try:
         settings = load_settings()
         require_key_beyond_loopback(settings)
+        _require_two_ports(settings)  # before anything is created
         with ServiceProcesses(dagster_folder(settings) / "services") as processes:
             processes.end_former(_print)
             require_free_ports(settings)
@@ -119,14 +120,20 @@ def _space_key(sessions: Sessions) -> str | None:
 
 def require_free_ports(settings: Settings) -> None:
     """Require free ports. Raises SettingsError naming the port that is in use."""
-    problem = busy_port(
-        {
-            "SOUNDALIKE_PORT": (settings.host, settings.port),
-            "SOUNDALIKE_DAGSTER_PORT": (LOOPBACK, settings.dagster_port),
-        }
-    )
-    if problem:
+    if problem := busy_port(_addresses(settings)):
         raise SettingsError(problem)
+
+
+def _require_two_ports(settings: Settings) -> None:
+    if problem := same_port(_addresses(settings)):
+        raise SettingsError(problem)
+
+
+def _addresses(settings: Settings) -> Addresses:
+    return {
+        "SOUNDALIKE_PORT": (settings.host, settings.port),
+        "SOUNDALIKE_DAGSTER_PORT": (LOOPBACK, settings.dagster_port),
+    }
 
 
 def _interrupt_once(_signal: int, _frame: FrameType | None) -> None:

@@ -28,7 +28,7 @@ def held(library: Library) -> set[str]:
 
 def shown_paths(library: Library) -> list[str]:
     with library.sessions() as session:
-        return sorted(str(row.path) for row in session.execute(*tracks.page("", 50, None)))
+        return sorted(row.path.decode() for row in session.execute(*tracks.page("", 50, None)))
 
 
 @pytest.mark.parametrize("moved", ["file", "folder"])

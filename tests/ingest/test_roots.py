@@ -84,7 +84,7 @@ def test_a_parent_takes_its_children_over(made: Roots) -> None:
         found = session.execute(*page("Music/Jazz 1", 10, None)).all()
         assert [row.path for row in found] == []
         found = session.execute(*page("Jazz 1", 10, None)).all()
-        assert [row.path for row in found] == ["Jazz/1.flac"], "found by its new path"
+        assert [row.path for row in found] == [b"Jazz/1.flac"], "found by its new path"
     made.folder("Music/Pop", 3)
     assert made.ingest().changes == {Change.NONE: 2, Change.NEW: 1}
     assert made.add(jazz) == []

@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import asdict
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -39,19 +39,27 @@ def similar(
         out.print(similar_table(query, results, out.width))
         return
     response = {
-        "track": asdict(query),
+        "track": _as_api(query),
         "index_version": version,
         "items": [
             {
                 "rank": result.rank,
                 "score": result.score,
                 "percentile": result.percentile,
-                "track": asdict(view),
+                "track": _as_api(view),
             }
             for result, view in results
         ],
     }
     typer.echo(json.dumps(response, indent=2))
+
+
+def _as_api(view: TrackView) -> dict[str, Any]:
+    """Return a track with the fields that it has in answers of the API."""
+    fields = asdict(view)
+    del fields["file"]
+    location = view.file.absolute if view.file else None
+    return fields | {"root": view.root, "path": view.path, "location": location}
 
 
 def nearest(

@@ -115,5 +115,6 @@ def test_the_terminal_answers_too(installation: Installation, music: Path) -> No
     answer = json.loads(installation.run("similar", "happy_electronic_1.opus", "--json"))
     assert len(answer["items"]) == 10
     assert answer["track"]["title"] == "happy_electronic_1"
+    assert Path(answer["track"]["location"]).name == Path(answer["track"]["path"]).name
     assert "Sounds like happy_electronic_1" in installation.run("similar", answer["track"]["id"])
     assert "no track matches 'nowhere'" in installation.run("similar", "nowhere", expect=1)

@@ -18,7 +18,7 @@ def seal(sessions: Sessions, at: dt.datetime) -> None:
     """A batch of one unread file."""
     with sessions.begin() as session:
         session.add(BatchRow(id=1, sealed_at=at))
-        root = RootRow(location=b"/music")
+        root = RootRow(location=b"/music", name="music")
         session.add(root)
         session.flush()
         session.add(FileRow(root_id=root.id, path=b"a", shown="a", size=1, mtime_ns=1, batch_id=1))

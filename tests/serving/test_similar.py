@@ -37,7 +37,9 @@ async def test_neighbours_are_those_of_brute_force_without_the_query(
     expected = float(collection.vectors[query] @ collection.vectors[ids(body)[0]])
     assert body["items"][0]["score"] == pytest.approx(expected, abs=1e-6)
     alone = (await api.get(f"/v1/tracks/{ids(body)[0]}")).json()
-    assert body["items"][0]["track"] | {"file_tags": {}} == alone
+    [file] = alone["files"]
+    assert file["path"] == alone["path"]
+    assert body["items"][0]["track"] | {"file_tags": {}, "files": [file]} == alone
 
 
 async def test_k_beyond_the_collection_gives_all_others(

@@ -16,6 +16,7 @@ PR_SET_PDEATHSIG = 1  # of linux/prctl.h; it outlives exec
 def main() -> None:
     """Replace this process by the program, tied to the parent, whose number is the first word."""
     parent, *command = sys.argv[1:]
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # who started `up` may have it ignored
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     if os.getppid() == int(parent):  # else it ended before the line above

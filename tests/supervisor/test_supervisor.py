@@ -127,7 +127,8 @@ def test_no_death_counts_and_none_is_started_while_the_database_is_away(tmp_path
 def test_services_end_with_a_supervisor_that_is_killed(tmp_path: Path) -> None:
     path = tmp_path / "pids"
     with subprocess.Popen(
-        [sys.executable, "-c", SUPERVISES, tmp_path / "services", LIVES.format(str(path))]
+        [sys.executable, "-c", SUPERVISES, tmp_path / "services", LIVES.format(str(path))],
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_IGN),  # noqa: PLW1509
     ) as process:
         [pid] = until(lambda: pids(path))
         process.kill()

@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import open_catalog
 from soundalike.errors import ArtifactError
-from soundalike.ingest.publish import next_index
+from soundalike.ingest.next_index import next_index
 from soundalike.maintenance.garbage import Retention, collect
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import TRACKS, read_tracks, verify_version

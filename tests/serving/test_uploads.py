@@ -175,6 +175,7 @@ async def test_a_file_that_is_too_long_is_refused(
     assert "too_long" in problem["detail"]
 
 
+@pytest.mark.slow
 async def test_an_upload_may_last_an_hour(served: httpx.AsyncClient, model: FakeModel) -> None:
     """The limit as it is by default; it is silence, which is told of what is heard whole."""
     for hours, code in ((0.95, "silent"), (1.05, "too_long")):

@@ -55,7 +55,7 @@ test-all: test test-slow ## every test
 torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.torture.campaign
 
-chaos: $(INSTALLED) ## hits on a running `up`, which heals by itself [HITS=40 SEED=1]; an hour
+chaos: $(INSTALLED) ## hits on a running `up`; an hour [HITS=40 SEED=1]
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos.campaign --hits $(or $(HITS),40) --seed $(or $(SEED),1) $(OPTIONS)
 
 attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes

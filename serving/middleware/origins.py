@@ -35,7 +35,7 @@ class CheckOrigin:
     def _problem(self, scope: Scope) -> Problem | None:
         """Return why the request is refused, or None."""
         headers = Headers(scope=scope)
-        if not self._ring.is_needed and not _is_local(scope):
+        if self._ring.is_needed is False and not _is_local(scope):
             detail = (
                 "this server listens beyond loopback without an API key: set SOUNDALIKE_API_KEY, "
                 "or make one with `soundalike keys add NAME`, or start it on 127.0.0.1"

@@ -150,6 +150,14 @@ def test_empty_key_is_no_key() -> None:
         create_app(empty)
 
 
+async def test_a_catalog_that_was_never_read_is_no_server_without_keys(offline: Settings) -> None:
+    """It may have keys: to make one is no advice."""
+    async with running(offline.model_copy(update={"api_key": None})) as api:
+        for server in ("192.168.1.5", "127.0.0.1"):
+            problem = problem_of(await api.get(f"http://{server}/v1/tracks"), 503)
+            assert problem["type"].endswith("catalog-unreachable")
+
+
 @pytest.mark.parametrize("server", ["192.168.1.5", "[2001:db8::1]", "0.0.0.0"])
 async def test_a_socket_beyond_loopback_serves_nobody_without_a_key(
     server: str, settings: Settings, locked: Settings

@@ -1,5 +1,7 @@
 """Routes for the served index version: its origin, and publishing another one."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
 import structlog
@@ -59,10 +61,8 @@ async def publish_version(
     without a name, follows the library again. Its files are read and checked before. Every worker
     serves it within seconds.
     """
-    try:
+    with _known_version():
         built = await session.run_sync(_built, request.version)
-    except ArtifactError as error:
-        raise Problem(404, "unknown-version", str(error)) from error
     await session.rollback()  # nobody holds a connection while files are read
     try:
         await to_thread.run_sync(require_publishable, store, built)
@@ -74,10 +74,20 @@ async def publish_version(
         )
         raise Problem(409, "unusable-version", detail) from error
     async with writing() as writer:
-        await writer.run_sync(indexes.publish, built.version, by_hand=request.version is not None)
+        with _known_version():  # it may have been removed meanwhile
+            await writer.run_sync(indexes.publish, built.version, request.version is not None)
         manifest = await writer.run_sync(published_manifest, store)
     log.info("index.published", version=built.version, key=caller.name)
     return Publication.model_validate(manifest)
+
+
+@contextmanager
+def _known_version() -> Iterator[None]:
+    """Answer 404 for a version that was never built, or was removed."""
+    try:
+        yield
+    except ArtifactError as error:
+        raise Problem(404, "unknown-version", str(error)) from error
 
 
 def _built(session: Session, version: str | None) -> BuiltVersion:

@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
+from serving.routes import index as module
 from soundalike.catalog import failures, indexes
 from soundalike.catalog.failures import FailureView
+from soundalike.catalog.retention import retire_lost
 
 from .collection import Collection, numbered
 from .service import eventually_serves, problem_of
@@ -61,6 +63,23 @@ async def test_a_damaged_version_is_not_published(
         published = indexes.published(session)
     assert published is not None
     assert published.index.version == served
+
+
+async def test_a_version_that_is_removed_while_it_is_read_is_not_published(
+    api: httpx.AsyncClient, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    collection.add(*numbered(2))
+    removed = collection.build()
+
+    def gc_comes_between(*_: object) -> None:
+        with collection.sessions.begin() as session:
+            retire_lost(session, [removed])
+
+    monkeypatch.setattr(module, "require_publishable", gc_comes_between)
+    answer = await api.post(PUBLICATIONS, json={"version": removed})
+    assert problem_of(answer, 404)["type"].endswith("unknown-version")
+    with collection.sessions() as session:
+        assert indexes.published(session) is None
 
 
 @pytest.fixture

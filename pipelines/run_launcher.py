@@ -108,9 +108,12 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         wait([process.sentinel])
         if process.pid and process_identity(process.pid):
             return
-        run = self._instance.get_run_by_id(run_id)
-        if run and not run.is_finished:
-            fail_orphaned_run(self._instance, run)
+        try:
+            run = self._instance.get_run_by_id(run_id)
+            if run and not run.is_finished:
+                fail_orphaned_run(self._instance, run)
+        except DATABASE_AWAY as error:
+            log.warning("launcher.end_not_recorded", run=run_id, reason=str(error).split("\n")[0])
 
     def _end_daemon(self) -> None:
         """End this process, which `up` starts again, with a forkserver of its own.

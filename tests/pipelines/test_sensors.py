@@ -6,6 +6,7 @@ import shutil
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.loader import LoadingContextForTest
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
@@ -15,7 +16,7 @@ from pipelines import attempts, batch_work, runs
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.schedules import scan_schedule
-from pipelines.sensors import _run_request, changed_library, sealed_batches
+from pipelines.sensors import LONGEST_RUN_SECONDS, _run_request, changed_library, sealed_batches
 from soundalike.catalog.process_locks import ingest_lock
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
@@ -23,6 +24,7 @@ from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
+from tests.source import REPOSITORY
 
 
 def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) -> None:
@@ -382,5 +384,7 @@ def test_an_index_that_stays_as_it_is_stays_checked(orchestra: Orchestra) -> Non
 @pytest.mark.parametrize(("batches", "hours"), [(2, 12), (16, 48)])
 def test_a_run_of_many_batches_is_given_more_time(batches: int, hours: int) -> None:
     """A run that takes longer than the limit of dagster.yaml, 12 hours, would be failed."""
+    limits = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["run_monitoring"]
+    assert limits["max_runtime_seconds"] == LONGEST_RUN_SECONDS
     request = _run_request([f"b{number:06d}" for number in range(batches)])
     assert request.tags[MAX_RUNTIME_SECONDS_TAG] == str(hours * 3600)

@@ -2,10 +2,10 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import httpx2
 
@@ -39,12 +39,15 @@ class Retries:
         return float(after) if float(after) <= self.longest else None
 
 
-class Client(Operations, Sender):
-    """A client of the API. A context manager; a notebook need not close it.
+class Connection:
+    """A connection to a service, which both clients have.
 
     `key`: the API key, where the server has one. `options` are passed to httpx2's client (`verify`,
     `proxy`, `transport`, ...).
     """
+
+    _open: ClassVar[Callable[..., Any]]
+    _http: Any
 
     def __init__(
         self,
@@ -55,10 +58,16 @@ class Client(Operations, Sender):
         retries: Retries = Retries(),
         **options: Any,  # noqa: ANN401 - those of httpx2
     ) -> None:
+        headers = {"X-API-Key": key} if key else {}
         self._retries = retries
-        self._http = httpx2.Client(
-            base_url=address, headers=_headers(key), timeout=timeout, **options
-        )
+        self._http = self._open(base_url=address, headers=headers, timeout=timeout, **options)
+
+
+class Client(Connection, Operations, Sender):
+    """A client of the API. A context manager; a notebook need not close it."""
+
+    _open = httpx2.Client
+    _http: httpx2.Client
 
     def send(self, call: Call[Answer]) -> Answer:
         """Send a call and return its answer. Raises ApiError."""
@@ -83,22 +92,11 @@ class Client(Operations, Sender):
         self.close()
 
 
-class AsyncClient(Operations, AsyncSender):
+class AsyncClient(Connection, Operations, AsyncSender):
     """A client for asyncio: `await music.get_track(...)`, `async for` over listings."""
 
-    def __init__(
-        self,
-        address: str = ADDRESS,
-        *,
-        key: str | None = None,
-        timeout: float = TIMEOUT_SECONDS,
-        retries: Retries = Retries(),
-        **options: Any,  # noqa: ANN401 - those of httpx2
-    ) -> None:
-        self._retries = retries
-        self._http = httpx2.AsyncClient(
-            base_url=address, headers=_headers(key), timeout=timeout, **options
-        )
+    _open = httpx2.AsyncClient
+    _http: httpx2.AsyncClient
 
     async def send(self, call: Call[Answer]) -> Answer:
         """Send a call and return its answer. Raises ApiError."""
@@ -121,10 +119,6 @@ class AsyncClient(Operations, AsyncSender):
 
     async def __aexit__(self, *_: object) -> None:
         await self.aclose()
-
-
-def _headers(key: str | None) -> Mapping[str, str]:
-    return {"X-API-Key": key} if key else {}
 
 
 @contextmanager

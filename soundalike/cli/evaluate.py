@@ -27,6 +27,7 @@ from soundalike.settings import Settings, load_settings
 from soundalike.sources.entry import EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
+from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 
 MAX_TRACKS = 5000  # all pairs are compared, several times over
@@ -68,7 +69,8 @@ def evaluate(
         report = replace(report, plots=plots.plot(out, report.every, report.spaces))
     written = {"md": report.markdown(), "csv": as_csv(report), "json": as_json(report)}
     for ending, text in written.items():
-        (out / f"report.{ending}").write_text(text, encoding="utf-8")
+        with atomic_file(out / f"report.{ending}") as temporary:
+            temporary.write_text(text, encoding="utf-8")
     typer.echo(report.markdown())
     console = Console(stderr=True)
     console.print(f"[dim]written to {out / 'report.md'}, .csv and .json[/dim]")

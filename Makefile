@@ -61,7 +61,7 @@ chaos: $(INSTALLED) ## hits on a running `up`; an hour [HITS=40 SEED=1]
 attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attack.campaign
 
-mutants: $(INSTALLED) ## mistakes planted in the code; an hour, and resumable
+mutants: $(INSTALLED) ## mistakes planted in the code; hours, and resumable
 	$(BIN)/python -m tests.mutants.campaign $(OPTIONS)
 
 lint: $(INSTALLED) ## formatting, lint, types, layers

@@ -62,7 +62,7 @@ def end(sessions: Sessions, pid: int) -> None:
 def test_a_lock_is_taken_again_when_its_connection_broke(
     sessions: Sessions, lock: Lock, is_held: Callable[[Sessions], bool]
 ) -> None:
-    """As it does when PostgreSQL is restarted while an ingest works, again and again."""
+    """PostgreSQL may be restarted while an ingest works, again and again."""
     with lock(sessions):
         for _ in range(2):
             [before] = pids(sessions)

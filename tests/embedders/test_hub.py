@@ -82,7 +82,8 @@ def test_a_host_that_knows_no_ranges_sends_it_all_again(hub: Hub, folder: Path) 
     (folder / PART).write_bytes(BINARY[:100_000])
     hub.knows_ranges = False
     fetch_mert(folder, MODEL)
-    open_cached(folder, MODEL)
+    assert [wanted for path, wanted in hub.asked if path.endswith(FILE)] == ["bytes=100000-"]
+    assert open_cached(folder, MODEL).revision == PUBLISHED_TINY.revision[:16]
 
 
 def test_another_file_of_the_same_size_is_deleted_and_named(hub: Hub, folder: Path) -> None:

@@ -57,7 +57,7 @@ class Publications(RuleBasedStateMachine):
 
     @rule()
     def the_library_is_followed(self) -> None:
-        """As the pipeline does, which leaves alone what a person published."""
+        """The pipeline leaves alone what a person published."""
         wanted = next_index(self.library.sessions, self.library.store, SPACE, "auto")
         assert (wanted.version is None) == (self.pinned or self._is_current())
         if wanted.version:

@@ -52,7 +52,7 @@ async def test_notice_alone_is_enough(database_url: str, collection: Collection)
 async def test_notices_are_heard_after_the_connection_that_listened_was_ended(
     database_url: str, collection: Collection
 ) -> None:
-    """Nothing polls here, so only a new LISTEN can hear of the second version."""
+    """Nothing polls here, so only a new LISTEN can tell of the second version."""
     collection.add(*numbered(2))
     async with following(database_url, collection, NEVER) as live:
         await eventually_is(live, collection.publish())

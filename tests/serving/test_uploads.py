@@ -177,7 +177,7 @@ async def test_a_file_that_is_too_long_is_refused(
 
 @pytest.mark.slow
 async def test_an_upload_may_last_an_hour(served: httpx.AsyncClient, model: FakeModel) -> None:
-    """The limit as it is by default; it is silence, which is told of what is heard whole."""
+    """Silence of less than the limit is decoded to its end, and refused as silent."""
     for hours, code in ((0.95, "silent"), (1.05, "too_long")):
         claimed = int(hours * 3600 * 8_000)
         answer = await served.post("/v1/search/audio", content=flac_bomb(hours, claimed))

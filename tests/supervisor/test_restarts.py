@@ -55,7 +55,7 @@ def test_deaths_of_long_ago_count_no_more() -> None:
 
 
 def test_by_default_ten_deaths_within_ten_minutes_are_too_many() -> None:
-    """As docs/operations.md says, where the waits of 1, 2, 4, ... 60 seconds are too."""
+    """The waits of 1, 2, 4, ... 60 seconds are those of docs/operations.md."""
     clock = Clock()
     deaths, waits = Deaths(clock=clock), []
     for number in range(10):

@@ -15,7 +15,7 @@ from soundalike.supervisor import service_processes
 from soundalike.supervisor.service_processes import ServiceProcesses
 from tests.e2e.conftest import until
 
-# It leaves a process of its own that hears no SIGTERM, as a hanging worker would be.
+# It leaves a process of its own that ignores SIGTERM, as a hanging worker would be.
 WITH_A_DEAF_CHILD = """
 import signal, subprocess, sys, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -45,10 +45,12 @@ class Report:
         for kind in ("lost", "wrong", "api_500"):
             for item in getattr(self, kind)[:SHOWN]:
                 print(f"{kind}: {item}")
-        times = [hit.seconds for hit in self.struck if hit.seconds is not None]
+        healed = [hit for hit in self.struck if hit.seconds is not None]
+        times = [hit.seconds for hit in healed if hit.seconds is not None]
         figures = {
             "hits": len(self.struck),
-            "healed_alone": len(times),
+            "healed": len(healed),
+            "healed_alone": sum(not hit.restarted for hit in healed),
             "lost": len(self.lost),
             "wrong": len(self.wrong),
             "api_500": len(self.api_500),
@@ -59,5 +61,5 @@ class Report:
             "seconds": round(seconds, 1),
         }
         print(json.dumps(figures))
-        well = len(times) == len(self.struck) > 0
+        well = len(healed) == len(self.struck) > 0
         return well and not (self.lost or self.wrong or self.api_500)

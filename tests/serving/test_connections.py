@@ -157,14 +157,16 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
     ],
     ids=["uvicorn", "gunicorn"],
 )
+@pytest.mark.parametrize("catalog", ["without keys", "out of reach"])
 def test_an_open_socket_without_a_key_serves_nobody_beyond_loopback(
-    command: list[str], offline: Settings, free_port: int
+    catalog: str, command: list[str], offline: Settings, database_url: str, free_port: int
 ) -> None:
     """The settings say loopback, and another server's options say otherwise."""
+    is_read = catalog == "without keys"
     open_at = [f"0.0.0.0:{free_port}"] if "-b" in command else [str(free_port), "--host", "0.0.0.0"]
     environment = {
         **os.environ,
-        "DATABASE_URL": "postgresql://soundalike@127.0.0.1:1/none",
+        "DATABASE_URL": database_url if is_read else "postgresql://soundalike@127.0.0.1:1/none",
         "SOUNDALIKE_DATA": str(offline.data),
     }
     all_addresses = [a for each in psutil.net_if_addrs().values() for a in each]
@@ -178,8 +180,8 @@ def test_an_open_socket_without_a_key_serves_nobody_beyond_loopback(
             while not running.is_alive():
                 assert process.poll() is None
                 time.sleep(0.05)
-            answer = httpx.get(f"http://{address}:{free_port}/health/live", timeout=PATIENCE)
-            assert answer.status_code == 403
-            assert "SOUNDALIKE_API_KEY" in answer.json()["detail"]
+            answer = httpx.get(f"http://{address}:{free_port}/v1/index", timeout=PATIENCE)
+            assert answer.status_code == (403 if is_read else 503)
+            assert ("SOUNDALIKE_API_KEY" in answer.json()["detail"]) == is_read
         finally:
             process.terminate()

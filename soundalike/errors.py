@@ -13,6 +13,10 @@ class PostgresError(SoundalikeError):
     """The catalog's PostgreSQL cannot be started or reached."""
 
 
+class LockLost(SoundalikeError):
+    """Another process took a lock over from this one, which was cut off from PostgreSQL."""
+
+
 class AudioError(SoundalikeError):
     """One file or track cannot be used. `code` is stable and meant for programs."""
 

@@ -53,6 +53,10 @@ class StorageError(SoundalikeError):
     """The data root cannot be written: its disk is full, or read-only."""
 
 
+class BackupError(SoundalikeError):
+    """A backup cannot be written, or is not whole, or must not be restored here."""
+
+
 class ExportError(SoundalikeError):
     """An export cannot be written to where it was asked for."""
 

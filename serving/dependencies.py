@@ -15,8 +15,7 @@ from serving.key_ring import Caller
 from serving.locations import may_see_locations
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
-from serving.schemas.responses import Track
-from serving.search.tracks import as_track
+from serving.search.tracks import ShownTrack, as_track
 from serving.search.uploads import UploadEmbedder
 from soundalike.catalog.tracks import TrackView
 from soundalike.settings import Settings
@@ -89,7 +88,7 @@ def sees_locations(request: Request, state: StateDep) -> bool:
 SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
 
 
-def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], Track]:
+def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], ShownTrack]:
     """Return the conversion of tracks to what this client may see of them."""
     return partial(as_track, located=located)
 
@@ -122,6 +121,6 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 StoreDep = Annotated[ArtifactStore, Depends(get_store)]
 WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
-AsTrackDep = Annotated[Callable[[TrackView], Track], Depends(shown_tracks)]
+AsTrackDep = Annotated[Callable[[TrackView], ShownTrack], Depends(shown_tracks)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Query, Request, Response
 from serving import limits
 from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import Problem, documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
-from serving.schemas.requests import Base, Cap, PlaylistFormat, PlaylistParameters
-from serving.schemas.responses import Journey, JourneyStep, RemovedFromJourney
+from serving.schemas.requests import AllTags, Base, Cap, PlaylistFormat, PlaylistParameters
+from serving.schemas.responses import Journey
 from serving.search.service import journey_between
-from serving.search.tracks import unknown_track
+from serving.search.tracks import unknown_track, with_all_tags
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -50,7 +51,8 @@ async def find_journey(
     per_artist: PerArtist = None,
     format: Annotated[PlaylistFormat, Query()] = None,
     base: Annotated[Base, Query()] = "",
-) -> Journey | Response:
+    all_tags: Annotated[AllTags, Query()] = False,
+) -> Response:
     """Find a journey from one track to another.
 
     Each step is the track nearest to its point on the arc between both ends; none comes twice.
@@ -75,16 +77,20 @@ async def find_journey(
         title = f"{views[start].name} to {views[end].name}"
         between = [views[step.track_id] for step in journey.steps]
         return playlist(kind, parameters, title, between)
-    return Journey(
-        index_version=served.manifest.version,
-        items=[
-            JourneyStep(
-                position=position,
-                score=step.score,
-                score_to_previous=step.score_to_previous,
-                track=as_track(views[step.track_id]),
-            )
-            for position, step in enumerate(journey.steps, 1)
-        ],
-        removed=RemovedFromJourney.model_validate(journey.removed),
+    if all_tags:
+        views = await with_all_tags(session, views)
+    return JsonAnswer(
+        {
+            "index_version": served.manifest.version,
+            "items": [
+                {
+                    "position": position,
+                    "score": step.score,
+                    "score_to_previous": step.score_to_previous,
+                    "track": as_track(views[step.track_id]),
+                }
+                for position, step in enumerate(journey.steps, 1)
+            ],
+            "removed": journey.removed,
+        }
     )

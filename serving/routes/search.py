@@ -8,6 +8,7 @@ from fastapi import APIRouter, Body, Depends, Query, Request, Response
 from serving.content_type import require_json
 from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
 from serving.errors import documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import (
     BATCH_EXAMPLES,
@@ -18,17 +19,9 @@ from serving.schemas.requests import (
     SearchRequest,
     SimilarParameters,
 )
-from serving.schemas.responses import (
-    BatchPage,
-    BatchResults,
-    RemovedTracks,
-    SearchResults,
-    SimilarTrack,
-    SimilarTracks,
-    Track,
-)
+from serving.schemas.responses import BatchResults, SearchResults, SimilarTracks
 from serving.search.pages import SearchPage, search_pages
-from serving.search.tracks import require_possible_id, unknown_track
+from serving.search.tracks import ShownTrack, require_possible_id, unknown_track, with_all_tags
 from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.ranking import Result
 
@@ -48,7 +41,7 @@ async def find_similar_tracks(
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> SimilarTracks | Response:
+) -> Response:
     """Find the tracks most similar to this track, best first.
 
     Its pages are those of `POST /v1/search` with this track as the one positive example.
@@ -62,10 +55,14 @@ async def find_similar_tracks(
     if kind := playlist_form(request, parameters):
         title = f"Like {views[track_id].name}"
         return playlist(kind, parameters, title, _tracks(page, views))
-    return SimilarTracks(
-        track=as_track(views[track_id]),
-        index_version=served.manifest.version,
-        **_shown(page, views, as_track),
+    if parameters.all_tags:
+        views = await with_all_tags(session, views)
+    return JsonAnswer(
+        {
+            "track": as_track(views[track_id]),
+            "index_version": served.manifest.version,
+            **_shown(page, views, as_track),
+        }
     )
 
 
@@ -83,7 +80,7 @@ async def search_tracks_by_examples(
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> SearchResults | Response:
+) -> Response:
     """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.
 
     Get further pages with `next_cursor` and the same request, on the same index version.
@@ -92,14 +89,16 @@ async def search_tracks_by_examples(
     [page], views = await search_pages(session, served, metrics, [search])
     if kind := playlist_form(request, parameters):
         return playlist(kind, parameters, "Search results", _tracks(page, views))
-    return SearchResults(
-        index_version=served.manifest.version,
-        **_shown(page, views, as_track),
+    if parameters.all_tags:
+        views = await with_all_tags(session, views)
+    return JsonAnswer(
+        {"index_version": served.manifest.version, **_shown(page, views, as_track)},
     )
 
 
 @router.post(
     "/search/batch",
+    response_model=BatchResults,
     responses=documented(400, 404, 409, 413, 415, 503),
     dependencies=[Depends(require_json)],
 )
@@ -109,7 +108,7 @@ async def search_tracks_in_batch(
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> BatchResults:
+) -> Response:
     """Do several searches at once, all on the same index version.
 
     Each is a body of `POST /v1/search`, cursors included, and has its page in `items`, in the same
@@ -117,9 +116,11 @@ async def search_tracks_in_batch(
     """
     served = served_index(live)
     pages, views = await search_pages(session, served, metrics, request.searches)
-    return BatchResults(
-        index_version=served.manifest.version,
-        items=[BatchPage(**_shown(page, views, as_track)) for page in pages],
+    return JsonAnswer(
+        {
+            "index_version": served.manifest.version,
+            "items": [_shown(page, views, as_track) for page in pages],
+        }
     )
 
 
@@ -128,26 +129,28 @@ def _tracks(page: SearchPage, views: Mapping[str, TrackView]) -> list[TrackView]
 
 
 def _shown(
-    page: SearchPage, views: Mapping[str, TrackView], as_track: Callable[[TrackView], Track]
+    page: SearchPage, views: Mapping[str, TrackView], as_track: Callable[[TrackView], ShownTrack]
 ) -> dict[str, Any]:
     """Return the fields that a page has in every response."""
     return {
         "items": as_similar_tracks(page.results, views, as_track),
         "next_cursor": page.next_cursor,
-        "removed": RemovedTracks.model_validate(page.removed),
+        "removed": page.removed,
     }
 
 
 def as_similar_tracks(
-    results: list[Result], views: Mapping[str, TrackView], as_track: Callable[[TrackView], Track]
-) -> list[SimilarTrack]:
+    results: list[Result],
+    views: Mapping[str, TrackView],
+    as_track: Callable[[TrackView], ShownTrack],
+) -> list[dict[str, Any]]:
     """Convert results and their tracks to the response's form."""
     return [
-        SimilarTrack(
-            rank=result.rank,
-            score=result.score,
-            percentile=result.percentile,
-            track=as_track(views[result.track_id]),
-        )
+        {
+            "rank": result.rank,
+            "score": result.score,
+            "percentile": result.percentile,
+            "track": as_track(views[result.track_id]),
+        }
         for result in results
     ]

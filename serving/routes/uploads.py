@@ -13,11 +13,13 @@ from serving.dependencies import (
     served_index,
 )
 from serving.errors import documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
-from serving.schemas.responses import RemovedTracks, UploadResults
+from serving.schemas.responses import UploadResults
 from serving.search.service import Search, search_tracks
+from serving.search.tracks import with_all_tags
 from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -57,7 +59,7 @@ async def search_tracks_by_audio(
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
-) -> UploadResults | Response:
+) -> Response:
     """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
@@ -78,12 +80,14 @@ async def search_tracks_by_audio(
         found = [views[result.track_id] for result in ranking.results]
         return playlist(kind, parameters, "Like an upload", found)
     shown = len(ranking.results)
-    return UploadResults(
-        index_version=served.manifest.version,
-        track_id=upload.track_id,
-        in_index=in_index,
-        items=as_similar_tracks(ranking.results, views, as_track),
-        removed=RemovedTracks.model_validate(
-            ranking.removed(shown if shown == parameters.limit else None)
-        ),
+    if parameters.all_tags:
+        views = await with_all_tags(session, views)
+    return JsonAnswer(
+        {
+            "index_version": served.manifest.version,
+            "track_id": upload.track_id,
+            "in_index": in_index,
+            "items": as_similar_tracks(ranking.results, views, as_track),
+            "removed": ranking.removed(shown if shown == parameters.limit else None),
+        }
     )

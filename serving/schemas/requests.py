@@ -97,11 +97,22 @@ Base = Annotated[
 ]
 
 
+AllTags = Annotated[
+    bool,
+    Field(
+        description="Whether each track has all its predicted tags, and not only the five "
+        "strongest.",
+        examples=[True],
+    ),
+]
+
+
 class PlaylistParameters(BaseModel):
-    """The form of a list's answer, and the client's own place of the music."""
+    """The form of a list's answer, the client's own place of the music, and the tags shown."""
 
     format: PlaylistFormat = None
     base: Base = ""
+    all_tags: AllTags = False
 
 
 class ListParameters(Filters, PlaylistParameters):

@@ -1,24 +1,40 @@
 """Tracks in requests and responses, and the problems for unknown and unindexed ones."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.limits import MAX_ID_LENGTH
-from serving.schemas.responses import Track, TrackFile
+from serving.schemas.responses import TrackFile
 from soundalike.catalog import tracks
 from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
 
+ShownTrack = dict[str, Any]  # the fields of schemas.responses.Track
 
-def as_track(view: TrackView, *, located: bool) -> Track:
+
+def as_track(view: TrackView, *, located: bool) -> ShownTrack:
     """Convert a track to the response's form; `located` is whether the client sees locations."""
-    track = Track.model_validate(view)
-    if located and view.file:
-        track = track.model_copy(update={"location": view.file.absolute})
-    return track
+    return {
+        "id": view.id,
+        "title": view.title,
+        "artist": view.artist,
+        "artists": view.artists,
+        "album": view.album,
+        "genre": view.genre,
+        "genres": view.genres,
+        "year": view.year,
+        "duration": view.duration,
+        "decoded_share": view.decoded_share,
+        "root": view.root,
+        "path": view.path,
+        "location": view.file.absolute if located and view.file else None,
+        "tags": view.tags,
+    }
 
 
 def as_file(view: FileView, *, located: bool) -> TrackFile:
@@ -40,6 +56,14 @@ async def metadata_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[s
     """
     rows = await session.execute(tracks.by_ids(list(track_ids), with_tags=False))
     return {row.id: tracks.view(row) for row in rows}
+
+
+async def with_all_tags(
+    session: AsyncSession, views: Mapping[str, TrackView]
+) -> dict[str, TrackView]:
+    """Return the tracks with all their tags, where views have the strongest."""
+    all_tags = dict((await session.execute(tracks.tags_of(list(views)))).tuples().all())
+    return {id_: replace(view, tags=all_tags.get(id_, [])) for id_, view in views.items()}
 
 
 async def known_track(session: AsyncSession, track_id: str) -> TrackView:

@@ -104,14 +104,20 @@ def file_conditions(track_filter: TrackFilter) -> list[ColumnElement[bool]]:
 
 def _has_top_tag(word: str) -> ColumnElement[bool]:
     """Condition: the tag is among the track's strongest (the model scores every tag it knows)."""
-    return cast(func.lower(cast(top_tags(), Text)), JSONB).contains(
+    return cast(func.lower(cast(top_tag_words(), Text)), JSONB).contains(
         func.jsonb_build_array(func.lower(word))
     )
 
 
-def top_tags() -> ColumnElement[Any]:
+def top_tag_words() -> ColumnElement[Any]:
     """The words of a track's strongest tags, as a JSON array."""
     path = cast(f"$[0 to {TOP_TAGS - 1}].word", JSONPATH)
+    return func.jsonb_path_query_array(TrackRow.tags, path)
+
+
+def top_tags() -> ColumnElement[Any]:
+    """A track's strongest tags, as a JSON array; a model that knows tags scores them all."""
+    path = cast(f"$[0 to {TOP_TAGS - 1}]", JSONPATH)
     return func.jsonb_path_query_array(TrackRow.tags, path)
 
 

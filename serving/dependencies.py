@@ -1,7 +1,7 @@
 """Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Annotated, TypedDict, cast
 
@@ -9,12 +9,14 @@ from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
+from serving.search.catalog import SearchCatalog
 from serving.search.tracks import ShownTrack, as_track
 from serving.search.uploads import UploadEmbedder
 from soundalike.catalog.tracks import TrackView
@@ -32,6 +34,7 @@ class State(TypedDict):
     writing: OpenWriting
     store: ArtifactStore
     live: LiveIndex
+    columns: LiveColumns
     metrics: Metrics
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
@@ -95,7 +98,21 @@ def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], ShownTrack]
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
-    session = state["sessions"]()
+    async with _session(state["sessions"]) as session:
+        yield session
+
+
+def search_catalog(state: StateDep) -> SearchCatalog:
+    """Return the catalog of this moment, as searches see it."""
+    columns = state["columns"]
+    return SearchCatalog(
+        columns.snapshot, partial(_session, state["sessions"]), columns.stale_seconds
+    )
+
+
+@asynccontextmanager
+async def _session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    session = sessions()
     try:
         yield session
     finally:
@@ -122,5 +139,6 @@ StoreDep = Annotated[ArtifactStore, Depends(get_store)]
 WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 AsTrackDep = Annotated[Callable[[TrackView], ShownTrack], Depends(shown_tracks)]
+SearchCatalogDep = Annotated[SearchCatalog, Depends(search_catalog)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]

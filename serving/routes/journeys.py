@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SearchCatalogDep, served_index
 from serving.errors import Problem, documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
@@ -14,7 +14,7 @@ from serving.schemas.problems import FieldProblem
 from serving.schemas.requests import AllTags, Base, Cap, PlaylistFormat, PlaylistParameters
 from serving.schemas.responses import Journey
 from serving.search.service import journey_between
-from serving.search.tracks import unknown_track, with_all_tags
+from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -43,7 +43,7 @@ async def find_journey(
     request: Request,
     start: Start,
     end: Target,
-    session: SessionDep,
+    catalog: SearchCatalogDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
@@ -63,7 +63,7 @@ async def find_journey(
         error = FieldProblem(location="query", field="to", message=message)
         raise Problem(422, "invalid-request", f"query `to`: {message}", errors=[error])
     journey, views = await journey_between(
-        session, served, metrics, (start, end), steps, per_artist
+        catalog, served, metrics, (start, end), steps, per_artist
     )
     if start not in views or end not in views:
         raise unknown_track()
@@ -76,9 +76,9 @@ async def find_journey(
     if kind := playlist_form(request, parameters):
         title = f"{views[start].name} to {views[end].name}"
         between = [views[step.track_id] for step in journey.steps]
-        return playlist(kind, parameters, title, between)
+        return playlist(kind, parameters, title, between, catalog.headers)
     if all_tags:
-        views = await with_all_tags(session, views)
+        views = await catalog.with_all_tags(views)
     return JsonAnswer(
         {
             "index_version": served.manifest.version,
@@ -92,5 +92,6 @@ async def find_journey(
                 for position, step in enumerate(journey.steps, 1)
             ],
             "removed": journey.removed,
-        }
+        },
+        headers=catalog.headers,
     )

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Body, Depends, Query, Request, Response
 
 from serving.content_type import require_json
-from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SearchCatalogDep, served_index
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
@@ -21,7 +21,7 @@ from serving.schemas.requests import (
 )
 from serving.schemas.responses import BatchResults, SearchResults, SimilarTracks
 from serving.search.pages import SearchPage, search_pages
-from serving.search.tracks import ShownTrack, require_possible_id, unknown_track, with_all_tags
+from serving.search.tracks import ShownTrack, require_possible_id, unknown_track
 from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.ranking import Result
 
@@ -37,7 +37,7 @@ async def find_similar_tracks(
     request: Request,
     track_id: PathTrackId,
     parameters: Annotated[SimilarParameters, Query()],
-    session: SessionDep,
+    catalog: SearchCatalogDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
@@ -49,20 +49,21 @@ async def find_similar_tracks(
     require_possible_id(track_id)
     served = served_index(live)  # no dependency: invalid parameters come before a missing index
     search = parameters.as_search(track_id)
-    [page], views = await search_pages(session, served, metrics, [search])
+    [page], views = await search_pages(catalog, served, metrics, [search])
     if track_id not in views:
         raise unknown_track()
     if kind := playlist_form(request, parameters):
         title = f"Like {views[track_id].name}"
-        return playlist(kind, parameters, title, _tracks(page, views))
+        return playlist(kind, parameters, title, _tracks(page, views), catalog.headers)
     if parameters.all_tags:
-        views = await with_all_tags(session, views)
+        views = await catalog.with_all_tags(views)
     return JsonAnswer(
         {
             "track": as_track(views[track_id]),
             "index_version": served.manifest.version,
             **_shown(page, views, as_track),
-        }
+        },
+        headers=catalog.headers,
     )
 
 
@@ -76,7 +77,7 @@ async def search_tracks_by_examples(
     request: Request,
     search: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
     parameters: Annotated[PlaylistParameters, Query()],
-    session: SessionDep,
+    catalog: SearchCatalogDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
@@ -86,13 +87,14 @@ async def search_tracks_by_examples(
     Get further pages with `next_cursor` and the same request, on the same index version.
     """
     served = served_index(live)
-    [page], views = await search_pages(session, served, metrics, [search])
+    [page], views = await search_pages(catalog, served, metrics, [search])
     if kind := playlist_form(request, parameters):
-        return playlist(kind, parameters, "Search results", _tracks(page, views))
+        return playlist(kind, parameters, "Search results", _tracks(page, views), catalog.headers)
     if parameters.all_tags:
-        views = await with_all_tags(session, views)
+        views = await catalog.with_all_tags(views)
     return JsonAnswer(
         {"index_version": served.manifest.version, **_shown(page, views, as_track)},
+        headers=catalog.headers,
     )
 
 
@@ -104,7 +106,7 @@ async def search_tracks_by_examples(
 )
 async def search_tracks_in_batch(
     request: Annotated[BatchRequest, Body(openapi_examples=BATCH_EXAMPLES)],
-    session: SessionDep,
+    catalog: SearchCatalogDep,
     live: LiveDep,
     metrics: MetricsDep,
     as_track: AsTrackDep,
@@ -115,12 +117,13 @@ async def search_tracks_in_batch(
     order. If one is refused, all are, and `errors` names it.
     """
     served = served_index(live)
-    pages, views = await search_pages(session, served, metrics, request.searches)
+    pages, views = await search_pages(catalog, served, metrics, request.searches)
     return JsonAnswer(
         {
             "index_version": served.manifest.version,
             "items": [_shown(page, views, as_track) for page in pages],
-        }
+        },
+        headers=catalog.headers,
     )
 
 

@@ -13,7 +13,8 @@ from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.responses import TrackDetails, TrackPage
-from serving.search.tracks import as_file, known_track, with_all_tags
+from serving.search.catalog import with_all_tags
+from serving.search.tracks import as_file, known_track
 from soundalike.catalog import suggestions, tracks
 from soundalike.catalog.file_views import all_files, view_of
 from soundalike.catalog.text_search import RANKS, TextQuery

@@ -8,7 +8,7 @@ from serving.dependencies import (
     AsTrackDep,
     LiveDep,
     MetricsDep,
-    SessionDep,
+    SearchCatalogDep,
     UploadEmbedderDep,
     served_index,
 )
@@ -19,7 +19,6 @@ from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
 from serving.schemas.responses import UploadResults
 from serving.search.service import Search, search_tracks
-from serving.search.tracks import with_all_tags
 from soundalike.vectors.queries import TrackQuery
 
 router = APIRouter(prefix="/v1", tags=["search"])
@@ -54,7 +53,7 @@ BODY = {
 async def search_tracks_by_audio(
     request: Request,
     parameters: Annotated[UploadParameters, Query()],
-    session: SessionDep,
+    catalog: SearchCatalogDep,
     live: LiveDep,
     embedder: UploadEmbedderDep,
     metrics: MetricsDep,
@@ -75,13 +74,13 @@ async def search_tracks_by_audio(
         else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
     search = Search(query, parameters, parameters.limit)
-    [ranking], views = await search_tracks(session, served, metrics, [search])
+    [ranking], views = await search_tracks(catalog, served, metrics, [search])
     if kind := playlist_form(request, parameters):
         found = [views[result.track_id] for result in ranking.results]
-        return playlist(kind, parameters, "Like an upload", found)
+        return playlist(kind, parameters, "Like an upload", found, catalog.headers)
     shown = len(ranking.results)
     if parameters.all_tags:
-        views = await with_all_tags(session, views)
+        views = await catalog.with_all_tags(views)
     return JsonAnswer(
         {
             "index_version": served.manifest.version,
@@ -89,5 +88,6 @@ async def search_tracks_by_audio(
             "in_index": in_index,
             "items": as_similar_tracks(ranking.results, views, as_track),
             "removed": ranking.removed(shown if shown == parameters.limit else None),
-        }
+        },
+        headers=catalog.headers,
     )

@@ -24,7 +24,6 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
@@ -110,7 +109,6 @@ _VIEW: tuple[Any, ...] = (
     top_tags().label("tags"),
 )
 _DESCRIPTION, _TAGS = 10, len(_VIEW) - 1
-_NO_TAGS = literal([], JSONB).label("tags")
 
 
 def view(row: Row[Any]) -> TrackView:
@@ -120,10 +118,9 @@ def view(row: Row[Any]) -> TrackView:
     return TrackView(*values)
 
 
-def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
+def by_ids(track_ids: list[str]) -> Select[Any]:
     """Select the tracks with these ids, in no order; ids may be any text that a client sent."""
-    columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
-    return _viewed(*columns).where(_has_one_of(track_ids))
+    return _viewed(*_VIEW).where(_has_one_of(track_ids))
 
 
 def tags_of(track_ids: list[str]) -> Select[str, list[dict[str, Any]]]:

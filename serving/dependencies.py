@@ -1,4 +1,8 @@
-"""Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
+"""Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state.
+
+They are asynchronous, as FastAPI calls any other function in a thread, and one costs as much as all
+of them.
+"""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -40,7 +44,7 @@ class State(TypedDict):
     upload_embedder: UploadEmbedder
 
 
-def state_of(request: Request) -> State:
+async def state_of(request: Request) -> State:
     """Return the lifespan's state, typed."""
     return cast("State", request.state)
 
@@ -48,42 +52,42 @@ def state_of(request: Request) -> State:
 StateDep = Annotated[State, Depends(state_of)]
 
 
-def get_caller(request: Request) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Return who sent the request, as `RequireApiKey` found."""
     return cast("Caller", request.scope["caller"])
 
 
-def get_live(state: StateDep) -> LiveIndex:
+async def get_live(state: StateDep) -> LiveIndex:
     """Return the live index: the served version, and the problem with it, if any."""
     return state["live"]
 
 
-def get_metrics(state: StateDep) -> Metrics:
+async def get_metrics(state: StateDep) -> Metrics:
     """Return the process's metrics."""
     return state["metrics"]
 
 
-def get_metric_sampler(state: StateDep) -> MetricSampler:
+async def get_metric_sampler(state: StateDep) -> MetricSampler:
     """Return the sampler of the process's state."""
     return state["metric_sampler"]
 
 
-def get_upload_embedder(state: StateDep) -> UploadEmbedder:
+async def get_upload_embedder(state: StateDep) -> UploadEmbedder:
     """Return the embedder of uploads."""
     return state["upload_embedder"]
 
 
-def get_writing(state: StateDep) -> OpenWriting:
+async def get_writing(state: StateDep) -> OpenWriting:
     """Return what opens a session that writes, which is committed with its block."""
     return state["writing"]
 
 
-def get_store(state: StateDep) -> ArtifactStore:
+async def get_store(state: StateDep) -> ArtifactStore:
     """Return where artifacts are."""
     return state["store"]
 
 
-def sees_locations(request: Request, state: StateDep) -> bool:
+async def sees_locations(request: Request, state: StateDep) -> bool:
     """Return whether this client is told absolute paths."""
     return may_see_locations(state["settings"], request)
 
@@ -91,7 +95,7 @@ def sees_locations(request: Request, state: StateDep) -> bool:
 SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
 
 
-def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], ShownTrack]:
+async def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], ShownTrack]:
     """Return the conversion of tracks to what this client may see of them."""
     return partial(as_track, located=located)
 
@@ -102,7 +106,7 @@ async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
         yield session
 
 
-def search_catalog(state: StateDep) -> SearchCatalog:
+async def search_catalog(state: StateDep) -> SearchCatalog:
     """Return the catalog of this moment, as searches see it."""
     columns = state["columns"]
     return SearchCatalog(
@@ -132,6 +136,11 @@ def served_index(live: LiveDep) -> ServedIndex:
     return live.served
 
 
+async def get_served_index(live: LiveDep) -> ServedIndex:
+    """Return the same as `served_index`, as a dependency."""
+    return served_index(live)
+
+
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricSamplerDep = Annotated[MetricSampler, Depends(get_metric_sampler)]
 CallerDep = Annotated[Caller, Depends(get_caller)]
@@ -141,4 +150,4 @@ MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 AsTrackDep = Annotated[Callable[[TrackView], ShownTrack], Depends(shown_tracks)]
 SearchCatalogDep = Annotated[SearchCatalog, Depends(search_catalog)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
-ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]
+ServedIndexDep = Annotated[ServedIndex, Depends(get_served_index)]

@@ -100,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs.router)
     app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
     read, admin = _needs("read"), _needs("admin")
+    app.include_router(search.router, **read)  # first, as routes are tried in their order
     app.include_router(metrics.router, **read)
     app.include_router(index.router, **read)
     app.include_router(index.admin, **admin)
@@ -110,7 +111,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(facets.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(vectors.router, **read)
-    app.include_router(search.router, **read)
     app.include_router(journeys.router, **read)
     app.include_router(uploads.router, **read)
     return app

@@ -6,6 +6,7 @@ of them.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, TypedDict, cast
 
@@ -44,12 +45,9 @@ class State(TypedDict):
     upload_embedder: UploadEmbedder
 
 
-async def state_of(request: Request) -> State:
+def state_of(request: Request) -> State:
     """Return the lifespan's state, typed."""
     return cast("State", request.state)
-
-
-StateDep = Annotated[State, Depends(state_of)]
 
 
 async def get_caller(request: Request) -> Caller:
@@ -57,61 +55,77 @@ async def get_caller(request: Request) -> Caller:
     return cast("Caller", request.scope["caller"])
 
 
-async def get_live(state: StateDep) -> LiveIndex:
+async def get_live(request: Request) -> LiveIndex:
     """Return the live index: the served version, and the problem with it, if any."""
-    return state["live"]
+    return state_of(request)["live"]
 
 
-async def get_metrics(state: StateDep) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     """Return the process's metrics."""
-    return state["metrics"]
+    return state_of(request)["metrics"]
 
 
-async def get_metric_sampler(state: StateDep) -> MetricSampler:
+async def get_metric_sampler(request: Request) -> MetricSampler:
     """Return the sampler of the process's state."""
-    return state["metric_sampler"]
+    return state_of(request)["metric_sampler"]
 
 
-async def get_upload_embedder(state: StateDep) -> UploadEmbedder:
+async def get_upload_embedder(request: Request) -> UploadEmbedder:
     """Return the embedder of uploads."""
-    return state["upload_embedder"]
+    return state_of(request)["upload_embedder"]
 
 
-async def get_writing(state: StateDep) -> OpenWriting:
+async def get_writing(request: Request) -> OpenWriting:
     """Return what opens a session that writes, which is committed with its block."""
-    return state["writing"]
+    return state_of(request)["writing"]
 
 
-async def get_store(state: StateDep) -> ArtifactStore:
+async def get_store(request: Request) -> ArtifactStore:
     """Return where artifacts are."""
-    return state["store"]
+    return state_of(request)["store"]
 
 
-async def sees_locations(request: Request, state: StateDep) -> bool:
+async def sees_locations(request: Request) -> bool:
     """Return whether this client is told absolute paths."""
-    return may_see_locations(state["settings"], request)
+    return may_see_locations(state_of(request)["settings"], request)
 
 
 SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
 
 
-async def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], ShownTrack]:
+async def shown_tracks(request: Request) -> Callable[[TrackView], ShownTrack]:
     """Return the conversion of tracks to what this client may see of them."""
-    return partial(as_track, located=located)
+    return partial(as_track, located=await sees_locations(request))
 
 
-async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
+async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
-    async with _session(state["sessions"]) as session:
+    async with _session(state_of(request)["sessions"]) as session:
         yield session
 
 
-async def search_catalog(state: StateDep) -> SearchCatalog:
-    """Return the catalog of this moment, as searches see it."""
+@dataclass(frozen=True)
+class SearchContext:
+    """What a search needs of the service, as one dependency: each costs time.
+
+    `as_track` converts tracks to what the client may see of them.
+    """
+
+    live: LiveIndex
+    catalog: SearchCatalog
+    metrics: Metrics
+    as_track: Callable[[TrackView], ShownTrack]
+
+
+async def search_context(request: Request) -> SearchContext:
+    """Return what a search needs, with the catalog of this moment."""
+    state = state_of(request)
     columns = state["columns"]
-    return SearchCatalog(
+    catalog = SearchCatalog(
         columns.snapshot, partial(_session, state["sessions"]), columns.stale_seconds
     )
+    as_track = await shown_tracks(request)
+    return SearchContext(state["live"], catalog, state["metrics"], as_track)
 
 
 @asynccontextmanager
@@ -129,7 +143,7 @@ async def _session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[
 LiveDep = Annotated[LiveIndex, Depends(get_live)]
 
 
-def served_index(live: LiveDep) -> ServedIndex:
+def served_index(live: LiveIndex) -> ServedIndex:
     """Return the index version to serve this request from. Raises Problem: 503 without one."""
     if live.served is None:
         raise Problem(503, "no-index", live.problem or "no index is loaded", RETRY_LATER)
@@ -148,6 +162,6 @@ StoreDep = Annotated[ArtifactStore, Depends(get_store)]
 WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
 AsTrackDep = Annotated[Callable[[TrackView], ShownTrack], Depends(shown_tracks)]
-SearchCatalogDep = Annotated[SearchCatalog, Depends(search_catalog)]
+SearchContextDep = Annotated[SearchContext, Depends(search_context)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
 ServedIndexDep = Annotated[ServedIndex, Depends(get_served_index)]

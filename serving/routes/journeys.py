@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SearchCatalogDep, served_index
+from serving.dependencies import SearchContextDep, served_index
 from serving.errors import Problem, documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
@@ -43,10 +43,7 @@ async def find_journey(
     request: Request,
     start: Start,
     end: Target,
-    catalog: SearchCatalogDep,
-    live: LiveDep,
-    metrics: MetricsDep,
-    as_track: AsTrackDep,
+    context: SearchContextDep,
     steps: Steps = limits.DEFAULT_JOURNEY_STEPS,
     per_artist: PerArtist = None,
     format: Annotated[PlaylistFormat, Query()] = None,
@@ -57,13 +54,13 @@ async def find_journey(
 
     Each step is the track nearest to its point on the arc between both ends; none comes twice.
     """
-    served = served_index(live)
+    served = served_index(context.live)
     if start == end:
         message = "the journey must end at another track"
         error = FieldProblem(location="query", field="to", message=message)
         raise Problem(422, "invalid-request", f"query `to`: {message}", errors=[error])
     journey, views = await journey_between(
-        catalog, served, metrics, (start, end), steps, per_artist
+        context.catalog, served, context.metrics, (start, end), steps, per_artist
     )
     if start not in views or end not in views:
         raise unknown_track()
@@ -76,9 +73,9 @@ async def find_journey(
     if kind := playlist_form(request, parameters):
         title = f"{views[start].name} to {views[end].name}"
         between = [views[step.track_id] for step in journey.steps]
-        return playlist(kind, parameters, title, between, catalog.headers)
+        return playlist(kind, parameters, title, between, context.catalog.headers)
     if all_tags:
-        views = await catalog.with_all_tags(views)
+        views = await context.catalog.with_all_tags(views)
     return JsonAnswer(
         {
             "index_version": served.manifest.version,
@@ -87,11 +84,11 @@ async def find_journey(
                     "position": position,
                     "score": step.score,
                     "score_to_previous": step.score_to_previous,
-                    "track": as_track(views[step.track_id]),
+                    "track": context.as_track(views[step.track_id]),
                 }
                 for position, step in enumerate(journey.steps, 1)
             ],
             "removed": journey.removed,
         },
-        headers=catalog.headers,
+        headers=context.catalog.headers,
     )

@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
@@ -11,6 +11,7 @@ from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
+from serving.query_parameters import described, from_query
 from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.responses import TrackDetails, TrackPage
 from serving.search.catalog import with_all_tags
@@ -23,10 +24,15 @@ from soundalike.catalog.tracks import TrackPosition, storable
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
-@router.get("", response_model=TrackPage, responses={**PLAYLISTS, **documented(503)})
+@router.get(
+    "",
+    response_model=TrackPage,
+    responses={**PLAYLISTS, **documented(503)},
+    openapi_extra=described(ListParameters),
+)
 async def list_tracks(
     request: Request,
-    parameters: Annotated[ListParameters, Query()],
+    parameters: Annotated[ListParameters, Depends(from_query(ListParameters))],
     session: SessionDep,
     as_track: AsTrackDep,
 ) -> Response:

@@ -152,13 +152,11 @@ class SimilarParameters(Filters, Options, PlaylistParameters):
 
     def as_search(self, track_id: str) -> "SearchRequest":
         """Return the same request as a search with one example, whose pages are the same."""
-        options = {*Options.model_fields, "cursor"}
-        return SearchRequest.model_validate(
-            {
-                "positive": [track_id],
-                "filter": self.model_dump(include=set(Filters.model_fields)),
-                **self.model_dump(include=options),
-            }
+        conditions = {name: getattr(self, name) for name in Filters.model_fields}
+        options = {name: getattr(self, name) for name in (*Options.model_fields, "cursor")}
+        # Its values are valid already.
+        return SearchRequest.model_construct(
+            positive=[track_id], filter=SearchFilter.model_construct(**conditions), **options
         )
 
 

@@ -17,20 +17,28 @@ from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.upgrade import upgrade
 
 READY_SECONDS = 120
+WORDS = 50  # as musicnn predicts them
 ROWS = """
-with root as (insert into roots (location) values ('/music') returning id),
+with root as (insert into roots (name, location) values ('music', '/music') returning id),
      batch as (insert into batches (id) values (1) returning id),
      track as (
         insert into tracks (id, batch_id, title, artist, artists, album, genre, genres, year,
-                            duration, codec, sample_rate, channels, tags, sort_key)
+                            duration, codec, sample_rate, channels, tags, sort_key, names)
         select lpad(to_hex(row), 32, '0'), batch.id, 'Title ' || row, 'Artist ' || row % 5000,
                array['Artist ' || row % 5000], 'Album ' || row % 20000, 'Genre ' || row % 10,
                array['Genre ' || row % 10], 1000 + row % 1000, 200, 'flac', 44100, 2,
-               '[{"word": "acoustic", "weight": 0.5}]', 'x' || row
+               (select jsonb_agg(jsonb_build_object('word', 'word ' || (row + n) % :words,
+                                                    'weight', 1 / (n + 1.5)) order by n)
+                from generate_series(0, :words - 1) as n),
+               'x' || row,
+               array['title=title ' || row,
+                     'name=artist ' || row % 5000 || ' title ' || row,
+                     'artist=artist ' || row % 5000, 'album=album ' || row % 20000,
+                     'genre=genre ' || row % 10]
         from batch, generate_series(0, :count - 1) as row returning id, batch_id)
 insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unread)
-select root.id, convert_to(track.id, 'UTF8'), track.id || '.flac', 1, 1, track.batch_id, track.id,
-       false
+select root.id, convert_to(track.id || '.flac', 'UTF8'), track.id || '.flac', 1, 1,
+       track.batch_id, track.id, false
 from root, track
 """
 PUBLISH = """
@@ -45,7 +53,7 @@ def fill(url: str, count: int) -> None:
     """Tables, and a row for each track: years are even shares of 1000, artists have 20 tracks."""
     upgrade(url)
     with open_catalog(url).begin() as session:
-        session.execute(text(ROWS), {"count": count})
+        session.execute(text(ROWS), {"count": count, "words": WORDS})
         session.execute(text("analyze tracks, files"))
 
 
@@ -62,11 +70,12 @@ def served(url: str, data: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "uvicorn", "--factory", "serving.app:create_app"]
-    command += ["--port", str(port), "--workers", str(workers), "--log-level", "warning"]
+    command = [sys.executable, "-m", "serving"]
     settings = {
         "DATABASE_URL": url,
+        "ENVIRONMENT": "production",
         "SOUNDALIKE_DATA": str(data),
+        "SOUNDALIKE_PORT": str(port),
         "SOUNDALIKE_WORKERS": str(workers),
         "LOG_LEVEL": "WARNING",
     }

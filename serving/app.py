@@ -16,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
+from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool, writing_session
 from serving.dependencies import State
 from serving.head_requests import AnswerHead
@@ -75,6 +76,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     take_over_uvicorn_logs()
     store = ArtifactStore(settings.data)
     live = LiveIndex(store, search_threads(settings))
+    columns = LiveColumns(store.columns)
     ring = KeyRing(settings.api_key.get_secret_value() if settings.api_key else None)
     request_metrics = Metrics()
     app = FastAPI(
@@ -89,7 +91,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=docs.OPENAPI_PATH,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_lifespan(settings, store, live, ring, request_metrics),
+        lifespan=_lifespan(settings, store, live, columns, ring, request_metrics),
         middleware=_middleware(settings, ring, request_metrics),
         redirect_slashes=False,
     )
@@ -98,6 +100,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(docs.router)
     app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
     read, admin = _needs("read"), _needs("admin")
+    app.include_router(search.router, **read)  # first, as routes are tried in their order
     app.include_router(metrics.router, **read)
     app.include_router(index.router, **read)
     app.include_router(index.admin, **admin)
@@ -108,7 +111,6 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(facets.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(vectors.router, **read)
-    app.include_router(search.router, **read)
     app.include_router(journeys.router, **read)
     app.include_router(uploads.router, **read)
     return app
@@ -174,6 +176,7 @@ def _lifespan(
     settings: Settings,
     store: ArtifactStore,
     live: LiveIndex,
+    columns: LiveColumns,
     ring: KeyRing,
     request_metrics: Metrics,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
@@ -183,7 +186,7 @@ def _lifespan(
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             restart = partial(restart_database, settings)
-            follower = PublicationFollower(engine, live, restart_database=restart)
+            follower = PublicationFollower(engine, live, columns, restart_database=restart)
             async with ring.following(engine), follower.following():
                 with closing(UploadEmbedder(settings)) as embedder:
                     sampler = MetricSampler(request_metrics, live, engine, embedder)
@@ -194,6 +197,7 @@ def _lifespan(
                             writing=partial(writing_session, engine),
                             store=store,
                             live=live,
+                            columns=columns,
                             metrics=request_metrics,
                             metric_sampler=sampler,
                             upload_embedder=embedder,

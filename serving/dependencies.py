@@ -1,7 +1,12 @@
-"""Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
+"""Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state.
+
+They are asynchronous, as FastAPI calls any other function in a thread, and one costs as much as all
+of them.
+"""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, TypedDict, cast
 
@@ -9,14 +14,15 @@ from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
-from serving.schemas.responses import Track
-from serving.search.tracks import as_track
+from serving.search.catalog import SearchCatalog
+from serving.search.tracks import ShownTrack, as_track
 from serving.search.uploads import UploadEmbedder
 from soundalike.catalog.tracks import TrackView
 from soundalike.settings import Settings
@@ -33,6 +39,7 @@ class State(TypedDict):
     writing: OpenWriting
     store: ArtifactStore
     live: LiveIndex
+    columns: LiveColumns
     metrics: Metrics
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
@@ -43,60 +50,87 @@ def state_of(request: Request) -> State:
     return cast("State", request.state)
 
 
-StateDep = Annotated[State, Depends(state_of)]
-
-
-def get_caller(request: Request) -> Caller:
+async def get_caller(request: Request) -> Caller:
     """Return who sent the request, as `RequireApiKey` found."""
     return cast("Caller", request.scope["caller"])
 
 
-def get_live(state: StateDep) -> LiveIndex:
+async def get_live(request: Request) -> LiveIndex:
     """Return the live index: the served version, and the problem with it, if any."""
-    return state["live"]
+    return state_of(request)["live"]
 
 
-def get_metrics(state: StateDep) -> Metrics:
+async def get_metrics(request: Request) -> Metrics:
     """Return the process's metrics."""
-    return state["metrics"]
+    return state_of(request)["metrics"]
 
 
-def get_metric_sampler(state: StateDep) -> MetricSampler:
+async def get_metric_sampler(request: Request) -> MetricSampler:
     """Return the sampler of the process's state."""
-    return state["metric_sampler"]
+    return state_of(request)["metric_sampler"]
 
 
-def get_upload_embedder(state: StateDep) -> UploadEmbedder:
+async def get_upload_embedder(request: Request) -> UploadEmbedder:
     """Return the embedder of uploads."""
-    return state["upload_embedder"]
+    return state_of(request)["upload_embedder"]
 
 
-def get_writing(state: StateDep) -> OpenWriting:
+async def get_writing(request: Request) -> OpenWriting:
     """Return what opens a session that writes, which is committed with its block."""
-    return state["writing"]
+    return state_of(request)["writing"]
 
 
-def get_store(state: StateDep) -> ArtifactStore:
+async def get_store(request: Request) -> ArtifactStore:
     """Return where artifacts are."""
-    return state["store"]
+    return state_of(request)["store"]
 
 
-def sees_locations(request: Request, state: StateDep) -> bool:
+async def sees_locations(request: Request) -> bool:
     """Return whether this client is told absolute paths."""
-    return may_see_locations(state["settings"], request)
+    return may_see_locations(state_of(request)["settings"], request)
 
 
 SeesLocationsDep = Annotated[bool, Depends(sees_locations)]
 
 
-def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], Track]:
+async def shown_tracks(request: Request) -> Callable[[TrackView], ShownTrack]:
     """Return the conversion of tracks to what this client may see of them."""
-    return partial(as_track, located=located)
+    return partial(as_track, located=await sees_locations(request))
 
 
-async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
+async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
-    session = state["sessions"]()
+    async with _session(state_of(request)["sessions"]) as session:
+        yield session
+
+
+@dataclass(frozen=True)
+class SearchContext:
+    """What a search needs of the service, as one dependency: each costs time.
+
+    `as_track` converts tracks to what the client may see of them.
+    """
+
+    live: LiveIndex
+    catalog: SearchCatalog
+    metrics: Metrics
+    as_track: Callable[[TrackView], ShownTrack]
+
+
+async def search_context(request: Request) -> SearchContext:
+    """Return what a search needs, with the catalog of this moment."""
+    state = state_of(request)
+    columns = state["columns"]
+    catalog = SearchCatalog(
+        columns.snapshot, partial(_session, state["sessions"]), columns.stale_seconds
+    )
+    as_track = await shown_tracks(request)
+    return SearchContext(state["live"], catalog, state["metrics"], as_track)
+
+
+@asynccontextmanager
+async def _session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
+    session = sessions()
     try:
         yield session
     finally:
@@ -109,11 +143,16 @@ async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
 LiveDep = Annotated[LiveIndex, Depends(get_live)]
 
 
-def served_index(live: LiveDep) -> ServedIndex:
+def served_index(live: LiveIndex) -> ServedIndex:
     """Return the index version to serve this request from. Raises Problem: 503 without one."""
     if live.served is None:
         raise Problem(503, "no-index", live.problem or "no index is loaded", RETRY_LATER)
     return live.served
+
+
+async def get_served_index(live: LiveDep) -> ServedIndex:
+    """Return the same as `served_index`, as a dependency."""
+    return served_index(live)
 
 
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
@@ -122,6 +161,7 @@ CallerDep = Annotated[Caller, Depends(get_caller)]
 StoreDep = Annotated[ArtifactStore, Depends(get_store)]
 WritingDep = Annotated[OpenWriting, Depends(get_writing)]
 MetricsDep = Annotated[Metrics, Depends(get_metrics)]
-AsTrackDep = Annotated[Callable[[TrackView], Track], Depends(shown_tracks)]
+AsTrackDep = Annotated[Callable[[TrackView], ShownTrack], Depends(shown_tracks)]
+SearchContextDep = Annotated[SearchContext, Depends(search_context)]
 SessionDep = Annotated[AsyncSession, Depends(open_session)]
-ServedIndexDep = Annotated[ServedIndex, Depends(served_index)]
+ServedIndexDep = Annotated[ServedIndex, Depends(get_served_index)]

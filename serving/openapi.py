@@ -45,6 +45,11 @@ HEADERS = {
         "description": "With SOUNDALIKE_RATE_LIMIT: the quota (`q`) of each `w` seconds.",
         "schema": {"type": "string"},
     },
+    "CacheStatus": {
+        "description": "Only while the catalog does not respond (RFC 9211): the answer is as of "
+        "the moment when it last did, `ttl` seconds ago.",
+        "schema": {"type": "string"},
+    },
     "WwwAuthenticate": {
         "description": "How to send the key.",
         "schema": {"type": "string"},
@@ -55,6 +60,7 @@ HEADERS_OF = {
     "429": {"Retry-After": "RetryAfter"},
     "503": {"Retry-After": "RetryAfter"},
 }
+SEARCH_HEADERS = {"Cache-Status": "CacheStatus"}
 RATE_LIMIT = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
 COMMON = (422, 431, 500)
 
@@ -95,6 +101,8 @@ def _complete(operation: dict[str, Any]) -> None:
     limited = RATE_LIMIT if "security" in operation else {}
     for status, response in responses.items():
         names = {"X-Request-ID": "RequestId", **limited, **HEADERS_OF.get(status, {})}
+        if status == "200" and "search" in operation["tags"]:
+            names |= SEARCH_HEADERS
         headers = {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in names.items()}
         response["headers"] = headers
     operation["responses"] = dict(sorted(responses.items()))

@@ -4,7 +4,7 @@ The client names its own place of the music (`base`); it is put before paths, an
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -31,16 +31,20 @@ def playlist_form(request: Request, parameters: PlaylistParameters) -> str | Non
 
 
 def playlist(
-    kind: str, parameters: PlaylistParameters, title: str, tracks: Iterable[TrackView]
+    kind: str,
+    parameters: PlaylistParameters,
+    title: str,
+    tracks: Iterable[TrackView],
+    headers: Mapping[str, str] | None = None,
 ) -> Response:
     """Write the tracks that have a file as a playlist of this kind, `m3u8` or `jspf`."""
     base = parameters.base
     if kind == "m3u8":
         text = "".join(f"{line}\n" for line in _m3u8(title, base, tracks))
-        return Response(text, media_type=f"{M3U8}; charset=utf-8")
+        return Response(text, media_type=f"{M3U8}; charset=utf-8", headers=headers)
     entries = [_jspf_track(track, track.file, base) for track in tracks if track.file]
     document = {"playlist": {"title": title, "track": entries}}
-    return Response(json.dumps(document, ensure_ascii=False), media_type=JSPF)
+    return Response(json.dumps(document, ensure_ascii=False), media_type=JSPF, headers=headers)
 
 
 def _m3u8(title: str, base: str, tracks: Iterable[TrackView]) -> Iterator[str]:

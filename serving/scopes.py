@@ -2,12 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import Security
+from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer, SecurityScopes
 from fastapi.security.http import HTTPAuthorizationCredentials
 
-from serving.dependencies import CallerDep
 from serving.errors import Problem
+from serving.key_ring import Caller
 
 HEADER = APIKeyHeader(name="X-API-Key", auto_error=False, description="A key of the API.")
 BEARER = HTTPBearer(auto_error=False, description="The same key, as a bearer token.")
@@ -15,7 +15,7 @@ BEARER = HTTPBearer(auto_error=False, description="The same key, as a bearer tok
 
 async def require_scopes(
     needed: SecurityScopes,
-    caller: CallerDep,
+    request: Request,
     _header: Annotated[str | None, Security(HEADER)],
     _bearer: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)],
 ) -> None:
@@ -23,6 +23,7 @@ async def require_scopes(
 
     The parameters are for the document only.
     """
+    caller: Caller = request.scope["caller"]
     for scope in needed.scopes:
         if not caller.may(scope):
             detail = (

@@ -1,8 +1,8 @@
-"""The follower of the catalog's publications: LISTEN for speed, polling for certainty.
+"""The follower of the catalog's publications and changes: LISTEN for speed, polling for certainty.
 
 A notification can get lost: the connection breaks, or a transaction-pooling pgbouncer drops LISTEN.
-So a notification only means "read the row now", and the row is also read every few seconds without
-one. The follower is the first to detect that the catalog is down, and calls `restart_database`.
+So a notification only means "read now", and all is also read every few seconds without one. The
+follower is the first to detect that the catalog is down, and calls `restart_database`.
 """
 
 import asyncio
@@ -15,32 +15,37 @@ from anyio import to_thread
 from psycopg import sql
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
+from serving.columns.live_columns import LiveColumns
 from serving.database import CONNECT_TIMEOUT_SECONDS
 from serving.index.live_index import LiveIndex
+from soundalike.catalog.columns.changes import TRACKS_CHANNEL
 from soundalike.catalog.engine import KEEPALIVES
 from soundalike.catalog.indexes import PUBLISHED_CHANNEL, PublishedIndex, published_statement
 
 log = structlog.get_logger()
 
-LISTEN = sql.SQL("listen {}").format(sql.Identifier(PUBLISHED_CHANNEL))
+CHANNELS = PUBLISHED_CHANNEL, TRACKS_CHANNEL
+LISTEN = sql.SQL(";").join(sql.SQL("listen {}").format(sql.Identifier(each)) for each in CHANNELS)
 POLL_SECONDS = 5.0
 MIN_RETRY_SECONDS = 0.25
 MAX_RETRY_SECONDS = 10.0
 
 
 class PublicationFollower:
-    """A follower of publications, which keeps the live index at the version published last."""
+    """A follower that keeps the live index at the version published last, and columns current."""
 
     def __init__(
         self,
         engine: AsyncEngine,
         live: LiveIndex,
+        columns: LiveColumns,
         poll_seconds: float = POLL_SECONDS,
         restart_database: Callable[[], object] | None = None,
     ) -> None:
         """Call `restart_database`, in a thread, whenever the catalog cannot be read."""
         self._engine = engine
         self._live = live
+        self._columns = columns
         self._restart = restart_database
         self._poll_seconds = poll_seconds
         self._notified = asyncio.Event()
@@ -60,13 +65,18 @@ class PublicationFollower:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _refresh(self) -> None:
-        """Read the published version and serve it. If the read fails, nothing changes."""
+        """Read the published version and serve it, with columns of the same moment.
+
+        If the read fails, nothing changes.
+        """
         self._notified.clear()  # before reading: a later notification means reading again
         try:
             async with AsyncSession(self._engine) as session:
                 row = (await session.execute(published_statement())).one_or_none()
+                await self._columns.refresh(session)
         except Exception as error:  # following must never end
             log.warning("publication.read_failed", reason=str(error).partition("\n")[0])
+            self._columns.catalog_is_away()
             await self._restart_database()
         else:
             await self._live.follow(PublishedIndex(*row) if row else None)

@@ -5,11 +5,12 @@ from itertools import dropwhile
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Depends, Path
 
 from serving.cursors import decode_cursor, encode_cursor
 from serving.dependencies import LiveDep, SessionDep
 from serving.errors import documented
+from serving.query_parameters import described, from_query
 from serving.schemas.library import FacetItem, FacetPage, Stats
 from serving.schemas.requests import FacetParameters
 from soundalike.catalog.facets import FacetName, FacetValue, chosen, facet_values, order
@@ -18,12 +19,12 @@ from soundalike.catalog.statistics import library_statistics
 router = APIRouter(prefix="/v1", tags=["tracks"])
 
 
-@router.get("/facets/{facet}", responses=documented(503))
+@router.get("/facets/{facet}", responses=documented(503), openapi_extra=described(FacetParameters))
 async def list_facet_values(
     facet: Annotated[
         FacetName, Path(description="The field whose values are listed.", examples=["artists"])
     ],
-    parameters: Annotated[FacetParameters, Query()],
+    parameters: Annotated[FacetParameters, Depends(from_query(FacetParameters))],
     session: SessionDep,
 ) -> FacetPage:
     """List the artists, albums, genres, tags, folders or years of the tracks within a filter.

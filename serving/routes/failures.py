@@ -4,12 +4,13 @@ from functools import partial
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Body, Depends, Query
+from fastapi import APIRouter, Body, Depends
 
 from serving.content_type import require_json
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import CallerDep, SessionDep, WritingDep
 from serving.errors import documented
+from serving.query_parameters import described, from_query
 from serving.schemas.administration import RETRY_EXAMPLES, FailureParameters, RetryRequest
 from serving.schemas.responses import Failure, FailurePage, Retry
 from soundalike.catalog import failures
@@ -23,9 +24,10 @@ log = structlog.get_logger()
 MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
 
-@router.get("/failures", responses=documented(503))
+@router.get("/failures", responses=documented(503), openapi_extra=described(FailureParameters))
 async def list_failures(
-    parameters: Annotated[FailureParameters, Query()], session: SessionDep
+    parameters: Annotated[FailureParameters, Depends(from_query(FailureParameters))],
+    session: SessionDep,
 ) -> FailurePage:
     """List the files of the collection that failed and why, a page at a time."""
     limit, cursor, chosen = parameters.limit, parameters.cursor, parameters.in_catalog

@@ -5,13 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import AsTrackDep, LiveDep, MetricsDep, SessionDep, served_index
+from serving.dependencies import SearchContextDep, served_index
 from serving.errors import Problem, documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
-from serving.schemas.requests import Base, Cap, PlaylistFormat, PlaylistParameters
-from serving.schemas.responses import Journey, JourneyStep, RemovedFromJourney
+from serving.schemas.requests import AllTags, Base, Cap, PlaylistFormat, PlaylistParameters
+from serving.schemas.responses import Journey
 from serving.search.service import journey_between
 from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS
@@ -42,26 +43,24 @@ async def find_journey(
     request: Request,
     start: Start,
     end: Target,
-    session: SessionDep,
-    live: LiveDep,
-    metrics: MetricsDep,
-    as_track: AsTrackDep,
+    context: SearchContextDep,
     steps: Steps = limits.DEFAULT_JOURNEY_STEPS,
     per_artist: PerArtist = None,
     format: Annotated[PlaylistFormat, Query()] = None,
     base: Annotated[Base, Query()] = "",
-) -> Journey | Response:
+    all_tags: Annotated[AllTags, Query()] = False,
+) -> Response:
     """Find a journey from one track to another.
 
     Each step is the track nearest to its point on the arc between both ends; none comes twice.
     """
-    served = served_index(live)
+    served = served_index(context.live)
     if start == end:
         message = "the journey must end at another track"
         error = FieldProblem(location="query", field="to", message=message)
         raise Problem(422, "invalid-request", f"query `to`: {message}", errors=[error])
     journey, views = await journey_between(
-        session, served, metrics, (start, end), steps, per_artist
+        context.catalog, served, context.metrics, (start, end), steps, per_artist
     )
     if start not in views or end not in views:
         raise unknown_track()
@@ -74,17 +73,22 @@ async def find_journey(
     if kind := playlist_form(request, parameters):
         title = f"{views[start].name} to {views[end].name}"
         between = [views[step.track_id] for step in journey.steps]
-        return playlist(kind, parameters, title, between)
-    return Journey(
-        index_version=served.manifest.version,
-        items=[
-            JourneyStep(
-                position=position,
-                score=step.score,
-                score_to_previous=step.score_to_previous,
-                track=as_track(views[step.track_id]),
-            )
-            for position, step in enumerate(journey.steps, 1)
-        ],
-        removed=RemovedFromJourney.model_validate(journey.removed),
+        return playlist(kind, parameters, title, between, context.catalog.headers)
+    if all_tags:
+        views = await context.catalog.with_all_tags(views)
+    return JsonAnswer(
+        {
+            "index_version": served.manifest.version,
+            "items": [
+                {
+                    "position": position,
+                    "score": step.score,
+                    "score_to_previous": step.score_to_previous,
+                    "track": context.as_track(views[step.track_id]),
+                }
+                for position, step in enumerate(journey.steps, 1)
+            ],
+            "removed": journey.removed,
+        },
+        headers=context.catalog.headers,
     )

@@ -3,15 +3,18 @@
 from typing import Annotated
 
 from anyio import to_thread
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
+from serving.query_parameters import described, from_query
 from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.responses import TrackDetails, TrackPage
+from serving.search.catalog import with_all_tags
 from serving.search.tracks import as_file, known_track
 from soundalike.catalog import suggestions, tracks
 from soundalike.catalog.file_views import all_files, view_of
@@ -21,13 +24,18 @@ from soundalike.catalog.tracks import TrackPosition, storable
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 
-@router.get("", response_model=TrackPage, responses={**PLAYLISTS, **documented(503)})
+@router.get(
+    "",
+    response_model=TrackPage,
+    responses={**PLAYLISTS, **documented(503)},
+    openapi_extra=described(ListParameters),
+)
 async def list_tracks(
     request: Request,
-    parameters: Annotated[ListParameters, Query()],
+    parameters: Annotated[ListParameters, Depends(from_query(ListParameters))],
     session: SessionDep,
     as_track: AsTrackDep,
-) -> TrackPage | Response:
+) -> Response:
     """List tracks: those that match words and filter, the best matches first.
 
     Without words it is the whole collection, or what the filter leaves of it, by artist, album and
@@ -38,16 +46,20 @@ async def list_tracks(
     wanted = parameters.in_catalog, parameters.exclude_ids
     # One more than requested shows whether there is a next page.
     rows = (await session.execute(*tracks.page(parameters.q, limit + 1, after, *wanted))).all()
-    views = list(map(tracks.view, rows[:limit]))
+    views = {row.id: tracks.view(row) for row in rows[:limit]}
     if kind := playlist_form(request, parameters):
-        return playlist(kind, parameters, parameters.q or "soundalike", views)
+        return playlist(kind, parameters, parameters.q or "soundalike", views.values())
+    if parameters.all_tags:
+        views = await with_all_tags(session, views)
     last = rows[limit - 1] if len(rows) > limit else None
     total = await session.scalar(*tracks.count(parameters.q, *wanted)) or 0
-    return TrackPage(
-        items=list(map(as_track, views)),
-        next_cursor=encode_cursor(last.rank, last.sort_key, last.id) if last else None,
-        total=total,
-        did_you_mean=[] if total else await _near(session, parameters.q),
+    return JsonAnswer(
+        {
+            "items": list(map(as_track, views.values())),
+            "next_cursor": encode_cursor(last.rank, last.sort_key, last.id) if last else None,
+            "total": total,
+            "did_you_mean": [] if total else await _near(session, parameters.q),
+        }
     )
 
 
@@ -72,8 +84,9 @@ async def get_track(
     track_id: PathTrackId, session: SessionDep, as_track: AsTrackDep, located: SeesLocationsDep
 ) -> TrackDetails:
     """Return one track, with all its files and all that their metadata says."""
-    track = as_track(await known_track(session, track_id))
+    views = await with_all_tags(session, {track_id: await known_track(session, track_id)})
+    track = as_track(views[track_id])
     file_tags = await session.scalar(tracks.file_tags_of(track_id))
-    views = [view_of(*row) for row in await session.execute(all_files(track_id))]
-    files = [as_file(view, located=located) for view in views if view]
-    return TrackDetails(**dict(track), files=files, file_tags=file_tags or {})
+    found = [view_of(*row) for row in await session.execute(all_files(track_id))]
+    files = [as_file(file, located=located) for file in found if file]
+    return TrackDetails(**track, files=files, file_tags=file_tags or {})

@@ -2,21 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
-from serving.dependencies import (
-    AsTrackDep,
-    LiveDep,
-    MetricsDep,
-    SessionDep,
-    UploadEmbedderDep,
-    served_index,
-)
+from serving.dependencies import SearchContextDep, UploadEmbedderDep, served_index
 from serving.errors import documented
+from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
+from serving.query_parameters import described, from_query
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
-from serving.schemas.responses import RemovedTracks, UploadResults
+from serving.schemas.responses import UploadResults
 from serving.search.service import Search, search_tracks
 from soundalike.vectors.queries import TrackQuery
 
@@ -47,24 +42,21 @@ BODY = {
     "/search/audio",
     response_model=UploadResults,
     responses={**PLAYLISTS, **documented(400, 408, 409, 413, 415, 503)},
-    openapi_extra=BODY,
+    openapi_extra={**BODY, **described(UploadParameters)},
 )
 async def search_tracks_by_audio(
     request: Request,
-    parameters: Annotated[UploadParameters, Query()],
-    session: SessionDep,
-    live: LiveDep,
+    parameters: Annotated[UploadParameters, Depends(from_query(UploadParameters))],
+    context: SearchContextDep,
     embedder: UploadEmbedderDep,
-    metrics: MetricsDep,
-    as_track: AsTrackDep,
-) -> UploadResults | Response:
+) -> Response:
     """Find the tracks most similar to an audio file: `curl --form file=@song.mp3`.
 
     The file is embedded as an ingest would embed it, and not kept. If the index contains the same
     audio, that track is left out of the results.
     """
-    served = served_index(live)
-    with metrics.upload_seconds.time():
+    served = served_index(context.live)
+    with context.metrics.upload_seconds.time():
         upload = await embedder.embed(request, served)
     in_index = upload.track_id in served
     query = (
@@ -73,17 +65,20 @@ async def search_tracks_by_audio(
         else TrackQuery((), vectors=upload.vector[None], options=parameters.rerank_options)
     )
     search = Search(query, parameters, parameters.limit)
-    [ranking], views = await search_tracks(session, served, metrics, [search])
+    [ranking], views = await search_tracks(context.catalog, served, context.metrics, [search])
     if kind := playlist_form(request, parameters):
         found = [views[result.track_id] for result in ranking.results]
-        return playlist(kind, parameters, "Like an upload", found)
+        return playlist(kind, parameters, "Like an upload", found, context.catalog.headers)
     shown = len(ranking.results)
-    return UploadResults(
-        index_version=served.manifest.version,
-        track_id=upload.track_id,
-        in_index=in_index,
-        items=as_similar_tracks(ranking.results, views, as_track),
-        removed=RemovedTracks.model_validate(
-            ranking.removed(shown if shown == parameters.limit else None)
-        ),
+    if parameters.all_tags:
+        views = await context.catalog.with_all_tags(views)
+    return JsonAnswer(
+        {
+            "index_version": served.manifest.version,
+            "track_id": upload.track_id,
+            "in_index": in_index,
+            "items": as_similar_tracks(ranking.results, views, context.as_track),
+            "removed": ranking.removed(shown if shown == parameters.limit else None),
+        },
+        headers=context.catalog.headers,
     )

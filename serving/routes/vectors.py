@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query, Request, Response
 from numpy.typing import NDArray
 
 from serving.accepted import preferred
-from serving.dependencies import LiveDep, SessionDep, served_index
+from serving.dependencies import LiveDep, SearchContextDep, SessionDep, served_index
 from serving.errors import documented
 from serving.index.live_index import ServedIndex
 from serving.routes.index import as_index
@@ -39,8 +39,7 @@ CONTENT: dict[str, Any] = {"content": {NPY: {"schema": {"type": "string", "forma
 async def get_embedding(
     track_id: PathTrackId,
     request: Request,
-    session: SessionDep,
-    live: LiveDep,
+    context: SearchContextDep,
     format: Format = None,
 ) -> TrackEmbedding | Response:
     """Return a track's vector, of length 1, as it is in the served index.
@@ -49,8 +48,8 @@ async def get_embedding(
     float32, one dimension.
     """
     require_possible_id(track_id)
-    served = served_index(live)
-    await require_indexed(session, served, [track_id])
+    served = served_index(context.live)
+    await require_indexed(context.catalog, served, [track_id])
     vector, manifest = served.index.vector(track_id), served.manifest
     if (format or preferred(request, {"json": "application/json", "npy": NPY})) == "npy":
         name = f'attachment; filename="{track_id}.npy"'

@@ -97,11 +97,22 @@ Base = Annotated[
 ]
 
 
+AllTags = Annotated[
+    bool,
+    Field(
+        description="Whether each track has all its predicted tags, and not only the five "
+        "strongest.",
+        examples=[True],
+    ),
+]
+
+
 class PlaylistParameters(BaseModel):
-    """The form of a list's answer, and the client's own place of the music."""
+    """The form of a list's answer, the client's own place of the music, and the tags shown."""
 
     format: PlaylistFormat = None
     base: Base = ""
+    all_tags: AllTags = False
 
 
 class ListParameters(Filters, PlaylistParameters):
@@ -141,13 +152,11 @@ class SimilarParameters(Filters, Options, PlaylistParameters):
 
     def as_search(self, track_id: str) -> "SearchRequest":
         """Return the same request as a search with one example, whose pages are the same."""
-        options = {*Options.model_fields, "cursor"}
-        return SearchRequest.model_validate(
-            {
-                "positive": [track_id],
-                "filter": self.model_dump(include=set(Filters.model_fields)),
-                **self.model_dump(include=options),
-            }
+        conditions = {name: getattr(self, name) for name in Filters.model_fields}
+        options = {name: getattr(self, name) for name in (*Options.model_fields, "cursor")}
+        # Its values are valid already.
+        return SearchRequest.model_construct(
+            positive=[track_id], filter=SearchFilter.model_construct(**conditions), **options
         )
 
 

@@ -74,7 +74,9 @@ class Track(ResponseModel):
     root: RootName
     path: RelativePath
     location: Location = None
-    tags: list[Tag] = Field(description="Empty for models that predict no tags.")
+    tags: list[Tag] = Field(
+        description="The five strongest, with `all_tags` all; empty for models that predict none."
+    )
 
 
 class TrackDetails(Track):

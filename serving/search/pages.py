@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.metrics import Metrics
 from serving.schemas.requests import SearchRequest
+from serving.search.catalog import SearchCatalog
 from serving.search.cursor import SearchCursor, page_of, parse_cursor
 from serving.search.service import Search, named_search, search_tracks
 from soundalike.catalog.tracks import TrackView
@@ -29,7 +29,10 @@ class SearchPage:
 
 
 async def search_pages(
-    session: AsyncSession, served: ServedIndex, metrics: Metrics, requests: Sequence[SearchRequest]
+    catalog: SearchCatalog,
+    served: ServedIndex,
+    metrics: Metrics,
+    requests: Sequence[SearchRequest],
 ) -> tuple[list[SearchPage], dict[str, TrackView]]:
     """Return a page for each request, and the tracks of all results and examples by id.
 
@@ -46,7 +49,7 @@ async def search_pages(
         # One more than requested shows whether there is a next page.
         ranked = min((after.seen if after else 0) + request.limit + 1, MAX_RANKED)
         searches.append(Search(query, request.filter, ranked))
-    rankings, views = await search_tracks(session, served, metrics, searches)
+    rankings, views = await search_tracks(catalog, served, metrics, searches)
     pages = [
         _page(ranking, request, version, after, search.limit)
         for ranking, request, after, search in zip(

@@ -1,4 +1,4 @@
-"""The search service: alternates between hits from the index and metadata from the catalog."""
+"""The search service: alternates between hits from the index and metadata from the columns."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -8,19 +8,20 @@ from typing import TypeVar
 import numpy as np
 from anyio import to_thread
 from numpy.typing import NDArray
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.metrics import Metrics
 from serving.schemas.filters import Filters
 from serving.schemas.problems import FieldProblem
-from serving.search.tracks import metadata_of, require_indexed, views_of
-from soundalike.catalog.filters import TrackFilter, ids_of, matching
+from serving.search.catalog import SearchCatalog
+from serving.search.tracks import require_indexed
+from soundalike.catalog.filters import TrackFilter
 from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.journeys import ArcJourney
 from soundalike.vectors.queries import Hits, TrackQuery
 from soundalike.vectors.ranking import Ranking
+from soundalike.vectors.rerank import TrackMetadata
 
 Prepared = TypeVar("Prepared", Ranking, ArcJourney)
 
@@ -33,9 +34,15 @@ class Search:
     filters: Filters
     limit: int
 
+    @property
+    def caps_groups(self) -> bool:
+        """True if artists or albums of the candidates are asked for."""
+        options = self.query.options
+        return options.per_artist is not None or options.per_album is not None
+
 
 async def search_tracks(
-    session: AsyncSession, served: ServedIndex, metrics: Metrics, searches: Sequence[Search]
+    catalog: SearchCatalog, served: ServedIndex, metrics: Metrics, searches: Sequence[Search]
 ) -> tuple[list[Ranking], dict[str, TrackView]]:
     """Return the ranking of each search, and the tracks of all results and queries by id.
 
@@ -46,32 +53,32 @@ async def search_tracks(
     rankings = []
     for number, search in enumerate(searches):
         with named_search(number, len(searches)):
-            rankings.append(await _prepared(session, served, search))
+            rankings.append(await _prepared(catalog, served, search))
+    grouped = any(each.caps_groups for each in searches)
     while waiting := [ranking for ranking in rankings if ranking.next_query is not None]:
-        await session.rollback()  # no connection is held while searching
         with metrics.search_seconds.time():
             hits = await served.search([each.next_query for each in waiting if each.next_query])
         paired = list(zip(waiting, hits, strict=True))
         wanted = {track for ranking, each in paired for track in ranking.without_metadata(each)}
-        metadata = await metadata_of(session, wanted)
+        metadata = catalog.columns.metadata(list(wanted), grouped=grouped)
         # Comparing results takes long, and must not block the event loop; nor may many searches.
         in_thread = len(paired) > 1 or any(each.query.options.compares_results for each in searches)
         await _run(lambda: _add(paired, metadata), in_thread=in_thread)  # noqa: B023 - awaited
     shown = {track for search in searches for track in search.query.track_ids}
     shown |= {result.track_id for ranking in rankings for result in ranking.results}
-    return rankings, await views_of(session, shown)
+    return rankings, catalog.columns.views(list(shown))
 
 
-async def _prepared(session: AsyncSession, served: ServedIndex, search: Search) -> Ranking:
-    await require_indexed(session, served, search.query.track_ids)
-    rows = await _allowed_rows(session, served, search.filters.in_catalog)
+async def _prepared(catalog: SearchCatalog, served: ServedIndex, search: Search) -> Ranking:
+    await require_indexed(catalog, served, search.query.track_ids)
+    rows = await _allowed_rows(catalog, served, search.filters.in_catalog)
     excluded = tuple(search.filters.exclude_ids)
     return _require_direction(
         lambda: Ranking(served.index, search.query, search.limit, rows, excluded)
     )
 
 
-def _add(paired: Sequence[tuple[Ranking, Hits]], metadata: Mapping[str, TrackView]) -> None:
+def _add(paired: Sequence[tuple[Ranking, Hits]], metadata: Mapping[str, TrackMetadata]) -> None:
     for ranking, hits in paired:
         ranking.add(hits, metadata)
 
@@ -91,7 +98,7 @@ def named_search(number: int, searches: int) -> Iterator[None]:
 
 
 async def journey_between(
-    session: AsyncSession,
+    catalog: SearchCatalog,
     served: ServedIndex,
     metrics: Metrics,
     ends: tuple[str, str],
@@ -103,32 +110,33 @@ async def journey_between(
     If there are too few tracks for it, the journey has no steps and the tracks are its ends. Raises
     Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
     """
-    await require_indexed(session, served, ends)
+    await require_indexed(catalog, served, ends)
     journey = _require_direction(lambda: ArcJourney(served.index, ends, steps, per_artist))
-    metadata = await metadata_of(session, ends)
+    columns, grouped = catalog.columns, per_artist is not None
+    metadata = dict(columns.metadata(ends, grouped=grouped))
     if not journey.next_queries:
         journey.add([], metadata)
     while journey.next_queries:
-        await session.rollback()
         with metrics.search_seconds.time():
             hits = await served.search(journey.next_queries)
-        metadata |= await metadata_of(session, journey.without_metadata(hits))
+        metadata |= columns.metadata(journey.without_metadata(hits), grouped=grouped)
         await to_thread.run_sync(journey.add, hits, metadata)
-    return journey, await views_of(session, [step.track_id for step in journey.steps] or ends)
+    return journey, columns.views([step.track_id for step in journey.steps] or ends)
 
 
 async def _allowed_rows(
-    session: AsyncSession, served: ServedIndex, track_filter: TrackFilter
+    catalog: SearchCatalog, served: ServedIndex, track_filter: TrackFilter
 ) -> NDArray[np.int64] | None:
     """Return the rows that the filter allows, ascending int64 [n]; None for an empty filter."""
     if track_filter.is_empty:
         return None
 
-    async def look_up() -> NDArray[np.int64]:
-        joined = await session.scalar(matching(track_filter))
-        return await to_thread.run_sync(lambda: served.index.rows_of(ids_of(joined or "")))
+    columns = catalog.columns
 
-    return await served.filters.rows(track_filter, look_up)
+    async def evaluate() -> NDArray[np.int64]:
+        return await to_thread.run_sync(columns.allowed_rows, track_filter, served.index)
+
+    return await served.filters.rows(columns.revision, track_filter, evaluate)
 
 
 def _require_direction(prepare: Callable[[], Prepared]) -> Prepared:

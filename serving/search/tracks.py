@@ -1,24 +1,40 @@
 """Tracks in requests and responses, and the problems for unknown and unindexed ones."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
 from serving.index.live_index import ServedIndex
 from serving.limits import MAX_ID_LENGTH
-from serving.schemas.responses import Track, TrackFile
+from serving.schemas.responses import TrackFile
+from serving.search.catalog import SearchCatalog
 from soundalike.catalog import tracks
 from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
 
+ShownTrack = dict[str, Any]  # the fields of schemas.responses.Track
 
-def as_track(view: TrackView, *, located: bool) -> Track:
+
+def as_track(view: TrackView, *, located: bool) -> ShownTrack:
     """Convert a track to the response's form; `located` is whether the client sees locations."""
-    track = Track.model_validate(view)
-    if located and view.file:
-        track = track.model_copy(update={"location": view.file.absolute})
-    return track
+    return {
+        "id": view.id,
+        "title": view.title,
+        "artist": view.artist,
+        "artists": view.artists,
+        "album": view.album,
+        "genre": view.genre,
+        "genres": view.genres,
+        "year": view.year,
+        "duration": view.duration,
+        "decoded_share": view.decoded_share,
+        "root": view.root,
+        "path": view.path,
+        "location": view.file.absolute if located and view.file else None,
+        "tags": view.tags,
+    }
 
 
 def as_file(view: FileView, *, located: bool) -> TrackFile:
@@ -27,27 +43,12 @@ def as_file(view: FileView, *, located: bool) -> TrackFile:
     return TrackFile(root=view.root, path=view.path, location=location)
 
 
-async def views_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:
-    """Read the tracks with these ids, by id; ids that the catalog does not have are left out."""
-    rows = await session.execute(tracks.by_ids(list(track_ids)))
-    return {row.id: tracks.view(row) for row in rows}
-
-
-async def metadata_of(session: AsyncSession, track_ids: Iterable[str]) -> dict[str, TrackView]:
-    """Read the same as `views_of` without tags, for thousands of candidates.
-
-    Reading their tags would take longer than everything else.
-    """
-    rows = await session.execute(tracks.by_ids(list(track_ids), with_tags=False))
-    return {row.id: tracks.view(row) for row in rows}
-
-
 async def known_track(session: AsyncSession, track_id: str) -> TrackView:
     """Read a track. Raises Problem: 404 if the catalog does not have it."""
-    views = await views_of(session, [track_id])
-    if track_id not in views:
+    row = (await session.execute(tracks.by_ids([track_id]))).one_or_none()
+    if row is None:
         raise unknown_track()
-    return views[track_id]
+    return tracks.view(row)
 
 
 def unknown_track() -> Problem:
@@ -62,7 +63,7 @@ def require_possible_id(track_id: str) -> None:
 
 
 async def require_indexed(
-    session: AsyncSession, served: ServedIndex, track_ids: Iterable[str]
+    catalog: SearchCatalog, served: ServedIndex, track_ids: Iterable[str]
 ) -> None:
     """Require all tracks to be in the index.
 
@@ -71,7 +72,8 @@ async def require_indexed(
     """
     for track_id in track_ids:
         if track_id not in served:
-            raise await _not_indexed(session, track_id, served)
+            async with catalog.open_session() as session:
+                raise await _not_indexed(session, track_id, served)
 
 
 async def _not_indexed(session: AsyncSession, track_id: str, served: ServedIndex) -> Problem:

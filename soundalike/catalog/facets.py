@@ -17,7 +17,7 @@ from sqlalchemy import (
     true,
 )
 
-from soundalike.catalog.filters import TrackFilter, conditions, file_conditions, top_tags
+from soundalike.catalog.filters import TrackFilter, conditions, file_conditions, top_tag_words
 from soundalike.catalog.folding import fold, spellings
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.search_words import Field, name_term
@@ -70,7 +70,7 @@ def _values(facet: FacetName) -> ColumnElement[Any]:
         case "genres":
             return func.unnest(TrackRow.genres)
         case "tags":
-            return func.jsonb_array_elements_text(top_tags())
+            return func.jsonb_array_elements_text(top_tag_words())
         case "years":
             return cast(TrackRow.year, Text)
         case _:

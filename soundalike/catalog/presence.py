@@ -1,6 +1,6 @@
 """Conditions shared by statements: the files and tracks that are in the library now."""
 
-from sqlalchemy import ColumnElement, and_, exists, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
 from sqlalchemy.orm import aliased
 
 from soundalike.catalog.failures import RETRY_DELAYS
@@ -23,6 +23,14 @@ def is_present() -> ColumnElement[bool]:
     it is among them, and its track must not be out of the index in between.
     """
     return or_(FileRow.gone_at.is_(None), FileRow.gone_as_of_batch >= _OLDEST_UNREAD)
+
+
+def oldest_unread() -> Select[int | None]:
+    """Select the oldest batch with files that may have moved: `is_present` depends on nothing else.
+
+    It is None where there is none.
+    """
+    return select(_OLDEST_UNREAD)
 
 
 def not_retryable_now() -> ColumnElement[bool]:

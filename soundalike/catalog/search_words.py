@@ -34,6 +34,7 @@ _DESCRIBED: tuple[Any, ...] = (
 )
 Field = Literal["title", "name", "artist", "album", "genre"]
 
+FILTERED_FIELDS = "artist=", "album=", "genre="  # the beginnings of terms that filters ask for
 MAX_NAME = 300  # characters of a name that are compared; a GIN key has at most 2.7 kB
 MAX_LEXEME = 32  # characters of a word that are compared
 MIN_PART = 3  # letters; a shorter part from the middle of a word does not find it

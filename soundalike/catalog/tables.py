@@ -176,6 +176,23 @@ class FileWordsRow(Base):
     words: Mapped[str] = mapped_column(TSVECTOR)
 
 
+class TrackChangeRow(Base):
+    """A transaction that changed what is shown of a track, or its files; triggers write it.
+
+    Readers follow it by transactions, see `columns.changes`. A row without a track says that the
+    log is whole from there on.
+    """
+
+    __tablename__ = "track_changes"
+    xid: Mapped[int] = mapped_column(
+        primary_key=True,
+        autoincrement=False,
+        server_default=text("pg_current_xact_id()::text::bigint"),
+    )
+    track_id: Mapped[str] = mapped_column(primary_key=True)
+    changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+
+
 class FailureRow(Base):
     """A file's failure in a stage; removed when the file succeeds in it.
 

@@ -24,12 +24,11 @@ from sqlalchemy import (
     true,
     tuple_,
 )
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
 from soundalike.catalog.file_views import FileView, first_file, view_of
-from soundalike.catalog.filters import NO_FILTER, TrackFilter, conditions
+from soundalike.catalog.filters import NO_FILTER, TrackFilter, conditions, top_tags
 from soundalike.catalog.presence import has_file, is_present
 from soundalike.catalog.search_words import full_name
 from soundalike.catalog.tables import FailureRow, FileRow, FileWordsRow, TrackRow
@@ -43,6 +42,7 @@ class TrackView:
     `artist` and `genre` are for display, `artists` and `genres` their single values.
     `file` is the oldest listed one, None once the track has no file. `duration` is in seconds.
     `decoded_share`: how much of its audio is not broken, 0..1; None before it was decoded.
+    `tags` are the strongest, or all where that is asked for.
     """
 
     id: str
@@ -106,10 +106,9 @@ _VIEW: tuple[Any, ...] = (
     TrackRow.duration,
     TrackRow.decoded_share,
     *_FILE.c,
-    TrackRow.tags,
+    top_tags().label("tags"),
 )
 _DESCRIPTION, _TAGS = 10, len(_VIEW) - 1
-_NO_TAGS = literal([], JSONB).label("tags")
 
 
 def view(row: Row[Any]) -> TrackView:
@@ -119,12 +118,19 @@ def view(row: Row[Any]) -> TrackView:
     return TrackView(*values)
 
 
-def by_ids(track_ids: list[str], *, with_tags: bool = True) -> Select[Any]:
+def by_ids(track_ids: list[str]) -> Select[Any]:
     """Select the tracks with these ids, in no order; ids may be any text that a client sent."""
+    return _viewed(*_VIEW).where(_has_one_of(track_ids))
+
+
+def tags_of(track_ids: list[str]) -> Select[str, list[dict[str, Any]]]:
+    """Select id and all tags of the tracks with these ids, the strongest first."""
+    return select(TrackRow.id, TrackRow.tags).where(_has_one_of(track_ids))
+
+
+def _has_one_of(track_ids: list[str]) -> ColumnElement[bool]:
     # One array parameter: a statement takes at most 65 535, and is cached for any number of ids.
-    ids = literal(list(filter(storable, track_ids)), ARRAY(Text))
-    columns = _VIEW if with_tags else (*_VIEW[:-1], _NO_TAGS)
-    return _viewed(*columns).where(TrackRow.id == any_(ids))
+    return TrackRow.id == any_(literal(list(filter(storable, track_ids)), ARRAY(Text)))
 
 
 def _viewed(*columns: Any) -> Select[Any]:  # noqa: ANN401 - columns of any type

@@ -12,6 +12,7 @@ from urllib.parse import quote
 from soundalike.client import answers
 from soundalike.client.call import Call
 from soundalike.client.parameters import (
+    FacetOptions,
     FailureListOptions,
     FailureOptions,
     FilterOptions,
@@ -70,7 +71,7 @@ def list_roots() -> Call[answers.RootList]:
     return Call(answers.RootList, "GET", "/v1/roots")
 
 
-def list_facet_values(facet: str, **wanted: Unpack[TrackListOptions]) -> Call[answers.FacetPage]:
+def list_facet_values(facet: str, **wanted: Unpack[FacetOptions]) -> Call[answers.FacetPage]:
     """Return a page of the values that tracks have: `artists`, `genres`, `folders`, ..."""
     return Call(answers.FacetPage, "GET", f"/v1/facets/{_segment(facet)}", wanted)
 
@@ -111,7 +112,9 @@ def search_tracks_by_examples(
     **wanted: Unpack[SearchOptions],
 ) -> Call[answers.SearchResults]:
     """Return a page of tracks like the positive examples and unlike the negative ones."""
-    return Call(answers.SearchResults, "POST", "/v1/search", body=_with_filter(wanted))
+    body = _with_filter(wanted)
+    query = {"all_tags": body.pop("all_tags", None)}
+    return Call(answers.SearchResults, "POST", "/v1/search", query, body=body)
 
 
 def search_tracks_in_batch(searches: Sequence[SearchOptions]) -> Call[answers.BatchResults]:
@@ -129,10 +132,21 @@ def search_tracks_by_audio(
 
 
 def find_journey(
-    from_: str, to: str, *, steps: int | None = None, per_artist: int | None = None
+    from_: str,
+    to: str,
+    *,
+    steps: int | None = None,
+    per_artist: int | None = None,
+    all_tags: bool | None = None,
 ) -> Call[answers.Journey]:
     """Return the tracks on the way from one track to another."""
-    query = {"from": from_, "to": to, "steps": steps, "per_artist": per_artist}
+    query = {
+        "from": from_,
+        "to": to,
+        "steps": steps,
+        "per_artist": per_artist,
+        "all_tags": all_tags,
+    }
     return Call(answers.Journey, "GET", "/v1/journeys", query)
 
 

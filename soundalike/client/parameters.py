@@ -51,17 +51,27 @@ class RankingOptions(TypedDict, total=False):
     diversity: float
 
 
+class ShownTagsOptions(TypedDict, total=False):
+    """The choice of all tags of each track, and not only of the five strongest."""
+
+    all_tags: bool
+
+
 class FailureListOptions(FailureOptions, PageOptions):
     """Parameters of a list of failures."""
 
 
-class TrackListOptions(FilterOptions, PageOptions, total=False):
-    """Parameters of a list of tracks, or of the values that they have."""
+class FacetOptions(FilterOptions, PageOptions, total=False):
+    """Parameters of a list of the values that tracks have."""
 
     q: str
 
 
-class UploadOptions(FilterOptions, RankingOptions):
+class TrackListOptions(FacetOptions, ShownTagsOptions):
+    """Parameters of a list of tracks."""
+
+
+class UploadOptions(FilterOptions, RankingOptions, ShownTagsOptions):
     """Parameters of a search by audio."""
 
 

@@ -44,6 +44,11 @@ class ArtifactStore:
         """Folder of `map`."""
         return self.root / "maps"
 
+    @property
+    def columns(self) -> Path:
+        """Folder of the catalog's columns, which the service makes and may make again."""
+        return self.root / "columns"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
         return self.canonical / track_id[:2] / f"{track_id}.flac"

@@ -13,7 +13,7 @@ from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
 from .collection import Collection, numbered
-from .service import eventually_serves, running
+from .service import ServiceClient, eventually_serves, running
 
 KEY = "k3y"
 
@@ -39,7 +39,7 @@ def offline(store: ArtifactStore) -> Settings:
 
 
 @pytest.fixture
-async def api(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
+async def api(settings: Settings) -> AsyncIterator[ServiceClient]:
     async with running(settings) as client:
         yield client
 

@@ -8,19 +8,27 @@ from typing import Any, TypeVar
 
 import httpx
 from fastapi import FastAPI
+from sqlalchemy import func, select
 from starlette.types import Receive, Scope, Send
 
 from serving.app import create_app
+from serving.columns.live_columns import LiveColumns
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.tables import TrackChangeRow
 from soundalike.settings import Settings
 from tests.patience import PATIENCE
 
 Found = TypeVar("Found")
 
 
+class ServiceClient(httpx.AsyncClient):
+    """A client of a service in this process, whose columns a test may wait for."""
+
+    columns: LiveColumns
+
+
 @asynccontextmanager
-async def running(
-    settings: Settings, app: FastAPI | None = None
-) -> AsyncIterator[httpx.AsyncClient]:
+async def running(settings: Settings, app: FastAPI | None = None) -> AsyncIterator[ServiceClient]:
     """A client of the service, with its lifespan; httpx's own transport does not run that."""
     app = app or create_app(settings)
     async with app.router.lifespan_context(app) as state:
@@ -29,9 +37,10 @@ async def running(
             await app({**scope, "state": dict(state or {})}, receive, send)
 
         transport = httpx.ASGITransport(with_state)
-        async with httpx.AsyncClient(
+        async with ServiceClient(
             transport=transport, base_url="http://127.0.0.1", timeout=PATIENCE
         ) as client:
+            client.columns = (state or {})["columns"]
             yield client
 
 
@@ -44,6 +53,17 @@ async def eventually(look: Callable[[], Awaitable[Found | None]]) -> Found:
             return found
         await asyncio.sleep(0.01)
     raise AssertionError(f"{look} found nothing in {PATIENCE} s")
+
+
+async def eventually_follows(api: ServiceClient, sessions: Sessions) -> None:
+    """Returns when answers show what the catalog has now."""
+    with sessions() as session:
+        last = session.scalars(select(func.max(TrackChangeRow.xid))).one()
+
+    async def look() -> bool:
+        return api.columns.read_before > last
+
+    await eventually(look)
 
 
 async def eventually_serves(client: httpx.AsyncClient, version: str) -> None:

@@ -2,18 +2,17 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from serving.limits import MAX_BATCH_RESULTS, MAX_SEARCHES
 
 from .collection import Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import ServiceClient, eventually_follows, eventually_serves, problem_of
 
 ROUTE = "/v1/search/batch"
 
 
-async def batch(api: httpx.AsyncClient, *searches: dict[str, Any]) -> dict[str, Any]:
+async def batch(api: ServiceClient, *searches: dict[str, Any]) -> dict[str, Any]:
     answer = await api.post(ROUTE, json={"searches": searches})
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -21,12 +20,13 @@ async def batch(api: httpx.AsyncClient, *searches: dict[str, Any]) -> dict[str, 
 
 
 async def test_pages_are_those_of_single_searches(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     facts = [{"title": f"{n}", "artist": f"Artist {n % 5}", "year": 1990 + n} for n in range(40)]
     one, two, gone, *_ = collection.add(*facts)
     await eventually_serves(api, version := collection.publish())
     collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     searches: list[dict[str, Any]] = [
         {"positive": [one], "limit": 3},
         {"positive": [one, two], "limit": 7, "per_artist": 1},
@@ -51,7 +51,7 @@ async def test_pages_are_those_of_single_searches(
 
 
 async def test_searches_of_a_batch_share_products_of_the_matrix(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     ids = collection.add(*numbered(60))
     await eventually_serves(api, collection.publish())
@@ -64,7 +64,7 @@ async def test_searches_of_a_batch_share_products_of_the_matrix(
     assert await samples("soundalike_search_seconds_count") == 1
 
 
-async def test_refused_search_is_named(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_refused_search_is_named(api: ServiceClient, collection: Collection) -> None:
     known, *_ = collection.add(*numbered(5))
     await eventually_serves(api, collection.publish())
     good = {"positive": [known]}
@@ -88,7 +88,7 @@ async def test_refused_search_is_named(api: httpx.AsyncClient, collection: Colle
     ids=["none", "too many", "too many results", "unknown field"],
 )
 async def test_batches_are_bounded(
-    searches: list[dict[str, Any]], offline_api: httpx.AsyncClient
+    searches: list[dict[str, Any]], offline_api: ServiceClient
 ) -> None:
     problem = problem_of(await offline_api.post(ROUTE, json={"searches": searches}), 422)
     assert problem["errors"]

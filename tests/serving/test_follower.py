@@ -10,6 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
+from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex
@@ -26,9 +27,9 @@ NEVER = 3600.0
 async def following(
     database_url: str, collection: Collection, poll_seconds: float
 ) -> AsyncIterator[LiveIndex]:
-    live = LiveIndex(collection.store)
+    live, columns = LiveIndex(collection.store), LiveColumns(collection.store.columns)
     engine = open_pool(database_url)
-    async with PublicationFollower(engine, live, poll_seconds).following():
+    async with PublicationFollower(engine, live, columns, poll_seconds).following():
         yield live
     await engine.dispose()
 
@@ -132,14 +133,12 @@ async def test_outage_of_postgres_is_outlived(
     await eventually_serves(api, old)
 
     refuse_connections(database_url, refuse=True)
-    for path in (
-        "/health/ready",
-        "/v1/tracks",
-        f"/v1/tracks/{track}",
-        f"/v1/tracks/{track}/similar",
-    ):
+    for path in ("/v1/tracks", f"/v1/tracks/{track}", f"/v1/tracks/{track}/similar?all_tags=true"):
         problem = problem_of(await api.get(path), 503)
         assert problem["type"] == "urn:soundalike:problem:catalog-unreachable"
+    ready = await api.get("/health/ready")
+    assert (ready.status_code, ready.json()["index_version"]) == (200, old)
+    assert "PostgreSQL does not respond" in ready.json()["problem"]
     assert (await api.get("/v1/index")).json()["version"] == old
     assert (await api.get("/health/live")).status_code == 200
 
@@ -175,9 +174,9 @@ async def test_a_catalog_that_cannot_be_brought_back_is_followed_on(
         attempts.append(1)
         raise PostgresError("its disk is full")
 
-    live = LiveIndex(collection.store)
+    live, columns = LiveIndex(collection.store), LiveColumns(collection.store.columns)
     engine = open_pool(database_url)
-    async with PublicationFollower(engine, live, 0.02, fail).following():
+    async with PublicationFollower(engine, live, columns, 0.02, fail).following():
         refuse_connections(database_url, refuse=True)
 
         async def tried_often() -> bool:

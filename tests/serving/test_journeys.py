@@ -1,20 +1,20 @@
 """GET /v1/journeys: from one end to the other, or a word on why not."""
 
-import httpx
 import pytest
 
 from .collection import Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import ServiceClient, eventually_follows, eventually_serves, problem_of
 
 
 async def test_a_path_leads_from_one_end_to_the_other(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     facts = [{"artist": f"Artist {number % 9}"} for number in range(60)]
     start, end, *others = collection.add(*facts)
     await eventually_serves(api, version := collection.publish())
     for gone in others[:10]:
         collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     query = {"from": start, "to": end, "steps": 8, "per_artist": 1}
     answer = await api.get("/v1/journeys", params=query)
     assert answer.status_code == 200, answer.text
@@ -32,7 +32,7 @@ async def test_a_path_leads_from_one_end_to_the_other(
 
 
 async def test_a_path_longer_than_the_collection_is_409(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     start, end, *_ = collection.add(*numbered(5))
     await eventually_serves(api, collection.publish())
@@ -48,7 +48,7 @@ async def test_a_path_longer_than_the_collection_is_409(
     ids=str,
 )
 async def test_a_wrong_path_is_refused(
-    wrong: dict[str, object], api: httpx.AsyncClient, collection: Collection
+    wrong: dict[str, object], api: ServiceClient, collection: Collection
 ) -> None:
     start, end = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
@@ -60,7 +60,7 @@ async def test_a_wrong_path_is_refused(
     assert {error["field"]} == wrong.keys()
 
 
-async def test_a_path_to_itself_is_refused(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_a_path_to_itself_is_refused(api: ServiceClient, collection: Collection) -> None:
     start, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     answer = await api.get("/v1/journeys", params={"from": start, "to": start})

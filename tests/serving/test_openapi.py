@@ -1,15 +1,18 @@
 """The OpenAPI document: valid, complete, and true to what the service answers."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
 from openapi_spec_validator import validate
-from pydantic import SecretStr
+from pydantic import BaseModel, SecretStr
 
 from serving.app import create_app
 from serving.problems import PROBLEM_TYPES, urn
+from serving.schemas import responses
+from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from soundalike.settings import Settings
 
 from .collection import Collection, numbered
@@ -154,3 +157,31 @@ async def test_docs_page_needs_nothing_from_elsewhere(offline_api: httpx.AsyncCl
         assert answer.status_code == 200
         assert len(answer.content) > 500
     assert (await offline_api.get("/")).headers["location"] == "/docs"
+
+
+WRITTEN_BY_HAND: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [
+    ("GET", "/v1/tracks", {}, responses.TrackPage),
+    ("GET", "/v1/tracks/{one}/similar", {}, responses.SimilarTracks),
+    ("GET", "/v1/journeys?from={one}&to={other}&steps=2", {}, responses.Journey),
+    ("POST", "/v1/search", {"positive": ["{one}"]}, responses.SearchResults),
+    ("POST", "/v1/search/batch", {"searches": [{"positive": ["{one}"]}]}, responses.BatchResults),
+]
+
+
+@pytest.mark.parametrize(("method", "path", "body", "model"), WRITTEN_BY_HAND)
+async def test_answers_that_no_model_wrote_have_the_fields_of_their_model(
+    method: str,
+    path: str,
+    body: dict[str, Any],
+    model: type[BaseModel],
+    documented: httpx.AsyncClient,
+) -> None:
+    def filled(value: Any) -> Any:
+        text = json.dumps(value).replace("{one}", TRACK_ID).replace("{other}", OTHER_TRACK_ID)
+        return json.loads(text)
+
+    answer = await documented.request(method, filled(path), json=filled(body) or None)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    read = model.model_validate_json(answer.content, strict=True)
+    assert read.model_dump(mode="json") == answer.json()

@@ -2,11 +2,10 @@
 
 from typing import Any
 
-import httpx
 import pytest
 
 from .collection import Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import ServiceClient, eventually_follows, eventually_serves, problem_of
 
 ODD = {
     "title": "Two\nlines #1",
@@ -16,7 +15,7 @@ ODD = {
 }
 
 
-async def m3u8(api: httpx.AsyncClient, url: str, **parameters: str) -> list[str]:
+async def m3u8(api: ServiceClient, url: str, **parameters: str) -> list[str]:
     answer = await api.get(url, params={"format": "m3u8", **parameters})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "audio/x-mpegurl; charset=utf-8"
@@ -26,7 +25,7 @@ async def m3u8(api: httpx.AsyncClient, url: str, **parameters: str) -> list[str]
     return lines[2:]
 
 
-async def jspf(api: httpx.AsyncClient, url: str, **parameters: str) -> list[dict[str, Any]]:
+async def jspf(api: ServiceClient, url: str, **parameters: str) -> list[dict[str, Any]]:
     answer = await api.get(url, params={"format": "jspf", **parameters})
     assert answer.status_code == 200, answer.text
     assert answer.headers["content-type"] == "application/jspf+json"
@@ -35,7 +34,7 @@ async def jspf(api: httpx.AsyncClient, url: str, **parameters: str) -> list[dict
 
 
 async def test_entries_are_named_timed_and_escaped(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     [track] = collection.add(ODD)
     assert await m3u8(api, "/v1/tracks") == [
@@ -68,21 +67,21 @@ URL = "%C3%81n%C3%A3/100%25%20%26%20%231%3F/Two%3A%20lines.flac"
     ],
 )
 async def test_paths_begin_where_the_client_says(
-    base: str, path: str, url: str, api: httpx.AsyncClient, collection: Collection
+    base: str, path: str, url: str, api: ServiceClient, collection: Collection
 ) -> None:
     collection.add(ODD)
     assert (await m3u8(api, "/v1/tracks", base=base))[1] == path
     assert (await jspf(api, "/v1/tracks", base=base))[0]["location"] == [url]
 
 
-async def test_base_cannot_hold_lines_of_its_own(offline_api: httpx.AsyncClient) -> None:
+async def test_base_cannot_hold_lines_of_its_own(offline_api: ServiceClient) -> None:
     answer = await offline_api.get("/v1/tracks", params={"base": "/mnt\n/etc/passwd"})
     assert problem_of(answer, 422)["errors"][0]["field"] == "base"
 
 
 @pytest.mark.parametrize("path", [b"caf\xe9.mp3", b"two\nlines.mp3"])
 async def test_path_that_no_line_can_hold_is_left_out_or_a_url(
-    path: bytes, api: httpx.AsyncClient, collection: Collection
+    path: bytes, api: ServiceClient, collection: Collection
 ) -> None:
     collection.add({"title": "Odd", "path": path})
     [comment] = await m3u8(api, "/v1/tracks")
@@ -93,11 +92,12 @@ async def test_path_that_no_line_can_hold_is_left_out_or_a_url(
 
 
 async def test_every_list_is_a_playlist_of_its_items(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     one, two, gone, *_ = collection.add(*numbered(12, duration=None))
     await eventually_serves(api, collection.publish())
     collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     lists = {
         "/v1/tracks": {"ids": [one, gone]},
         f"/v1/tracks/{one}/similar": {"limit": 4, "per_artist": 2},
@@ -123,7 +123,7 @@ async def test_every_list_is_a_playlist_of_its_items(
 
 
 async def test_accepted_type_decides_unless_the_parameter_does(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     collection.add(*numbered(1))
     accepted = {"Accept": "application/jspf+json, audio/x-mpegurl;q=0.9"}

@@ -2,10 +2,8 @@
 
 from typing import Any
 
-import httpx
-
 from .collection import Collection, numbered
-from .service import eventually_serves
+from .service import ServiceClient, eventually_follows, eventually_serves
 
 NOTHING = {
     "filter": 0,
@@ -18,20 +16,21 @@ NOTHING = {
 }
 
 
-async def similar(api: httpx.AsyncClient, track: str, **options: Any) -> dict[str, Any]:
+async def similar(api: ServiceClient, track: str, **options: Any) -> dict[str, Any]:
     answer = await api.get(f"/v1/tracks/{track}/similar", params=options)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
 
 
-async def test_short_list_explains_itself(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_short_list_explains_itself(api: ServiceClient, collection: Collection) -> None:
     facts = [
         {"artist": "A" if n < 10 else "B", "album": "One", "year": 2000 + n % 2} for n in range(20)
     ]
     query, gone, *others = collection.add(*facts)
     await eventually_serves(api, collection.publish())
     collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     everything = await similar(api, query, limit=200)
     assert everything["removed"] == {**NOTHING, "no_file": 1}
     assert len(everything["items"]) == 18
@@ -48,7 +47,7 @@ async def test_short_list_explains_itself(api: httpx.AsyncClient, collection: Co
 
 
 async def test_pages_count_what_would_come_above_their_end(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     query, *_ = collection.add(*({"artist": f"Artist {n % 4}"} for n in range(60)))
     await eventually_serves(api, collection.publish())
@@ -67,7 +66,7 @@ async def test_pages_count_what_would_come_above_their_end(
 
 
 async def test_journeys_count_what_they_pass_over(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     start, *_, end = collection.add(*numbered(12, artist="One"), *numbered(12, artist="Two"))
     await eventually_serves(api, collection.publish())
@@ -76,6 +75,7 @@ async def test_journeys_count_what_they_pass_over(
     assert free["removed"] == {"no_file": 0, "per_artist": 0}
     for track in [step for step in ids(free) if step not in ends.values()]:
         collection.remove(track)
+    await eventually_follows(api, collection.sessions)
     without = (await api.get("/v1/journeys", params={**ends, "steps": 4})).json()
     assert without["removed"] == {"no_file": 2, "per_artist": 0}
     capped = (await api.get("/v1/journeys", params={**ends, "steps": 4, "per_artist": 2})).json()

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import httpx
 import numpy as np
 import pytest
 
@@ -11,10 +10,10 @@ from soundalike.embedders.base import PredictedTag
 from soundalike.vectors.limits import MAX_EXAMPLES
 
 from .collection import Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import ServiceClient, eventually_follows, eventually_serves, problem_of
 
 
-async def search(api: httpx.AsyncClient, **body: Any) -> dict[str, Any]:
+async def search(api: ServiceClient, **body: Any) -> dict[str, Any]:
     answer = await api.post("/v1/search", json=body)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
@@ -30,7 +29,7 @@ def best(collection: Collection, query: Any, among: list[str]) -> list[str]:
 
 
 async def test_examples_are_averaged_as_qdrant_does(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     one, two, unlike, *others = collection.add(*numbered(40))
     await eventually_serves(api, version := collection.publish())
@@ -46,7 +45,7 @@ async def test_examples_are_averaged_as_qdrant_does(
     assert all(0 <= percentile <= 100 for percentile in percentiles)
 
 
-async def test_best_score_is_that_of_qdrant(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_best_score_is_that_of_qdrant(api: ServiceClient, collection: Collection) -> None:
     one, two, unlike, *others = collection.add(*numbered(40))
     await eventually_serves(api, collection.publish())
     found = await search(
@@ -66,7 +65,7 @@ async def test_best_score_is_that_of_qdrant(api: httpx.AsyncClient, collection: 
 
 
 async def test_a_vector_is_an_example_of_any_length(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     tracks = collection.add(*numbered(20))
     await eventually_serves(api, collection.publish())
@@ -77,7 +76,7 @@ async def test_a_vector_is_an_example_of_any_length(
 
 
 async def test_filters_hold_and_the_best_within_them_are_found(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     facts = [
         {
@@ -120,18 +119,19 @@ async def test_filters_hold_and_the_best_within_them_are_found(
 
 
 async def test_a_filter_shows_no_track_that_left(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     seed, *others = collection.add(*numbered(30, year=1970))
     await eventually_serves(api, collection.publish())
     for gone in others[:25]:
         collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     found = await search(api, positive=[seed], filter={"year_from": 1970}, limit=5)
     assert set(ids(found)) == set(others[25:])
 
 
 async def test_no_list_is_full_of_one_artist_or_album(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     facts = [
         {"artist": f"Artist {number // 60}", "album": f"Album {number % 2}"}
@@ -152,13 +152,14 @@ async def test_no_list_is_full_of_one_artist_or_album(
 
 
 async def test_pages_with_rules_and_departures_hold_everything_once(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     facts = [{"artist": f"Artist {number % 30}"} for number in range(150)]
     seed, *others = collection.add({"title": "Seed"}, *facts)
     await eventually_serves(api, collection.publish())
     for gone in others[:40]:
         collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     for rules in ({}, {"per_artist": 2}, {"diversity": 0.5}, {"duplicate_threshold": 0.9}):
         whole = await search(api, positive=[seed], limit=200, **rules)
         paged: list[str] = []
@@ -176,9 +177,7 @@ async def test_pages_with_rules_and_departures_hold_everything_once(
         assert not set(paged) & {seed, *others[:40]}
 
 
-async def test_a_cursor_ends_with_its_version(
-    api: httpx.AsyncClient, collection: Collection
-) -> None:
+async def test_a_cursor_ends_with_its_version(api: ServiceClient, collection: Collection) -> None:
     seed, *_ = collection.add(*numbered(30))
     await eventually_serves(api, collection.publish())
     cursor = (await search(api, positive=[seed], limit=5))["next_cursor"]
@@ -220,7 +219,7 @@ WRONG: list[dict[str, Any]] = [
 
 @pytest.mark.parametrize("body", WRONG, ids=lambda body: repr(body)[:60])
 async def test_a_wrong_question_is_422(
-    body: dict[str, Any], api: httpx.AsyncClient, collection: Collection
+    body: dict[str, Any], api: ServiceClient, collection: Collection
 ) -> None:
     collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
@@ -236,13 +235,13 @@ async def test_a_wrong_question_is_422(
     ],
     ids=lambda body: body[:40],
 )
-async def test_what_is_no_json_of_ours_is_422(body: str, offline_api: httpx.AsyncClient) -> None:
+async def test_what_is_no_json_of_ours_is_422(body: str, offline_api: ServiceClient) -> None:
     headers = {"content-type": "application/json"}
     problem_of(await offline_api.post("/v1/search", content=body, headers=headers), 422)
 
 
 async def test_a_body_that_is_no_json_too_deep_or_too_large_is_refused(
-    offline_api: httpx.AsyncClient,
+    offline_api: ServiceClient,
 ) -> None:
     headers = {"content-type": "application/json"}
     for body, status in (
@@ -255,18 +254,14 @@ async def test_a_body_that_is_no_json_too_deep_or_too_large_is_refused(
         problem_of(answer, status)
 
 
-async def test_a_vector_of_another_space_is_422(
-    api: httpx.AsyncClient, collection: Collection
-) -> None:
+async def test_a_vector_of_another_space_is_422(api: ServiceClient, collection: Collection) -> None:
     collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     problem = problem_of(await api.post("/v1/search", json={"vector": [1.0] * 9}), 422)
     assert "8 dimensions" in problem["detail"]
 
 
-async def test_examples_that_cancel_out_are_422(
-    api: httpx.AsyncClient, collection: Collection
-) -> None:
+async def test_examples_that_cancel_out_are_422(api: ServiceClient, collection: Collection) -> None:
     track, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     opposite = [-float(number) for number in collection.vectors[track]]
@@ -275,7 +270,7 @@ async def test_examples_that_cancel_out_are_422(
 
 
 async def test_an_example_that_nobody_knows_is_404_and_a_late_one_409(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     track, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
@@ -287,7 +282,7 @@ async def test_an_example_that_nobody_knows_is_404_and_a_late_one_409(
 
 @pytest.mark.parametrize("options", [{}, {"duplicate_threshold": 0.9}, {"diversity": 0.4}], ids=str)
 async def test_nothing_below_the_score_threshold(
-    options: dict[str, float], api: httpx.AsyncClient, collection: Collection
+    options: dict[str, float], api: ServiceClient, collection: Collection
 ) -> None:
     seed, *_ = collection.add(*numbered(60))
     await eventually_serves(api, collection.publish())
@@ -300,7 +295,7 @@ async def test_nothing_below_the_score_threshold(
 
 
 async def test_a_score_threshold_over_a_filter_that_leaves_nothing(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     seed, *_ = collection.add(*numbered(3))
     await eventually_serves(api, collection.publish())
@@ -310,7 +305,7 @@ async def test_a_score_threshold_over_a_filter_that_leaves_nothing(
 
 
 async def test_pages_of_similar_are_those_of_the_search(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     seed, *_ = collection.add(*numbered(30, year=1970))
     await eventually_serves(api, collection.publish())

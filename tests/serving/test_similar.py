@@ -2,17 +2,16 @@
 
 from typing import Any
 
-import httpx
 import pytest
 from sqlalchemy import delete
 
 from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
 
 from .collection import Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import ServiceClient, eventually_follows, eventually_serves, problem_of
 
 
-async def similar(api: httpx.AsyncClient, track: str, k: int) -> dict[str, Any]:
+async def similar(api: ServiceClient, track: str, k: int) -> dict[str, Any]:
     answer = await api.get(f"/v1/tracks/{track}/similar", params={"limit": k})
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
@@ -24,7 +23,7 @@ def ids(body: dict[str, Any]) -> list[str]:
 
 
 async def test_neighbours_are_those_of_brute_force_without_the_query(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     tracks = collection.add(*numbered(40))
     await eventually_serves(api, version := collection.publish())
@@ -43,7 +42,7 @@ async def test_neighbours_are_those_of_brute_force_without_the_query(
 
 
 async def test_k_beyond_the_collection_gives_all_others(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     tracks = collection.add(*numbered(3))
     await eventually_serves(api, collection.publish())
@@ -53,7 +52,7 @@ async def test_k_beyond_the_collection_gives_all_others(
 
 
 async def test_only_track_of_the_collection_has_no_neighbours(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     [track] = collection.add(*numbered(1))
     await eventually_serves(api, collection.publish())
@@ -64,13 +63,13 @@ async def test_only_track_of_the_collection_has_no_neighbours(
     "limit", ["0", "-1", "201", "1000000000", "abc", "1.5", "NaN", "1e400", ""]
 )
 async def test_bad_limit_is_422_even_without_an_index(
-    limit: str, offline_api: httpx.AsyncClient
+    limit: str, offline_api: ServiceClient
 ) -> None:
     problem = problem_of(await offline_api.get(f"/v1/tracks/x/similar?limit={limit}"), 422)
     assert problem["errors"][0]["field"] == "limit"
 
 
-async def test_unknown_track_is_404(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_unknown_track_is_404(api: ServiceClient, collection: Collection) -> None:
     collection.add(*numbered(1))
     await eventually_serves(api, collection.publish())
     for track_id in ("unknown", "a%00b", "%ED%A0%80"):
@@ -79,7 +78,7 @@ async def test_unknown_track_is_404(api: httpx.AsyncClient, collection: Collecti
 
 
 async def test_without_an_index_it_is_503_with_what_to_do(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     [track] = collection.add(*numbered(1))
     answer = await api.get(f"/v1/tracks/{track}/similar")
@@ -88,7 +87,7 @@ async def test_without_an_index_it_is_503_with_what_to_do(
 
 
 async def test_track_that_came_after_the_index_is_409(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     collection.add(*numbered(2))
     await eventually_serves(api, version := collection.publish())
@@ -99,7 +98,7 @@ async def test_track_that_came_after_the_index_is_409(
 
 
 async def test_track_that_failed_is_409_with_its_failure(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
@@ -109,35 +108,36 @@ async def test_track_that_failed_is_409_with_its_failure(
     assert "no audible window" in problem["detail"]
 
 
-async def test_track_whose_file_is_gone_is_409(
-    api: httpx.AsyncClient, collection: Collection
-) -> None:
+async def test_track_whose_file_is_gone_is_409(api: ServiceClient, collection: Collection) -> None:
     collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     [gone] = collection.add(*numbered(1))
     collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     assert "no file" in problem_of(await api.get(f"/v1/tracks/{gone}/similar"), 409)["detail"]
 
 
 async def test_neighbours_that_left_are_passed_over(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     query, *others = collection.add(*numbered(12))
     await eventually_serves(api, collection.publish())
     best, second, *rest = collection.nearest(query, others, 11)
     collection.remove(best)
     _forget(collection, second)
+    await eventually_follows(api, collection.sessions)
     body = await similar(api, query, 5)
     assert ids(body) == rest[:5]
     assert [result["rank"] for result in body["items"]] == [1, 2, 3, 4, 5]
 
 
 async def test_query_that_the_catalog_forgot_is_404(
-    api: httpx.AsyncClient, collection: Collection
+    api: ServiceClient, collection: Collection
 ) -> None:
     query, _ = collection.add(*numbered(2))
     await eventually_serves(api, collection.publish())
     _forget(collection, query)
+    await eventually_follows(api, collection.sessions)
     problem_of(await api.get(f"/v1/tracks/{query}/similar"), 404)
 
 

@@ -7,8 +7,10 @@ from typing import Any
 import httpx
 import pytest
 
+from soundalike.embedders.base import PredictedTag
+
 from .collection import Collection, numbered
-from .service import problem_of
+from .service import eventually_serves, problem_of
 
 
 async def pages(api: httpx.AsyncClient, **params: Any) -> list[dict[str, Any]]:
@@ -247,3 +249,30 @@ async def test_unknown_track_is_404_and_says_where_ids_are(api: httpx.AsyncClien
         assert "GET /v1/tracks lists ids" in problem["detail"]
     problem = problem_of(await api.get("/v1/tracks/a%2Fb"), 404)
     assert problem["type"] == "urn:soundalike:problem:no-such-route"
+
+
+EIGHT = tuple(PredictedTag(f"tag {number}", 0.9 - number / 10) for number in range(8))
+
+
+async def test_lists_have_the_five_strongest_tags_and_all_where_asked(
+    api: httpx.AsyncClient, collection: Collection
+) -> None:
+    one, other = collection.add({"tags": EIGHT, "title": "a"}, {"tags": EIGHT, "title": "b"})
+    await eventually_serves(api, collection.publish())
+    everything = [{"word": tag.word, "weight": tag.weight} for tag in EIGHT]
+    example = {"positive": [one]}
+    for all_tags, expected in ((False, everything[:5]), (True, everything)):
+        asked = {"all_tags": all_tags}
+        ends = {"from": one, "to": other, "steps": 2}
+        lists = [
+            (await api.get("/v1/tracks", params=asked)).json()["items"],
+            (await api.get("/v1/journeys", params=asked | ends)).json()["items"],
+            (await api.get(f"/v1/tracks/{one}/similar", params=asked)).json()["items"],
+            (await api.post("/v1/search", params=asked, json=example)).json()["items"],
+        ]
+        for items in lists:
+            shown = [item.get("track", item)["tags"] for item in items]
+            assert shown
+            assert shown == [expected] * len(shown)
+    alone = (await api.get(f"/v1/tracks/{one}")).json()
+    assert alone["tags"] == everything

@@ -1,0 +1,178 @@
+"""The table: one row for each track in the order of ids, as Arrow columns that may be mapped."""
+
+from collections.abc import Iterable, Sequence
+from functools import cached_property
+from typing import Any
+
+import msgspec
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from soundalike.catalog.columns.reading import TrackFacts
+from soundalike.catalog.tracks import TrackView
+
+WORDS = pa.large_list(pa.dictionary(pa.int32(), pa.large_string()))
+SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.binary(), nullable=False),
+        pa.field("shown", pa.large_binary(), nullable=False),  # a TrackView as MessagePack
+        pa.field("year", pa.int32()),
+        pa.field("duration", pa.float64()),
+        pa.field("recording", pa.string()),
+        pa.field("names", WORDS, nullable=False),
+        pa.field("tags", WORDS, nullable=False),
+        pa.field("isrcs", WORDS, nullable=False),
+        pa.field("paths", pa.large_list(pa.large_string()), nullable=False),
+        pa.field("roots", pa.large_list(pa.large_string()), nullable=False),
+    ]
+)
+DICTIONARIES = tuple(field.name for field in SCHEMA if field.type == WORDS)
+_encode = msgspec.msgpack.Encoder().encode
+_decode = msgspec.msgpack.Decoder(TrackView).decode
+Rows = NDArray[np.int64]
+
+
+class TrackColumns:
+    """Columns of tracks, in the order of their ids as bytes. Immutable."""
+
+    def __init__(self, table: pa.Table) -> None:
+        """Take a table of SCHEMA, whose `id` is of a fixed width."""
+        self.table = table.combine_chunks()
+
+    @classmethod
+    def of(cls, facts: Iterable[TrackFacts]) -> "TrackColumns":
+        """Make columns of tracks in any order."""
+        ordered = sorted(facts, key=lambda each: each.view.id.encode())
+        views = [each.view for each in ordered]
+        plain = {
+            "id": [view.id.encode() for view in views],
+            "shown": [_encode(view) for view in views],
+            "year": [view.year for view in views],
+            "duration": [view.duration for view in views],
+            "recording": [each.recording for each in ordered],
+            "names": [each.names for each in ordered],
+            "tags": [[tag["word"].lower() for tag in view.tags] for view in views],
+            "isrcs": [each.isrcs for each in ordered],
+            "paths": [each.paths for each in ordered],
+            "roots": [each.roots for each in ordered],
+        }
+        types = {field.name: _plain_type(field.type) for field in SCHEMA}
+        table = pa.table({name: pa.array(plain[name], types[name]) for name in types})
+        return cls(_encoded(table))
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def ids(self) -> NDArray[np.bytes_]:
+        """The ids as bytes [n], ascending."""
+        column = _only_chunk(self.table["id"])
+        if not len(self):
+            return np.empty(0, "S1")
+        return np.frombuffer(column.buffers()[1], f"S{column.type.byte_width}", len(self))
+
+    def rows_of(self, track_ids: Sequence[str]) -> Rows:
+        """Return the row of each id, int64 [m]; -1 for one that is not here."""
+        width = self.ids.dtype.itemsize
+        wanted = [each.encode("utf-8", "replace") for each in track_ids]
+        fitting = np.array([each if len(each) <= width else b"" for each in wanted], f"S{width}")
+        return self.rows_of_bytes(fitting)
+
+    def rows_of_bytes(self, ids: NDArray[np.bytes_]) -> Rows:
+        """Return the same as `rows_of`, int64 [m], for ids as they are in `ids`."""
+        if not len(self):
+            return np.full(len(ids), -1, np.int64)
+        rows = np.searchsorted(self.ids, ids)
+        rows[rows == len(self)] = 0
+        return np.where(self.ids[rows] == ids, rows, -1)
+
+    def view(self, row: int) -> TrackView:
+        """Return the track in a row."""
+        offsets, shown = self._shown
+        return _decode(shown[offsets[row] : offsets[row + 1]])
+
+    @cached_property
+    def has_file(self) -> NDArray[np.bool_]:
+        """True where a file of the track is present, bool [n]."""
+        return np.diff(offsets_of(self.list_of("paths"))) > 0
+
+    def list_of(self, name: str) -> pa.LargeListArray:
+        """Return a column of lists."""
+        return _only_chunk(self.table[name])
+
+    @cached_property
+    def _shown(self) -> tuple[NDArray[np.int64], memoryview]:
+        column = _only_chunk(self.table["shown"])
+        _, offsets, shown = column.buffers()
+        return np.frombuffer(offsets, np.int64, len(self) + 1), memoryview(shown or b"")
+
+
+def merged(base: TrackColumns, replaced: Rows, newer: TrackColumns) -> TrackColumns:
+    """Return the columns without the rows `replaced`, int64 [m], and with those of `newer`."""
+    kept = np.ones(len(base), bool)
+    kept[replaced] = False
+    return _put_together([_decoded(base.table).filter(pa.array(kept)), _decoded(newer.table)])
+
+
+def concatenated(parts: Sequence[TrackColumns]) -> TrackColumns:
+    """Return the columns of all parts, which have no track in common."""
+    return _put_together([_decoded(part.table) for part in parts])
+
+
+def _put_together(plain: list[pa.Table]) -> TrackColumns:
+    whole = pa.concat_tables(plain)
+    order = pc.sort_indices(whole, sort_keys=[("id", "ascending")])
+    return TrackColumns(_encoded(whole.take(order)))
+
+
+def offsets_of(column: pa.LargeListArray) -> NDArray[np.int64]:
+    """Return where each row's values begin, and the last ones end, int64 [n + 1]."""
+    offsets: NDArray[np.int64] = column.offsets.to_numpy()
+    return offsets
+
+
+def _only_chunk(column: pa.ChunkedArray) -> Any:  # noqa: ANN401 - an array of the column's type
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    return pa.large_list(pa.large_string()) if kind == WORDS else kind
+
+
+def _decoded(table: pa.Table) -> pa.Table:
+    """Return the table with plain texts, and ids of any width: what can be put together."""
+    columns = {name: _only_chunk(table[name]) for name in table.column_names}
+    for name in DICTIONARIES:
+        column = columns[name]
+        texts = column.values.dictionary_decode()
+        columns[name] = pa.LargeListArray.from_arrays(column.offsets, texts)
+    columns["id"] = columns["id"].cast(pa.binary())
+    return pa.table(columns)
+
+
+def _encoded(table: pa.Table) -> pa.Table:
+    """Return the table with sorted dictionaries, and ids of one width."""
+    columns = {name: _only_chunk(table[name]) for name in table.column_names}
+    for name in DICTIONARIES:
+        column = columns[name]
+        columns[name] = pa.LargeListArray.from_arrays(
+            column.offsets, _with_sorted_dictionary(column.values)
+        )
+    width = max(1, pc.max(pc.binary_length(columns["id"])).as_py() or 0)
+    padded = np.array(columns["id"].to_pylist(), f"S{width}")
+    columns["id"] = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(width), len(padded), [None, pa.py_buffer(padded.tobytes())]
+    )
+    return pa.table(columns)
+
+
+def _with_sorted_dictionary(texts: pa.Array) -> pa.DictionaryArray:
+    encoded = texts.dictionary_encode()
+    order = pc.sort_indices(encoded.dictionary).to_numpy()
+    position = np.empty(len(order), np.int32)
+    position[order] = np.arange(len(order), dtype=np.int32)
+    codes = position[encoded.indices.to_numpy()] if len(order) else np.empty(0, np.int32)
+    dictionary = encoded.dictionary.take(pa.array(order))
+    return pa.DictionaryArray.from_arrays(pa.array(codes, pa.int32()), dictionary)

@@ -1,0 +1,215 @@
+"""Answers without SQL: they show what changes at once, and outlive PostgreSQL."""
+
+import re
+from typing import Any
+
+import pytest
+from sqlalchemy import select, text, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from serving.columns import live_columns
+from serving.columns.live_columns import LiveColumns
+from serving.database import open_pool
+from soundalike.catalog import results, roots
+from soundalike.catalog.columns.column_files import COLUMNS
+from soundalike.catalog.tables import FileRow, RootRow, TrackRow
+from soundalike.catalog.tracks import by_ids, view
+from soundalike.settings import Settings
+
+from .collection import Collection, numbered
+from .service import ServiceClient, eventually, eventually_follows, eventually_serves, running
+from .test_follower import refuse_connections
+
+STALE = re.compile(r"soundalike; hit; ttl=-\d+; detail=catalog-unreachable")
+
+
+async def similar(api: ServiceClient, track: str, **asked: Any) -> dict[str, Any]:
+    answer = await api.get(f"/v1/tracks/{track}/similar", params=asked)
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def retag(collection: Collection, track: str, **values: Any) -> None:
+    with collection.sessions.begin() as session:
+        session.execute(update(TrackRow).where(TrackRow.id == track).values(**values))
+        results.record_words(session, {track})
+
+
+async def test_a_retag_is_shown_and_found_without_a_new_version(
+    api: ServiceClient, collection: Collection
+) -> None:
+    query, other, *_ = collection.add(*numbered(5))
+    await eventually_serves(api, version := collection.publish())
+    retag(collection, other, title="New", artist="Someone", artists=["Someone"], year=1999)
+    await eventually_follows(api, collection.sessions)
+    for wanted in ({"artists": "SOMEONE"}, {"year_from": 1999}):
+        found = await similar(api, query, **wanted)
+        assert found["index_version"] == version
+        assert [item["track"]["title"] for item in found["items"]] == ["New"]
+    assert (await similar(api, other))["track"]["artist"] == "Someone"
+    retag(collection, other, title="Newer", artist=None, artists=[], year=None)
+    await eventually_follows(api, collection.sessions)
+    assert (await similar(api, query, artists="Someone"))["items"] == []
+
+
+async def test_searches_go_on_while_postgres_is_away_and_say_so(
+    api: ServiceClient, collection: Collection, database_url: str
+) -> None:
+    facts = [{"artist": f"Artist {n % 3}", "year": 2000 + n} for n in range(20)]
+    one, other, *_ = collection.add(*facts)
+    await eventually_serves(api, collection.publish())
+    asked: list[tuple[str, str, dict[str, Any] | None]] = [
+        ("GET", f"/v1/tracks/{one}/similar?per_artist=2&limit=5", None),
+        ("GET", f"/v1/tracks/{one}/similar?artists=artist+1&year_from=2005", None),
+        ("GET", f"/v1/tracks/{one}/similar?format=m3u8", None),
+        ("GET", f"/v1/tracks/{one}/embedding", None),
+        ("GET", f"/v1/journeys?from={one}&to={other}&steps=4", None),
+        ("POST", "/v1/search", {"positive": [one], "filter": {"path_prefix": "a"}}),
+        ("POST", "/v1/search/batch", {"searches": [{"positive": [one]}, {"positive": [other]}]}),
+    ]
+    before = [await api.request(method, path, json=body) for method, path, body in asked]
+    refuse_connections(database_url, refuse=True)
+
+    async def away() -> bool:
+        return api.columns.stale_seconds is not None
+
+    await eventually(away)
+    for (method, path, body), fresh in zip(asked, before, strict=True):
+        answer = await api.request(method, path, json=body)
+        assert (answer.status_code, answer.content) == (200, fresh.content), path
+        assert "cache-status" not in fresh.headers
+        if "embedding" not in path:
+            assert STALE.fullmatch(answer.headers["cache-status"])
+    ready = (await api.get("/health/ready")).json()
+    assert ready["status"] == "ready"
+    assert "PostgreSQL does not respond" in ready["problem"]
+    assert (await api.get("/v1/tracks/unknown/similar")).status_code == 503
+    refuse_connections(database_url, refuse=False)
+    collection.sessions.kw["bind"].dispose()
+    retag(collection, one, title="Afterwards")
+    await eventually_follows(api, collection.sessions)
+    assert (await similar(api, one))["track"]["title"] == "Afterwards"
+    assert (await api.get("/health/ready")).json()["problem"] is None
+
+
+async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
+    settings: Settings, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    query, other, *_ = collection.add(*numbered(5))
+    collection.publish()
+    async with running(settings) as api:
+        whole = await similar(api, query)
+    assert (collection.store.columns / COLUMNS).is_file()
+    retag(collection, other, title="Meanwhile")
+
+    async def read_all(session: AsyncSession) -> None:
+        raise AssertionError("all of it was read again")
+
+    monkeypatch.setattr(live_columns, "_everything", read_all)
+    async with running(settings) as api:
+        again = await similar(api, query)
+    for item in whole["items"]:
+        if item["track"]["id"] == other:
+            item["track"]["title"] = "Meanwhile"
+    assert again == whole
+
+
+async def test_damaged_columns_are_read_again_from_the_catalog(
+    settings: Settings, collection: Collection
+) -> None:
+    query, *_ = collection.add(*numbered(5))
+    collection.publish()
+    async with running(settings) as api:
+        whole = await similar(api, query)
+    file = collection.store.columns / COLUMNS
+    file.write_bytes(file.read_bytes()[:-100])
+    async with running(settings) as api:
+        assert await similar(api, query) == whole
+
+
+async def test_columns_of_another_catalog_are_not_used(
+    settings: Settings, collection: Collection, server_url: str
+) -> None:
+    collection.add(*numbered(5))
+    collection.publish()
+    async with running(settings) as api:
+        assert len(api.columns.snapshot.base) == 5
+    other = settings.model_copy(update={"database_url": server_url})
+    with collection.sessions() as session:
+        name = session.scalars(text("select current_database()")).one()
+    template = str(settings.database_url).replace(name, "template")
+    async with running(other.model_copy(update={"database_url": template})) as api:
+        assert len(api.columns.snapshot.base) == 0
+
+
+async def test_any_change_reaches_the_columns(
+    collection: Collection, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After each change, columns that follow show what a reading of the catalog shows."""
+    monkeypatch.setattr(live_columns, "MAX_CHANGED", 3)
+    ids = collection.add(*numbered(8))
+    live, engine = LiveColumns(collection.store.columns), open_pool(database_url)
+
+    async def shown() -> None:
+        async with AsyncSession(engine) as session:
+            await live.refresh(session)
+        with collection.sessions() as session:
+            known = session.scalars(select(TrackRow.id)).all()
+            expected = {row.id: view(row) for row in session.execute(by_ids(list(known)))}
+        assert live.snapshot.views([*known, "unknown"]) == expected
+
+    await shown()
+    ids += collection.add(*numbered(3))
+    await shown()
+    retag(collection, ids[0], title="A", artist="B", artists=["B"], genre="C", genres=["C"])
+    await shown()
+    collection.remove(ids[1])
+    await shown()
+    with collection.sessions.begin() as session:
+        session.execute(update(FileRow).where(FileRow.track_id == ids[2]).values(track_id=ids[3]))
+    await shown()
+    with collection.sessions.begin() as session:
+        session.execute(update(RootRow).values(name="renamed", scanned_at=None))
+    await shown()
+    with collection.sessions.begin() as session:
+        roots.move_root(session, 1, b"/elsewhere")
+    await shown()
+    with collection.sessions.begin() as session:  # a file that may be the missing one
+        found = select(FileRow.id).where(FileRow.track_id == ids[4])
+        session.execute(
+            update(FileRow).where(FileRow.id.in_(found)).values(unread=True, tags_version=-1)
+        )
+    await shown()
+    missing = live.snapshot.views([ids[1]])
+    with collection.sessions.begin() as session:
+        session.execute(update(FileRow).values(unread=False))
+    await shown()
+    assert missing.keys() == {ids[1]}
+    with collection.sessions.begin() as session:
+        session.execute(text("delete from files where track_id = :id"), {"id": ids[5]})
+        session.execute(text("delete from vectors where track_id = :id"), {"id": ids[5]})
+        session.execute(text("delete from tracks where id = :id"), {"id": ids[5]})
+    await shown()
+    await engine.dispose()
+
+
+async def test_a_change_that_commits_late_is_not_lost(
+    collection: Collection, database_url: str
+) -> None:
+    early, late = collection.add(*numbered(2))
+    live, engine = LiveColumns(collection.store.columns), open_pool(database_url)
+
+    async def title_of(track: str) -> str:
+        async with AsyncSession(engine) as session:
+            await live.refresh(session)
+        return live.snapshot.views([track])[track].title
+
+    with collection.sessions.begin() as session:
+        session.execute(update(TrackRow).where(TrackRow.id == late).values(title="Late"))
+        retag(collection, early, title="Early")
+        assert await title_of(early) == "Early"
+        assert await title_of(late) == "Title 1"
+    assert await title_of(late) == "Late"
+    assert await title_of(early) == "Early"
+    await engine.dispose()

@@ -109,6 +109,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(pipeline.router, **read)
     app.include_router(roots.router, **read)
     app.include_router(facets.router, **read)
+    app.include_router(maps.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(vectors.router, **read)
     app.include_router(journeys.router, **read)
@@ -198,6 +199,7 @@ def _lifespan(
                             store=store,
                             live=live,
                             columns=columns,
+                            served_map=ServedMap(store),
                             metrics=request_metrics,
                             metric_sampler=sampler,
                             upload_embedder=embedder,

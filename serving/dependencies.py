@@ -19,6 +19,7 @@ from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
+from serving.maps.served_map import ServedMap
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.search.catalog import SearchCatalog
@@ -40,6 +41,7 @@ class State(TypedDict):
     store: ArtifactStore
     live: LiveIndex
     columns: LiveColumns
+    served_map: ServedMap
     metrics: Metrics
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder

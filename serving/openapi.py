@@ -12,6 +12,7 @@ REF = "#/components/schemas/{model}"
 TAGS = [
     {"name": "search", "description": "Tracks by their sound."},
     {"name": "tracks", "description": "The collection: tracks by words, metadata and ids."},
+    {"name": "map", "description": "The collection in two dimensions: near points sound alike."},
     {"name": "index", "description": "The index version that searches are answered from."},
     {"name": "failures", "description": "Files that could not be used, and why."},
     {"name": "health", "description": "The state of the service, for operators and programs."},

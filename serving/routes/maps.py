@@ -1,0 +1,131 @@
+"""Routes of the map: what is on it, its points, and the tracks that they stand for."""
+
+from typing import Annotated, Any
+
+import numpy as np
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from serving.dependencies import SearchContextDep, served_index, state_of
+from serving.errors import Problem, documented
+from serving.index.live_index import ServedIndex
+from serving.json_answer import JsonAnswer
+from serving.maps.colours import Colour, first_choice
+from serving.maps.labels import labels
+from serving.maps.served_map import ColouredMap, ServedMap
+from serving.schemas.maps import Lookup, LookupRequest, Map
+from soundalike.errors import ArtifactError
+
+router = APIRouter(prefix="/v1", tags=["map"])
+
+BINARY: dict[str, Any] = {
+    200: {
+        "description": "A row for each track of the index, in three parts: int16 x, int16 y, "
+        "uint8 category, little-endian. A track that is not on the map is at -32768.",
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+Name = Annotated[str, Path(max_length=64, examples=["5f1a0c9b7d3e"])]
+
+
+async def get_served_map(request: Request) -> ServedMap:
+    """Return the worker's map."""
+    return state_of(request)["served_map"]
+
+
+ServedMapDep = Annotated[ServedMap, Depends(get_served_map)]
+
+
+async def _drawn(
+    maps: ServedMap, context: SearchContextDep
+) -> tuple[ServedIndex, ColouredMap]:
+    served = served_index(context.live)
+    try:
+        return served, await maps.of(served, context.catalog.columns)
+    except ArtifactError as error:
+        raise Problem(404, "no-map", str(error)) from error
+
+
+@router.get("/map", response_model=Map, responses=documented(404, 503))
+async def get_map(context: SearchContextDep, maps: ServedMapDep) -> JsonAnswer:
+    """Return what is on the map of the collection: categories to colour points by, and labels.
+
+    The points themselves are at `/v1/map/{layout}/{index_version}/points`.
+    """
+    _, (drawn, colours) = await _drawn(maps, context)
+    manifest = drawn.manifest
+    return JsonAnswer(
+        {
+            "index_version": manifest.index_version,
+            "layout": manifest.layout,
+            "tracks": len(drawn.coordinates),
+            "colour": first_choice({name: found.known for name, found in colours.items()}),
+            "colours": {
+                name: [
+                    {"id": number, "name": category, "tracks": tracks}
+                    for number, (category, tracks) in enumerate(
+                        zip(found.names, found.counts, strict=True), 1
+                    )
+                ]
+                for name, found in colours.items()
+            },
+            "labels": {
+                name: [label._asdict() for label in labels(drawn.coordinates, found)]
+                for name, found in colours.items()
+            },
+        },
+        headers=context.catalog.headers,
+    )
+
+
+@router.get(
+    "/map/{layout}/{index_version}/points",
+    response_class=Response,
+    responses={**BINARY, **documented(404, 409, 503)},
+)
+async def get_map_points(
+    layout: Name,
+    index_version: Name,
+    context: SearchContextDep,
+    maps: ServedMapDep,
+    colour: Annotated[Colour, Query(description="What their categories are of.")] = "genre",
+) -> Response:
+    """Return the points of the map that `/v1/map` names."""
+    served, (drawn, colours) = await _drawn(maps, context)
+    _require_version(served, index_version)
+    if layout != drawn.manifest.layout:
+        raise Problem(409, "index-changed", f"the layout is {drawn.manifest.layout} now")
+    x, y = np.ascontiguousarray(drawn.coordinates.T).astype("<i2")
+    content = x.tobytes() + y.tobytes() + colours[colour].codes.tobytes()
+    return Response(content, media_type="application/octet-stream", headers=context.catalog.headers)
+
+
+@router.post("/tracks/lookup", response_model=Lookup, responses=documented(409, 503))
+async def look_up_tracks(
+    wanted: LookupRequest, context: SearchContextDep, maps: ServedMapDep
+) -> JsonAnswer:
+    """Return the tracks of up to 200 rows of the map's points, or the rows of so many tracks."""
+    served = served_index(context.live)
+    _require_version(served, wanted.index_version)
+    try:
+        drawn = (await maps.of(served, context.catalog.columns)).drawn
+    except ArtifactError:
+        drawn = None
+    index = served.index
+    rows = [row for row in wanted.rows if row < len(index)]
+    rows += [int(row) for id_ in wanted.ids for row in index.rows_of([id_])]
+    ids = [index.track_ids[row] for row in rows]
+    views = context.catalog.columns.views(ids)
+    items = [
+        {"row": row, "at": drawn.at(row) if drawn else None, "track": context.as_track(views[id_])}
+        for row, id_ in zip(rows, ids, strict=True)
+        if id_ in views
+    ]
+    return JsonAnswer(
+        {"index_version": wanted.index_version, "items": items}, headers=context.catalog.headers
+    )
+
+
+def _require_version(served: ServedIndex, version: str) -> None:
+    now = served.manifest.version
+    if version != now:
+        raise Problem(409, "index-changed", f"index {version} is not served any more; it is {now}")

@@ -15,7 +15,9 @@ from soundalike.maps.descent import FULL, REFINING, descend
 from soundalike.maps.pairs import choose_pairs
 
 SEED = 20
-COMPONENTS = 256  # principal components that distances are of: with 64, trustworthiness is 0.04 less
+COMPONENTS = (
+    256  # principal components that distances are of: with 64, trustworthiness is 0.04 less
+)
 SMALLEST = 4  # points that have a layout; fewer are a row
 START_SCALE = 0.01
 REFINED_SPREAD = 10.0  # standard deviation that full layouts end with, about

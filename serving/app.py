@@ -24,6 +24,7 @@ from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
 from serving.key_ring import KeyRing
 from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
+from serving.maps.served_map import ServedMap
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.middleware.api_key import RequireApiKey
@@ -41,6 +42,7 @@ from serving.routes import (
     health,
     index,
     journeys,
+    maps,
     metrics,
     pipeline,
     roots,

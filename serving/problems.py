@@ -24,6 +24,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "cross-site": ProblemType(403, "A page of another site sent the request."),
     "no-such-route": ProblemType(404, "The API has no such route."),
     "unknown-track": ProblemType(404, "The catalog has no such track."),
+    "no-map": ProblemType(404, "The map of the served index is not drawn yet."),
     "unknown-version": ProblemType(404, "There is no such index version to publish."),
     "method-not-allowed": ProblemType(405, "The route has other methods; `Allow` lists them."),
     "request-too-slow": ProblemType(408, "The request did not arrive in time."),

@@ -30,7 +30,7 @@ class Categories:
 
 
 def categories(colour: Colour, views: Sequence[TrackView | None]) -> Categories:
-    """Sort the tracks, one for each row of the index (None: not in the catalog), into categories."""
+    """Sort the tracks into categories: one a row of the index, None if not in the catalog."""
     value = _VALUES[colour]
     values = [value(view) if view else None for view in views]
     counted = Counter(each for each in values if each is not None)

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 import numpy as np
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from serving.dependencies import SearchContextDep, served_index, state_of
+from serving.dependencies import SearchContext, SearchContextDep, served_index, state_of
 from serving.errors import Problem, documented
 from serving.index.live_index import ServedIndex
 from serving.json_answer import JsonAnswer
@@ -17,7 +17,7 @@ from soundalike.errors import ArtifactError
 
 router = APIRouter(prefix="/v1", tags=["map"])
 
-BINARY: dict[str, Any] = {
+BINARY: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "A row for each track of the index, in three parts: int16 x, int16 y, "
         "uint8 category, little-endian. A track that is not on the map is at -32768.",
@@ -35,9 +35,7 @@ async def get_served_map(request: Request) -> ServedMap:
 ServedMapDep = Annotated[ServedMap, Depends(get_served_map)]
 
 
-async def _drawn(
-    maps: ServedMap, context: SearchContextDep
-) -> tuple[ServedIndex, ColouredMap]:
+async def _drawn(maps: ServedMap, context: SearchContext) -> tuple[ServedIndex, ColouredMap]:
     served = served_index(context.live)
     try:
         return served, await maps.of(served, context.catalog.columns)

@@ -101,6 +101,25 @@ def get_lineage(track_id: str) -> Call[answers.Lineage]:
     return Call(answers.Lineage, "GET", f"/v1/tracks/{_segment(track_id)}/lineage")
 
 
+def get_map() -> Call[answers.Map]:
+    """Return what is on the map of the collection."""
+    return Call(answers.Map, "GET", "/v1/map")
+
+
+def get_map_points(layout: str, index_version: str, colour: str = "genre") -> Call[bytes]:
+    """Return the points of a map: int16 x, int16 y and uint8 category, each for all rows."""
+    path = f"/v1/map/{_segment(layout)}/{_segment(index_version)}/points"
+    return Call(bytes, "GET", path, {"colour": colour})
+
+
+def look_up_tracks(
+    index_version: str, *, rows: Sequence[int] = (), ids: Sequence[str] = ()
+) -> Call[answers.Lookup]:
+    """Return the tracks of rows of the points, and the rows of tracks."""
+    body = {"index_version": index_version, "rows": list(rows), "ids": list(ids)}
+    return Call(answers.Lookup, "POST", "/v1/tracks/lookup", body=body)
+
+
 def find_similar_tracks(
     track_id: str, **wanted: Unpack[SimilarOptions]
 ) -> Call[answers.SimilarTracks]:

@@ -25,7 +25,10 @@ from .service import eventually, problem_of, running
 from .test_follower import refuse_connections
 from .test_openapi import operations
 
-SEARCHES = {"search_tracks_by_examples", "search_tracks_in_batch", "search_tracks_by_audio"}
+SEARCHES = {
+    *("search_tracks_by_examples", "search_tracks_in_batch", "search_tracks_by_audio"),
+    "look_up_tracks",
+}
 
 
 @pytest.fixture(autouse=True)

@@ -23,6 +23,7 @@ OPERATIONS = {
     *("get_pipeline", "list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
     *("publish_version", "retry_failures", "list_roots", "list_facet_values", "get_stats"),
+    *("get_map", "get_map_points", "look_up_tracks"),
     *("get_embedding", "get_lineage", "search_tracks_in_batch"),
 }
 ADMINISTRATION = {"publish_version", "retry_failures"}

@@ -46,7 +46,7 @@ CONFIG = {
 }
 UNCONSTRAINED = {
     *("check_liveness", "check_readiness", "get_index", "get_metrics", "get_track"),
-    *("list_roots", "get_lineage", "get_stats", "get_pipeline"),
+    *("list_roots", "get_lineage", "get_stats", "get_pipeline", "get_map"),
 }
 CASES = [
     (name, mode)

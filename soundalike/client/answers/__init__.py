@@ -3,6 +3,15 @@
 `/docs` on a running server describes every field. What a newer server adds is passed over.
 """
 
+from soundalike.client.answers.maps import (
+    LookedUp,
+    Lookup,
+    Map,
+    MapCategory,
+    MapColours,
+    MapLabel,
+    MapLabels,
+)
 from soundalike.client.answers.results import (
     BatchPage,
     BatchResults,
@@ -56,6 +65,13 @@ __all__ = [
     "Journey",
     "JourneyStep",
     "Lineage",
+    "LookedUp",
+    "Lookup",
+    "Map",
+    "MapCategory",
+    "MapColours",
+    "MapLabel",
+    "MapLabels",
     "Pipeline",
     "Publication",
     "Ready",

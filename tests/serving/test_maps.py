@@ -1,0 +1,146 @@
+"""The map as it is sent: a point for each row of the served index, and what it stands for."""
+
+import httpx
+import numpy as np
+import pytest
+from sqlalchemy import update
+
+from serving.maps import served_map
+from serving.maps.drawn_map import NOWHERE, DrawnMap
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.tables import TrackRow
+from soundalike.maps.draw import draw_map
+from soundalike.maps.map_files import POINTS, read_manifest, read_points
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index.open_index import OpenIndex
+from tests.damage import flip_a_bit
+
+from .collection import Collection, numbered
+from .service import eventually, eventually_serves, problem_of
+
+Points = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+@pytest.fixture
+async def mapped(api: httpx.AsyncClient, collection: Collection) -> Collection:
+    """Twenty tracks of Fado and five of Jazz, five without a genre."""
+    for genre, count in (("Fado", 20), ("Jazz", 5), (None, 5)):
+        facts = {"genres": [genre], "genre": genre} if genre else {}
+        collection.add(*numbered(count, **facts))
+    await publish(api, collection)
+    return collection
+
+
+async def publish(api: httpx.AsyncClient, collection: Collection) -> None:
+    version = collection.publish()
+    draw_map(collection.sessions, collection.store)
+    await eventually_serves(api, version)
+
+
+async def points(api: httpx.AsyncClient, colour: str = "genre") -> Points:
+    about = (await api.get("/v1/map")).json()
+    path = f"/v1/map/{about['layout']}/{about['index_version']}/points"
+    answer = await api.get(path, params={"colour": colour})
+    assert answer.status_code == 200, answer.text
+    count, content = about["tracks"], answer.content
+    assert len(content) == 5 * count
+    x, y = np.frombuffer(content, "<i2", 2 * count).reshape(2, count)
+    return x, y, np.frombuffer(content, np.uint8, count, 4 * count)
+
+
+async def test_points_are_those_of_the_rows(api: httpx.AsyncClient, mapped: Collection) -> None:
+    x, y, _ = await points(api)
+    ids = sorted(mapped.vectors)
+    about = (await api.get("/v1/map")).json()
+    manifest = read_manifest(mapped.store.map(about["index_version"]))
+    drawn = read_points(mapped.store.map(about["index_version"]), manifest)
+    assert drawn.track_ids == ids
+    np.testing.assert_allclose(np.stack([x, y], 1) / 32767, drawn.positions, atol=1e-4)
+    body = {"index_version": about["index_version"], "rows": [3, 29, 30, 999], "ids": [ids[7], "x"]}
+    found = (await api.post("/v1/tracks/lookup", json=body)).json()["items"]
+    assert [each["row"] for each in found] == [3, 29, 7]
+    assert [each["track"]["id"] for each in found] == [ids[3], ids[29], ids[7]]
+    assert found[0]["at"] == [x[3], y[3]]
+
+
+async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: Collection) -> None:
+    about = (await api.get("/v1/map")).json()
+    assert about["colour"] == "genre"
+    assert about["colours"]["genre"] == [
+        {"id": 1, "name": "Fado", "tracks": 20},
+        {"id": 2, "name": "Jazz", "tracks": 5},
+    ]
+    _, _, codes = await points(api)
+    assert np.bincount(codes).tolist() == [5, 20, 5]
+    _, _, heard = await points(api, "tag")
+    assert set(heard) == {1}
+    labels = about["labels"]["genre"]
+    assert {label["text"] for label in labels} <= {"Fado", "Jazz"}
+    assert labels[0]["text"] == "Fado"
+
+
+async def test_a_retag_changes_colours_and_no_place(
+    api: httpx.AsyncClient, mapped: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(served_map, "FRESH_SECONDS", 0.0)
+    before = await points(api)
+    one = TrackRow.id == min(mapped.vectors)
+    with mapped.sessions.begin() as session:
+        session.execute(update(TrackRow).where(one).values(genre="Polka", genres=["Polka"]))
+
+    async def polka() -> bool:
+        about = (await api.get("/v1/map")).json()
+        return "Polka" in {each["name"] for each in about["colours"]["genre"]}
+
+    await eventually(polka)
+    after = await points(api)
+    assert (after[0] == before[0]).all()
+    assert (after[1] == before[1]).all()
+
+
+async def test_an_index_without_a_map_is_404_until_it_is_drawn(
+    api: httpx.AsyncClient, mapped: Collection
+) -> None:
+    mapped.add(*numbered(1))
+    await eventually_serves(api, mapped.publish())
+    assert problem_of(await api.get("/v1/map"), 404)["type"].endswith("no-map")
+    body = {"index_version": (await api.get("/v1/index")).json()["version"], "rows": [0]}
+    [found] = (await api.post("/v1/tracks/lookup", json=body)).json()["items"]
+    assert found["at"] is None
+    draw_map(mapped.sessions, mapped.store)
+    assert (await api.get("/v1/map")).json()["tracks"] == 31
+
+
+async def test_a_damaged_map_is_no_map(api: httpx.AsyncClient, mapped: Collection) -> None:
+    mapped.add(*numbered(1))
+    version = mapped.publish()
+    draw_map(mapped.sessions, mapped.store)
+    flip_a_bit(mapped.store.map(version) / POINTS)
+    await eventually_serves(api, version)
+    assert problem_of(await api.get("/v1/map"), 404)["type"].endswith("no-map")
+
+
+async def test_what_was_replaced_is_said(api: httpx.AsyncClient, mapped: Collection) -> None:
+    about = (await api.get("/v1/map")).json()
+    layout, version = about["layout"], about["index_version"]
+    for path in (f"/v1/map/{layout}/old/points", f"/v1/map/old/{version}/points"):
+        assert problem_of(await api.get(path), 409)["type"].endswith("index-changed")
+    body = {"index_version": "old", "rows": [0]}
+    problem_of(await api.post("/v1/tracks/lookup", json=body), 409)
+
+
+async def test_without_an_index_there_is_no_map(api: httpx.AsyncClient) -> None:
+    problem_of(await api.get("/v1/map"), 503)
+
+
+def test_a_track_that_is_not_on_the_map_is_nowhere(
+    sessions: Sessions, store: ArtifactStore
+) -> None:
+    collection = Collection(sessions, store)
+    collection.add(*numbered(5))
+    index = OpenIndex.open(store.index(collection.publish()))
+    draw_map(sessions, store)
+    drawn = DrawnMap.read(store, index)
+    assert drawn.at(0) == tuple(drawn.coordinates[0])
+    drawn.coordinates[0] = NOWHERE
+    assert drawn.at(0) is None

@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from serving.browser_sessions import BrowserSessions
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
@@ -36,6 +37,7 @@ class State(TypedDict):
     metrics: Metrics
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
+    browser_sessions: BrowserSessions
 
 
 def state_of(request: Request) -> State:

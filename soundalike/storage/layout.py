@@ -39,6 +39,11 @@ class ArtifactStore:
         """Folder with a subfolder for each version."""
         return self.root / "indexes"
 
+    @property
+    def session_secret(self) -> Path:
+        """File of the secret that browsers' sessions are signed with."""
+        return self.root / "session-secret"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
         return self.canonical / track_id[:2] / f"{track_id}.flac"

@@ -17,6 +17,7 @@ from soundalike.client.answers.results import (
 )
 from soundalike.client.answers.service import (
     Alive,
+    BrowserSession,
     CodecShare,
     FacetItem,
     FacetPage,
@@ -46,6 +47,7 @@ __all__ = [
     "Alive",
     "BatchPage",
     "BatchResults",
+    "BrowserSession",
     "CodecShare",
     "EmbeddingOrigin",
     "FacetItem",

@@ -3,7 +3,7 @@
 import { addressOf, open } from "./address.js";
 import { h, icon, iconButton, notice, svg } from "./dom.js";
 import { player } from "./player/player.js";
-import { state } from "./store.js";
+import { state, watch } from "./store.js";
 import { nearness, WORDS } from "./words.js";
 
 const COLOURS = 11; // the twelfth is for all other words
@@ -25,7 +25,16 @@ export function about(track) {
   return track.path?.includes("/") ? track.path.slice(0, track.path.lastIndexOf("/")).replaceAll("/", " / ") : "";
 }
 
-export const colourOf = (word) => `c${Math.min(state.palette.get(word) ?? COLOURS, COLOURS)}`;
+const colourOf = (word) => `c${Math.min(state.palette.get(word) ?? COLOURS, COLOURS)}`;
+
+/** Return the attributes of what has a word's colour, also once the palette is known. */
+export const coloured = (word, more = "") => ({ class: `${more} ${colourOf(word)}`.trim(), "data-word": word });
+
+watch(["palette"], () => {
+  for (const each of document.querySelectorAll("[data-word]")) {
+    each.setAttribute("class", `${each.classList.contains("dot") ? "dot " : ""}${colourOf(each.dataset.word)}`);
+  }
+});
 
 /** Draw what was heard: a bar for each of the strongest words, in its colour. */
 export function glyph(track, size = 36) {
@@ -33,7 +42,7 @@ export function glyph(track, size = 36) {
   const most = heard[0]?.weight || 1;
   const bars = heard.map((tag, position) => {
     const height = Math.max(3, (22 * tag.weight) / most);
-    return svg("rect", { class: colourOf(tag.word), x: 5.5 + position * 5.2, y: (36 - height) / 2, width: 3.4, height, rx: 1.7 });
+    return svg("rect", { ...coloured(tag.word), x: 5.5 + position * 5.2, y: (36 - height) / 2, width: 3.4, height, rx: 1.7 });
   });
   const none = svg("circle", { class: "cx", cx: 18, cy: 18, r: 4 });
   return svg("svg", { viewBox: "0 0 36 36", width: size, height: size, class: "glyph", "aria-hidden": "true" }, bars.length ? bars : none);
@@ -68,7 +77,7 @@ export function row(track, context, { rank, percentile, actions = [], key = "" }
   const playing = player.current?.id === track.id;
   return h(
     "li",
-    { class: `row${playing ? " playing" : ""}${state.track === track.id ? " open" : ""}`, "data-track": track.id },
+    { class: `row${playing ? " playing" : ""}${playing && player.isPlaying ? " sounding" : ""}${state.track === track.id ? " open" : ""}`, "data-track": track.id },
     h("button", { type: "button", class: "cover", "aria-label": WORDS.play(name), title: WORDS.play(name), onclick: start, "data-key": `play${key}${track.id}` }, glyph(track), icon("play"), icon("pause")),
     h("a", { class: "words", href: addressOf({ ...BLANK, track: track.id }), onclick: within(() => open(track.id)), "data-key": `open${key}${track.id}`, "data-open": track.id },
       h("span", { class: "title", dir: "auto" }, rank ? h("span", { class: "rank" }, `${rank} `) : null, track.title),

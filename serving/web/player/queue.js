@@ -6,12 +6,20 @@ export class Queue {
   current = null;
   upcoming = [];
   context = null; // {name, tracks}: goes on by itself and is replaced; what is queued never is
+  reached = null; // the track of the context after which it goes on
   past = [];
 
   play(track, context) {
     this.#remember();
     this.current = track;
-    if (context) this.context = context;
+    if (context) this.goOnWith(context);
+    this.#reach(track);
+  }
+
+  /** Have a list go on after the current track. */
+  goOnWith(context) {
+    this.context = context;
+    this.reached = null;
   }
 
   add(...tracks) { this.upcoming.push(...tracks); }
@@ -21,10 +29,10 @@ export class Queue {
   /** Return what comes after the current track, or null. */
   get following() { return this.upcoming[0] ?? this.rest[0] ?? null; }
 
-  /** Return what is left of the list that the current track is of. */
+  /** Return what is left of the list. */
   get rest() {
     const tracks = this.context?.tracks ?? [];
-    return tracks.slice(this.#place(tracks) + 1);
+    return tracks.slice(tracks.findIndex((each) => each.id === this.reached) + 1);
   }
 
   next() {
@@ -32,7 +40,7 @@ export class Queue {
     if (!track) return false;
     this.#remember();
     if (this.upcoming.length) this.upcoming.shift();
-    else this.reached = track.id;
+    else this.#reach(track);
     this.current = track;
     return true;
   }
@@ -41,12 +49,12 @@ export class Queue {
     const track = this.past.pop();
     if (!track) return false;
     this.current = track;
+    this.#reach(track);
     return true;
   }
 
-  #place(tracks) {
-    const here = tracks.findIndex((each) => each.id === this.current?.id);
-    return here >= 0 ? here : tracks.findIndex((each) => each.id === this.reached);
+  #reach(track) {
+    if (this.context?.tracks.some((each) => each.id === track.id)) this.reached = track.id;
   }
 
   #remember() {

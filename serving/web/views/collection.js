@@ -1,7 +1,7 @@
 /** The state of the collection: what is read, what waits, and what did not get through. */
 
 import { get, post } from "../api.js";
-import { h, render, say } from "../dom.js";
+import { h, render } from "../dom.js";
 import { state, watch } from "../store.js";
 import { hours, tracks as countOf, WORDS } from "../words.js";
 import { forgetKey } from "./key.js";
@@ -58,7 +58,6 @@ async function retry(box, chosen) {
     const { retried } = await post("v1/failures/retry", { everything: true, ...chosen });
     await showFailures(box);
     box.prepend(h("p", { role: "status", class: "told" }, WORDS.tried(retried)));
-    say(WORDS.tried(retried));
   } catch (error) {
     box.prepend(sentence(error, null) ?? "");
   }

@@ -3,7 +3,7 @@
 import { get } from "../api.js";
 import { h, render } from "../dom.js";
 import { change, state, watch } from "../store.js";
-import { colourOf } from "../tracks.js";
+import { coloured } from "../tracks.js";
 import { count, WORDS } from "../words.js";
 
 const SHOWN = 12;
@@ -71,7 +71,7 @@ function folderChip({ value, tracks }) {
 
 const chip = (text, tracks, on, onclick, isColoured) =>
   h("button", { type: "button", class: "chip", "aria-pressed": String(on), onclick, "data-key": `chip${text}` },
-    isColoured && h("i", { class: `dot ${colourOf(text)}` }), h("span", { dir: "auto" }, text), tracks !== null && h("small", {}, count(tracks)));
+    isColoured && h("i", coloured(text, "dot")), h("span", { dir: "auto" }, text), tracks !== null && h("small", {}, count(tracks)));
 
 function year(position, label) {
   const known = values.years.map((each) => Number(each.value)).sort((a, b) => a - b);

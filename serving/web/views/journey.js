@@ -11,7 +11,18 @@ import { sentence } from "./messages.js";
 import { saveButton } from "./playlists.js";
 
 let start = null; // the track that a journey shall begin at, while its end is chosen
-const ask = latest((signal) => get("v1/journeys", { from: state.from, to: state.to, steps: state.steps, per_artist: state.allOfArtist ? null : 1 }, signal));
+const FEWEST = 2;
+
+/** Ask for a journey; where the collection is too small for that many steps, for half of them. */
+const ask = latest(async (signal) => {
+  for (let steps = state.steps; ; steps = Math.max(FEWEST, Math.ceil(steps / 2))) {
+    try {
+      return await get("v1/journeys", { from: state.from, to: state.to, steps, per_artist: state.allOfArtist ? null : 1 }, signal);
+    } catch (error) {
+      if (error.kind !== "too-few-tracks" || steps === FEWEST) throw error;
+    }
+  }
+});
 
 export function journeyButton(track) {
   const leads = start !== null && start.id !== track.id;
@@ -51,7 +62,6 @@ export async function showJourney(view) {
       h("ol", { class: "rows way" }, journey.items.map((item) => row(item.track, context, { rank: item.position, key: "j" }))),
       h("div", { class: "foot" }, tracks.length < state.steps && h("p", {}, WORDS.journeyShort), saveButton(context.name, () => tracks)));
   } catch (error) {
-    const fewer = error.kind === "too-few-tracks" && state.steps > 3;
-    render(view, h("h2", { tabindex: "-1" }, WORDS.journey), sentence(error, fewer ? () => change({ steps: Math.max(3, Math.floor(state.steps / 2)) }) : () => showJourney(view)));
+    render(view, h("h2", { tabindex: "-1" }, WORDS.journey), sentence(error, () => showJourney(view)));
   }
 }

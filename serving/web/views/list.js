@@ -51,7 +51,8 @@ export async function reload() {
     rows.replaceChildren();
     add(page);
     heading.textContent = state.q || hasFilter() ? WORDS.found(page.total) : WORDS.whole;
-    heading.dataset.count = count(page.total);
+    if (state.q || hasFilter()) delete heading.dataset.count;
+    else heading.dataset.count = count(page.total);
     say(WORDS.found(page.total));
     if (page.total === 0) none(page);
   } catch (error) {

@@ -27,6 +27,7 @@ function chosen() {
 
 export function showSheet() {
   let before = null;
+  watch(["caller"], () => { if (state.show === "state") showCollection(document.getElementById("view")); });
   watch([...ADDRESS, "opened", "index"], (changed) => {
     const isNewIndexOnly = changed.size === 1 && changed.has("index") && before !== null;
     if (isNewIndexOnly && state.show !== "state") return;

@@ -3,7 +3,7 @@
 import { get, latest, post, trackPath } from "../api.js";
 import { h, iconButton, render, say } from "../dom.js";
 import { change, state } from "../store.js";
-import { about, colourOf, enqueue, glyph, markPlaying, nameOf, row } from "../tracks.js";
+import { about, coloured, enqueue, glyph, markPlaying, nameOf, row } from "../tracks.js";
 import { player } from "../player/player.js";
 import { RULES, shortList, WORDS } from "../words.js";
 import { EMPTY, filterFields } from "./filters.js";
@@ -49,7 +49,7 @@ function showAbout(box, track, isNew) {
   const heard = track.tags.slice(0, HEARD).map((tag) => {
     const on = state.tags.includes(tag.word);
     const flip = () => change({ tags: on ? state.tags.filter((each) => each !== tag.word) : [...state.tags, tag.word] });
-    return h("button", { type: "button", class: "chip", "aria-pressed": String(on), "data-key": `heard${tag.word}`, onclick: flip }, h("i", { class: `dot ${colourOf(tag.word)}` }), tag.word);
+    return h("button", { type: "button", class: "chip", "aria-pressed": String(on), "data-key": `heard${tag.word}`, onclick: flip }, h("i", coloured(tag.word, "dot")), tag.word);
   });
   render(box, h("div", { class: "title-block", "data-track": track.id },
     h("button", { type: "button", class: "cover big", "aria-label": WORDS.play(nameOf(track)), onclick: () => player.toggle(track, context(track)), "data-key": "play" }, glyph(track, 72), playIcons()),
@@ -80,6 +80,7 @@ async function showSimilar(box, id) {
       h("div", { class: "head" }, h("h3", {}, WORDS.similarTo(1 + state.like.length)), rules()),
       examples(), rows, foot);
     add(rows, foot, page);
+    if (player.current?.id === id && player.queue.rest.length === 0) player.queue.goOnWith(shown);
     say(WORDS.found(page.items.length));
   } catch (error) {
     render(box, sentence(error, error.kind === "not-in-index" ? null : () => showSimilar(box, id)));

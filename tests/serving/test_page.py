@@ -52,6 +52,11 @@ def test_modules_import_what_is_there(module: str) -> None:
             assert re.search(rf"export (async )?(function|const|class|let) {name}\b", source), name
 
 
+def test_modules_are_asked_for_at_once_and_not_one_after_another() -> None:
+    named = re.findall(r'(?:href|src)="(web/[^"]+\.js)"', (WEB / "index.html").read_text())
+    assert sorted(f"/{name}" for name in named) == [f for f in FILES if f.endswith(".js")]
+
+
 def test_the_page_stays_small() -> None:
     """docs/page.md has the budget: what is sent, compressed."""
     scripts = sum(len(gzip.compress(each.read_bytes(), 4)) for each in WEB.rglob("*.js"))

@@ -232,7 +232,9 @@ def _renamed(route: Any) -> None:
     route.fulfill(response=answer, json={**body, "version": "new", "tracks": body["tracks"] + 1})
 
 
-@pytest.mark.parametrize("title", [LONG, RTL, "🎵🇵🇹 Saudade", HOSTILE])
+@pytest.mark.parametrize(
+    "title", [LONG, RTL, HOSTILE, pytest.param("🎵🇵🇹 Saudade", marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.slow)])
 def test_names_are_text_and_stay_within_the_page(
     site: Site, visit: OpenPage, title: str, width: int

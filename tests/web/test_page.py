@@ -7,7 +7,10 @@ from typing import Any
 
 import pytest
 
+from soundalike.settings import Settings
+from tests.library import Library
 from tests.patience import PATIENCE
+from tests.sounds import song
 
 from .conftest import KEY, OpenPage
 from .site import HOSTILE, LONG, NAMES, RTL, Site
@@ -17,6 +20,16 @@ TRACKS = len(NAMES) + 1
 SOUNDS = (
     "[...document.querySelectorAll('audio')].some(each => !each.paused && each.currentTime > {})"
 )
+
+
+# Drops the first track's own audio, as a person would a file.
+DROP = """async () => {
+  const id = document.querySelector('#rows [data-open]').dataset.open;
+  const audio = await (await fetch(`v1/tracks/${id}/audio?as=original`)).blob();
+  const dataTransfer = new DataTransfer();
+  dataTransfer.items.add(new File([audio], 'dropped.flac'));
+  dispatchEvent(new DragEvent('drop', {dataTransfer, cancelable: true}));
+}"""
 
 
 def until(page: Page, expression: str) -> None:
@@ -174,6 +187,10 @@ def test_a_dropped_file_is_compared(site: Site, visit: OpenPage) -> None:
     assert page.locator("#sheet .row").count() > 0
     page.set_input_files("input[type=file]", site.library.music / "notes.mp3")
     page.locator(".trouble").wait_for()
+    page.goto(site.url)
+    page.locator("#rows .row").first.wait_for()
+    page.evaluate(DROP)
+    page.get_by_text("dropped.flac is in the collection.").wait_for()
 
 
 @pytest.mark.slow
@@ -215,21 +232,30 @@ def test_the_keyboard_is_enough(site: Site, visit: OpenPage) -> None:
 
 
 @pytest.mark.slow
-def test_a_new_index_is_shown_when_asked_for(site: Site, visit: OpenPage) -> None:
-    page = visit(site)
-    page.locator("#rows .row").first.wait_for()
-    page.locator(".status[data-state]").wait_for()
-    page.route("**/v1/index", _renamed)
-    page.get_by_text("Your collection has one new track.").wait_for()
-    assert page.locator("#rows .row").count() == TRACKS
-    page.locator("#banner").get_by_role("button").click()
-    page.locator("#banner p").wait_for(state="detached")
-
-
-def _renamed(route: Any) -> None:
-    answer = route.fetch()
-    body = answer.json()
-    route.fulfill(response=answer, json={**body, "version": "new", "tracks": body["tracks"] + 1})
+def test_a_new_index_is_shown_when_asked_for(
+    library: Library, database_url: str, visit: OpenPage, tmp_path: Path
+) -> None:
+    for seed in range(2):
+        song(library.music / f"{seed}.flac", seed=seed, title=f"Song {seed}")
+    library.ingest()
+    library.publish()
+    settings = Settings(DATABASE_URL=database_url, data=library.store.root)
+    site = Site(library, settings, tmp_path / "log")
+    site.start()
+    try:
+        page = visit(site)
+        page.locator("#rows .row").nth(1).wait_for()
+        page.locator(".status[data-state]").wait_for()
+        song(library.music / "2.flac", seed=2, title="Song 2")
+        library.ingest()
+        library.publish()
+        page.get_by_text("Your collection has one new track.").wait_for()
+        assert page.locator("#rows .row").count() == 2
+        page.locator("#banner").get_by_role("button", name="Show").click()
+        page.locator("#rows .row").nth(2).wait_for()
+        page.locator("#banner p").wait_for(state="detached")
+    finally:
+        site.stop()
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ expanded = $(patsubst ~%,$(HOME)%,$(1))
 CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
-.PHONY: help demo install dev test coverage test-slow test-random test-all torture chaos attack mutants lint format
+.PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
 .PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
@@ -46,6 +46,10 @@ coverage: test ## the same, with coverage; half as long again
 
 test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(OPTIONS)
+
+test-web: $(INSTALLED) ## the page in a browser, long tests too; installs Chromium
+	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install -y chromium
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/web $(OPTIONS)
 
 test-random: $(INSTALLED) ## the default suite in an order by chance [SEED=]
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow" --random-order \
@@ -117,7 +121,7 @@ $(BROWSER): # it drives a browser that is installed already
 lock: $(INSTALLED) ## write what is installed as requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock
 
-screenshots: $(INSTALLED) $(BROWSER) ## docs/images/dagster-*.png, of a real instance in Chromium
+screenshots: $(INSTALLED) $(BROWSER) ## docs/images, of a real instance in Chromium
 	$(dir $(BROWSER))bin/python scripts/screenshots.py $(BIN)/soundalike docs/images
 
 clean: ## remove what can be made again; your data root stays

@@ -24,8 +24,8 @@ class InstanceError(Exception):
 
 
 @contextmanager
-def serving(command: Path, folder: Path) -> Iterator[str]:
-    """Ingest the demo music and a file that is none, serve it, and yield the UI's address."""
+def serving(command: Path, folder: Path) -> Iterator[tuple[str, str]]:
+    """Ingest the demo music and a file that is none; yield the addresses of the UI and the page."""
     find = "import immich_memories_music as demo; print(demo.tracks_dir())"
     python = command.with_name("python")
     demo = subprocess.run([python, "-c", find], capture_output=True, text=True, check=True)
@@ -53,7 +53,7 @@ def serving(command: Path, folder: Path) -> Iterator[str]:
         until(lambda: up.poll() is not None or answers(ui), "Dagster's web server does not answer")
         if up.poll() is not None:
             raise InstanceError(f"`soundalike up` ended by itself:\n{log.read_text()}")
-        yield ui
+        yield ui, f"http://127.0.0.1:{api}/"
     finally:
         up.send_signal(signal.SIGINT)
         up.wait()

@@ -1,4 +1,4 @@
-"""Takes pictures of the Dagster UI over a real instance, for docs/operations.md.
+"""Takes pictures of the page and the Dagster UI over a real instance, for README.md and docs.
 
     python scripts/screenshots.py .venv/bin/soundalike docs/images
 
@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from demo_instance import PARTITIONS, InstanceError, ask, serving, until
+from page_pictures import COLOURS as PAGE_COLOURS
+from page_pictures import take_pictures
 from PIL import Image
 from playwright.sync_api import Browser, Error, Page, sync_playwright
 
@@ -53,7 +55,7 @@ class Shot:
 
 
 def main(command: str, folder: str) -> str | None:
-    """Write docs/images/dagster-*.png; return an error message or None."""
+    """Write page*.png and dagster-*.png into the folder; return an error message or None."""
     browser_path = os.environ.get("CHROMIUM") or next(
         filter(None, map(shutil.which, BROWSERS)), None
     )
@@ -62,9 +64,11 @@ def main(command: str, folder: str) -> str | None:
     try:
         with tempfile.TemporaryDirectory(prefix="soundalike-") as name:
             Path(name).chmod(0o755)  # root's private PostgreSQL runs as another user
-            with serving(Path(command), Path(name)) as ui, sync_playwright() as playwright:
+            with serving(Path(command), Path(name)) as (ui, api), sync_playwright() as playwright:
                 options = list(BROWSER_OPTIONS)
                 browser = playwright.chromium.launch(executable_path=browser_path, args=options)
+                for file in take_pictures(browser, api, Path(folder)):
+                    print(shrunk(file, PAGE_COLOURS), flush=True)
                 for shot in shots(ui):
                     print(take(browser, ui, shot, Path(folder)), flush=True)
                 browser.close()
@@ -131,8 +135,13 @@ def take(browser: Browser, ui: str, shot: Shot, folder: Path) -> Path:
         ) from error
     finally:
         page.close()
+    return shrunk(file, COLOURS)
+
+
+def shrunk(file: Path, colours: int) -> Path:
+    """Give a picture a palette, and return its path."""
     with Image.open(file) as image:
-        image.convert("RGB").quantize(COLOURS).save(file, optimize=True)
+        image.convert("RGB").quantize(colours).save(file, optimize=True)
     return file
 
 

@@ -16,6 +16,7 @@ from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
+from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool, writing_session
 from serving.dependencies import State
@@ -36,6 +37,8 @@ from serving.middleware.turns import TakeTurns
 from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
+    audio,
+    browser_session,
     docs,
     facets,
     failures,
@@ -44,7 +47,9 @@ from serving.routes import (
     journeys,
     maps,
     metrics,
+    page,
     pipeline,
+    playlist_files,
     roots,
     search,
     tracks,
@@ -80,6 +85,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     live = LiveIndex(store, search_threads(settings))
     columns = LiveColumns(store.columns)
     ring = KeyRing(settings.api_key.get_secret_value() if settings.api_key else None)
+    browser_sessions = BrowserSessions(ring, store.session_secret)
     request_metrics = Metrics()
     app = FastAPI(
         title="soundalike",
@@ -93,12 +99,13 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redoc_url=None,
         openapi_url=docs.OPENAPI_PATH,
         generate_unique_id_function=lambda route: route.name,
-        lifespan=_lifespan(settings, store, live, columns, ring, request_metrics),
-        middleware=_middleware(settings, ring, request_metrics),
+        lifespan=_lifespan(settings, store, live, columns, ring, browser_sessions, request_metrics),
+        middleware=_middleware(settings, ring, browser_sessions, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
     describe(app)
+    app.include_router(page.router)
     app.include_router(docs.router)
     app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
     read, admin = _needs("read"), _needs("admin")
@@ -114,6 +121,9 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(maps.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(vectors.router, **read)
+    app.include_router(audio.router, **read)
+    app.include_router(playlist_files.router, **read)
+    app.include_router(browser_session.router, **read)
     app.include_router(journeys.router, **read)
     app.include_router(uploads.router, **read)
     return app
@@ -125,7 +135,12 @@ def _needs(scope: ApiScope) -> dict[str, Any]:
     return {"dependencies": checks, "responses": errors.documented(401, 403, 429, 503)}
 
 
-def _middleware(settings: Settings, ring: KeyRing, request_metrics: Metrics) -> list[Middleware]:
+def _middleware(
+    settings: Settings,
+    ring: KeyRing,
+    browser_sessions: BrowserSessions,
+    request_metrics: Metrics,
+) -> list[Middleware]:
     """List the middleware, outermost first: refused requests get an id and a log line too."""
     middleware = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
@@ -140,9 +155,16 @@ def _middleware(settings: Settings, ring: KeyRing, request_metrics: Metrics) -> 
     ]
     if settings.cors_origins:
         middleware.append(Middleware(CORSMiddleware, **_cors(settings)))
-    # The documentation tells nothing of the collection, and asks for the key itself.
-    open_paths = _paths(health.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
-    middleware.append(Middleware(RequireApiKey, ring=ring, open_paths=open_paths))
+    # Page and documentation tell nothing of the collection, and ask for the key themselves.
+    documents = _paths(page.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
+    middleware.append(
+        Middleware(
+            RequireApiKey,
+            ring=ring,
+            browser_sessions=browser_sessions,
+            open_paths=_paths(health.router) | documents,
+        )
+    )
     if settings.rate_limit:
         middleware.append(Middleware(LimitRate, limit=settings.rate_limit, metrics=request_metrics))
     middleware.append(Middleware(AnswerHead))
@@ -152,8 +174,8 @@ def _middleware(settings: Settings, ring: KeyRing, request_metrics: Metrics) -> 
         )
     )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
-    exempt = _paths(health.router) | _paths(uploads.router)
-    middleware.append(Middleware(TakeTurns, exempt_paths=exempt))
+    exempt = _patterns(health.router, uploads.router, audio.router)
+    middleware.append(Middleware(TakeTurns, exempt=exempt))
     return middleware
 
 
@@ -165,6 +187,12 @@ def _cors(settings: Settings) -> dict[str, Any]:
         "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
         "expose_headers": ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
     }
+
+
+def _patterns(*routers: APIRouter) -> list[re.Pattern[str]]:
+    """Return the patterns of the routers' paths."""
+    routes = (route for router in routers for route in router.routes)
+    return [route.path_regex for route in routes if isinstance(route, APIRoute)]
 
 
 def _paths(router: APIRouter) -> frozenset[str]:
@@ -181,6 +209,7 @@ def _lifespan(
     live: LiveIndex,
     columns: LiveColumns,
     ring: KeyRing,
+    browser_sessions: BrowserSessions,
     request_metrics: Metrics,
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
@@ -205,6 +234,7 @@ def _lifespan(
                             metrics=request_metrics,
                             metric_sampler=sampler,
                             upload_embedder=embedder,
+                            browser_sessions=browser_sessions,
                         )
             live.threads.close()
             await engine.dispose()

@@ -14,6 +14,7 @@ from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
+from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
 from serving.index.live_index import LiveIndex, ServedIndex
@@ -45,11 +46,17 @@ class State(TypedDict):
     metrics: Metrics
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
+    browser_sessions: BrowserSessions
 
 
 def state_of(request: Request) -> State:
     """Return the lifespan's state, typed."""
     return cast("State", request.state)
+
+
+async def get_state(request: Request) -> State:
+    """Return the same as `state_of`, as a dependency."""
+    return state_of(request)
 
 
 async def get_caller(request: Request) -> Caller:
@@ -157,6 +164,7 @@ async def get_served_index(live: LiveDep) -> ServedIndex:
     return served_index(live)
 
 
+StateDep = Annotated[State, Depends(get_state)]
 UploadEmbedderDep = Annotated[UploadEmbedder, Depends(get_upload_embedder)]
 MetricSamplerDep = Annotated[MetricSampler, Depends(get_metric_sampler)]
 CallerDep = Annotated[Caller, Depends(get_caller)]

@@ -42,6 +42,11 @@ class Caller:
         """Return whether the key has that scope; `admin` includes `read`."""
         return scope in ("read", self.scope)
 
+    @property
+    def reference(self) -> str:
+        """A name of the key for `KeyRing.known`, which tells nothing of the key itself."""
+        return "settings" if self.key_id is None else str(self.key_id)
+
 
 OWNER = Caller("owner", "admin")  # whoever reaches a server of this machine that has no keys
 SETTINGS_KEY = Caller("SOUNDALIKE_API_KEY", "admin")
@@ -80,8 +85,18 @@ class KeyRing:
                 return SETTINGS_KEY
             if row := self._rows.get(sha256):
                 self._used.add(row.id)
-                return Caller(row.name, "admin" if row.scope == "admin" else "read", row.id)
+                return _caller(row)
         return None
+
+    def known(self, reference: str) -> tuple[Caller, str] | None:
+        """Return whose key has that reference, and its hash; None if it is revoked or unknown."""
+        if reference == SETTINGS_KEY.reference:
+            return (SETTINGS_KEY, self._settings_key) if self._settings_key else None
+        row = next((row for row in self._rows.values() if str(row.id) == reference), None)
+        if row is None:
+            return None
+        self._used.add(row.id)
+        return _caller(row), row.sha256
 
     @asynccontextmanager
     async def following(self, engine: AsyncEngine) -> AsyncIterator[None]:
@@ -95,12 +110,13 @@ class KeyRing:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-    async def refresh(self) -> None:
+    async def refresh(self, older_than: float = 0.0) -> None:
         """Read the catalog's keys now. If that fails nothing changes, and `problem` is set.
 
-        Callers share a reading that begins after their call, so that many wrong keys cost few.
+        Callers share a reading that begins after their call, so that many wrong keys cost few; or
+        one that is not older than so many seconds.
         """
-        called = time.monotonic()
+        called = time.monotonic() - older_than
         async with self._reading:
             if self._read_at < called:
                 self._read_at = time.monotonic()
@@ -142,3 +158,7 @@ class KeyRing:
                 await session.execute(record_use(due))
         except Exception as error:  # following must never end
             log.warning("api_keys.use_not_recorded", reason=str(error).partition("\n")[0])
+
+
+def _caller(row: ApiKeyRow) -> Caller:
+    return Caller(row.name, "admin" if row.scope == "admin" else "read", row.id)

@@ -15,6 +15,8 @@ MAX_YEAR = 9999
 MAX_TRACK_SECONDS = 10**6  # seconds, in a filter; tracks longer than a day are not ingested
 MIN_JOURNEY_STEPS, DEFAULT_JOURNEY_STEPS = 2, 10  # tracks, both ends included
 
+DEFAULT_PEAKS, MAX_PEAKS = 400, 2000  # parts of a track's waveform
+
 MAX_UPLOAD_BYTES = 64 * 2**20  # bytes of an audio file
 MAX_UPLOAD_SECONDS = 3600.0  # duration of the audio
 UPLOAD_TIMEOUT_SECONDS = 120.0  # for the body to arrive
@@ -28,6 +30,9 @@ FAILED_KEY_SECONDS = 60
 MAX_KNOWN_ADDRESSES = 10_000  # of which wrong keys are counted, or that sent the right one
 KEY_POLL_SECONDS = 2.0  # between readings of the catalog's keys, so until a revocation counts
 KEY_READ_SECONDS = 1.5  # for the catalog to tell its keys
+
+SESSION_SECONDS = 30 * 24 * 3600  # of a browser's session
+MAX_COOKIE_LENGTH = 8192  # characters of all cookies of a request; more are not looked at
 
 MIN_COMPRESSED_BYTES = 1000  # of an answer
 COMPRESSION_LEVEL = 4  # of 1 to 9; higher ones keep the event loop for longer

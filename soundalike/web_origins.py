@@ -42,6 +42,11 @@ def is_cross_site(headers: Mapping[str, str], allowed: Collection[str] = ()) -> 
     return origin is not None and urlsplit(origin).netloc != headers.get("host")
 
 
+def says_site(headers: Mapping[str, str]) -> bool:
+    """Return whether the sender says where the request comes from, as every browser does."""
+    return "origin" in headers or "sec-fetch-site" in headers
+
+
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

@@ -8,6 +8,7 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from serving.browser_sessions import BrowserSessions, session_of
 from serving.errors import RETRY_LATER, Problem, as_problem, respond
 from serving.key_ring import OWNER, SETTINGS_KEY, Caller, KeyRing
 from serving.limits import FAILED_KEY_SECONDS, MAX_FAILED_KEYS, MAX_KNOWN_ADDRESSES
@@ -65,10 +66,17 @@ class RequireApiKey:
     It notes in the scope who the caller is; where no key was ever made, that is the owner.
     """
 
-    def __init__(self, app: ASGIApp, ring: KeyRing, open_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        ring: KeyRing,
+        browser_sessions: BrowserSessions,
+        open_paths: Collection[str],
+    ) -> None:
         """Exempt `open_paths`, exact paths, for load balancers and orchestrators without a key."""
         self.app = app
         self._ring = ring
+        self._sessions = browser_sessions
         self._open_paths = open_paths
         self._failed = FailedKeys()
 
@@ -77,7 +85,11 @@ class RequireApiKey:
         if scope["type"] != "http" or scope["path"] in self._open_paths:
             await self.app(scope, receive, send)
             return
-        caller = await self._admit(client_address(scope), _keys(Headers(scope=scope)))
+        headers = Headers(scope=scope)
+        keys = _keys(headers)
+        session = None if keys else session_of(headers)  # a key that is sent says more
+        known = await self._sessions.caller(session) if session else None
+        caller = known or await self._admit(client_address(scope), keys)
         if isinstance(caller, Problem):
             await respond(scope, caller)(scope, receive, send)
             return

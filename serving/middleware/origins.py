@@ -5,10 +5,11 @@ from collections.abc import Collection
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from serving.browser_sessions import session_of
 from serving.errors import Problem, respond
 from serving.key_ring import KeyRing
 from soundalike.settings import is_loopback
-from soundalike.web_origins import is_cross_site, is_known_host
+from soundalike.web_origins import is_cross_site, is_known_host, says_site
 
 SAFE_METHODS = frozenset(("GET", "HEAD", "OPTIONS"))
 
@@ -46,6 +47,9 @@ class CheckOrigin:
             return Problem(421, "unknown-host", detail)
         if scope["method"] not in SAFE_METHODS and is_cross_site(headers, self._origins):
             detail = "another site sent this request; SOUNDALIKE_CORS_ORIGINS lists those that may"
+            return Problem(403, "cross-site", detail)
+        if scope["method"] not in SAFE_METHODS and session_of(headers) and not says_site(headers):
+            detail = "a request by a browser's session says which page sent it, in `Origin`"
             return Problem(403, "cross-site", detail)
         return None
 

@@ -1,6 +1,7 @@
 """Turns: so many requests at a time are computed, so that the event loop answers in between."""
 
 import asyncio
+import re
 from collections.abc import Collection
 
 from starlette.requests import ClientDisconnect
@@ -16,15 +17,19 @@ class TakeTurns:
     A body is read before: a slow sender takes nobody's turn. Bounds of it are `LimitBody`'s.
     """
 
-    def __init__(self, app: ASGIApp, exempt_paths: Collection[str]) -> None:
-        """Exempt health, which must always be answered, and uploads, which have places."""
+    def __init__(self, app: ASGIApp, exempt: Collection[re.Pattern[str]]) -> None:
+        """Exempt the paths that match one of these.
+
+        They are health's, which must always be answered; those of uploads, which have places; and
+        those of audio, which takes as long as it is listened to.
+        """
         self.app = app
-        self._exempt_paths = exempt_paths
+        self._exempt = exempt
         self._turns = asyncio.Semaphore(MAX_TURNS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request in its turn, or answer 503."""
-        if scope["type"] != "http" or scope["path"] in self._exempt_paths:
+        if scope["type"] != "http" or any(each.match(scope["path"]) for each in self._exempt):
             await self.app(scope, receive, send)
             return
         whole: list[Message] = [await _whole(receive)]

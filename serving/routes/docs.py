@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse
 
 router = APIRouter(include_in_schema=False)
 
@@ -17,12 +17,6 @@ PARAMETERS = {
     "persistAuthorization": True,
     "validatorUrl": None,  # by default the page asks a server on the internet
 }
-
-
-@router.get("/")
-async def redirect_to_docs(request: Request) -> RedirectResponse:
-    """Redirect to the documentation, relative to the address that the client used."""
-    return RedirectResponse(request.scope.get("root_path", "") + "/docs")
 
 
 @router.get("/docs")

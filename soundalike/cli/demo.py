@@ -66,6 +66,7 @@ def _demo(music: Path | None, *, serve: bool) -> None:
     _show_neighbours(settings)
     Console().print(_another_terminal(settings), soft_wrap=True, markup=False, highlight=False)
     if serve:
+        Console().print(_invitation(settings), markup=False, highlight=False)
         up()
 
 
@@ -106,6 +107,13 @@ def _another_terminal(settings: Settings) -> str:
         lines.append(f'export PATH={shlex.quote(str(programs))}:"$PATH"')
     lines.append("soundalike similar 'words of a title or path'")
     return "\n".join(("To go on in another terminal:", *(f"    {line}" for line in lines)))
+
+
+def _invitation(settings: Settings) -> str:
+    return (
+        f"In a moment, open http://{settings.host}:{settings.port}/ in a browser, play a track, "
+        "and hear what sounds like it."
+    )
 
 
 def _ingest(folder: Path) -> None:

@@ -93,7 +93,7 @@ def _links(settings: Settings) -> list[Link]:
     """Return what a person opens."""
     api, dagster = (settings.host, settings.port), (LOOPBACK, settings.dagster_port)
     return [
-        Link("API", f"http://{api[0]}:{api[1]}/docs", *api),
+        Link("Listen", f"http://{api[0]}:{api[1]}/", *api),
         Link("Dagster UI", f"http://{dagster[0]}:{dagster[1]}", *dagster),
     ]
 

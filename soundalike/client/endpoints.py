@@ -120,6 +120,16 @@ def look_up_tracks(
     return Call(answers.Lookup, "POST", "/v1/tracks/lookup", body=body)
 
 
+def get_audio(track_id: str, as_: str = "flac") -> Call[bytes]:
+    """Return a track's whole audio: the canonical FLAC, or the `original` file."""
+    return Call(bytes, "GET", f"/v1/tracks/{_segment(track_id)}/audio", {"as": as_})
+
+
+def get_peaks(track_id: str, *, n: int | None = None) -> Call[bytes]:
+    """Return how loud each of `n` equal parts of a track is, a byte a part."""
+    return Call(bytes, "GET", f"/v1/tracks/{_segment(track_id)}/peaks", {"n": n})
+
+
 def find_similar_tracks(
     track_id: str, **wanted: Unpack[SimilarOptions]
 ) -> Call[answers.SimilarTracks]:
@@ -167,6 +177,29 @@ def find_journey(
         "all_tags": all_tags,
     }
     return Call(answers.Journey, "GET", "/v1/journeys", query)
+
+
+def write_playlist(
+    ids: Sequence[str], *, title: str = "soundalike", format: str = "m3u8", base: str = ""
+) -> Call[str]:
+    """Return the tracks in this order as a playlist, M3U8 or `jspf`."""
+    body = {"ids": list(ids), "title": title, "format": format, "base": base}
+    return Call(str, "POST", "/v1/playlists/file", body=body)
+
+
+def get_session() -> Call[answers.BrowserSession]:
+    """Return whose key this client has, and its scope."""
+    return Call(answers.BrowserSession, "GET", "/v1/session")
+
+
+def open_browser_session() -> Call[answers.BrowserSession]:
+    """Have the server set a cookie that stands for the key; browsers need that, programs do not."""
+    return Call(answers.BrowserSession, "POST", "/v1/session")
+
+
+def close_browser_session() -> Call[answers.BrowserSession]:
+    """Have the server delete that cookie."""
+    return Call(answers.BrowserSession, "DELETE", "/v1/session")
 
 
 def _segment(text: str) -> str:

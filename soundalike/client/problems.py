@@ -102,6 +102,10 @@ class UnsupportedMedia(ProblemError, status=415):
     """The route takes another content type."""
 
 
+class OutOfRange(ProblemError, status=416):
+    """The range is not within the file."""
+
+
 class UnknownHost(ProblemError, status=421):
     """The address's host is none of this server's names."""
 

@@ -40,6 +40,11 @@ class ArtifactStore:
         return self.root / "indexes"
 
     @property
+    def session_secret(self) -> Path:
+        """File of the secret that browsers' sessions are signed with."""
+        return self.root / "session-secret"
+
+    @property
     def maps(self) -> Path:
         """Folder of `map`."""
         return self.root / "maps"

@@ -105,7 +105,7 @@ def test_the_demo_ends_in_a_quiet_status_and_without_an_error(
     command = ("make", "demo", *options, f"DAGSTER_PORT={dagster}")
     with terminal(command, environment, clone) as shown:
         until(lambda: answers(api), TIMEOUT_SECONDS)
-        until(lambda: f"http://127.0.0.1:{api}/docs \r\n" in spaces(shown.text), TIMEOUT_SECONDS)
+        until(lambda: f"http://127.0.0.1:{api}/ \r\n" in spaces(shown.text), TIMEOUT_SECONDS)
         shown.press(CTRL_C)
         shown.end()
     assert "2 tracks, index" in shown.text

@@ -2,9 +2,11 @@
 
 import uuid
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import soundfile
 
 from soundalike.catalog import batches, indexes, library, results, roots
 from soundalike.catalog.engine import Sessions
@@ -21,6 +23,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import save_batch
 from soundalike.vectors.index_files import INDEX
 from tests.damage import overwrite
+from tests.sounds import music
 
 SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
 TAGS = (PredictedTag("acoustic", 0.75),)
@@ -127,6 +130,14 @@ class Collection:
         others = [other for other in among if other != track_id]
         query = self.vectors[track_id]
         return sorted(others, key=lambda other: -float(self.vectors[other] @ query))[:k]
+
+
+def canonical(store: ArtifactStore, track_id: str, seconds: float = 1.0) -> Path:
+    """The track's canonical audio, as it is after an ingest."""
+    path = store.audio(track_id)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    soundfile.write(path, music(seconds, channels=1)[0], 44_100)
+    return path
 
 
 def numbered(count: int, **facts: object) -> list[Facts]:

@@ -12,7 +12,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
-from .collection import Collection, numbered
+from .collection import Collection, canonical, numbered
 from .service import ServiceClient, eventually_serves, running
 
 KEY = "k3y"
@@ -59,6 +59,7 @@ async def documented(
     api: httpx.AsyncClient, collection: Collection
 ) -> AsyncIterator[httpx.AsyncClient]:
     """A service whose collection has what the examples of the documentation name."""
+    canonical(collection.store, TRACK_ID)
     facts = {
         "title": "Saudade",
         "artist": "Ana Lua",

@@ -27,9 +27,24 @@ async def server(
     settings: Settings, log: Path, workers: int = 1, *, gunicorn: bool = False
 ) -> AsyncIterator[tuple[subprocess.Popen[bytes], str]]:
     """The server's process and its URL, once it answers; its log is in `log`."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    process, port = start(settings, log, workers, gunicorn=gunicorn)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await eventually(lambda: _alive(process, url, log))
+        yield process, url
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def start(
+    settings: Settings, log: Path, workers: int = 1, *, gunicorn: bool = False, port: int = 0
+) -> tuple[subprocess.Popen[bytes], int]:
+    """The server's process, and its port: a free one, unless one is named."""
+    if not port:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
     environment = {
         **{name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
         "DATABASE_URL": str(settings.database_url),
@@ -46,14 +61,7 @@ async def server(
     else:
         command = [sys.executable, "-P", "-m", "serving"]
     with log.open("wb") as output:
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
-    url = f"http://127.0.0.1:{port}"
-    try:
-        await eventually(lambda: _alive(process, url, log))
-        yield process, url
-    finally:
-        process.terminate()
-        process.wait()
+        return subprocess.Popen(command, env=environment, stdout=output, stderr=output), port
 
 
 async def _alive(process: subprocess.Popen[bytes], url: str, log: Path) -> bool:

@@ -23,8 +23,9 @@ OPERATIONS = {
     *("get_pipeline", "list_tracks", "get_track", "find_similar_tracks", "find_journey"),
     *("search_tracks_by_examples", "search_tracks_by_audio"),
     *("publish_version", "retry_failures", "list_roots", "list_facet_values", "get_stats"),
+    *("get_embedding", "get_lineage", "search_tracks_in_batch", "get_audio", "get_peaks"),
+    *("write_playlist", "get_session", "open_browser_session", "close_browser_session"),
     *("get_map", "get_map_points", "look_up_tracks"),
-    *("get_embedding", "get_lineage", "search_tracks_in_batch"),
 }
 ADMINISTRATION = {"publish_version", "retry_failures"}
 LOADS_A_MODEL = "/v1/search/audio"  # tests/serving/test_uploads.py sends audio
@@ -64,7 +65,7 @@ def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any
         for status, response in responses.items():
             assert "X-Request-ID" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
-            if status != "200":
+            if not status.startswith("2"):
                 [(kind, content)] = response["content"].items()
                 assert kind == "application/problem+json"
                 assert content["schema"] == {"$ref": "#/components/schemas/ProblemDetails"}
@@ -157,7 +158,6 @@ async def test_docs_page_needs_nothing_from_elsewhere(offline_api: httpx.AsyncCl
         answer = await offline_api.get(f"/docs/{asset}")
         assert answer.status_code == 200
         assert len(answer.content) > 500
-    assert (await offline_api.get("/")).headers["location"] == "/docs"
 
 
 WRITTEN_BY_HAND: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [

@@ -18,7 +18,7 @@ from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database
 
-from .collection import Collection, numbered
+from .collection import Collection, canonical, numbered
 from .test_openapi import OPERATIONS
 
 checks.load_all_checks()
@@ -46,7 +46,8 @@ CONFIG = {
 }
 UNCONSTRAINED = {
     *("check_liveness", "check_readiness", "get_index", "get_metrics", "get_track"),
-    *("list_roots", "get_lineage", "get_stats", "get_pipeline", "get_map"),
+    *("list_roots", "get_lineage", "get_stats", "get_pipeline", "get_session"),
+    *("open_browser_session", "close_browser_session", "get_map"),
 }
 CASES = [
     (name, mode)
@@ -73,6 +74,7 @@ def schema(
         collection = Collection(sessions, store)
         collection.add({"id": TRACK_ID}, {"id": OTHER_TRACK_ID}, *numbered(20))
         collection.publish()
+        canonical(store, TRACK_ID)
         own = Settings(DATABASE_URL=url, data=store.root)
         config = uvicorn.Config(create_app(own), port=0, log_config=None, **server_options(own))
         server = uvicorn.Server(config)

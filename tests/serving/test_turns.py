@@ -1,6 +1,7 @@
 """Turns: bounded work at a time, given back however it ends, and never taken by a slow sender."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import httpx
@@ -49,7 +50,7 @@ def app() -> Gated:
 
 @pytest.fixture
 async def client(app: Gated) -> AsyncIterator[httpx.AsyncClient]:
-    transport = httpx.ASGITransport(TakeTurns(app, exempt_paths={"/health"}))
+    transport = httpx.ASGITransport(TakeTurns(app, exempt=[re.compile("^/health$")]))
     async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         yield client
 

@@ -26,6 +26,7 @@ from soundalike.client.answers.results import (
 )
 from soundalike.client.answers.service import (
     Alive,
+    BrowserSession,
     CodecShare,
     FacetItem,
     FacetPage,
@@ -55,6 +56,7 @@ __all__ = [
     "Alive",
     "BatchPage",
     "BatchResults",
+    "BrowserSession",
     "CodecShare",
     "EmbeddingOrigin",
     "FacetItem",

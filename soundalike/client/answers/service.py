@@ -24,6 +24,15 @@ class Ready:
 
 
 @dataclass(frozen=True)
+class BrowserSession:
+    """The sender of a request: the name of its key, and what that allows."""
+
+    name: str
+    scope: Literal["read", "admin"]
+    dagster: str | None
+
+
+@dataclass(frozen=True)
 class Index:
     """The index version that results come from."""
 

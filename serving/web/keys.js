@@ -1,0 +1,64 @@
+/** The keyboard: single keys, unless somebody writes, or has turned them off. */
+
+import { close, openView } from "./address.js";
+import { get, trackPath } from "./api.js";
+import { state } from "./store.js";
+import { enqueue } from "./tracks.js";
+import { player } from "./player/player.js";
+import { chooseById } from "./views/journey.js";
+import { keysWork, showHelp } from "./views/help.js";
+import { prefer } from "./views/track.js";
+
+const WRITING = "input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]";
+const pointed = () => document.activeElement?.closest?.("[data-track]")?.dataset.track ?? state.track;
+const toggle = (show) => (state.show === show ? close() : openView({ show }));
+
+const ACTS = {
+  "/": () => { document.getElementById("q").focus(); document.getElementById("q").select(); },
+  " ": () => player.playOrPause(),
+  j: () => player.seek(player.audio.currentTime - 10),
+  l: () => player.seek(player.audio.currentTime + 10),
+  n: () => player.next(),
+  b: () => player.previous(),
+  m: () => player.mute(),
+  q: () => toggle("queue"),
+  p: () => toggle("lists"),
+  "?": showHelp,
+  arrowdown: () => hop(1),
+  arrowup: () => hop(-1),
+  e: () => withTrack(async (id) => enqueue(await get(trackPath(id)))),
+  a: () => withTrack((id) => id !== state.track && state.track && prefer("like", id)),
+  x: () => withTrack((id) => id !== state.track && state.track && prefer("not", id)),
+  g: () => withTrack(chooseById),
+  escape: () => (document.activeElement?.matches("input") ? document.activeElement.blur() : close()),
+};
+
+function withTrack(act) {
+  const id = pointed();
+  if (id) act(id);
+}
+
+/** Move the focus to the next track of the same list. */
+function hop(by) {
+  const here = document.activeElement?.closest?.(".rows")
+    ?? document.querySelector(state.track ? "#sheet .rows" : "#rows");
+  const links = [...(here?.querySelectorAll("[data-open]") ?? [])];
+  const place = links.findIndex((each) => each.closest("li").contains(document.activeElement));
+  links[Math.min(links.length - 1, Math.max(0, place + by))]?.focus();
+}
+
+export function listenToKeys() {
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open]")) return;
+    const isWriting = event.target.matches?.(WRITING);
+    if (isWriting && event.key !== "Escape") return;
+    if (!keysWork() && event.key !== "Escape") return;
+    const onControl = event.target.closest?.("button, a, summary, input, [role=slider]");
+    if (event.key === " " && onControl) return;
+    const act = ACTS[event.key.toLowerCase()];
+    if (!act) return;
+    event.preventDefault();
+    act();
+  });
+}

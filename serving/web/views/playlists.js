@@ -1,0 +1,107 @@
+/** Playlists: kept in this browser, written by the server as M3U8 or JSPF. */
+
+import { get, send } from "../api.js";
+import { close, openView } from "../address.js";
+import { h, iconButton, notice, render } from "../dom.js";
+import { state } from "../store.js";
+import { nameOf, row } from "../tracks.js";
+import { player } from "../player/player.js";
+import { tracks as countOf, WORDS } from "../words.js";
+import { sentence } from "./messages.js";
+
+const STORE = "soundalike.playlists";
+const BASE = "soundalike.base";
+const MOST = 1000;
+const PAGE = 200;
+
+function all() {
+  try {
+    return JSON.parse(localStorage.getItem(STORE)) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+function keep(lists) { localStorage.setItem(STORE, JSON.stringify(lists)); }
+const now = () => new Date().toISOString();
+const update = (id, changes) => keep(all().map((each) => (each.id === id ? { ...each, ...changes, changed_at: now() } : each)));
+
+/** Make a button that saves the tracks of a list. */
+export function saveButton(name, tracks) {
+  const save = () => {
+    const list = { id: crypto.randomUUID?.() ?? String(Date.now()), name: name.slice(0, 200), tracks: tracks().map((each) => each.id).slice(0, MOST), made_from: location.search, changed_at: now() };
+    keep([list, ...all()]);
+    notice(WORDS.saved(list.name), WORDS.show, () => openView({ list: list.id }));
+  };
+  return h("button", { type: "button", "data-key": "save", onclick: save }, WORDS.save);
+}
+
+export function showPlaylists(view) {
+  const lists = all();
+  render(view, h("h2", { tabindex: "-1" }, WORDS.playlists),
+    lists.length === 0 && h("p", {}, WORDS.playlistsEmpty),
+    h("ul", { class: "names" }, lists.map((list) => h("li", {},
+      h("button", { type: "button", class: "link", "data-key": list.id, onclick: () => openView({ list: list.id }) }, h("span", { class: "title", dir: "auto" }, list.name), h("span", { class: "about" }, countOf(list.tracks.length))),
+      iconButton("close", WORDS.deleteList(list.name), () => remove(list, view))))));
+}
+
+function remove(list, view) {
+  const before = all();
+  keep(before.filter((each) => each.id !== list.id));
+  if (view?.isConnected) showPlaylists(view);
+  notice(WORDS.deleted, WORDS.undo, () => { keep(before); if (state.show === "lists" && view.isConnected) showPlaylists(view); });
+}
+
+export async function showPlaylist(view) {
+  const list = all().find((each) => each.id === state.list);
+  if (!list) return close();
+  try {
+    const byId = new Map();
+    for (let first = 0; first < list.tracks.length; first += PAGE) {
+      const page = await get("v1/tracks", { ids: list.tracks.slice(first, first + PAGE), limit: PAGE });
+      for (const track of page.items) byId.set(track.id, track);
+    }
+    if (state.list !== list.id || !view.isConnected) return;
+    draw(view, list, list.tracks.map((id) => byId.get(id)).filter(Boolean));
+  } catch (error) {
+    render(view, sentence(error, () => showPlaylist(view)));
+  }
+}
+
+function draw(view, list, tracks) {
+  const context = { name: list.name, tracks };
+  const name = h("input", { value: list.name, maxlength: "200", "aria-label": WORDS.rename, class: "name", dir: "auto", "data-key": "name", onchange: () => update(list.id, { name: name.value.trim() || list.name }) });
+  const base = h("input", { value: localStorage.getItem(BASE) ?? "", maxlength: "4000", placeholder: WORDS.base_, "data-key": "base", onchange: () => localStorage.setItem(BASE, base.value.trim()) });
+  const without = (position) => draw(view, list, kept(list, tracks.filter((_, place) => place !== position)));
+  const raised = (position) => draw(view, list, kept(list, tracks.map((each, place) => (place === position - 1 ? tracks[position] : place === position ? tracks[position - 1] : each))));
+  const actions = (position) => [
+    position > 0 && iconButton("up", WORDS.up(nameOf(tracks[position])), () => raised(position), { "data-key": `up${position}` }),
+    iconButton("close", WORDS.removeFrom(nameOf(tracks[position])), () => without(position), { "data-key": `out${position}` }),
+  ];
+  const missing = list.tracks.length - tracks.length;
+  render(view, h("h2", { tabindex: "-1", class: "unseen" }, list.name), name,
+    h("p", { class: "buttons" },
+      tracks.length > 0 && h("button", { type: "button", class: "primary", "data-key": "play", onclick: () => player.play(tracks[0], context) }, "▶\u2002", WORDS.playAll),
+      ["m3u8", "jspf"].map((form) => h("button", { type: "button", "data-key": form, onclick: () => download(name.value, tracks, form, base.value.trim(), view) }, form.toUpperCase()))),
+    h("label", { class: "field" }, WORDS.base, base),
+    missing > 0 && h("p", {}, WORDS.gone(missing)),
+    h("ol", { class: "rows" }, tracks.map((track, position) => row(track, context, { rank: position + 1, key: `p${position}`, actions: actions(position) }))));
+}
+
+function kept(list, tracks) {
+  list.tracks = tracks.map((each) => each.id);
+  update(list.id, { tracks: list.tracks });
+  return tracks;
+}
+
+async function download(title, tracks, format, base, view) {
+  try {
+    const body = JSON.stringify({ title, format, base, ids: tracks.map((each) => each.id) });
+    const answer = await send("v1/playlists/file", { method: "POST", headers: { "Content-Type": "application/json" }, body });
+    const address = URL.createObjectURL(await answer.blob());
+    h("a", { href: address, download: `${title.replace(/[^\p{L}\p{N} ._-]+/gu, "_") || "soundalike"}.${format}` }).click();
+    setTimeout(() => URL.revokeObjectURL(address), 10_000);
+  } catch (error) {
+    view.append(sentence(error, null) ?? "");
+  }
+}

@@ -1,0 +1,46 @@
+/** The sheet on the right: what the address says, as one view at a time. */
+
+import { close } from "../address.js";
+import { h, iconButton, render } from "../dom.js";
+import { state, watch } from "../store.js";
+import { WORDS } from "../words.js";
+import { showCollection } from "./collection.js";
+import { showDropped } from "./drop.js";
+import { showJourney } from "./journey.js";
+import { showPlaylist, showPlaylists } from "./playlists.js";
+import { showQueue } from "./queue.js";
+import { showTrack } from "./track.js";
+import { showWelcome } from "./welcome.js";
+
+const sheet = document.getElementById("sheet");
+const ADDRESS = ["track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show"];
+const VIEWS = { queue: showQueue, lists: showPlaylists, state: showCollection, drop: showDropped };
+
+/** Name the view that the address means, and what draws it. */
+function chosen() {
+  if (VIEWS[state.show]) return [state.show, VIEWS[state.show]];
+  if (state.from && state.to) return ["journey", showJourney];
+  if (state.list) return ["list", showPlaylist];
+  if (state.track) return ["track", showTrack];
+  return ["welcome", showWelcome];
+}
+
+export function showSheet() {
+  let before = null;
+  watch(["caller"], () => { if (state.show === "state") showCollection(document.getElementById("view")); });
+  watch([...ADDRESS, "opened", "index"], (changed) => {
+    const isNewIndexOnly = changed.size === 1 && changed.has("index") && before !== null;
+    if (isNewIndexOnly && state.show !== "state") return;
+    const [name, show] = chosen();
+    const identity = [name, state.track, state.list].join(" ");
+    const isNew = identity !== before;
+    before = identity;
+    sheet.dataset.view = name;
+    document.body.classList.toggle("has-sheet", name !== "welcome");
+    if (isNew) {
+      render(sheet, iconButton("close", WORDS.close, close, { class: "round close" }), h("div", { id: "view" }));
+      sheet.scrollTop = 0;
+    }
+    show(document.getElementById("view"), isNew);
+  });
+}

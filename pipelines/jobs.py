@@ -29,7 +29,13 @@ index_job = dg.define_asset_job(
     description="Builds, checks and publishes the index.",
 )
 
-JOBS = [scan_job, batch_job, index_job]
+map_job = dg.define_asset_job(
+    "draw_map",
+    selection=["map_layout"],
+    description="Draws the map of the published index.",
+)
+
+JOBS = [scan_job, batch_job, index_job, map_job]
 
 
 def automatic_publish_config(served: PublishedIndex | None) -> dict[str, Any]:

@@ -1,40 +1,47 @@
 """Query parameters: read into their model; unknown and repeated ones are refused."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, TypeVar, get_origin
+from collections.abc import Callable, Iterator, Mapping
+from types import UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from fastapi import FastAPI, Query, Request
+from fastapi.dependencies.models import Dependant
+from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
+from fastapi.params import Cookie, Header, Path
+from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
 Parameters = TypeVar("Parameters", bound=BaseModel)
+_KNOWN: dict[Callable[..., Any], Mapping[str, bool]] = {}  # by endpoint; looked up once each
 
 
-def from_query(model: type[Parameters]) -> Callable[[Request], Awaitable[Parameters]]:
-    """Return the dependency that reads the request's query parameters into the model.
+class FromQuery(Generic[Parameters]):
+    """A dependency that reads the request's query parameters into a model.
 
     FastAPI's own way (`Annotated[model, Query()]`) takes as long as a search, because it looks for
     each field that could have been sent. The route's `openapi_extra` is `described(model)`.
     """
-    fields = model.model_fields
-    lists = {name for name, field in fields.items() if get_origin(field.annotation) is list}
 
-    async def read(request: Request) -> Parameters:
-        query = request.query_params
+    def __init__(self, model: type[Parameters]) -> None:
+        self._model = model
+        self.lists = {name: _is_list(each.annotation) for name, each in model.model_fields.items()}
+
+    async def __call__(self, request: Request) -> Parameters:
+        """Read the parameters. Raises RequestValidationError."""
+        query, lists = request.query_params, self.lists
         given = {
-            name: query.getlist(name) if name in lists else query[name]
+            name: query.getlist(name) if lists[name] else query[name]
             for name in query
-            if name in fields
+            if name in lists
         }
         try:
-            return model.model_validate(given)
+            return self._model.model_validate(given)
         except ValidationError as error:
             issues = error.errors(include_url=False)
             wrong = [{**issue, "loc": ("query", *issue["loc"])} for issue in issues]
             raise RequestValidationError(wrong) from error
-
-    return read
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
@@ -49,17 +56,13 @@ def described(model: type[BaseModel]) -> dict[str, Any]:
 
 
 async def require_known_parameters(request: Request) -> None:
-    """Require each query parameter to be one that the OpenAPI document has for the route.
+    """Require each query parameter to be one that the route has; only lists may be repeated.
 
-    Only lists may be repeated. Raises RequestValidationError. It is async, or FastAPI would
-    run it in threads, and the first requests would build the document several times at once.
+    Raises RequestValidationError. It is async, or FastAPI would run it in threads.
     """
     if not request.query_params:
         return
-    operation = request.app.openapi()["paths"][request.scope["route"].path][request.method.lower()]
-    known = {
-        each["name"]: each for each in operation.get("parameters", ()) if each["in"] == "query"
-    }
+    known = query_parameters(request.scope["route"])
     issues = [
         _issue(name, message)
         for name, count in Counter(name for name, _ in request.query_params.multi_items()).items()
@@ -69,11 +72,36 @@ async def require_known_parameters(request: Request) -> None:
         raise RequestValidationError(issues)
 
 
-def _wrong(known: dict[str, dict[str, Any]], name: str, count: int) -> str | None:
+def query_parameters(route: APIRoute) -> Mapping[str, bool]:
+    """Return the names of a route's query parameters, and whether each takes a list."""
+    known = _KNOWN.get(route.endpoint)
+    if known is None:
+        known = _KNOWN[route.endpoint] = {
+            field.alias: _is_list(field.field_info.annotation)
+            for field in get_flat_params(route.dependant)
+            if not isinstance(field.field_info, Path | Header | Cookie)
+        } | dict(_of_models(route.dependant))
+    return known
+
+
+def _of_models(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, FromQuery):
+            yield from each.call.lists.items()
+        yield from _of_models(each)
+
+
+def _is_list(annotation: Any) -> bool:  # noqa: ANN401 - any type
+    if get_origin(annotation) in (Union, UnionType):
+        return any(map(_is_list, get_args(annotation)))
+    return get_origin(annotation) is list
+
+
+def _wrong(known: Mapping[str, bool], name: str, count: int) -> str | None:
     if name not in known:
         listed = f"this route has {', '.join(sorted(known))}" if known else "this route has none"
         return f"no such query parameter; {listed}"
-    if count > 1 and known[name]["schema"].get("type") != "array":
+    if count > 1 and not known[name]:
         return "given more than once, and it takes one value"
     return None
 

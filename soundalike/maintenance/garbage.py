@@ -58,6 +58,7 @@ def find_garbage(
     garbage = [
         *_temporaries(store),
         *_indexes(store, kept, set(old), keep),
+        *_maps(store, kept),
         *_audio(store, audio),
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
@@ -106,7 +107,7 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [store.scratch, store.manifests, store.indexes, store.columns]
+    parents = [store.scratch, store.manifests, store.indexes, store.maps, store.columns]
     parents += [*_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():
@@ -125,6 +126,14 @@ def _indexes(
             yield _garbage(path, SUPERSEDED)
         elif path.name not in kept and _age(path) > DAY:
             yield _garbage(path, "index that is not in the catalog")
+
+
+def _maps(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:
+    """Find maps of indexes that are gone, but for the last one, which the next map is made from."""
+    maps = sorted(_visible(store.maps), key=_age)
+    for path in maps[1:]:
+        if path.name not in kept:
+            yield _garbage(path, "map of an index that is gone")
 
 
 def _audio(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:

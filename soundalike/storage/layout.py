@@ -44,6 +44,11 @@ class ArtifactStore:
         """Folder of the catalog's columns, which the service makes and may make again."""
         return self.root / "columns"
 
+    @property
+    def maps(self) -> Path:
+        """Folder of `map`."""
+        return self.root / "maps"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
         return self.canonical / track_id[:2] / f"{track_id}.flac"
@@ -63,3 +68,7 @@ class ArtifactStore:
     def index(self, version: str) -> Path:
         """Folder of index.faiss, tracks.parquet and manifest.json."""
         return self.indexes / version
+
+    def map(self, version: str) -> Path:
+        """Folder of the map of an index version."""
+        return self.maps / version

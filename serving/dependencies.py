@@ -115,7 +115,7 @@ async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search needs of the service, as one dependency: each costs time.
+    """The parts of the service that a search needs, as one dependency: each costs time.
 
     `as_track` converts tracks to what the client may see of them.
     """

@@ -78,6 +78,7 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
     with sessions.begin() as session:
         retired = set(retention.retire_superseded(session, keep.indexes))
         retention.forget_spaces(session, whole_spaces)
+        retention.forget_changes(session)
     removed = []
     for item in garbage:
         if item.reason == SUPERSEDED and item.path.name not in retired:
@@ -106,7 +107,7 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [store.scratch, store.manifests, store.indexes, store.maps]
+    parents = [store.scratch, store.manifests, store.indexes, store.maps, store.columns]
     parents += [*_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():

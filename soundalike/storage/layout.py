@@ -45,14 +45,14 @@ class ArtifactStore:
         return self.root / "session-secret"
 
     @property
-    def maps(self) -> Path:
-        """Folder of `map`."""
-        return self.root / "maps"
-
-    @property
     def columns(self) -> Path:
         """Folder of the catalog's columns, which the service makes and may make again."""
         return self.root / "columns"
+
+    @property
+    def maps(self) -> Path:
+        """Folder of `map`."""
+        return self.root / "maps"
 
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""

@@ -14,7 +14,7 @@ from pipelines.markdown import recorded_failures_table, table
 from soundalike.catalog.coverage import Coverage, DecodedAudio
 from soundalike.ingest.root_checks import RootState
 from soundalike.maintenance.quality import Quality
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.artifact_files import Check
 
 WARN = dg.AssetCheckSeverity.WARN
 LEAVE_OUT = (

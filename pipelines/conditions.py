@@ -37,7 +37,10 @@ def index_conditions(
 
 def _disk(root: Path) -> str:
     store = ArtifactStore(root)
-    folders = (store.canonical, store.manifests, store.embeddings, store.indexes)
+    folders = (
+        *(store.canonical, store.manifests, store.embeddings),
+        *(store.segments, store.indexes),
+    )
     writable = [
         not path.exists() or (path.is_dir() and os.access(path, os.W_OK)) for path in folders
     ]

@@ -29,7 +29,13 @@ index_job = dg.define_asset_job(
     description="Builds, checks and publishes the index.",
 )
 
-JOBS = [scan_job, batch_job, index_job]
+merge_job = dg.define_asset_job(
+    "merge_segments",
+    selection=["merged_segments"],
+    description="Merges small segments of the served index; its answers do not change.",
+)
+
+JOBS = [scan_job, batch_job, index_job, merge_job]
 
 
 def automatic_publish_config(served: PublishedIndex | None) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from pathlib import Path
 class ArtifactStore:
     """The data root's layout.
 
-    Every name is derived from a content hash, a batch key, a space key or an index version;
-    no name ever comes from a file of the music collection or from a client.
+    Every name is derived from a content hash, a batch key, a space key or an index version; no
+    name ever comes from a file of the music collection or from a client.
     """
 
     root: Path
@@ -39,6 +39,11 @@ class ArtifactStore:
         """Folder with a subfolder for each version."""
         return self.root / "indexes"
 
+    @property
+    def segments(self) -> Path:
+        """Folder of the segments that index versions share, each in a folder by its name."""
+        return self.root / "segments"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
         return self.canonical / track_id[:2] / f"{track_id}.flac"
@@ -56,5 +61,5 @@ class ArtifactStore:
         return self.embeddings / space / f"{batch}.parquet"
 
     def index(self, version: str) -> Path:
-        """Folder of index.faiss, tracks.parquet and manifest.json."""
+        """Folder of a version's manifest.json, which names its segments."""
         return self.indexes / version

@@ -55,6 +55,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
         "faiss_index": store.indexes.as_uri(),
         "published_index": store.indexes.as_uri(),
         "merged_segments": store.segments.as_uri(),
+        "map_layout": store.maps.as_uri(),
     }
 
 

@@ -14,9 +14,11 @@ from pipelines.markdown import recorded_failures_table, table
 from soundalike.catalog.coverage import Coverage, DecodedAudio
 from soundalike.ingest.root_checks import RootState
 from soundalike.maintenance.quality import Quality
+from soundalike.maps.map_files import MapManifest
 from soundalike.vectors.artifact_files import Check
 
 WARN = dg.AssetCheckSeverity.WARN
+LEAST_TRUST = 0.85
 LEAVE_OUT = (
     "`soundalike failures` lists them with their next attempts; a file that stays broken can be "
     "left out with a .soundalikeignore"
@@ -145,6 +147,18 @@ def _root_sentence(states: Sequence[RootState], problems: Sequence[tuple[str, st
 
 def _time(state: RootState) -> str:
     return f"{state.scanned_at:%Y-%m-%d %H:%M} UTC" if state.scanned_at else "never"
+
+
+def map_result(manifest: MapManifest) -> dg.AssetCheckResult:
+    """A warning if neighbours on the map are often none by sound; a small map passes."""
+    trust = manifest.trustworthiness
+    told = "too few tracks to measure" if trust is None else f"{trust:.3f} of 1"
+    return dg.AssetCheckResult(
+        passed=trust is None or trust >= LEAST_TRUST,
+        severity=WARN,
+        description=f"trustworthiness at 15 neighbours: {told}; at least {LEAST_TRUST} is wanted",
+        metadata={} if trust is None else {"trustworthiness": trust},
+    )
 
 
 def quality_result(quality: Quality) -> dg.AssetCheckResult:

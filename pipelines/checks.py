@@ -15,6 +15,7 @@ from pydantic import Field
 from pipelines.assets.embeddings import embeddings
 from pipelines.assets.faiss_index import faiss_index
 from pipelines.assets.library import library
+from pipelines.assets.map_layout import map_layout
 from pipelines.assets.published_index import published_index
 from pipelines.assets.raw_audio import raw_audio
 from pipelines.assets.resampled_audio import resampled_audio
@@ -23,6 +24,7 @@ from pipelines.check_results import (
     check_result,
     coverage_result,
     decoded_result,
+    map_result,
     quality_result,
     roots_result,
 )
@@ -37,6 +39,7 @@ from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.root_checks import check_roots
 from soundalike.ingest.vector_checks import check_batches
 from soundalike.maintenance.quality import index_quality
+from soundalike.maps.draw import published_map
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -145,6 +148,15 @@ def neighbour_quality(
         return quality_result(index_quality(sessions, store))
 
 
+@dg.asset_check(asset=map_layout)
+def trustworthy_map(
+    sessions: dg.ResourceParam[Sessions], store: dg.ResourceParam[ArtifactStore]
+) -> dg.AssetCheckResult:
+    """Checks that neighbours on the map are neighbours by sound: trustworthiness at 15."""
+    with transient_errors_retried():
+        return map_result(published_map(sessions, store))
+
+
 CHECKS = [
     reachable_roots,
     readable_files,
@@ -153,4 +165,5 @@ CHECKS = [
     valid_vectors,
     valid_index,
     neighbour_quality,
+    trustworthy_map,
 ]

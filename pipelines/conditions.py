@@ -35,11 +35,16 @@ def index_conditions(
     return _digest([PROCESS, _disk(settings.data), *map(_stat, files)])
 
 
+def disk_conditions(root: Path) -> str:
+    """The conditions of writing: this process, and the data root's disk."""
+    return _digest([PROCESS, _disk(root)])
+
+
 def _disk(root: Path) -> str:
     store = ArtifactStore(root)
     folders = (
         *(store.canonical, store.manifests, store.embeddings),
-        *(store.segments, store.indexes),
+        *(store.segments, store.indexes, store.maps),
     )
     writable = [
         not path.exists() or (path.is_dir() and os.access(path, os.W_OK)) for path in folders

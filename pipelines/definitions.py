@@ -13,6 +13,7 @@ from pipelines.assets import ASSETS, EXTERNAL_ASSETS
 from pipelines.checks import CHECKS
 from pipelines.freshness import FRESHNESS_CHECKS, FRESHNESS_SENSORS
 from pipelines.jobs import JOBS
+from pipelines.map_sensor import published_without_map
 from pipelines.prune import PRUNE_JOBS
 from pipelines.resources import RESOURCES
 from pipelines.schedules import SCHEDULES
@@ -31,7 +32,7 @@ def build_defs(resource_overrides: Mapping[str, object] | None = None) -> dg.Def
         asset_checks=[*CHECKS, *FRESHNESS_CHECKS],
         jobs=[*JOBS, *PRUNE_JOBS],
         schedules=SCHEDULES,
-        sensors=[*SENSORS, *WATCH_SENSORS, *ALERTS, *FRESHNESS_SENSORS],
+        sensors=[*SENSORS, published_without_map, *WATCH_SENSORS, *ALERTS, *FRESHNESS_SENSORS],
         resources={**RESOURCES, **(resource_overrides or {})},
         executor=dg.in_process_executor,
     )

@@ -33,6 +33,7 @@ from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.failures import FailureView, failures_of
+from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.process_locks import ingest_lock, up_running
@@ -48,6 +49,7 @@ from soundalike.ingest.roots import read_again, register_roots
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.logs import configure_logs
+from soundalike.maps.draw import has_map
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.data_roots import remember_data_root
@@ -123,6 +125,7 @@ class Foreground:
         version = self._publish()
         if due_merge(self._sessions, self._store, self._space.key):
             self._run("merge_segments")
+        self._draw_map()
         seconds = time.monotonic() - started
         with self._sessions() as session:
             outcomes = file_outcomes(session)
@@ -213,6 +216,17 @@ class Foreground:
         self._run("publish_index", run_config=automatic_publish_config(wanted.served))
         manifest = self._reports.last(IndexManifest)
         return f"index {manifest.version} with {counted(manifest.tracks, 'track')} is published"
+
+    def _draw_map(self) -> None:
+        """Draw the served index's map if it has none; music is served without one, too."""
+        with self._sessions() as session:
+            served = published(session)
+        if served is None or has_map(self._store, served.index.version):
+            return
+        try:
+            self._run("draw_map")
+        except RunFailed as error:
+            self._console.print(f"[yellow]the map is not drawn: {safe(str(error))}[/yellow]")
 
     def _run(
         self, job: str, keys: Sequence[str] = (), run_config: dict[str, Any] | None = None

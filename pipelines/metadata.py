@@ -7,6 +7,7 @@ check_results.py.
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import dagster as dg
@@ -21,6 +22,7 @@ from soundalike.ingest.merge import MergeReport
 from soundalike.ingest.publish import PublishedManifest
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
+from soundalike.maps.map_files import MapManifest
 from soundalike.resource_usage import Usage
 from soundalike.settings import load_settings
 from soundalike.vectors.artifact_files import MANIFEST as INDEX_MANIFEST
@@ -149,6 +151,21 @@ def published_metadata(manifest: PublishedManifest) -> Metadata:
         "batches": len(manifest.batches),
         "manifest": dg.MetadataValue.path(manifest.folder / INDEX_MANIFEST),
         "served_at": dg.MetadataValue.url(f"{api_address()}/v1/index"),
+    }
+
+
+def map_metadata(manifest: MapManifest, folder: Path) -> Metadata:
+    """Metadata of `map_layout`: which tracks moved, how true the map is, and what it cost."""
+    trust = manifest.trustworthiness
+    return {
+        "dagster/row_count": manifest.tracks,
+        "dagster/uri": folder.as_uri(),
+        "index_version": manifest.index_version,
+        "layout": manifest.layout,
+        "made_from": manifest.parent or "nothing",
+        "placed_since": manifest.placed,
+        **({} if trust is None else {"trustworthiness": round(trust, 4)}),
+        "cpu_seconds": manifest.cpu_seconds,
     }
 
 

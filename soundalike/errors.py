@@ -13,6 +13,10 @@ class PostgresError(SoundalikeError):
     """The catalog's PostgreSQL cannot be started or reached."""
 
 
+class LockLost(SoundalikeError):
+    """Another process took a lock over from this one, which was cut off from PostgreSQL."""
+
+
 class AudioError(SoundalikeError):
     """One file or track cannot be used. `code` is stable and meant for programs."""
 
@@ -47,6 +51,10 @@ class UnreadableArtifact(ArtifactError):
 
 class StorageError(SoundalikeError):
     """The data root cannot be written: its disk is full, or read-only."""
+
+
+class BackupError(SoundalikeError):
+    """A backup cannot be written, or is not whole, or must not be restored here."""
 
 
 class ExportError(SoundalikeError):

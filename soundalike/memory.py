@@ -4,15 +4,15 @@ Without that, the system kills the process without a word, or a library fails wi
 """
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 
+from soundalike.containers import control_groups
 from soundalike.errors import LowMemory
 
-CGROUPS = Path("/sys/fs/cgroup")
 # What libraries map beyond the memory that they use: 0.6 GB measured with torch.
 MAPPED_BYTES = 700_000_000
 
@@ -43,26 +43,16 @@ def require_memory(needed: int, what: str, advice: str) -> None:
 def _bounds() -> Iterator[MemoryLeft]:
     free = psutil.virtual_memory().available + psutil.swap_memory().free
     yield MemoryLeft(free, "this machine")
-    yield from _of_containers(Path("/proc/self/cgroup"), CGROUPS)
+    yield from _of_containers(control_groups())
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         used = psutil.Process().memory_info().vms
         yield MemoryLeft(limit - used - MAPPED_BYTES, "the limit of address space (ulimit -v)")
 
 
-def _of_containers(own: Path, mounted: Path) -> Iterator[MemoryLeft]:
-    """Yield what each control group (version 2) that this process is in leaves."""
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return
-    path = next((line[3:] for line in lines if line.startswith("0::")), None)
-    if path is None:
-        return
-    inner = mounted / path.lstrip("/")
-    for group in (inner, *inner.parents):
-        if not group.is_relative_to(mounted):
-            return
+def _of_containers(groups: Iterable[Path]) -> Iterator[MemoryLeft]:
+    """Yield what each of the control groups leaves."""
+    for group in groups:
         try:
             limit = int((group / "memory.max").read_text())  # "max" is none
             used = int((group / "memory.current").read_text())

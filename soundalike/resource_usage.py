@@ -13,12 +13,14 @@ from typing import Self
 
 import psutil
 
+from soundalike.cores import available_cores
+
 INTERVAL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Usage:
-    """The resource usage of a stage. `cpu_percent` is of the whole machine.
+    """The resource usage of a stage. `cpu_percent` is of all cores that may be used.
 
     `gpu_bytes`: with CUDA the peak of this process, with MPS what it holds now, else None.
     """
@@ -55,7 +57,7 @@ class Monitor:
     def usage(self) -> Usage:
         """Return the usage since the block began."""
         wall = max(time.monotonic() - self._started, 1e-9)
-        cores = psutil.cpu_count() or 1
+        cores = available_cores()
         return Usage(
             wall_seconds=wall,
             # The CPU time of a child is lost when it ends, so the sum may even shrink.

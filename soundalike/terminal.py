@@ -30,6 +30,8 @@ STAGES = {
     "embeddings": "embedding",
     "verify": "reading the data root",
     "export": "exporting",
+    "backup": "backing up",
+    "restore": "restoring",
 }
 
 

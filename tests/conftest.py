@@ -77,10 +77,10 @@ def server_url() -> Iterator[str]:
 
 
 @contextmanager
-def new_database(server_url: str) -> Iterator[str]:
-    """An empty catalog of its own."""
+def new_database(server_url: str, template: str = "template") -> Iterator[str]:
+    """An empty catalog of its own; with `template1`, a database without a table."""
     name = f"test_{uuid.uuid4().hex[:12]}"
-    _sql(server_url, f"create database {name} template template")
+    _sql(server_url, f"create database {name} template {template}")
     yield make_url(server_url).set(database=name).render_as_string(hide_password=False)
     _sql(server_url, f"drop database {name} with (force)")
 

@@ -4,6 +4,8 @@ import subprocess
 import sys
 import tomllib
 
+import pytest
+
 from tests.source import PACKAGES, REPOSITORY, files
 
 HEAVY = ("torch", "transformers", "faiss", "pandas")
@@ -31,6 +33,7 @@ def test_the_ban_list_names_the_libraries_and_folders_of_ours() -> None:
     assert [f for f in folders if not (REPOSITORY / f.replace(".", "/")).is_dir()] == []
 
 
+@pytest.mark.slow
 def test_neither_another_module_nor_the_definitions_load_them() -> None:
     names = modules()
     assert len(names) > 100

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.containers import control_groups
 from soundalike.errors import LowMemory
 from soundalike.memory import _of_containers, memory_left, require_memory
 
@@ -52,13 +53,16 @@ def test_the_tightest_container_counts_and_cache_is_free(tmp_path: Path) -> None
     own.write_text("4:memory:/older\n0::/outer/inner\n")
     group(tmp_path / "outer", "1000", used=900, cache=50)
     group(tmp_path / "outer" / "inner", "5000", used=100)
-    assert sorted(left.size for left in _of_containers(own, tmp_path)) == [150, 4900]
+    assert sorted(left.size for left in _of_containers(control_groups(own, tmp_path))) == [
+        150,
+        4900,
+    ]
     group(tmp_path / "outer", "max", used=900)
-    assert [left.size for left in _of_containers(own, tmp_path)] == [4900]
+    assert [left.size for left in _of_containers(control_groups(own, tmp_path))] == [4900]
 
 
 @pytest.mark.parametrize("said", ["", "4:memory:/older\n", "0::/gone\n"])
 def test_no_container_bounds_nothing(tmp_path: Path, said: str) -> None:
     (tmp_path / "own").write_text(said)
-    assert list(_of_containers(tmp_path / "own", tmp_path)) == []
-    assert list(_of_containers(tmp_path / "gone", tmp_path)) == []
+    assert list(_of_containers(control_groups(tmp_path / "own", tmp_path))) == []
+    assert list(control_groups(tmp_path / "gone", tmp_path)) == []

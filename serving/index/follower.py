@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from serving.database import CONNECT_TIMEOUT_SECONDS
 from serving.index.live_index import LiveIndex
+from soundalike.catalog.engine import KEEPALIVES
 from soundalike.catalog.indexes import PUBLISHED_CHANNEL, PublishedIndex, published_statement
 
 log = structlog.get_logger()
@@ -118,5 +119,5 @@ class PublicationFollower:
     async def _connect(self) -> psycopg.AsyncConnection:
         """Open a connection outside of the pool, where it listens for as long as it lives."""
         _, arguments = self._engine.dialect.create_connect_args(self._engine.url)
-        arguments.setdefault("connect_timeout", CONNECT_TIMEOUT_SECONDS)
+        arguments = {"connect_timeout": CONNECT_TIMEOUT_SECONDS, **KEEPALIVES, **arguments}
         return await psycopg.AsyncConnection.connect(autocommit=True, **arguments)

@@ -16,6 +16,7 @@ from serving.index.filter_cache import FilterCache
 from serving.index.search_threads import SearchThreads
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
+from soundalike.cores import available_cores
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
@@ -70,7 +71,7 @@ class ServedIndex:
 def search_threads(settings: Settings) -> int:
     """Return the search threads per worker: one per core over all workers; more would contend."""
     workers = 1 if settings.environment == "development" else settings.workers
-    return max(1, (os.cpu_count() or 1) // workers)
+    return max(1, available_cores() // workers)
 
 
 class LiveIndex:

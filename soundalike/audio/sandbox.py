@@ -16,6 +16,7 @@ from soundalike.audio.replies import Failed, OutOfMemory, Read, Reply, SystemFai
 from soundalike.audio.resample import Canonical
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.audio.tags.rules import TagRules
+from soundalike.cores import available_cores
 from soundalike.errors import AudioError, WorkAbandoned
 from soundalike.storage.atomic import atomic_file
 
@@ -48,7 +49,7 @@ class Decoders:
         self._cpu_seconds = str(cpu_seconds)
         self._tag_rules = json.dumps([tag_rules.encoding, *tag_rules.genre_separators])
         self._stall_seconds = stall_seconds
-        self._pool = ProcessPool(count or os.cpu_count() or 1, module)
+        self._pool = ProcessPool(count or available_cores(), module)
 
     def __enter__(self) -> Self:
         return self

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from soundalike.catalog.batch_locks import BATCH_LOCK
 from soundalike.catalog.batches import pending_batches
-from soundalike.catalog.engine import BATCH_LOCK
 from soundalike.catalog.failures import count as count_failures
 from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_key

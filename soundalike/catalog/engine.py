@@ -1,7 +1,4 @@
-"""Connections to the catalog: engines, sessions, advisory locks, and Dagster's storage URL."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+"""Connections to the catalog: engines, sessions, and Dagster's storage URL."""
 
 from sqlalchemy import Connection, Engine, create_engine, make_url, text
 from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
@@ -12,13 +9,16 @@ from soundalike.errors import PostgresError
 Sessions = sessionmaker[Session]
 DAGSTER_SCHEMA = "dagster"
 
-# The server frees advisory locks when their holder ends, however it ends.
-BATCH_LOCK = 5_011_851
+# A host that is lost says nothing; the kernels' own waits are two hours. By these, a client notices
+# after 25 seconds that its server is gone, and a server that the holder of a lock is.
+KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
+_OF_SERVER = "; ".join(f"set tcp_{name} = {value}" for name, value in KEEPALIVES.items())
 
 
 def open_catalog(database_url: str) -> Sessions:
     """Open sessions on a small pool. Raises PostgresError if the server does not answer."""
-    engine = create_engine(database_url, pool_pre_ping=True, connect_args={"connect_timeout": 10})
+    arguments = {"connect_timeout": 10, **KEEPALIVES}
+    engine = create_engine(database_url, pool_pre_ping=True, connect_args=arguments)
     try:
         with engine.connect() as connection:
             connection.execute(text("select 1"))
@@ -58,45 +58,18 @@ def dagster_url(database_url: str) -> str:
     for the disk: if the server's machine fails, the last ones are lost, and nothing of the catalog.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg2")
+    options = f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off"
     url = url.update_query_dict(
-        {"options": f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off"}
+        {"options": options, **{name: str(value) for name, value in KEEPALIVES.items()}}
     )
     return url.render_as_string(hide_password=False)
 
 
 def autocommit(sessions: Sessions) -> Connection:
-    """Open a connection that can hold a lock without holding a transaction open."""
-    return engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
+    """Open a connection that can hold a lock without holding a transaction open.
 
-
-def _unlock(connection: Connection, call: str, key: dict[str, int]) -> None:
-    """Release a lock. If the connection broke, the server has released it; the work done stands."""
-    with suppress(OperationalError):
-        connection.execute(text(f"select {call}"), key)
-
-
-@contextmanager
-def idle_batch(sessions: Sessions, batch_id: int) -> Iterator[bool]:
-    """Hold a batch's lock if no run is at work on the batch; yields whether it is held."""
-    key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
-    with autocommit(sessions) as connection:
-        held = text("select pg_try_advisory_lock(:space, :batch)")
-        if not connection.execute(held, key).scalar_one():
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            _unlock(connection, "pg_advisory_unlock(:space, :batch)", key)
-
-
-@contextmanager
-def batch_lock(sessions: Sessions, batch_id: int) -> Iterator[None]:
-    """Hold a batch's lock, so that two runs of the same batch work one after another."""
-    key = {"space": BATCH_LOCK, "batch": batch_id % 2**31}
-    with autocommit(sessions) as connection:
-        connection.execute(text("select pg_advisory_lock(:space, :batch)"), key)
-        try:
-            yield
-        finally:
-            _unlock(connection, "pg_advisory_unlock(:space, :batch)", key)
+    The server frees the lock when its holder ends, however it ends, or its host is lost.
+    """
+    connection = engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
+    connection.exec_driver_sql(_OF_SERVER)
+    return connection

@@ -11,13 +11,14 @@ from soundalike.catalog.tables import EmbeddedBatchRow, FileRow, RootRow, TrackR
 
 @dataclass(frozen=True)
 class ExportedTrack:
-    """A track's row: `root` is the music folder or bucket, `path` the file's below it.
+    """A track's row: `root` is the music root's name, `location` its folder or bucket.
 
-    Both are None once the track has no file. `duration` is in seconds.
+    `path` is the file's below it. All are None once it has no file. `duration` is in seconds.
     """
 
     id: str
-    root: bytes | None
+    root: str | None
+    location: bytes | None
     path: str | None
     title: str | None
     artist: str | None
@@ -32,7 +33,7 @@ def exported_tracks(session: Session, track_ids: list[str]) -> list[ExportedTrac
     """Read these tracks, in the order given; one that the catalog does not know has only its id."""
     wanted = any_(literal(track_ids, ARRAY(Text)))
     files = (
-        select(FileRow.track_id, RootRow.location, FileRow.shown)
+        select(FileRow.track_id, RootRow.name, RootRow.location, FileRow.shown)
         .join(RootRow, RootRow.id == FileRow.root_id)
         .where(FileRow.track_id == wanted, is_present())
         .distinct(FileRow.track_id)
@@ -41,8 +42,9 @@ def exported_tracks(session: Session, track_ids: list[str]) -> list[ExportedTrac
     )
     rows = session.execute(
         select(
-            *(TrackRow.id, files.c.location, files.c.shown, TrackRow.title, TrackRow.artist),
-            *(TrackRow.artists, TrackRow.album, TrackRow.genres, TrackRow.year, TrackRow.duration),
+            *(TrackRow.id, files.c.name, files.c.location, files.c.shown),
+            *(TrackRow.title, TrackRow.artist, TrackRow.artists, TrackRow.album),
+            *(TrackRow.genres, TrackRow.year, TrackRow.duration),
         )
         .outerjoin(files, files.c.track_id == TrackRow.id)
         .where(TrackRow.id == wanted)
@@ -52,7 +54,7 @@ def exported_tracks(session: Session, track_ids: list[str]) -> list[ExportedTrac
 
 
 def _unknown(track: str) -> ExportedTrack:
-    return ExportedTrack(track, None, None, None, None, [], None, [], None, None)
+    return ExportedTrack(track, None, None, None, None, None, [], None, [], None, None)
 
 
 def embedded_spaces(session: Session) -> list[str]:

@@ -71,13 +71,14 @@ class BatchRow(Base):
     """A sealed unit of ingest, whose files refer to it; its partition key is `b<id>`.
 
     Ids have no gaps, so that a scan that is repeated after a kill seals the same batches.
-    `manifest_sha256` is of its manifest's file.
+    `manifest_sha256` is of its manifest's file. `lock_holder` counts who has held its lock.
     """
 
     __tablename__ = "batches"
     id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     sealed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
     manifest_sha256: Mapped[str | None]
+    lock_holder: Mapped[int] = mapped_column(BigInteger, server_default="0")
 
 
 class TrackRow(Base):

@@ -37,15 +37,20 @@ def upgrade(database_url: str) -> None:
     engine.dispose()
 
 
+def revision_of(connection: Connection) -> str:
+    """Return the schema's revision; empty if there is none."""
+    return MigrationContext.configure(connection).get_current_revision() or ""
+
+
 def schema_of(database_url: str) -> Schema:
     """Return what schema the catalog has, seen from the newest that this code knows."""
     engine = create_engine(database_url)
     with engine.connect() as connection:
-        current = MigrationContext.configure(connection).get_current_revision()
+        current = revision_of(connection)
         scripts = ScriptDirectory.from_config(alembic_config(connection))
         known = [script.revision for script in scripts.walk_revisions()]
     engine.dispose()
-    if current is None:
+    if not current:
         return "none"
     if current not in known:
         return "newer"

@@ -7,6 +7,7 @@ from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.cli import (
+    backup,
     config,
     demo,
     doctor,
@@ -49,6 +50,8 @@ app.command()(evaluate.evaluate)
 app.command()(export.export)
 app.command()(files.files)
 app.command()(gc.gc)
+app.command()(backup.backup)
+app.command()(backup.restore)
 app.command()(verify.verify)
 app.add_typer(failures.failures, name="failures")
 app.add_typer(roots.roots, name="roots")

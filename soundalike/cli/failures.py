@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from soundalike.catalog import failures as catalog
-from soundalike.catalog.failures import FailureView
+from soundalike.catalog.failures import ALL_FAILURES, FailureFilter, FailureView
 from soundalike.cli.library import existing_library
 from soundalike.display_text import shown
 from soundalike.settings import load_settings
@@ -26,19 +26,27 @@ def listed(
     limit: Annotated[
         int, typer.Option(min=1, max=MAX_LISTED, help="Number of failures to list.")
     ] = 50,
+    codes: Annotated[list[str], typer.Option("--code", help="Only with this code.")] = [],  # noqa: B006
+    stages: Annotated[list[str], typer.Option("--stage", help="Only of this stage.")] = [],  # noqa: B006
+    below: Annotated[
+        str | None, typer.Option(help="Only files whose path in their root begins so.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object a line.")] = False,
 ) -> None:
     """List the files that failed, why, and when each is retried."""
     if context.invoked_subcommand:
         return
+    chosen = FailureFilter(tuple(codes), tuple(stages), below)
     with existing_library(load_settings()) as sessions, sessions() as session:
-        views = [FailureView(*row) for row in session.execute(catalog.page(limit))]
-        total = session.scalar(catalog.count()) or 0
+        views = [FailureView(*row) for row in session.execute(catalog.page(limit, chosen=chosen))]
+        total = session.scalar(catalog.count(chosen)) or 0
     if as_json:
         for view in views:
             typer.echo(json.dumps(asdict(view), default=_plain))
     elif not views:
-        out.print("no file of the library failed")
+        out.print(
+            "no such file failed" if chosen != ALL_FAILURES else "no file of the library failed"
+        )
     else:
         out.print(failures_table(views, total, out.width))
 

@@ -7,7 +7,6 @@ slower than the model. A track's windows are never in memory together: memory de
 and the queue, not on the number or length of tracks.
 """
 
-import os
 import time
 from collections.abc import Callable, Generator, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from soundalike.audio.windows import read_windows
+from soundalike.cores import available_cores
 from soundalike.embedders.base import Embedder, Embedding, FloatArray
 from soundalike.errors import AudioError
 
@@ -87,7 +87,7 @@ class Scheduler(Generic[Item]):
 
     def __init__(self, embedder: Embedder, readers: int | None = None) -> None:
         self._embedder = embedder
-        self._readers = readers or min(MAX_READERS, os.cpu_count() or 1)
+        self._readers = readers or min(MAX_READERS, available_cores())
 
     def run(
         self, items: Iterable[Item], read: ReadWindows[Item]

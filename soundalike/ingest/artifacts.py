@@ -5,7 +5,6 @@ from the catalog; for files of an older version that may be less, and then the f
 one that its readers can read.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.audio.resample import CANONICAL_RATE
 from soundalike.catalog import artifacts as recorded
+from soundalike.cores import available_cores
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.disk_space import DAMAGED_ERRNOS
@@ -118,7 +118,7 @@ def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage
     unread = [one for one in artifacts if one.kind is Kind.AUDIO and not audio]
     yield from (damage_of(one, audio=False) for one in unread)
     artifacts = [one for one in artifacts if one.kind is not Kind.AUDIO or audio]
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(available_cores()) as pool:
         try:
             yield from pool.map(partial(damage_of, audio=audio), artifacts)
         finally:

@@ -6,8 +6,9 @@ from dataclasses import asdict
 import numpy as np
 
 from soundalike.catalog import batches, results
+from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.batches import BatchFile, StageFailure
-from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import Embedder, Embedding, EmbeddingSpace
 from soundalike.embedders.scheduler import EmbeddedItem, embed_files
 from soundalike.errors import ArtifactError
@@ -51,7 +52,11 @@ def embed_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
+    with (
+        Monitor() as monitor,
+        at_stage(STAGE, batch),
+        batch_lock(sessions, batch_id) as lock,
+    ):
         with sessions() as session:
             require_read(session, batch_id, selection)
             files = batches.track_files_of(session, batch_id)
@@ -73,10 +78,11 @@ def embed_batch(
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         _remove_damaged(store, failures)
         _require_valid(embeddings, space)
-        path = save_batch(store, space, batch, embeddings)
-        sha256, sidecar = sha256_of(path), sha256_of(store.sidecar(space.key, batch))
         tags = {track: [asdict(tag) for tag in e.tags] for track, e in embeddings.items()}
         with sessions.begin() as session:
+            lock.fence(session)
+            path = save_batch(store, space, batch, embeddings)
+            sha256, sidecar = sha256_of(path), sha256_of(store.sidecar(space.key, batch))
             results.record_embeddings(session, batch_id, space.key, sha256, tags, sidecar, run_id)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)

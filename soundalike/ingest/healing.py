@@ -13,7 +13,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import artifacts as recorded
-from soundalike.catalog.engine import Sessions, idle_batch
+from soundalike.catalog.batch_locks import idle_batch
+from soundalike.catalog.engine import Sessions
 from soundalike.catalog.retention import retire_lost
 from soundalike.errors import ArtifactError, StorageError, UnreadableArtifact
 from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes

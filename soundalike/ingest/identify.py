@@ -11,9 +11,10 @@ from soundalike.audio.identity import Identified
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.fields import FileTags, clean
 from soundalike.catalog import batches, results
+from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.batches import READING as STAGE
 from soundalike.catalog.batches import BatchFile
-from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.engine import Sessions
 from soundalike.catalog.failures import TRANSIENT_CODES
 from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
@@ -63,7 +64,11 @@ def identify_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
+    with (
+        Monitor() as monitor,
+        at_stage(STAGE, batch),
+        batch_lock(sessions, batch_id) as lock,
+    ):
         with sessions() as session:
             files = batches.files_of(session, batch_id)
             recorded = batches.recorded_manifest(session, batch_id)
@@ -78,9 +83,9 @@ def identify_batch(
         outcomes = list(tracked)
         rows |= {outcome.file.id: _row(outcome) for outcome in outcomes}
         manifest = [rows[file.id] for file in files if file.id in rows]
-        sha256 = _write_manifest(store, batch, manifest)
         with sessions.begin() as session:
-            results.record_manifest(session, batch_id, sha256)
+            lock.fence(session)
+            results.record_manifest(session, batch_id, _write_manifest(store, batch, manifest))
             ours = results.lock_files(session, batch_id)
             outcomes = [outcome for outcome in outcomes if outcome.file.id in ours]
             failures = [outcome.failure for outcome in outcomes if outcome.failure]

@@ -17,7 +17,7 @@ def leave_out_own_folders(data: Path) -> None:
     """
     store = ArtifactStore(data)
     audio = (store.canonical.parent, store.scratch, data / EVALUATION)
-    others = (store.manifests, store.embeddings, store.indexes)
+    others = (store.manifests, store.embeddings, store.indexes, store.maps)
     rest = (data / name for name in ("postgres", "dagster", "logs", "models"))
     lines = "".join(f"/{folder.name}/\n" for folder in (*audio, *others, *rest))
     ignore = data / IGNORE_FILE.decode()

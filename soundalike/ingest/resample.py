@@ -10,8 +10,9 @@ import soundfile
 from soundalike.audio.resample import canonical_facts
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog import batches, results
+from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.batches import BatchFile
-from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.engine import Sessions
 from soundalike.catalog.results import DecodedTrack
 from soundalike.ingest.stage import (
     EVERYTHING,
@@ -55,7 +56,11 @@ def resample_batch(
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
-    with Monitor() as monitor, at_stage(STAGE, batch), batch_lock(sessions, batch_id):
+    with (
+        Monitor() as monitor,
+        at_stage(STAGE, batch),
+        batch_lock(sessions, batch_id) as lock,
+    ):
         with sessions() as session:
             require_read(session, batch_id, selection)
             files = selection.of(batches.track_files_of(session, batch_id))
@@ -66,6 +71,7 @@ def resample_batch(
         failures = [outcome.failure for outcome in outcomes if outcome.failure]
         done = {str(o.file.track_id): o.result for o in outcomes if o.result}
         with sessions.begin() as session:
+            lock.fence(session)
             results.record_decoded(session, {id_: result.track for id_, result in done.items()})
             tried = [file.id for file in files]
             results.record_failures(session, batch_id, STAGE, tried, failures)

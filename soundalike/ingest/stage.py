@@ -1,7 +1,6 @@
 """Shared parts of the per-batch stages: the report, and turning a file's error into a failure."""
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
@@ -13,6 +12,7 @@ import structlog
 
 from soundalike.catalog.batches import BatchFile, StageFailure
 from soundalike.catalog.folding import spellings
+from soundalike.cores import available_cores
 from soundalike.display_text import printable
 from soundalike.errors import AudioError
 from soundalike.resource_usage import Usage
@@ -136,7 +136,7 @@ def attempt_all(work: Callable[[BatchFile], T], files: Sequence[BatchFile]) -> I
         return context.run(attempt, work, file)
 
     contexts = (copy_context() for _ in files)
-    with ThreadPoolExecutor(os.cpu_count(), thread_name_prefix="audio") as pool:
+    with ThreadPoolExecutor(available_cores(), thread_name_prefix="audio") as pool:
         try:
             yield from pool.map(attempted, files, contexts)
         finally:

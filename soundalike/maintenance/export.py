@@ -22,6 +22,7 @@ TRACKS = pa.schema(
     [
         ("id", pa.string()),
         ("root", pa.string()),
+        ("location", pa.string()),
         ("path", pa.string()),
         ("title", pa.string()),
         ("artist", pa.string()),
@@ -85,7 +86,7 @@ def export(
 def _columns(session: Session, ids: list[str]) -> list[pa.Array]:
     rows = [asdict(track) for track in exported_tracks(session, ids)]
     for row in rows:
-        row["root"] = row["root"] and shown(row["root"])
+        row["location"] = row["location"] and shown(row["location"])
     return [pa.array([row[field.name] for row in rows], field.type) for field in TRACKS]
 
 

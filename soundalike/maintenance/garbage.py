@@ -61,6 +61,7 @@ def find_garbage(
         *_temporaries(store),
         *_indexes(store, kept, set(old), keep),
         *_segments(store, needed_segments(store, kept), keep),
+        *_maps(store, kept),
         *_audio(store, audio),
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
@@ -111,7 +112,7 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [store.scratch, store.manifests, store.indexes, store.segments]
+    parents = [store.scratch, store.manifests, store.indexes, store.segments, store.maps]
     parents += [*_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():
@@ -155,6 +156,14 @@ def _segments(store: ArtifactStore, needed: set[str], keep: Retention) -> Iterat
                 yield _garbage(path, "segment that was damaged and written again")
         elif path.name not in needed and _age(path) > DAY:
             yield _garbage(path, UNNAMED)
+
+
+def _maps(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:
+    """Find maps of indexes that are gone, but for the last one, which the next map is made from."""
+    maps = sorted(_visible(store.maps), key=_age)
+    for path in maps[1:]:
+        if path.name not in kept:
+            yield _garbage(path, "map of an index that is gone")
 
 
 def _audio(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:

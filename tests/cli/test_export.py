@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pandas as pd
+import pytest
 
 from soundalike.catalog.engine import Sessions
 from soundalike.storage.layout import ArtifactStore
@@ -10,6 +11,7 @@ from tests.cli.test_read_only import run
 from tests.serving.collection import SPACE, Collection, numbered
 
 
+@pytest.mark.slow
 def test_export_names_its_files_and_replaces_none_unasked(
     sessions: Sessions, store: ArtifactStore, database_url: str, tmp_path: Path
 ) -> None:

@@ -35,8 +35,8 @@ def failures(*words: str) -> Result:
     return ended
 
 
-def listed() -> dict[str, dict[str, Any]]:
-    lines = failures("--json").stdout.splitlines()
+def listed(*words: str) -> dict[str, dict[str, Any]]:
+    lines = failures("--json", *words).stdout.splitlines()
     return {failure["code"]: failure for failure in map(json.loads, lines)}
 
 
@@ -59,3 +59,19 @@ def test_a_retry_is_of_what_is_transient_unless_all_is_asked_for() -> None:
     assert after[TRANSIENT]["retry_at"] < before[TRANSIENT]["retry_at"], "it is kept"
     assert "2 failures of 2" in " ".join(failures("retry", "--all").output.split())
     assert listed()["silent"]["retry_at"] is not None
+
+
+@pytest.mark.parametrize(
+    ("words", "codes"),
+    [
+        (["--code", "silent"], {"silent"}),
+        (["--code", "silent", "--code", TRANSIENT], {"silent", TRANSIENT}),
+        (["--stage", "embeddings"], {"silent", TRANSIENT}),
+        (["--stage", "raw_audio"], set()),
+        (["--below", "no/such"], set()),
+        (["--code", "silent", "--below", ""], {"silent"}),
+    ],
+)
+def test_a_selection_is_listed(words: list[str], codes: set[str]) -> None:
+    assert listed(*words).keys() == codes
+    assert ("no such file failed" in failures(*words).output) == (not codes)

@@ -30,6 +30,7 @@ def _run(data: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("model", ["mert-v1-95m", "mert-v1-330m"])
+@pytest.mark.slow
 def test_without_a_hub_it_ends_soon_with_one_message(model: str, tmp_path: Path) -> None:
     ended = _run(tmp_path, "models", "fetch", model)
     assert ended.returncode == 1

@@ -116,6 +116,7 @@ def test_every_setting_is_a_line_of_json(tmp_path: Path) -> None:
     assert "flac" in settings["extensions"]["value"]
 
 
+@pytest.mark.slow
 def test_the_doctor_finds_all_that_up_refuses(tmp_path: Path) -> None:
     wrong = {
         "SOUNDALIKE_HOST": "0.0.0.0",

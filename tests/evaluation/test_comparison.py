@@ -49,6 +49,7 @@ def test_tracks_of_one_artist_are_taken_for_independent() -> None:
     assert grouped.high - grouped.low > 3 * (alone.high - alone.low)
 
 
+@pytest.mark.slow
 def test_intervals_hold_the_true_difference_as_often_as_they_say() -> None:
     random = np.random.default_rng(2)
     held = 0

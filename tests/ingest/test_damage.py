@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from soundalike.audio.sandbox import Decoders
-from soundalike.catalog.engine import batch_lock, open_catalog
+from soundalike.catalog.batch_locks import batch_lock
+from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.tables import BatchRow, EmbeddedBatchRow, IndexVersionRow, TrackRow
 from soundalike.errors import ArtifactError, StorageError

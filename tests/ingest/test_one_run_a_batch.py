@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from sqlalchemy import text
 
-from soundalike.catalog.engine import batch_lock
+from soundalike.catalog.batch_locks import batch_lock
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch

@@ -60,7 +60,7 @@ def test_published_index_is_read_by_pandas_in_one_line(
     assert tracks["id"].tolist() == sorted(collection.vectors)
     assert_all(collection, tracks["id"].tolist(), np.stack(tracks["vector"]))
     [one] = tracks[tracks["title"] == "One"].to_dict("records")
-    assert (one["root"], one["path"]) == ("/music", "a/\\xff")
+    assert (one["root"], one["location"], one["path"]) == ("music", "/music", "a/\\xff")
     assert (one["artist"], list(one["artists"])) == ("A", ["A"])
     assert list(one["genres"]) == ["rock", "pop"]
     assert (one["year"], one["duration"]) == (1999, 30.0)

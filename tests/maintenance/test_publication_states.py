@@ -109,6 +109,7 @@ class Publications(RuleBasedStateMachine):
         return self.served is not None and self.built[self.served] == sorted(self.tracks)
 
 
+@pytest.mark.slow
 def test_no_order_of_events_serves_what_is_gone(server_url: str) -> None:
     limits = settings(max_examples=15, stateful_step_count=12, deadline=None)
     run_state_machine_as_test(lambda: Publications(server_url), settings=limits)

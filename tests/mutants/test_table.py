@@ -48,6 +48,7 @@ def test_a_table_is_read(tmp_path: Path) -> None:
     assert list(mutants(tmp_path)) == [mutant("a - b", "Sums are differences.")]
 
 
+@pytest.mark.slow
 def test_a_mistake_that_a_test_notices_is_told_from_one_that_none_does(tmp_path: Path) -> None:
     (tmp_path / "copy").mkdir()
     (tmp_path / "project").mkdir()

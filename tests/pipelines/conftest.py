@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 
 from pipelines.definitions import build_defs
+from pipelines.map_sensor import published_without_map
 from pipelines.sensors import changed_library, sealed_batches
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
@@ -54,6 +55,10 @@ class Orchestra:
     def index_tick(self) -> dg.SensorResult:
         """A tick of `changed_library`."""
         return self._tick(changed_library, "sessions", "store", "model")
+
+    def map_tick(self) -> dg.SensorResult:
+        """A tick of `published_without_map`."""
+        return self._tick(published_without_map, "sessions", "store")
 
     def _tick(self, sensor: dg.SensorDefinition, *names: str) -> dg.SensorResult:
         cursor = self.cursors.get(sensor.name)

@@ -127,6 +127,7 @@ def test_the_last_run_of_each_partition_stays_and_the_ones_before_go(pipeline: P
     assert pipeline.said() == said
 
 
+@pytest.mark.slow
 def test_what_a_partition_was_made_of_stays_until_it_is_made_of_something_newer(
     pipeline: Pipeline,
 ) -> None:

@@ -42,6 +42,7 @@ def batches_requested(orchestra: Orchestra) -> list[str]:
     return [str(request.partition_key) for request in orchestra.batch_tick().run_requests or []]
 
 
+@pytest.mark.slow
 def test_batches_that_landed_meanwhile_are_built_once(orchestra: Orchestra) -> None:
     for number in (1, 2, 3):
         fill(orchestra, number)
@@ -50,6 +51,7 @@ def test_batches_that_landed_meanwhile_are_built_once(orchestra: Orchestra) -> N
     assert served(orchestra)[1] == 3
 
 
+@pytest.mark.slow
 def test_a_batch_that_lands_during_a_build_is_in_the_next_one(orchestra: Orchestra) -> None:
     fill(orchestra, 1)
     orchestra.ingest("b000001")

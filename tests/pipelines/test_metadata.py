@@ -240,6 +240,7 @@ def labels() -> set[str]:
     return {label for label in found if "_" in label}
 
 
+@pytest.mark.slow
 def test_no_code_reads_a_label_back() -> None:
     """Consumers of a report take the report (the `reports` resource), not what the UI calls it."""
     assert len(labels()) > 15

@@ -50,6 +50,7 @@ def test_every_asset_has_a_pool() -> None:
         "embeddings": "model",
         "faiss_index": "index",
         "published_index": "index",
+        "map_layout": "map",
     }
 
 

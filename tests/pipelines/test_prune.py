@@ -205,6 +205,7 @@ def old_file(path: Path, days: float, content: bytes = b"1234") -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_logs_and_files_go_with_their_runs_and_orphaned_ones_after_a_day(
     pruned: Pruned, tmp_path: Path
 ) -> None:
@@ -279,6 +280,7 @@ def test_the_job_removes_old_indexes_and_runs_and_says_what_it_did(
     assert of_runs["oldest"] <= of_runs["newest"]
 
 
+@pytest.mark.slow
 def test_runs_are_pruned_although_the_artifacts_belong_to_another_catalog(
     pruned: Pruned,
 ) -> None:

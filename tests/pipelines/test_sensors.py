@@ -162,6 +162,7 @@ def several_batches(
     assert orchestra.run("scan").success
 
 
+@pytest.mark.slow
 def test_many_batches_are_few_runs_that_follow_each_other(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -275,6 +276,7 @@ def test_while_batches_are_under_way_the_index_waits(
     assert orchestra.index_tick().run_requests, "nothing is under way"
 
 
+@pytest.mark.slow
 def test_a_build_that_failed_is_asked_for_again_when_its_batch_is_healed(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -296,6 +298,7 @@ def test_a_build_that_failed_is_asked_for_again_when_its_batch_is_healed(
     assert orchestra.run("publish_index").success
 
 
+@pytest.mark.slow
 def test_batches_that_wait_hold_up_none_behind_them(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -323,6 +326,7 @@ def test_batches_that_wait_hold_up_none_behind_them(
     assert "and 1 more batches" in waiting
 
 
+@pytest.mark.slow
 def test_a_wiped_batch_comes_after_those_with_work_left(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -338,6 +342,7 @@ def test_a_wiped_batch_comes_after_those_with_work_left(
     assert requested(orchestra.batch_tick()) == ["b000001"]
 
 
+@pytest.mark.slow
 def test_an_index_waits_for_no_batch_that_failed_however_many_did(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -355,6 +360,7 @@ def test_an_index_waits_for_no_batch_that_failed_however_many_did(
     assert orchestra.index_tick().run_requests
 
 
+@pytest.mark.slow
 def test_an_index_that_stays_as_it_is_stays_checked(orchestra: Orchestra) -> None:
     """The batch is processed once more, and nothing comes of it."""
     song(orchestra.music / "a.flac")

@@ -153,6 +153,7 @@ def test_music_that_appears_is_scanned_and_then_it_is_quiet(watched: Orchestra) 
     assert scans_until_quiet(watched) == []
 
 
+@pytest.mark.slow
 def test_a_copy_of_many_files_makes_few_scans(watched: Orchestra) -> None:
     scans_until_quiet(watched)
     file = song(watched.music.parent / "a.flac")
@@ -170,6 +171,7 @@ def test_a_copy_of_many_files_makes_few_scans(watched: Orchestra) -> None:
     assert len(reasons) < 10
 
 
+@pytest.mark.slow
 def test_a_scan_that_saw_a_file_being_written_is_followed_by_another(
     watched: Orchestra, configure: Callable[..., None]
 ) -> None:

@@ -52,6 +52,7 @@ def answers(url: str) -> bool:
         return False
 
 
+@pytest.mark.slow
 def test_the_ui_and_programs_work(url: str) -> None:
     assert httpx.post(f"{url}/graphql", json=QUERY, timeout=PATIENCE).json()["data"]["version"]
     own = {"Origin": url, "Sec-Fetch-Site": "same-origin"}

@@ -31,6 +31,7 @@ def test_programs_that_do_not_run_here_are_named(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="we reach our own installation")
+@pytest.mark.slow
 def test_a_closed_installation_and_data_root_stay_closed_and_work(
     empty_data: Path, open_folder: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

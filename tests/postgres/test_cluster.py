@@ -22,6 +22,7 @@ def home_of(data: Path) -> Path:
     return home
 
 
+@pytest.mark.slow
 def test_a_half_made_cluster_is_made_again(empty_data: Path) -> None:
     half = home_of(empty_data) / "cluster.new"
     half.mkdir()
@@ -31,6 +32,7 @@ def test_a_half_made_cluster_is_made_again(empty_data: Path) -> None:
     assert not half.exists()
 
 
+@pytest.mark.slow
 def test_a_user_killed_during_initdb_leaves_no_race(empty_data: Path) -> None:
     with start_user(empty_data) as user:
         wait_until((empty_data / "postgres" / "cluster.new" / "base").exists)

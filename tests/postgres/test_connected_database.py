@@ -52,6 +52,7 @@ def test_threads_share_it_and_the_last_one_stops_it(data: Path, server: Server) 
     assert not server.is_ready()
 
 
+@pytest.mark.slow
 def test_processes_that_begin_at_once_share_it(empty_data: Path) -> None:
     with start_user(empty_data) as first, start_user(empty_data) as second:
         urls = {url_of(first), url_of(second)}

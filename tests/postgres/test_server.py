@@ -96,6 +96,7 @@ def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> N
             assert ask(again) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_recovers_is_waited_for(data: Path, server: Server) -> None:
     """One of its processes was killed, for want of memory perhaps; the others begin anew."""
     with using(data) as url:
@@ -139,6 +140,7 @@ def test_a_recovery_is_waited_for_while_it_tells_progress(
     assert (len(asked) == 8) == waits
 
 
+@pytest.mark.slow
 def test_a_server_that_accepts_nothing_for_long_is_started_anew(
     data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

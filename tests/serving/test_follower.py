@@ -150,6 +150,7 @@ async def test_outage_of_postgres_is_outlived(
     await eventually_serves(api, collection.publish())
 
 
+@pytest.mark.slow
 async def test_a_private_server_that_was_killed_comes_back_by_itself(open_folder: Path) -> None:
     settings = Settings(data=open_folder / "data")
     async with running(settings) as api:

@@ -39,6 +39,7 @@ async def api(
         yield client
 
 
+@pytest.mark.slow
 async def test_every_answer_comes_and_says_why(
     api: httpx.AsyncClient, own_server: tuple[Settings, psutil.Process]
 ) -> None:

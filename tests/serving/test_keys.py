@@ -203,6 +203,7 @@ async def test_wrong_keys_lock_no_key_of_the_catalog_out(
     assert (await locked_api.get("/metrics", headers=phone)).is_success
 
 
+@pytest.mark.slow
 async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
     phone = make(sessions, "phone")
     make(sessions, "tv")

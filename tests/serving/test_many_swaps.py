@@ -71,6 +71,7 @@ async def test_no_swap_is_noticed(choice: KindChoice, tmp_path: Path) -> None:
     live.threads.close()
 
 
+@pytest.mark.slow
 async def test_the_old_version_is_let_go(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     for seed in range(2):

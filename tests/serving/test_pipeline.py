@@ -5,7 +5,8 @@ import datetime as dt
 import httpx
 import pytest
 
-from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.batch_locks import batch_lock
+from soundalike.catalog.engine import Sessions
 from soundalike.catalog.ingestion import STUCK_AFTER, Ingestion
 from soundalike.catalog.library_settings import adopt
 from soundalike.catalog.tables import BatchRow, FileRow, RootRow

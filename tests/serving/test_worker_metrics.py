@@ -41,6 +41,7 @@ def scraped(url: str, name: str, value: float) -> Callable[[], Awaitable[bool]]:
 
 
 @pytest.mark.parametrize("gunicorn", [False, pytest.param(True, marks=pytest.mark.slow)])
+@pytest.mark.slow
 async def test_every_worker_tells_the_same_and_a_worker_that_dies_takes_nothing_along(
     settings: Settings, collection: Collection, tmp_path: Path, gunicorn: bool
 ) -> None:

@@ -35,6 +35,7 @@ def kill(settings: Settings) -> None:
     os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_private_server_that_is_killed_is_back_and_given_up_if_it_keeps_dying(
     private: tuple[Settings, Sessions], monkeypatch: pytest.MonkeyPatch
 ) -> None:

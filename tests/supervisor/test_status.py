@@ -8,7 +8,8 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from soundalike.catalog.activity import Activity, activity
-from soundalike.catalog.engine import Sessions, batch_lock
+from soundalike.catalog.batch_locks import batch_lock
+from soundalike.catalog.engine import Sessions
 from soundalike.supervisor.log_lines import read_line
 from soundalike.supervisor.status import Link, LiveStatus
 from tests.library import Library

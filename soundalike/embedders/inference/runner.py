@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from soundalike.audio.window_plan import WindowPlan
+from soundalike.cores import available_cores
 from soundalike.embedders.base import FloatArray
 from soundalike.embedders.inference.devices import (
     half_precisions,
@@ -129,7 +130,7 @@ class Runner:
         if self._half:
             self._use_half_if_it_agrees()
         if device.type == "cpu":
-            cores = torch.get_num_threads()
+            cores = min(torch.get_num_threads(), available_cores())
             share = -(-cores // MAX_STREAMS)  # cores a window: 1 on all but large machines
             streams = cores // share
             limit_threads = partial(torch.set_num_threads, share)

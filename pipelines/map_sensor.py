@@ -1,0 +1,51 @@
+"""The sensor that has the map of a newly published index drawn, after the index is served."""
+
+import datetime as dt
+
+import dagster as dg
+
+from pipelines.attempts import WorkState, decide
+from pipelines.conditions import disk_conditions
+from pipelines.jobs import map_job
+from pipelines.notes import Notes
+from pipelines.runs import last_run, unfinished_runs
+from pipelines.sensors import INGEST
+from soundalike.catalog import indexes
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.process_locks import ingest_running
+from soundalike.maps.draw import has_map
+from soundalike.storage.layout import ArtifactStore
+
+
+@dg.sensor(
+    job=map_job,
+    description="Requests the map of the published index, if it has none.",
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def published_without_map(
+    context: dg.SensorEvaluationContext,
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+) -> dg.SensorResult | dg.SkipReason:
+    """Requests the map of the published index, if it has none."""
+    if ingest_running(sessions):
+        return dg.SkipReason(INGEST)
+    with sessions() as session:
+        served = indexes.published(session)
+    if served is None:
+        return dg.SkipReason("no index is published yet")
+    version = served.index.version
+    if has_map(store, version):
+        return dg.SkipReason(f"the published index {version} has a map")
+    if unfinished_runs(context.instance, map_job.name):
+        return dg.SkipReason("a map is being drawn")
+    run = last_run(context.instance, map_job.name, "map_layout")
+    note = Notes.read(context.cursor).runs.get(map_job.name)
+    state = WorkState(version, disk_conditions(store.root))
+    decision = decide(state, run, note, dt.datetime.now(dt.UTC))
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest()] if decision.request else [],
+        skip_reason=None if decision.request else decision.reason,
+        cursor=Notes({map_job.name: decision.note}).text(),
+    )

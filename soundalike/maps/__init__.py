@@ -1,0 +1,1 @@
+"""The map: positions of the tracks in two dimensions, where near ones sound alike."""

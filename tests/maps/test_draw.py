@@ -1,0 +1,120 @@
+"""A library's map: it stays where it was while music comes and goes, and is never half there."""
+
+import numpy as np
+import pytest
+
+from soundalike.catalog.engine import Sessions
+from soundalike.errors import ArtifactError
+from soundalike.maps import draw
+from soundalike.maps.draw import draw_map
+from soundalike.maps.map_files import (
+    MANIFEST,
+    POINTS,
+    MapManifest,
+    Points,
+    read_manifest,
+    read_points,
+)
+from soundalike.storage.layout import ArtifactStore
+from tests.damage import flip_a_bit, truncate
+from tests.serving.collection import Collection, numbered
+
+
+@pytest.fixture
+def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
+    made = Collection(sessions, store)
+    made.add(*numbered(60))
+    made.publish()
+    return made
+
+
+def drawn(collection: Collection) -> tuple[MapManifest, Points]:
+    manifest = draw_map(collection.sessions, collection.store)
+    folder = collection.store.map(manifest.index_version)
+    assert read_manifest(folder) == manifest
+    return manifest, read_points(folder, manifest)
+
+
+def positions(points: Points) -> dict[str, bytes]:
+    return {
+        track: at.tobytes() for track, at in zip(points.track_ids, points.positions, strict=True)
+    }
+
+
+def test_a_map_has_every_track_of_the_served_index(collection: Collection) -> None:
+    manifest, points = drawn(collection)
+    assert set(points.track_ids) == set(collection.vectors)
+    assert (manifest.tracks, manifest.placed, manifest.parent) == (60, 0, None)
+    assert manifest.trustworthiness is not None
+    again, same = drawn(collection)
+    assert again.layout == manifest.layout
+    assert positions(same) == positions(points)
+
+
+def test_a_few_new_tracks_move_no_other(collection: Collection) -> None:
+    first, before = drawn(collection)
+    new = collection.add(*numbered(6))
+    collection.publish()
+    second, after = drawn(collection)
+    assert second.layout == first.layout
+    assert second.placed == 6
+    assert second.index_version != first.index_version
+    assert positions(before).items() <= positions(after).items()
+    assert {t for t, f in zip(after.track_ids, after.fitted, strict=True) if not f} == set(new)
+
+
+def test_many_new_tracks_make_another_layout_of_the_last(collection: Collection) -> None:
+    """Six are few, and six more are many."""
+    first, before = drawn(collection)
+    for _ in range(2):
+        collection.add(*numbered(6))
+        collection.publish()
+        last, after = drawn(collection)
+    assert last.layout != first.layout
+    assert (last.parent, last.placed) == (first.layout, 0)
+    shared = [after.track_ids.index(track) for track in before.track_ids]
+    moved = np.linalg.norm(after.positions[shared] - before.positions, axis=1)
+    assert np.median(moved) < 0.25, "of a square of 1.6"
+
+
+def test_tracks_that_go_leave_the_others_where_they_were(collection: Collection) -> None:
+    _, before = drawn(collection)
+    gone = before.track_ids[:5]
+    for track in gone:
+        collection.remove(track)
+    collection.publish()
+    _, after = drawn(collection)
+    assert positions(after) == {k: v for k, v in positions(before).items() if k not in gone}
+
+
+@pytest.mark.parametrize("damage", [flip_a_bit, truncate])
+@pytest.mark.parametrize("name", [POINTS, MANIFEST])
+def test_a_damaged_map_is_not_read_and_drawn_again(
+    collection: Collection, name: str, damage: object
+) -> None:
+    manifest, points = drawn(collection)
+    folder = collection.store.map(manifest.index_version)
+    damage(folder / name)
+    with pytest.raises(ArtifactError, match="map_layout"):
+        read_points(folder, read_manifest(folder))
+    again, same = drawn(collection)
+    assert again.layout == manifest.layout, "from scratch, as the first was"
+    assert positions(same) == positions(points)
+
+
+def test_without_an_index_there_is_no_map(sessions: Sessions, store: ArtifactStore) -> None:
+    with pytest.raises(ArtifactError, match="no index is published"):
+        draw_map(sessions, store)
+    assert not store.maps.exists()
+
+
+def test_a_map_of_another_space_is_no_start(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, _ = drawn(collection)
+    folder = collection.store.map(first.index_version)
+    other = first.model_copy(update={"space": "another"})
+    monkeypatch.setattr(draw, "read_manifest", lambda _: other)
+    assert folder.exists()
+    again, _ = drawn(collection)
+    assert again.parent is None

@@ -1,0 +1,29 @@
+"""A container's cores count, and not its host's."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from soundalike.cores import _quotas, available_cores
+
+
+@pytest.mark.parametrize(
+    ("said", "cores"),
+    [("150000 100000", [2]), ("200000 100000", [2]), ("max 100000", []), ("", [])],
+)
+def test_a_quota_is_cores_rounded_up(tmp_path: Path, said: str, cores: list[int]) -> None:
+    (tmp_path / "cpu.max").write_text(said)
+    assert list(_quotas([tmp_path, tmp_path / "gone"])) == [os.cpu_count(), *cores]
+
+
+def test_affinity_counts() -> None:
+    code = (
+        "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"
+        "from soundalike.cores import available_cores; print(available_cores())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    assert done.stdout.strip() == "1"
+    assert available_cores() >= 1

@@ -1,7 +1,7 @@
 """Dependencies of the routes: a session, the index, the metrics, all from the lifespan's state."""
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import Annotated, TypedDict, cast
 
@@ -97,6 +97,13 @@ def shown_tracks(located: SeesLocationsDep) -> Callable[[TrackView], Track]:
 
 
 async def open_session(state: StateDep) -> AsyncIterator[AsyncSession]:
+    """Open a read-only session until the response was sent."""
+    async with reading(state) as session:
+        yield session
+
+
+@asynccontextmanager
+async def reading(state: State) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
     session = state["sessions"]()
     try:

@@ -40,6 +40,8 @@ class Checkout:
         """Run the tests as the copy is; "survived" is that all of them pass."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         own = {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
+        # An example that failed with one mistake must not be tried again with the next.
+        shutil.rmtree(self.folder / ".hypothesis", ignore_errors=True)
         log = self.folder / "mutant.log"
         with log.open("w") as output:
             process = subprocess.Popen(

@@ -1,7 +1,8 @@
 """The table of mutants: realistic mistakes, and the tests that are to notice each.
 
-One TOML file a package. A mutant replaces a piece of a module's source, which must occur exactly
-once, by another. One that changes nothing that can be observed says why in `equivalent`.
+One TOML file a package, or a part of several. A mutant replaces a piece of a module's source, which
+must occur exactly once, by another. One that changes nothing that can be observed says why in
+`equivalent`.
 """
 
 import tomllib

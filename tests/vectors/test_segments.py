@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
 from soundalike.vectors.artifact_files import INDEX
+from soundalike.vectors.cover import MIN_ALIVE
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index.rows import RowNumbers
+from soundalike.vectors.index_files import read_manifest, write_manifest
 from soundalike.vectors.queries import VectorQuery
 from tests.damage import delete, flip_a_bit
 from tests.indexes import unit_vectors, write_index, write_segments
@@ -31,7 +34,12 @@ def partitions(draw: st.DrawFn) -> tuple[list[Rows], frozenset[int]]:
     cuts = draw(st.lists(st.integers(1, ROWS - 1), max_size=8, unique=True))
     parts = [np.array(part) for part in np.split(order, sorted(cuts))]
     share = draw(st.sampled_from([0.0, 0.001, 0.1]))
-    return parts, frozenset(np.flatnonzero(random.random(ROWS) < share).tolist())
+    removed = set(np.flatnonzero(random.random(ROWS) < share).tolist())
+    for part in parts:  # no version has a segment of which less is left: it is written anew
+        gone = removed.intersection(part.tolist())
+        if len(gone) > (1 - MIN_ALIVE) * len(part):
+            removed -= gone
+    return parts, frozenset(removed)
 
 
 def queries(index: OpenIndex, seed: int) -> list[VectorQuery]:
@@ -132,3 +140,16 @@ def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
         write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+rabitq")
         names.append(sorted(path.name for path in (tmp_path / name / "segments").iterdir()))
     assert names[0] == names[1]
+
+
+def test_a_track_in_two_segments_is_refused() -> None:
+    ids = np.array([b"t1", b"t2"])
+    with pytest.raises(ArtifactError, match="two segments of an index have the same track"):
+        RowNumbers([ids, np.array([b"t2", b"t3"])], [None, None])
+
+
+def test_a_version_of_fewer_tracks_than_its_manifest_says_is_refused(tmp_path: Path) -> None:
+    folder = write_segments(tmp_path, [np.arange(5), np.arange(5, 9)], unit_vectors(9, 8))
+    write_manifest(folder, read_manifest(folder).model_copy(update={"tracks": 10}))
+    with pytest.raises(ArtifactError, match="9 vectors of 8 dimensions in its segments"):
+        OpenIndex.open(folder)

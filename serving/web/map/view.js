@@ -189,7 +189,7 @@ function name(camera = screen.camera) {
   const seen = [...places, ...tracks].map((label) => { const [x, y] = screen.pixel(label.at, camera); return { ...label, x, y }; });
   const reach = screen.radius + 1;
   const taken = seen.filter(({ kind }) => kind === "track").map(({ x, y }) => [x - reach, y - reach, x + reach, y + reach]);
-  drawLabels(labels, fitting(seen, screen.size, reach + 3, taken));
+  drawLabels(labels, fitting(seen, screen.size, reach + 5, taken));
 }
 
 async function rowAt([x, y], reach) {

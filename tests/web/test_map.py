@@ -162,8 +162,6 @@ def test_what_is_drawn_around_is_a_list(mapped: Mapped, visit: OpenPage) -> None
     left, top = box["x"] + 3, box["y"] + 3
     right, bottom = left + box["width"] - 8, top + box["height"] - 8
     page.mouse.move(left, bottom)
-    page.locator(".legend").evaluate("each => { each.hidden = true; }")
-    page.locator(".tools").evaluate("each => { each.hidden = true; }")
     page.mouse.down()
     for x, y in ((left, top), (right, top), (right, bottom)):
         page.mouse.move(x, y, steps=4)

@@ -1,12 +1,15 @@
 /** Names on the map: as many as there is room for, none over another. */
 
 import { h } from "../dom.js";
+import { unitsOf } from "./camera.js";
 
 const MOST = 40;
 const GAP = 4;
 const HEIGHTS = { place: 20, track: 18 };
 const FONTS = { place: "650 14px system-ui, sans-serif", track: "12px system-ui, sans-serif" };
 const WIDEST = 190;
+
+const AROUND = [[0, 0], ...[1, 2, 3, 4].flatMap((down) => [[0, -down], [0, down], [-1, -down], [1, -down], [-1, down], [1, down]])]; // half widths and heights
 
 const measuring = document.createElement("canvas").getContext("2d");
 const widths = new Map();
@@ -33,7 +36,7 @@ export function fitting(labels, size, away, taken = []) {
     const [width, height] = [widthOf(label), HEIGHTS[label.kind]];
     const { x, y } = label;
     const spots = label.kind === "place"
-      ? [0, 1, -1, 2, -2, 3, -3, 4].map((step) => [x - width / 2, y - height / 2 + step * height])
+      ? AROUND.map(([across, down]) => [x - width / 2 + across * (width / 2 + away), y - height / 2 + down * height])
       : [[x + away, y - height / 2], [x - away - width, y - height / 2], [x - width / 2, y + away], [x - width / 2, y - height - away]];
     for (const [left, top] of spots) {
       const box = [left - GAP, top, left + width + GAP, top + height];
@@ -44,6 +47,12 @@ export function fitting(labels, size, away, taken = []) {
     }
   }
   return chosen;
+}
+
+/** Return what may be named: categories where they lie, and tracks of these rows, if they are known. */
+export function labelsOf(places, names, rows) {
+  const tracks = rows.map((row) => ({ kind: "track", key: row, text: names.known(row)?.title, at: names.placeOfRow(row) }));
+  return [...places.map(({ text, x, y }) => ({ kind: "place", text, at: unitsOf([x, y]) })), ...tracks.filter(({ at }) => at)];
 }
 
 const meets = (a, b) => a[0] < b[2] && b[0] < a[2] && a[1] < b[3] && b[1] < a[3];
@@ -62,7 +71,6 @@ export function drawLabels(container, chosen) {
     const { style } = shown.get(key);
     style.transform = `translate(${Math.round(label.left)}px, ${Math.round(label.top)}px)`;
     style.width = `${label.width}px`;
-    if (label.colour) style.setProperty("--c", label.colour);
   }
   for (const key of gone) {
     shown.get(key).remove();

@@ -1,6 +1,7 @@
 /** Which tracks the points are: asked for in batches, each once. */
 
 import { post } from "../api.js";
+import { unitsOf } from "./camera.js";
 
 const MOST = 200; // that the server looks up at a time
 const WAIT_MS = 30;
@@ -14,8 +15,15 @@ export class Names {
   /** Names are of the rows of one index version; another one has other rows. */
   constructor(version) { this.version = version; }
 
-  known(row) { return this.#byRow.get(row); }
-  place(id) { return this.#byId.get(id)?.at ?? null; }
+  known(row) { return this.#byRow.get(row) ?? null; }
+  placeOfRow(row) { return this.place(this.#byRow.get(row)?.id); }
+
+  /** Return where a track that is known is, in units; null if it is not on the map. */
+  place(id) {
+    const at = this.#byId.get(id)?.at;
+    return at ? unitsOf(at) : null;
+  }
+
   rowOf(id) { return this.#byId.get(id)?.row ?? null; }
 
   /** Return the track of a row; null if it left. Throws Problem `index-changed`. */

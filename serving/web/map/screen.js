@@ -8,6 +8,7 @@ const MOST_PIXELS = 2_500_000;
 const FLIGHT_MS = 250;
 const REST_MS = 120;
 const CATEGORIES = 13;
+const EDGE = 20; // pixels of the edge that do not count as seen
 
 const calm = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
@@ -61,6 +62,13 @@ export class Screen extends EventTarget {
       if (done < 1) requestAnimationFrame(step);
     };
     requestAnimationFrame(step);
+  }
+
+  /** Move only if a point is not seen. */
+  reveal(at) {
+    const { width, height } = this.size;
+    const [x, y] = this.pixel(at);
+    if (width && (x < EDGE || y < EDGE || x > width - EDGE || y > height - EDGE)) this.fly({ ...this.camera, x: at[0], y: at[1] });
   }
 
   showWhole() { this.fly(this.whole(), true); }

@@ -1,22 +1,20 @@
 /** The map of the collection: a point for each track, and what one can do with them. */
 
-import { open, openView } from "../address.js";
 import { get, latest, send } from "../api.js";
-import { h, iconButton, notice, render, say } from "../dom.js";
+import { h, iconButton, notice, render } from "../dom.js";
 import { player } from "../player/player.js";
 import { change, state, watch } from "../store.js";
-import { nameOf } from "../tracks.js";
 import { hasFilter } from "../views/filters.js";
 import { WORDS } from "../words.js";
-import { boundsOf, fitted, read, scaleOf, UNIT, unitsAt, unitsOf, written } from "./camera.js";
+import { boundsOf, fitted, read, written } from "./camera.js";
 import { canDraw, Engine } from "./engine.js";
 import { listen } from "./gestures.js";
-import { drawLabels, fitting } from "./labels.js";
+import { drawLabels, fitting, labelsOf } from "./labels.js";
 import { drawLegend, numbersOf } from "./legend.js";
 import { Names } from "./names.js";
+import { Pointing } from "./pointing.js";
 import { Screen } from "./screen.js";
 
-const [CLOSE_MOUSE, CLOSE_TOUCH] = [14, 26]; // pixels from a point that are still it
 const NAMED = 60; // points at most of which each is named
 const map = document.getElementById("map");
 const points = h("canvas", { "aria-hidden": "true" });
@@ -24,14 +22,13 @@ const top = h("canvas", { tabindex: "0", role: "img" });
 const labels = h("div", { class: "labels", "aria-hidden": "true" });
 const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
 const legend = h("div", {});
-const lassoButton = iconButton("lasso", WORDS.lasso, () => setLasso(!isLasso), { "aria-pressed": "false" });
+const lassoButton = iconButton("lasso", WORDS.lasso, () => pointing.setLasso(!pointing.isLasso), { "aria-pressed": "false" });
 const missing = h("p", { class: "about", id: "no-map", hidden: true }, WORDS.noMap);
 
 let about = null; // of /v1/map
 let names = null;
 let screen = null;
-let pointed = null; // the row that the mouse or the keys are at
-let isLasso = false;
+let pointing = null;
 let isWaiting = false;
 let shownColour = null;
 let nearby = []; // rows that are seen, if they are few
@@ -58,14 +55,17 @@ function build() {
     iconButton("add", WORDS.zoomIn, () => screen.zoom(1.6)), iconButton("minus", WORDS.zoomOut, () => screen.zoom(1 / 1.6)),
     iconButton("whole", WORDS.wholeMap, () => screen.showWhole()), lassoButton,
     h("button", { type: "button", class: "text", onclick: () => change({ pane: "list" }) }, WORDS.asList));
-  render(map, h("div", { class: "stage" }, points, top, labels, tip), tools,
-    h("details", { class: "legend", open: innerWidth > 860 }, h("summary", {}, WORDS.colours_), legend));
+  render(map, h("div", { class: "stage" }, points, top, labels, tip),
+    h("div", { class: "bar" }, tools, h("details", { class: "legend", open: innerWidth > 860 }, h("summary", {}, WORDS.colours_), legend)));
   screen = new Screen(map.querySelector(".stage"), points, top, new Engine(points));
+  pointing = new Pointing(screen, top, tip, lassoButton, changed);
   screen.addEventListener("drawn", ({ detail }) => { Object.assign(map.dataset, { drawn: screen.count, ms: detail.milliseconds.toFixed(1) }); name(detail.camera); });
   screen.addEventListener("rest", rest);
   listen(top, {
-    isLasso: () => isLasso, pan: (dx, dy) => screen.pan(dx, dy), zoom: (factor, pixel) => screen.zoom(factor, pixel),
-    point: hover, pick, lasso, hop, open: () => openRow(pointed),
+    isLasso: () => pointing.isLasso, pan: (dx, dy) => { tip.hidden = true; screen.pan(dx, dy); },
+    zoom: (factor, pixel) => { tip.hidden = true; screen.zoom(factor, pixel); },
+    point: (pixel) => pointing.hover(pixel), pick: (pixel, isTouch) => pointing.pick(pixel, isTouch), open: () => pointing.open(),
+    lasso: (polygon, isDone) => pointing.lasso(polygon, isDone), hop: (dx, dy) => pointing.hop(dx, dy),
   });
 }
 
@@ -94,7 +94,8 @@ async function takeMap(found, signal) {
   const isMoved = !isFirst && about.layout !== found.layout;
   about = found;
   names = new Names(found.index_version);
-  [pointed, nearby, shownColour] = [null, [], colour];
+  [nearby, shownColour] = [[], colour];
+  pointing.take(names);
   if (isFirst && state.at && state.layout === found.layout) Object.assign(screen, { camera: read(state.at) ?? screen.camera, isWhole: !read(state.at) });
   if (isMoved) screen.isWhole = true;
   dress();
@@ -149,22 +150,12 @@ async function mark() {
     await names.ofIds([...new Set([...way, ...near, state.track, playing])].filter(Boolean));
   } catch { return; }
   if (here !== names) return;
-  const placed = (id) => { const at = id && names.place(id); return at ? unitsOf(at) : null; };
-  const all = (ids) => ids.map(placed).filter(Boolean);
-  const chosen = placed(state.track);
+  const all = (ids) => ids.map((id) => names.place(id)).filter(Boolean);
+  const chosen = names.place(state.track);
   const isNew = chosen && String(chosen) !== String(screen.marks.chosen);
-  Object.assign(screen.marks, { way: all(way), near: all(near), playing: placed(playing), chosen, pointed: placedRow(pointed) });
-  if (isNew) reveal(chosen);
+  Object.assign(screen.marks, { way: all(way), near: all(near), playing: names.place(playing), chosen });
+  if (isNew) screen.reveal(chosen);
   screen.drawMarks();
-}
-
-const placedRow = (row) => { const track = row === null ? null : names.known(row); const at = track && names.place(track.id); return at ? unitsOf(at) : null; };
-
-/** Move only if a point is not seen. */
-function reveal(at) {
-  const [x, y] = screen.pixel(at);
-  const { width, height } = screen.size;
-  if (width && (x < 20 || y < 20 || x > width - 20 || y > height - 20)) screen.fly({ ...screen.camera, x: at[0], y: at[1] });
 }
 
 async function rest() {
@@ -178,82 +169,15 @@ async function rest() {
   if (here === names) name();
 }
 
-/** Name categories where they lie, and tracks if few are seen. */
+/** Name what there is room for, and never over a point that may be named. */
 function name(camera = screen.camera) {
-  const places = about.labels[shownColour].map(({ text, x, y }) => {
-    const number = screen.colouring.numbers[about.colours[shownColour].findIndex((each) => each.name === text)];
-    return { text, kind: "place", at: unitsOf([x, y]), colour: `var(--c${number})` };
+  const seen = labelsOf(about.labels[shownColour], names, nearby).map((label) => {
+    const [x, y] = screen.pixel(label.at, camera);
+    return { ...label, x, y };
   });
-  const tracks = nearby.map((row) => ({ row, track: names.known(row) })).filter(({ track }) => track)
-    .map(({ row, track }) => ({ text: track.title, kind: "track", key: row, at: placedRow(row) })).filter(({ at }) => at);
-  const seen = [...places, ...tracks].map((label) => { const [x, y] = screen.pixel(label.at, camera); return { ...label, x, y }; });
   const reach = screen.radius + 1;
   const taken = seen.filter(({ kind }) => kind === "track").map(({ x, y }) => [x - reach, y - reach, x + reach, y + reach]);
   drawLabels(labels, fitting(seen, screen.size, reach + 5, taken));
-}
-
-async function rowAt([x, y], reach) {
-  const [ux, uy] = unitsAt(screen.camera, screen.size, [x, y]);
-  return screen.engine.nearest(ux * UNIT, uy * UNIT, (reach * UNIT) / scaleOf(screen.camera, screen.size));
-}
-
-const hover = async (pixel) => point(pixel && !isLasso && about ? await rowAt(pixel, CLOSE_MOUSE + screen.radius) : null);
-
-/** Point at a row: mark it, and say its name. */
-async function point(row, isTold = false) {
-  if (row === pointed && !isTold) return;
-  pointed = row;
-  top.classList.toggle("over", row !== null);
-  const track = row === null ? null : await names.ofRow(row).catch(changed);
-  if (row !== pointed) return;
-  const at = placedRow(row);
-  screen.marks.pointed = at;
-  tip.hidden = !track || !at;
-  if (track && at) {
-    const [x, y] = screen.pixel(at);
-    tip.textContent = nameOf(track);
-    tip.style.transform = `translate(${Math.round(Math.min(Math.max(x, 110), screen.size.width - 110))}px, ${Math.round(y > 60 ? y - screen.radius - 14 : y + screen.radius + 46)}px) translate(-50%, -100%)`;
-    top.dataset.track = track.id;
-    if (isTold) { say(nameOf(track)); reveal(at); }
-  } else {
-    delete top.dataset.track;
-  }
-  screen.drawMarks();
-}
-
-async function pick(pixel, isTouch) {
-  const row = await rowAt(pixel, (isTouch ? CLOSE_TOUCH : CLOSE_MOUSE) + screen.radius);
-  if (row !== null) openRow(row);
-}
-
-async function openRow(row) {
-  if (row === null) return;
-  const track = await names.ofRow(row).catch(changed);
-  if (track) open(track.id);
-}
-
-async function hop(dx, dy) {
-  const from = pointed ?? (state.track && names.rowOf(state.track));
-  const [x, y] = [screen.camera.x * UNIT, screen.camera.y * UNIT];
-  const row = from === null ? await screen.engine.nearest(x, y, 4 * UNIT) : await screen.engine.hop(from, dx, dy);
-  if (row !== null) point(row, true);
-}
-
-async function lasso(polygon, isDone) {
-  screen.marks.lasso = isDone ? null : polygon;
-  screen.drawMarks();
-  if (!isDone || polygon.length < 3) return;
-  setLasso(false);
-  const rows = await screen.engine.inside(polygon.map((each) => unitsAt(screen.camera, screen.size, each).map((value) => value * UNIT)));
-  state.area = { rows, names };
-  openView({ show: "area" });
-}
-
-function setLasso(on) {
-  isLasso = on;
-  lassoButton.setAttribute("aria-pressed", String(on));
-  top.classList.toggle("lasso", on);
-  if (on) say(WORDS.lassoHow);
 }
 
 /** A new index is served: rows are others now, and this map is shown until somebody wants the new one. */
@@ -261,6 +185,8 @@ function changed(error) {
   if (error.kind === "index-changed") notice(WORDS.mapChanged, WORDS.show, () => change({ index: state.newest }));
   return null;
 }
+
+const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 
 /** Keys of the page that mean the map, where it is shown. */
 export function onMap(key) {
@@ -270,7 +196,7 @@ export function onMap(key) {
   else if (key === "z" && marked.length) screen.fly(fitted(boundsOf(marked), screen.size, 40));
   else if (key === "+") screen.zoom(1.6);
   else if (key === "-") screen.zoom(1 / 1.6);
-  else if (key.startsWith("arrow") && document.activeElement === document.body) { top.focus(); hop(...{ arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] }[key]); }
+  else if (key.startsWith("arrow") && document.activeElement === document.body) { top.focus(); pointing.hop(...ARROWS[key]); }
   else return false;
   return true;
 }

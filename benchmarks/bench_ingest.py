@@ -23,7 +23,7 @@ from simulated_library import ALBUM, SPACE, SimulatedLibrary
 
 from serving.index.live_index import LiveIndex
 from soundalike.audio.sandbox import Decoders
-from soundalike.catalog.engine import open_catalog
+from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import upgrade
 from soundalike.ingest.build_index import build_index
@@ -33,10 +33,11 @@ from soundalike.ingest.publish import publish
 from soundalike.postgres import connected_database
 from soundalike.resource_usage import Monitor
 from soundalike.settings import Settings
-from soundalike.storage.atomic import fsync, sha256_of
+from soundalike.storage.atomic import fsync, remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 SIZES = (1_000, 10_000, 100_000)
+ALBUM_BYTES = ALBUM * SPACE.dimension * 4
 MIB = 2**20
 T = TypeVar("T")
 
@@ -74,10 +75,14 @@ def measured(size: int, folder: Path) -> dict[str, float]:
         [batch] = clock.time("scan_album", library.scan).batches
         uncounted = clock.time("stages", lambda: library.embed_album(batch))
         clock.steps["stages"] -= uncounted
+        built = bytes_of_indexes(store)
         serve(library, clock, live)
+        clock.steps["album_bytes_ratio"] = (bytes_of_indexes(store) - built) / ALBUM_BYTES
         if live.served is None or len(live.served.index) != size + ALBUM:
             raise SystemExit(f"the album is not served: {live.problem}")
-        clock.time("bytes_baseline", lambda: rewrite(store, live.served.manifest.version))
+        clock.time("bytes_baseline", lambda: rewrite(store))
+        clock.time("open_after_restart", lambda: reopened(store, sessions))
+        rebuild(sessions, store, clock)
         sessions.kw["bind"].dispose()
     return {**clock.steps, "scan_memory_growth_mib": growth}
 
@@ -105,9 +110,32 @@ def walk(folder: Path) -> int:
     return total
 
 
-def rewrite(store: ArtifactStore, version: str) -> None:
-    """The lower bound of publishing one file: write its bytes, fsync, and hash them."""
-    source = store.index(version) / "index.faiss"
+def reopened(store: ArtifactStore, sessions: Sessions) -> None:
+    """Open the served version as a worker does that was started anew."""
+    live = LiveIndex(store)
+    with sessions() as session:
+        row = published(session)
+    asyncio.run(live.follow(row))
+    if live.served is None:
+        raise SystemExit(live.problem)
+
+
+def rebuild(sessions: Sessions, store: ArtifactStore, clock: Clock) -> None:
+    """Build the served version from the batches' vectors alone."""
+    remove_folder(store.indexes)
+    remove_folder(store.segments)
+    clock.time("full_rebuild", lambda: build_index(sessions, store, SPACE, "auto"))
+
+
+def bytes_of_indexes(store: ArtifactStore) -> int:
+    """The bytes of all versions and segments."""
+    files = [*store.indexes.rglob("*"), *store.segments.rglob("*")]
+    return sum(path.stat().st_size for path in files if path.is_file())
+
+
+def rewrite(store: ArtifactStore) -> None:
+    """The lower bound of writing an index anew: write its largest file, fsync, and hash it."""
+    source = max(store.segments.glob("*/index.faiss"), key=lambda path: path.stat().st_size)
     copy = store.root / "copy"
     copy.write_bytes(source.read_bytes())
     fsync(copy)
@@ -133,8 +161,9 @@ def main(sizes: tuple[int, ...]) -> None:
     figures = {
         f"{name}_s_{size // 1000}k": round(seconds[name], 3)
         for size, seconds in table.items()
-        for name in ("scan_nothing_new", "album_to_served")
+        for name in ("scan_nothing_new", "album_to_served", "open_after_restart", "full_rebuild")
     }
+    figures["album_bytes_ratio"] = round(largest["album_bytes_ratio"], 1)
     figures["scan_ratio_vs_bare_walk"] = round(
         largest["scan_nothing_new"] / largest["walk_baseline"], 2
     )

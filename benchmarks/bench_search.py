@@ -67,6 +67,10 @@ def closing(figures: Figures, size: int) -> Figures:
         f"rabitq_recall_at_10_{size // 1000}k": figures[f"rabitq_recall_at_10_{size}"],
         f"bandwidth_floor_share_{size // 1000}k": figures[f"bandwidth_floor_share_{size}"],
         f"text_ms_{size // 1000}k": figures[f"text_ms_{size}"],
+        f"http_rps_1_worker_{size // 1000}k": figures["http_requests_a_second_16_clients"],
+        "http_p99_ms": figures["http_p99_ms_1_clients"],
+        # Of the event loop's thread, which does everything but the search itself.
+        "http_cpu_us": figures["http_cpu_us_16_clients"],
         # Of the flat kind, where a batch is one multiplication; codes benefit only from more cores.
         "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_flat_{size}"],
     }

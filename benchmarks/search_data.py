@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import index_files
+from soundalike.vectors import artifact_files, index_files
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index_files import IndexManifest
@@ -60,11 +60,11 @@ def write_artifact(store: ArtifactStore, matrix: Matrix, name: KindName) -> str:
     folder.mkdir(parents=True)
     others = [path for path in folder.parent.glob(f"bench-{len(matrix)}-*") if path != folder]
     if others:
-        os.link(others[0] / index_files.INDEX, folder / index_files.INDEX)
+        os.link(others[0] / artifact_files.INDEX, folder / artifact_files.INDEX)
     else:
-        write_exact(folder / index_files.INDEX, matrix)
+        write_exact(folder / artifact_files.INDEX, matrix)
     if kind.has_codes:
-        write_codes(folder / index_files.CODES, matrix, kind)
+        write_codes(folder / artifact_files.CODES, matrix, kind)
     index_files.write_tracks(folder, track_ids(len(matrix)))
     index_files.write_manifest(folder, _manifest(folder, version, matrix, kind))
     return version

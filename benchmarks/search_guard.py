@@ -14,8 +14,9 @@ from search_single import milliseconds
 
 from soundalike.storage.layout import ArtifactStore
 from soundalike.storage.private_copy import open_private, open_verified
+from soundalike.vectors.artifact_files import INDEX
 from soundalike.vectors.index.exact import ExactVectors
-from soundalike.vectors.index_files import INDEX, read_manifest
+from soundalike.vectors.index_files import read_manifest
 
 K = 10
 ROUNDS = 3

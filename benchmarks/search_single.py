@@ -12,9 +12,9 @@ import search_data
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.knn import MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import CODES
 from soundalike.vectors.kinds import KindName
 from soundalike.vectors.queries import VectorQuery
 

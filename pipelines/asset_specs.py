@@ -54,6 +54,7 @@ def _addresses(settings: Settings) -> dict[str, str]:
         "embeddings": store.embeddings.as_uri(),
         "faiss_index": store.indexes.as_uri(),
         "published_index": store.indexes.as_uri(),
+        "merged_segments": store.segments.as_uri(),
         "map_layout": store.maps.as_uri(),
     }
 

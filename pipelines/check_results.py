@@ -15,7 +15,7 @@ from soundalike.catalog.coverage import Coverage, DecodedAudio
 from soundalike.ingest.root_checks import RootState
 from soundalike.maintenance.quality import Quality
 from soundalike.maps.map_files import MapManifest
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.artifact_files import Check
 
 WARN = dg.AssetCheckSeverity.WARN
 LEAST_TRUST = 0.85

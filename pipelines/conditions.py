@@ -42,7 +42,10 @@ def disk_conditions(root: Path) -> str:
 
 def _disk(root: Path) -> str:
     store = ArtifactStore(root)
-    folders = (store.canonical, store.manifests, store.embeddings, store.indexes, store.maps)
+    folders = (
+        *(store.canonical, store.manifests, store.embeddings),
+        *(store.segments, store.indexes, store.maps),
+    )
     writable = [
         not path.exists() or (path.is_dir() and os.access(path, os.W_OK)) for path in folders
     ]

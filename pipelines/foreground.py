@@ -42,6 +42,7 @@ from soundalike.environment import child_environment
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.embed import STAGE as EMBEDDINGS
+from soundalike.ingest.merge import due_merge
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.reports import RecordedReports
 from soundalike.ingest.roots import read_again, register_roots
@@ -122,6 +123,8 @@ class Foreground:
         left = work_off(self._pending, lambda keys: self._embed_round(keys, confirm_removals))
         embedded = self._embedded()
         version = self._publish()
+        if due_merge(self._sessions, self._store, self._space.key):
+            self._run("merge_segments")
         self._draw_map()
         seconds = time.monotonic() - started
         with self._sessions() as session:

@@ -29,13 +29,19 @@ index_job = dg.define_asset_job(
     description="Builds, checks and publishes the index.",
 )
 
+merge_job = dg.define_asset_job(
+    "merge_segments",
+    selection=["merged_segments"],
+    description="Merges small segments of the served index; its answers do not change.",
+)
+
 map_job = dg.define_asset_job(
     "draw_map",
     selection=["map_layout"],
     description="Draws the map of the published index.",
 )
 
-JOBS = [scan_job, batch_job, index_job, map_job]
+JOBS = [scan_job, batch_job, index_job, merge_job, map_job]
 
 
 def automatic_publish_config(served: PublishedIndex | None) -> dict[str, Any]:

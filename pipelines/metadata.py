@@ -18,13 +18,14 @@ from soundalike.display_text import printable
 from soundalike.ingest.build_index import BuildReport
 from soundalike.ingest.compare import Change
 from soundalike.ingest.identify import MANIFEST
+from soundalike.ingest.merge import MergeReport
 from soundalike.ingest.publish import PublishedManifest
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
 from soundalike.maps.map_files import MapManifest
 from soundalike.resource_usage import Usage
 from soundalike.settings import load_settings
-from soundalike.vectors.index_files import MANIFEST as INDEX_MANIFEST
+from soundalike.vectors.artifact_files import MANIFEST as INDEX_MANIFEST
 
 Metadata = Mapping[str, Any]
 MIB = 2**20
@@ -112,8 +113,21 @@ def index_metadata(report: BuildReport) -> Metadata:
         "dimension": manifest.dimension,
         "kind": manifest.kind,
         "batches": len(manifest.batches),
+        "segments": len(manifest.segments),
         "folder": dg.MetadataValue.path(report.folder),
         "manifest": dg.MetadataValue.json(manifest.model_dump(mode="json")),
+        **_usage(report.usage),
+    }
+
+
+def merge_metadata(report: MergeReport) -> Metadata:
+    """Metadata of a merge: the index it was for, what was merged, and resource usage."""
+    segment = report.segment
+    return {
+        "dagster/row_count": segment.tracks if segment else 0,
+        "version": report.version,
+        "merged": ", ".join(each.name for each in report.merged) or "nothing was due",
+        "segment": segment.name if segment else "none",
         **_usage(report.usage),
     }
 

@@ -19,7 +19,7 @@ from pipelines.batch_work import (
     wanted_batches,
 )
 from pipelines.conditions import batch_conditions, index_conditions
-from pipelines.jobs import automatic_publish_config, batch_job, index_job
+from pipelines.jobs import automatic_publish_config, batch_job, index_job, merge_job
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
@@ -30,6 +30,7 @@ from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import ingest_running
 from soundalike.catalog.retention import known_batches
+from soundalike.ingest.merge import due_merge
 from soundalike.ingest.next_index import NextIndex, PublishRule, next_index, publication_due
 from soundalike.storage.layout import ArtifactStore
 
@@ -147,4 +148,36 @@ def _index_request(
     )
 
 
-SENSORS = [sealed_batches, changed_library]
+@dg.sensor(
+    job=merge_job,
+    description="Requests a merge when the served index has too many small segments, or one of "
+    "which many rows are gone.",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def small_segments(
+    context: dg.SensorEvaluationContext,
+    sessions: dg.ResourceParam[Sessions],
+    store: dg.ResourceParam[ArtifactStore],
+    model: dg.ResourceParam[Model],
+) -> dg.SensorResult | dg.SkipReason:
+    """Requests a merge of segments, unless its last run failed and nothing has changed since."""
+    if ingest_running(sessions):
+        return dg.SkipReason(INGEST)
+    settings, space = model.settings, model.space.key
+    due = due_merge(sessions, store, space)
+    if not due:
+        return dg.SkipReason("the segments of the served index are few")
+    names = " ".join(segment.name for segment in due)
+    state = WorkState(names, index_conditions(settings, store, space, ()))
+    run = last_run(context.instance, merge_job.name, "merged_segments")
+    note = Notes.read(context.cursor).runs.get(merge_job.name)
+    decision = decide(state, run, note, dt.datetime.now(dt.UTC))
+    return dg.SensorResult(
+        run_requests=[dg.RunRequest()] if decision.request else [],
+        skip_reason=None if decision.request else decision.reason,
+        cursor=Notes({merge_job.name: decision.note}).text(),
+    )
+
+
+SENSORS = [sealed_batches, changed_library, small_segments]

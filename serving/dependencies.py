@@ -109,13 +109,26 @@ async def shown_tracks(request: Request) -> Callable[[TrackView], ShownTrack]:
 
 async def open_session(request: Request) -> AsyncIterator[AsyncSession]:
     """Open a read-only session; its first statement takes a connection from the pool."""
-    async with _session(state_of(request)["sessions"]) as session:
+    async with reading(state_of(request)) as session:
         yield session
+
+
+@asynccontextmanager
+async def reading(state: State) -> AsyncIterator[AsyncSession]:
+    """Open the same as `open_session`, for a part of a request."""
+    session = state["sessions"]()
+    try:
+        yield session
+    finally:
+        try:
+            await session.close()
+        except DBAPIError:  # the connection died after the response was ready: it is unaffected
+            await session.invalidate()
 
 
 @dataclass(frozen=True)
 class SearchContext:
-    """What a search needs of the service, as one dependency: each costs time.
+    """The parts of the service that a search needs, as one dependency: each costs time.
 
     `as_track` converts tracks to what the client may see of them.
     """
@@ -130,23 +143,9 @@ async def search_context(request: Request) -> SearchContext:
     """Return what a search needs, with the catalog of this moment."""
     state = state_of(request)
     columns = state["columns"]
-    catalog = SearchCatalog(
-        columns.snapshot, partial(_session, state["sessions"]), columns.stale_seconds
-    )
+    catalog = SearchCatalog(columns.snapshot, partial(reading, state), columns.stale_seconds)
     as_track = await shown_tracks(request)
     return SearchContext(state["live"], catalog, state["metrics"], as_track)
-
-
-@asynccontextmanager
-async def _session(sessions: async_sessionmaker[AsyncSession]) -> AsyncIterator[AsyncSession]:
-    session = sessions()
-    try:
-        yield session
-    finally:
-        try:
-            await session.close()
-        except DBAPIError:  # the connection died after the response was ready: it is unaffected
-            await session.invalidate()
 
 
 LiveDep = Annotated[LiveIndex, Depends(get_live)]

@@ -1,45 +1,47 @@
 """Query parameters: read into their model; unknown and repeated ones are refused."""
 
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from types import UnionType
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, get_args, get_origin
 
 from fastapi import FastAPI, Query, Request
+from fastapi.dependencies.models import Dependant
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.exceptions import RequestValidationError
 from fastapi.params import Cookie, Header, Path
 from fastapi.routing import APIRoute
 from pydantic import BaseModel, ValidationError
 
-_KNOWN: dict[Callable[..., Any], Mapping[str, bool]] = {}  # by endpoint; looked up once each
 Parameters = TypeVar("Parameters", bound=BaseModel)
+_KNOWN: dict[Callable[..., Any], Mapping[str, bool]] = {}  # by endpoint; looked up once each
 
 
-def from_query(model: type[Parameters]) -> Callable[[Request], Awaitable[Parameters]]:
-    """Return the dependency that reads the request's query parameters into the model.
+class FromQuery(Generic[Parameters]):
+    """A dependency that reads the request's query parameters into a model.
 
     FastAPI's own way (`Annotated[model, Query()]`) takes as long as a search, because it looks for
     each field that could have been sent. The route's `openapi_extra` is `described(model)`.
     """
-    fields = model.model_fields
-    lists = {name for name, field in fields.items() if get_origin(field.annotation) is list}
 
-    async def read(request: Request) -> Parameters:
-        query = request.query_params
+    def __init__(self, model: type[Parameters]) -> None:
+        self._model = model
+        self.lists = {name: _is_list(each.annotation) for name, each in model.model_fields.items()}
+
+    async def __call__(self, request: Request) -> Parameters:
+        """Read the parameters. Raises RequestValidationError."""
+        query, lists = request.query_params, self.lists
         given = {
-            name: query.getlist(name) if name in lists else query[name]
+            name: query.getlist(name) if lists[name] else query[name]
             for name in query
-            if name in fields
+            if name in lists
         }
         try:
-            return model.model_validate(given)
+            return self._model.model_validate(given)
         except ValidationError as error:
             issues = error.errors(include_url=False)
             wrong = [{**issue, "loc": ("query", *issue["loc"])} for issue in issues]
             raise RequestValidationError(wrong) from error
-
-    return read
 
 
 def described(model: type[BaseModel]) -> dict[str, Any]:
@@ -74,13 +76,19 @@ def query_parameters(route: APIRoute) -> Mapping[str, bool]:
     """Return the names of a route's query parameters, and whether each takes a list."""
     known = _KNOWN.get(route.endpoint)
     if known is None:
-        read_by_us = (route.openapi_extra or {}).get("parameters", ())
         known = _KNOWN[route.endpoint] = {
             field.alias: _is_list(field.field_info.annotation)
             for field in get_flat_params(route.dependant)
             if not isinstance(field.field_info, Path | Header | Cookie)
-        } | {each["name"]: each["schema"].get("type") == "array" for each in read_by_us}
+        } | dict(_of_models(route.dependant))
     return known
+
+
+def _of_models(dependant: Dependant) -> Iterator[tuple[str, bool]]:
+    for each in dependant.dependencies:
+        if isinstance(each.call, FromQuery):
+            yield from each.call.lists.items()
+        yield from _of_models(each)
 
 
 def _is_list(annotation: Any) -> bool:  # noqa: ANN401 - any type

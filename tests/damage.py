@@ -8,7 +8,10 @@ from pathlib import Path
 import faiss
 
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors.index_files import INDEX, MANIFEST, hashes_of, read_manifest
+from soundalike.vectors import artifact_files
+from soundalike.vectors.artifact_files import INDEX, MANIFEST
+from soundalike.vectors.index_files import read_manifest, segments_of
+from soundalike.vectors.segment_files import read_segment
 
 
 @contextmanager
@@ -90,16 +93,27 @@ def replace_by_pipe(path: Path) -> None:
         os.mkfifo(path)
 
 
+def segment_of(folder: Path) -> Path:
+    """The folder of the segment of a version that was written for it."""
+    return segments_of(folder) / read_manifest(folder).segments[-1]
+
+
 def halve_vectors(folder: Path) -> str:
     """An index of vectors half as long, as a program with a bug would write it, and sign it.
 
     Returns the hash of the new manifest.
     """
-    manifest = read_manifest(folder)
-    index = faiss.read_index(str(folder / INDEX))
+    segment = segment_of(folder)
+    index = faiss.read_index(str(segment / INDEX))
     halved = faiss.IndexFlatIP(index.d)
     halved.add(0.5 * index.reconstruct_n(0, index.ntotal))
-    overwrite(folder / INDEX, faiss.serialize_index(halved).tobytes())
-    signed = manifest.model_copy(update={"files": hashes_of(folder, manifest.built_as)})
-    overwrite(folder / MANIFEST, signed.model_dump_json().encode())
+    overwrite(segment / INDEX, faiss.serialize_index(halved).tobytes())
+    recorded = read_segment(segment)
+    files = artifact_files.hashes(segment, recorded.files)
+    signed = recorded.model_copy(update={"files": files}).signed()
+    overwrite(segment / MANIFEST, signed.model_dump_json().encode())
+    segment.rename(segment.with_name(signed.name))
+    manifest = read_manifest(folder)
+    named = manifest.model_copy(update={"segments": [*manifest.segments[:-1], signed.name]})
+    overwrite(folder / MANIFEST, named.model_dump_json().encode())
     return sha256_of(folder / MANIFEST)

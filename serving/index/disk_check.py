@@ -6,6 +6,7 @@ A changed file cannot change a response, but the next start would refuse it. So 
 import hashlib
 import threading
 import time
+from collections.abc import Collection, Iterable
 from contextlib import suppress
 from pathlib import Path
 
@@ -13,14 +14,16 @@ from soundalike.errors import ArtifactError
 from soundalike.vectors.index_files import (
     IndexManifest,
     read_manifest,
-    verify_files,
+    segments_of,
+    verify_segments,
 )
 
 BYTES_PER_SECOND = 64 * 2**20  # a fraction of a core: a check must not slow searches down
 BLOCK_BYTES = 2**20
 EVERY_SECONDS = 3600.0  # also where no file's state changed: disks lose bits by themselves
 
-Signature = tuple[tuple[str, int, int, int], ...]
+# Of each file of each folder: name, inode, size and time.
+Signature = dict[Path, tuple[tuple[str, int, int, int], ...]]
 
 
 class Stopped(Exception):
@@ -30,12 +33,25 @@ class Stopped(Exception):
 class DiskCheck:
     """The check of the folder of one version, which is served."""
 
-    def __init__(self, folder: Path, manifest: IndexManifest, manifest_sha256: str | None) -> None:
-        """Take the files' signature of now, before they are read and found to be whole."""
+    def __init__(
+        self,
+        folder: Path,
+        manifest: IndexManifest,
+        manifest_sha256: str | None,
+        segments: Collection[str] = (),
+        seen: Signature | None = None,
+    ) -> None:
+        """Take the files' signature as it was `seen` before they were read and found to be whole.
+
+        Or that of now. `segments` are the names of those that are opened.
+        """
         self._folder = folder
+        self._segments = sorted(segments)
+        self._folders = [folder, *(segments_of(folder) / name for name in self._segments)]
         self._manifest = manifest
         self._manifest_sha256 = manifest_sha256
-        self._signature = signature(folder)
+        seen = signature(self._folders) if seen is None else seen
+        self._signature = {path: seen.get(path, ()) for path in self._folders}
         self._checked = time.monotonic()
         self._problem: str | None = None
         self._stop = threading.Event()
@@ -50,7 +66,7 @@ class DiskCheck:
         Reads them again if inode, size or time of one changed since, or after `every_seconds`.
         Blocks for as long as that takes. Raises Stopped if `stop` was called.
         """
-        now = signature(self._folder)
+        now = signature(self._folders)
         if self._stop.is_set():
             raise Stopped
         if now == self._signature and time.monotonic() - self._checked < every_seconds:
@@ -68,7 +84,12 @@ class DiskCheck:
             on_disk = read_manifest(self._folder, self._manifest_sha256)
             if on_disk != self._manifest:
                 return f"the folder of index {self._manifest.version} holds {on_disk.version}"
-            verify_files(self._folder, on_disk, lambda path: self._sha256(path, bytes_per_second))
+
+            def hash_of(path: Path) -> str:
+                return self._sha256(path, bytes_per_second)
+
+            on_disk.files_in(self._folder).verify(hash_of)
+            verify_segments(segments_of(self._folder), self._segments, hash_of)
         except ArtifactError as error:
             return str(error)
         return None
@@ -83,8 +104,12 @@ class DiskCheck:
         return digest.hexdigest()
 
 
-def signature(folder: Path) -> Signature:
-    """Return name, inode, size and time of each file: another one, if a file was changed."""
+def signature(folders: Iterable[Path]) -> Signature:
+    """Return the signature of these folders: another one, if a file was changed."""
+    return {folder: _files_in(folder) for folder in folders}
+
+
+def _files_in(folder: Path) -> tuple[tuple[str, int, int, int], ...]:
     found = []
     with suppress(OSError):
         for path in sorted(folder.iterdir()):

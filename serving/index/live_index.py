@@ -3,7 +3,7 @@
 import datetime as dt
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,10 +20,12 @@ from soundalike.cores import available_cores
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.index_files import IndexManifest, read_manifest
+from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
+from soundalike.vectors.segment_files import segment_names
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.open_index import OpenIndex
+    from soundalike.vectors.index.segment import Segment
     from soundalike.vectors.queries import Hits, VectorQuery
 
 log = structlog.get_logger()
@@ -84,6 +86,7 @@ class LiveIndex:
         self.load_failures = 0
         self._damage: tuple[Signature, ArtifactError] | None = None
         self._refused: tuple[str, str] | None = None
+        self._tried: frozenset[str] | None = None
 
     @property
     def problem(self) -> str | None:
@@ -114,13 +117,19 @@ class LiveIndex:
         if self.served and self.served.manifest.version == version:
             if self.served.published_at != published_at:
                 self.served = replace(self.served, published_at=published_at)
-            return
+            merged = await to_thread.run_sync(_merged, self._store, self.served)
+            if merged is None or merged == self._tried:
+                return
+            self._tried = merged  # once: if it is damaged, what is opened goes on
         folder = self._store.index(version)
-        seen = await to_thread.run_sync(signature, folder)
+        seen = await to_thread.run_sync(_signature_of, self._store, folder)
         if self._damage and self._damage[0] == seen:
             raise self._damage[1]  # without reading it all again
         try:
-            index, disk_check = await to_thread.run_sync(_open_verified, folder, published.index)
+            opened = self.served.index.segments if self.served else ()
+            index, disk_check = await to_thread.run_sync(
+                _open_verified, folder, published.index, opened
+            )
         except UnreadableArtifact:
             raise
         except ArtifactError as error:
@@ -166,7 +175,25 @@ class LiveIndex:
         )
 
 
-def _open_verified(folder: Path, published: IndexVersionRow) -> "tuple[OpenIndex, DiskCheck]":
+def _signature_of(store: ArtifactStore, version: Path) -> Signature:
+    """The files that a version may be opened from."""
+    segments = [store.segments / name for name in segment_names(store.segments)]
+    return signature([version, *segments])
+
+
+def _merged(store: ArtifactStore, served: ServedIndex) -> frozenset[str] | None:
+    """Return the segments that hold the rows of the served version now, if these are others."""
+    folder, names = store.index(served.manifest.version), served.index.segment_names
+    chosen = cover_of(folder, served.manifest) if names else None
+    if chosen is None or chosen.missing:
+        return None
+    now = frozenset(segment.name for segment in chosen.segments)
+    return now if now != names else None
+
+
+def _open_verified(
+    folder: Path, published: IndexVersionRow, opened: "Iterable[Segment]" = ()
+) -> "tuple[OpenIndex, DiskCheck]":
     # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
     # requests share the cores, so searches that each use all of them would only contend; and
     # faiss.omp_set_num_threads would apply to the calling thread alone.
@@ -176,8 +203,10 @@ def _open_verified(folder: Path, published: IndexVersionRow) -> "tuple[OpenIndex
     manifest = read_manifest(folder, published.manifest_sha256)
     if manifest.version != folder.name:
         raise ArtifactError(f"the folder of index {folder.name} holds {manifest.version}")
-    disk_check = DiskCheck(folder, manifest, published.manifest_sha256)
-    index = OpenIndex.open(folder, manifest, private=True)
+    before = _signature_of(ArtifactStore(folder.parent.parent), folder)
+    index = OpenIndex.open(folder, manifest, private=True, opened=opened)
+    recorded = published.manifest_sha256
+    disk_check = DiskCheck(folder, manifest, recorded, index.segment_names, before)
     index.probe()
     _ = index.distribution  # computed now, not by the first request
     return index, disk_check

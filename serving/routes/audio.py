@@ -10,7 +10,7 @@ from fastapi.responses import FileResponse
 from starlette.types import Receive, Scope, Send
 
 from serving import limits
-from serving.dependencies import StateDep
+from serving.dependencies import StateDep, reading
 from serving.errors import Problem, documented
 from serving.schemas.requests import PathTrackId
 from serving.search.tracks import known_track, require_possible_id
@@ -84,7 +84,7 @@ async def get_audio(
     the last scan: the canonical copy is.
     """
     require_possible_id(track_id)
-    async with state["sessions"]() as session:  # nobody holds a connection while a file is sent
+    async with reading(state) as session:  # nobody holds a connection while a file is sent
         await known_track(session, track_id)
         rows = (await session.execute(audio_files(track_id))).all() if form == "original" else []
     if form == "flac":
@@ -108,7 +108,7 @@ async def get_peaks(
 ) -> Response:
     """Return how loud each part of a track is: a byte a part, of which 255 is the loudest."""
     require_possible_id(track_id)
-    async with state["sessions"]() as session:
+    async with reading(state) as session:
         await known_track(session, track_id)
     flac = state["store"].audio(track_id)
     try:

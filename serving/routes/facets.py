@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Path
 from serving.cursors import decode_cursor, encode_cursor
 from serving.dependencies import LiveDep, SessionDep
 from serving.errors import documented
-from serving.query_parameters import described, from_query
+from serving.query_parameters import FromQuery, described
 from serving.schemas.library import FacetItem, FacetPage, Stats
 from serving.schemas.requests import FacetParameters
 from soundalike.catalog.facets import FacetName, FacetValue, chosen, facet_values, order
@@ -24,7 +24,7 @@ async def list_facet_values(
     facet: Annotated[
         FacetName, Path(description="The field whose values are listed.", examples=["artists"])
     ],
-    parameters: Annotated[FacetParameters, Depends(from_query(FacetParameters))],
+    parameters: Annotated[FacetParameters, Depends(FromQuery(FacetParameters))],
     session: SessionDep,
 ) -> FacetPage:
     """List the artists, albums, genres, tags, folders or years of the tracks within a filter.

@@ -10,7 +10,7 @@ from serving.content_type import require_json
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.dependencies import CallerDep, SessionDep, WritingDep
 from serving.errors import documented
-from serving.query_parameters import described, from_query
+from serving.query_parameters import FromQuery, described
 from serving.schemas.administration import RETRY_EXAMPLES, FailureParameters, RetryRequest
 from serving.schemas.responses import Failure, FailurePage, Retry
 from soundalike.catalog import failures
@@ -26,7 +26,7 @@ MAX_FILE_ID = 2**63  # PostgreSQL's bigint
 
 @router.get("/failures", responses=documented(503), openapi_extra=described(FailureParameters))
 async def list_failures(
-    parameters: Annotated[FailureParameters, Depends(from_query(FailureParameters))],
+    parameters: Annotated[FailureParameters, Depends(FromQuery(FailureParameters))],
     session: SessionDep,
 ) -> FailurePage:
     """List the files of the collection that failed and why, a page at a time."""

@@ -10,7 +10,7 @@ from serving.dependencies import SearchContextDep, served_index
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
-from serving.query_parameters import described, from_query
+from serving.query_parameters import FromQuery, described
 from serving.schemas.requests import (
     BATCH_EXAMPLES,
     SEARCH_EXAMPLES,
@@ -38,7 +38,7 @@ router = APIRouter(prefix="/v1", tags=["search"])
 async def find_similar_tracks(
     request: Request,
     track_id: PathTrackId,
-    parameters: Annotated[SimilarParameters, Depends(from_query(SimilarParameters))],
+    parameters: Annotated[SimilarParameters, Depends(FromQuery(SimilarParameters))],
     context: SearchContextDep,
 ) -> Response:
     """Find the tracks most similar to this track, best first.
@@ -77,7 +77,7 @@ async def find_similar_tracks(
 async def search_tracks_by_examples(
     request: Request,
     search: Annotated[SearchRequest, Body(openapi_examples=SEARCH_EXAMPLES)],
-    parameters: Annotated[PlaylistParameters, Depends(from_query(PlaylistParameters))],
+    parameters: Annotated[PlaylistParameters, Depends(FromQuery(PlaylistParameters))],
     context: SearchContextDep,
 ) -> Response:
     """Find tracks similar to positive examples and dissimilar to negative ones, within a filter.

@@ -11,7 +11,7 @@ from serving.dependencies import AsTrackDep, SeesLocationsDep, SessionDep
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
-from serving.query_parameters import described, from_query
+from serving.query_parameters import FromQuery, described
 from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.responses import TrackDetails, TrackPage
 from serving.search.catalog import with_all_tags
@@ -32,7 +32,7 @@ router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 )
 async def list_tracks(
     request: Request,
-    parameters: Annotated[ListParameters, Depends(from_query(ListParameters))],
+    parameters: Annotated[ListParameters, Depends(FromQuery(ListParameters))],
     session: SessionDep,
     as_track: AsTrackDep,
 ) -> Response:

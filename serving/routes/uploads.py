@@ -8,7 +8,7 @@ from serving.dependencies import SearchContextDep, UploadEmbedderDep, served_ind
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
-from serving.query_parameters import described, from_query
+from serving.query_parameters import FromQuery, described
 from serving.routes.search import as_similar_tracks
 from serving.schemas.requests import UploadParameters
 from serving.schemas.responses import UploadResults
@@ -46,7 +46,7 @@ BODY = {
 )
 async def search_tracks_by_audio(
     request: Request,
-    parameters: Annotated[UploadParameters, Depends(from_query(UploadParameters))],
+    parameters: Annotated[UploadParameters, Depends(FromQuery(UploadParameters))],
     context: SearchContextDep,
     embedder: UploadEmbedderDep,
 ) -> Response:

@@ -13,9 +13,12 @@ from soundalike.catalog.tables import (
     EmbeddedBatchRow,
     FileRow,
     IndexVersionRow,
+    TrackChangeRow,
     TrackRow,
     VectorRow,
 )
+
+CHANGES_KEPT = dt.timedelta(days=7)
 
 
 def superseded(session: Session, keep: int) -> list[str]:
@@ -69,6 +72,16 @@ def kept_audio(session: Session, keep_days: int) -> set[str]:
     lately = or_(FileRow.gone_at.is_(None), FileRow.gone_at > since)
     wanted = exists().where(FileRow.track_id == TrackRow.id, lately)
     return set(session.scalars(select(TrackRow.id).where(or_(wanted, TrackRow.added_at > since))))
+
+
+def forget_changes(session: Session) -> None:
+    """Shorten the log of changed tracks; who has not followed it for so long reads all again.
+
+    The newest of the old entries stays, so that the log says from where on it is whole.
+    """
+    old = TrackChangeRow.changed_at < func.now() - CHANGES_KEPT
+    begins = select(func.max(TrackChangeRow.xid)).where(old).scalar_subquery()
+    session.execute(delete(TrackChangeRow).where(TrackChangeRow.xid < begins))
 
 
 def known_tracks(session: Session) -> set[str]:

@@ -28,7 +28,6 @@ from soundalike.settings.file import FILE
 from soundalike.storage.atomic import atomic_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import similar_table
-from soundalike.vectors.index_files import TRACKS, read_tracks
 
 SHOWN_NEIGHBOURS = 5
 DEMO_MODEL = "musicnn-msd"
@@ -143,13 +142,15 @@ def _demo_music() -> Path:
 
 def _show_neighbours(settings: Settings) -> None:
     """Print neighbours of two tracks: of the first 200, the first and middle ones in the index."""
+    from soundalike.vectors.index.open_index import OpenIndex
+
     out = Console()
     with existing_library(settings) as sessions, sessions() as session:
         served = published(session)
         if served is None:
             raise LibraryError("no track was embedded, so there is nothing to show")
         store = ArtifactStore(settings.data)
-        indexed = set(read_tracks(store.index(served.index.version) / TRACKS))
+        indexed = OpenIndex.open(store.index(served.index.version))
         rows = session.execute(*tracks.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():

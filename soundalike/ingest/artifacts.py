@@ -5,7 +5,7 @@ from the catalog; for files of an older version that may be less, and then the f
 one that its readers can read.
 """
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
@@ -25,6 +25,7 @@ from soundalike.storage.atomic import sha256_of
 from soundalike.storage.disk_space import DAMAGED_ERRNOS
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
+from soundalike.vectors.segment_files import read_segment, segment_names
 
 SAMPLES_AT_ONCE = 2**18
 SLACK_SECONDS = 0.001  # between a length in the catalog and the same in samples
@@ -39,6 +40,7 @@ class Kind(StrEnum):
     SIDECAR = "sidecar of vectors"
     INDEX = "index"
     OLDER_INDEX = "older index"
+    SEGMENT = "segment of indexes"
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,17 @@ def indexes(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
         yield Artifact(kind, store.index(version), 0, version, sha256)
 
 
+def segments(store: ArtifactStore) -> Iterator[Artifact]:
+    """Yield every segment that is there; those that are lost are missing in an index."""
+    for name in segment_names(store.segments):
+        yield Artifact(Kind.SEGMENT, store.segments / name, 0, name, None)
+
+
 def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
-    """Yield the artifacts of all batches, then the indexes."""
+    """Yield the artifacts of all batches, then the indexes, then their segments."""
     yield from artifacts_of_batches(session, store)
     yield from indexes(session, store)
+    yield from segments(store)
 
 
 def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:
@@ -136,8 +145,9 @@ def damage_of(artifact: Artifact, *, audio: bool) -> Damage | None:
 
 def _problem(artifact: Artifact, audio: bool) -> str | None:
     path, size = artifact.path, artifact.path.stat().st_size
-    if artifact.kind in (Kind.INDEX, Kind.OLDER_INDEX):
-        return _index_problem(artifact)
+    if artifact.kind in (Kind.INDEX, Kind.OLDER_INDEX, Kind.SEGMENT):
+        is_segment = artifact.kind is Kind.SEGMENT
+        return _segment_problem(artifact) if is_segment else _index_problem(artifact)
     if artifact.size not in (None, size):
         return f"{size} bytes instead of {artifact.size}"
     if not size:
@@ -150,8 +160,22 @@ def _problem(artifact: Artifact, audio: bool) -> str | None:
 
 
 def _index_problem(artifact: Artifact) -> str | None:
+    """Read the version's own files; its segments, which others share, are artifacts themselves."""
+
+    def verify() -> None:
+        manifest = index_files.read_manifest(artifact.path, artifact.sha256)
+        index_files.verify_version(artifact.path, artifact.sha256, trusted=manifest.segments)
+
+    return _problem_in(verify)
+
+
+def _segment_problem(artifact: Artifact) -> str | None:
+    return _problem_in(lambda: read_segment(artifact.path).files_in(artifact.path).verify())
+
+
+def _problem_in(verify: Callable[[], None]) -> str | None:
     try:
-        index_files.verify_version(artifact.path, artifact.sha256)
+        verify()
     except UnreadableArtifact:
         raise
     except ArtifactError as error:

@@ -16,10 +16,11 @@ from soundalike.catalog import artifacts as recorded
 from soundalike.catalog.batch_locks import idle_batch
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.retention import retire_lost
-from soundalike.errors import StorageError
+from soundalike.errors import ArtifactError, StorageError, UnreadableArtifact
 from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
 from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.segment_files import read_segment, segment_names
 
 
 def heal(
@@ -59,10 +60,22 @@ def mark(
 
 
 def set_aside(index: Path) -> None:
-    """Rename a damaged index, so that a new one can be written, and keep it for diagnosis."""
+    """Rename a damaged index or segment, so that a new one can be written."""
     if index.exists():
         os.utime(index)  # its retention is counted from now
         index.rename(index.with_name(f"{index.name}.damaged-{secrets.token_hex(4)}"))
+
+
+def set_damaged_segments_aside(store: ArtifactStore) -> None:
+    """Set aside the segments that are damaged, so that their rows are written again."""
+    for name in segment_names(store.segments):
+        folder = store.segments / name
+        try:
+            read_segment(folder).files_in(folder).verify()
+        except UnreadableArtifact:
+            raise
+        except ArtifactError:
+            set_aside(folder)
 
 
 def _damages(
@@ -112,7 +125,10 @@ def _require_disk(store: ArtifactStore, *, has_artifacts: bool) -> None:
 
     Then a disk is not mounted, maybe.
     """
-    folders = (store.canonical.parent, store.manifests, store.embeddings, store.indexes)
+    folders = (
+        *(store.canonical.parent, store.manifests, store.embeddings),
+        *(store.segments, store.indexes),
+    )
     if has_artifacts and not any(map(_holds_anything, folders)):
         raise StorageError(
             f"nothing that was made of the music is in {store.root} any more.\nMount its disk; or, "

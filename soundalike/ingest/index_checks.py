@@ -1,45 +1,85 @@
 """Checks of a candidate index on disk against the batches it was built from."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.indexes import PublishedIndex
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors import index_files
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.index_files import IndexManifest
+
+if TYPE_CHECKING:
+    from soundalike.vectors.index.segment import Segment
+from soundalike.vectors.artifact_files import Check
 
 SAMPLED_TRACKS = 100
 
 
 def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
-    """Check the index built last, on disk. Raises ArtifactError if none was built."""
+    """Check the index built last, on disk; of its segments those that are not served already.
+
+    Raises ArtifactError if none was built.
+    """
     with sessions() as session:
         version = indexes.latest_built(session, space.key)
+        served = indexes.published(session)
     if version is None:
         raise ArtifactError("no index was built yet; materialise faiss_index")
-    return check_folder(store.index(version), store)
+    return check_folder(store.index(version), store, served_segments(store, served))
 
 
-def check_folder(folder: Path, store: ArtifactStore) -> list[Check]:
-    """Check an index against the batches that its manifest names, not against later ones."""
+def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> frozenset[str]:
+    """Names of the segments that are served now, which were checked before they were."""
+    if served is None:
+        return frozenset()
+    folder = store.index(served.index.version)
+    try:
+        manifest = index_files.read_manifest(folder, served.index.manifest_sha256)
+    except ArtifactError:
+        return frozenset()
+    chosen = index_files.cover_of(folder, manifest) if manifest.segments else None
+    return frozenset(segment.name for segment in chosen.segments) if chosen else frozenset()
+
+
+def check_folder(folder: Path, store: ArtifactStore, trusted: Collection[str] = ()) -> list[Check]:
+    """Check an index against the batches that its manifest names, not against later ones.
+
+    Segments that are `trusted`, by name, were checked before; of these only some tracks are asked
+    for.
+    """
     from soundalike.vectors.index.open_index import OpenIndex
 
-    index = OpenIndex.open(folder)
+    index = OpenIndex.open(folder, trusted=trusted)
+    new = [segment for segment in index.segments if segment.name not in trusted]
+    batches = [key for segment in new for key in _batches_of(index.manifest, segment)]
     space = index.manifest.space
-    sidecars = {batch: read_sidecar(store, space, batch) for batch in index.manifest.batches}
+    sidecars = {batch: read_sidecar(store, space, batch) for batch in dict.fromkeys(batches)}
+    ids = [
+        segment.ids[row].decode()
+        for segment in new
+        for row in evenly(range(len(segment.ids)), SAMPLED_TRACKS)
+    ]
     return check_index(
         index,
         spaces={sidecar.fingerprint: sidecar.space for sidecar in sidecars.values()},
-        sample=_sample(index.track_ids, store, space, sidecars),
+        sample=_sample([track for track in ids if track in index], store, space, sidecars),
+        measured=new,
     )
+
+
+def _batches_of(manifest: IndexManifest, segment: "Segment") -> Collection[str]:
+    return segment.manifest.batches if segment.manifest else manifest.batches
 
 
 def _sample(

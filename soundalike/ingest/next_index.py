@@ -88,12 +88,12 @@ def next_index(
         )
     version = version_of(space, contents, choice)
     if served and served.index.version == version and whole:
-        reason = f"index {version} with {len(contents.tracks)} tracks is up to date"
+        reason = f"index {version} with {contents.tracks} tracks is up to date"
         return NextIndex(None, reason, served=served, is_current=True)
     return NextIndex(
         version,
-        f"{len(contents.tracks)} tracks",
-        len(contents.tracks),
+        f"{contents.tracks} tracks",
+        contents.tracks,
         tuple(contents.batches),
         served,
     )

@@ -17,9 +17,10 @@ def leave_out_own_folders(data: Path) -> None:
     """
     store = ArtifactStore(data)
     audio = (store.canonical.parent, store.scratch, data / EVALUATION)
-    others = (store.manifests, store.embeddings, store.indexes, store.maps, store.columns)
+    others = (store.manifests, store.embeddings, store.indexes, store.segments)
+    derived = (store.maps, store.columns)
     rest = (data / name for name in ("postgres", "dagster", "logs", "models"))
-    lines = "".join(f"/{folder.name}/\n" for folder in (*audio, *others, *rest))
+    lines = "".join(f"/{folder.name}/\n" for folder in (*audio, *others, *derived, *rest))
     ignore = data / IGNORE_FILE.decode()
     if not ignore.exists():
         _write(ignore, lines)

@@ -1,5 +1,6 @@
 """Stage `published_index`: make a version the served one, once it was read and found whole."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.index_checks import served_segments
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index_files import IndexManifest
@@ -52,7 +54,8 @@ def publish(
     """
     with sessions() as session:
         chosen = built_version(session, space.key, version)
-    require_publishable(store, chosen)
+        served = indexes.published(session)
+    require_publishable(store, chosen, served_segments(store, served))
     with sessions.begin() as session:
         indexes.publish(session, chosen.version, version is not None, seen, run_id)
         return published_manifest(session, store)
@@ -67,10 +70,16 @@ def built_version(session: Session, space: str, version: str | None) -> BuiltVer
     return BuiltVersion(chosen, indexes.recorded_manifest(session, chosen))
 
 
-def require_publishable(store: ArtifactStore, built: BuiltVersion) -> None:
-    """Read a version, which must be whole and have passed its checks. Raises ArtifactError."""
+def require_publishable(
+    store: ArtifactStore, built: BuiltVersion, trusted: Collection[str] = ()
+) -> None:
+    """Read a version, which must be whole and have passed its checks. Raises ArtifactError.
+
+    Of the segments that are `trusted`, by name, only the sizes are looked at: they were read when
+    they were published, and what becomes of them is watched while they are served.
+    """
     folder = store.index(built.version)
-    manifest = index_files.verify_version(folder, built.manifest_sha256)
+    manifest = index_files.verify_version(folder, built.manifest_sha256, trusted=trusted)
     if manifest.failed_checks:
         details = "; ".join(f"{check.name}: {check.detail}" for check in manifest.failed_checks)
         raise ArtifactError(

@@ -8,9 +8,9 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.checks import check_matrix
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar
-from soundalike.vectors.index_files import Check
 
 
 def check_batches(

@@ -6,6 +6,7 @@ made again, so it is left out unless it is asked for; vectors cost hours of a mo
 
 import datetime as dt
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from soundalike.catalog import artifacts as recorded
 from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.indexes import published
 from soundalike.catalog.upgrade import revision_of
-from soundalike.errors import BackupError
+from soundalike.errors import ArtifactError, BackupError
 from soundalike.maintenance.backup_files import (
     ARTIFACTS,
     DUMP,
@@ -29,6 +30,8 @@ from soundalike.postgres.dump import dump_database
 from soundalike.progress import Progress
 from soundalike.storage.atomic import atomic_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact_files import MANIFEST
+from soundalike.vectors.index_files import read_manifest
 
 ATTEMPTS = 3  # a file may change between the dump and its copy: then both are made again
 
@@ -110,11 +113,15 @@ def _artifacts(session: Session, store: ArtifactStore, *, audio: bool) -> Iterat
     for flac in recorded.audio(session, None) if audio else ():
         yield _Wanted(store.audio(flac.track), flac.sha256)
     if served := published(session):  # a version that was published by hand may not come again
-        folder = store.index(served.index.version)
-        names = (
-            sorted(path.name for path in folder.iterdir()) if folder.is_dir() else ["manifest.json"]
-        )
-        yield from (_Wanted(folder / name, None) for name in names)
+        folders = [store.index(served.index.version)]
+        with suppress(ArtifactError):  # its manifest is then what is missing
+            manifest = read_manifest(folders[0], served.index.manifest_sha256)
+            folders += [store.segments / name for name in manifest.segments]
+        for folder in folders:
+            names = (
+                sorted(path.name for path in folder.iterdir()) if folder.is_dir() else [MANIFEST]
+            )
+            yield from (_Wanted(folder / name, None) for name in names)
 
 
 def _copies(

@@ -1,6 +1,6 @@
 """The vectors of an export, block by block: of the published index, or of a space."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog import indexes
 from soundalike.catalog.exports import embedded_spaces
-from soundalike.catalog.indexes import IndexContents
+from soundalike.catalog.indexes import LocatedTrack
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import load_recorded
@@ -60,31 +60,32 @@ def space_vectors(session: Session, store: ArtifactStore, space: str) -> VectorS
     Raises ArtifactError if nothing is embedded in it, or a batch's file is lost, damaged or cannot
     be read.
     """
-    contents = indexes.contents(session, space)
-    if not contents.tracks:
+    tracks = indexes.located_tracks(session, space)
+    if not tracks:
         known = ", ".join(embedded_spaces(session)) or "none yet"
         raise ArtifactError(f"no track is embedded in {space!r}; the library's spaces are: {known}")
-    first = next(iter(contents.batches.items()))
-    dimension = _vectors(store, space, *first).shape[1]
-    blocks = _blocks_of_space(store, contents)
-    return VectorSource(space, space, len(contents.tracks), dimension, blocks)
+    dimension = _vectors(store, space, tracks[0]).shape[1]
+    blocks = _blocks_of_space(store, space, tracks)
+    return VectorSource(space, space, len(tracks), dimension, blocks)
 
 
-def _blocks_of_space(store: ArtifactStore, contents: IndexContents) -> Iterator[Block]:
+def _blocks_of_space(
+    store: ArtifactStore, space: str, tracks: Sequence[LocatedTrack]
+) -> Iterator[Block]:
     """Yield track ids and their float32 [rows, dimension]; one batch is in memory at a time."""
-    by_batch = sorted(contents.tracks, key=lambda entry: entry[1])
-    for batch, entries in groupby(by_batch, lambda entry: entry[1]):
-        vectors = _vectors(store, contents.space, batch, contents.batches[batch])
-        rows = {track: row for track, _, row in entries}
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            ids = list(rows)[start : start + ROWS_AT_ONCE]
-            yield ids, vectors[[rows[track] for track in ids]]
+    by_batch = sorted(tracks, key=lambda track: track.batch)
+    for _, of_batch in groupby(by_batch, lambda track: track.batch):
+        located = list(of_batch)
+        vectors = _vectors(store, space, located[0])
+        for start in range(0, len(located), ROWS_AT_ONCE):
+            block = located[start : start + ROWS_AT_ONCE]
+            yield [track.track_id for track in block], vectors[[track.row for track in block]]
 
 
-def _vectors(store: ArtifactStore, space: str, batch: str, sha256: str) -> NDArray[np.float32]:
-    """Load a batch's float32 [n, dim]; an error of its file is not one of the export's files."""
+def _vectors(store: ArtifactStore, space: str, track: LocatedTrack) -> NDArray[np.float32]:
+    """Load the float32 [n, dim] of a track's batch; an error is not one of the export's files."""
     try:
-        return load_recorded(store, space, batch, sha256)
+        return load_recorded(store, space, track.batch, track.sha256)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise ArtifactError(f"embeddings[{batch}] cannot be read: {reason}") from error
+        raise ArtifactError(f"embeddings[{track.batch}] cannot be read: {reason}") from error

@@ -5,20 +5,22 @@ kept for a day, because artifacts are written before they are recorded.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.storage.atomic import is_temporary, remove_folder
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_files import cover_of, read_manifest
 
 DAY = 24 * 3600
 DAMAGED = ".damaged-"
 SUPERSEDED = "index older than the published one"
+UNNAMED = "segment of no index that is kept"
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,7 @@ def find_garbage(
     garbage = [
         *_temporaries(store),
         *_indexes(store, kept, set(old), keep),
+        *_segments(store, needed_segments(store, kept), keep),
         *_maps(store, kept),
         *_audio(store, audio),
         *_manifests(store, batches),
@@ -78,10 +81,14 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
     with sessions.begin() as session:
         retired = set(retention.retire_superseded(session, keep.indexes))
         retention.forget_spaces(session, whole_spaces)
+        retention.forget_changes(session)
+        needed = needed_segments(store, retention.kept_versions(session))
     removed = []
     for item in garbage:
         if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
+        if item.reason == UNNAMED and item.path.name in needed:
+            continue
         with suppress(FileNotFoundError):  # another process removes the same
             if item.path.is_dir():
                 remove_folder(item.path)
@@ -106,8 +113,8 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [store.scratch, store.manifests, store.indexes, store.maps]
-    parents += [*_visible(store.canonical), *_visible(store.embeddings)]
+    parents = [store.scratch, store.manifests, store.indexes, store.segments, store.maps]
+    parents += [store.columns, *_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():
             if (is_temporary(path) or folder == store.scratch) and _age(path) > DAY:
@@ -125,6 +132,31 @@ def _indexes(
             yield _garbage(path, SUPERSEDED)
         elif path.name not in kept and _age(path) > DAY:
             yield _garbage(path, "index that is not in the catalog")
+
+
+def needed_segments(store: ArtifactStore, versions: Collection[str]) -> set[str]:
+    """Return the names of the segments that these versions name, or would be opened from now."""
+    needed: set[str] = set()
+    for version in versions:
+        folder = store.index(version)
+        try:
+            manifest = read_manifest(folder)
+        except UnreadableArtifact:
+            raise
+        except ArtifactError:
+            continue  # it is lost: whoever builds it again finds what is there, or the vectors
+        chosen = cover_of(folder, manifest).segments if manifest.segments else []
+        needed.update(manifest.segments, (segment.name for segment in chosen))
+    return needed
+
+
+def _segments(store: ArtifactStore, needed: set[str], keep: Retention) -> Iterator[Garbage]:
+    for path in _visible(store.segments):
+        if DAMAGED in path.name:
+            if _age(path) > keep.days * DAY:
+                yield _garbage(path, "segment that was damaged and written again")
+        elif path.name not in needed and _age(path) > DAY:
+            yield _garbage(path, UNNAMED)
 
 
 def _maps(store: ArtifactStore, kept: set[str]) -> Iterator[Garbage]:

@@ -18,8 +18,6 @@ from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import index_files
-from soundalike.vectors.embedding_files import load_vectors, read_sidecar
 
 MAX_TRACKS = 2000  # hubness depends on the number of tracks: one size for all larger libraries
 MIN_TRACKS = 12  # with fewer, the 10 neighbours are all other tracks
@@ -49,7 +47,7 @@ class Quality:
 def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
     """Measure the published index.
 
-    Raises ArtifactError if none is published, or its batches' files are damaged.
+    Raises ArtifactError if none is published, or its files are damaged.
     """
     with sessions() as session:
         served = indexes.published(session)
@@ -77,19 +75,12 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
 
 
 def _sample(store: ArtifactStore, version: str) -> tuple[list[str], FloatArray]:
-    """Choose track ids evenly, and read their vectors [n, dim] from the batches' files."""
-    folder = store.index(version)
-    manifest = index_files.read_manifest(folder)
-    track_ids = index_files.read_tracks(folder / index_files.TRACKS)
-    chosen = {track: row for row, track in enumerate(evenly(track_ids, MAX_TRACKS))}
-    matrix = np.zeros((len(chosen), manifest.dimension), np.float32)
-    for batch in manifest.batches:
-        ids = read_sidecar(store, manifest.space, batch).track_ids
-        rows = [(chosen[track], row) for row, track in enumerate(ids) if track in chosen]
-        if rows:
-            positions, batch_rows = np.array(rows).T
-            matrix[positions] = load_vectors(store, manifest.space, batch)[batch_rows]
-    return list(chosen), matrix
+    """Choose track ids evenly, and read their vectors [n, dim]."""
+    from soundalike.vectors.index.open_index import OpenIndex
+
+    index = OpenIndex.open(store.index(version))
+    chosen = evenly(index.track_ids, MAX_TRACKS)
+    return chosen, index.vectors_of(chosen)
 
 
 def _labels(sessions: Sessions, sample: list[str]) -> Labels:

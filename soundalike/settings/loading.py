@@ -1,7 +1,7 @@
 """Loading the settings of the process, and what they must fulfil together."""
 
 import ipaddress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from pydantic import ValidationError
@@ -40,6 +40,7 @@ def _place(field: str) -> str:
     return variable or variable_of(field)
 
 
+@lru_cache(maxsize=1024)  # asked twice in each request
 def is_loopback(host: str) -> bool:
     """Return whether only this machine reaches a socket that is bound to this host."""
     try:

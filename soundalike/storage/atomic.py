@@ -6,6 +6,7 @@ import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
@@ -60,20 +61,39 @@ def atomic_folder(path: Path) -> Iterator[Path]:
     A `path` that exists by then is kept as it is: versioned folders are immutable, and two
     processes that build the same version build the same bytes.
     """
-    _make_folder(path.parent)
-    temporary = _temporary(path)
-    temporary.mkdir()
+    with unnamed_folder(path.parent, path.name) as folder:
+        folder.name = path.name
+        yield folder.path
+
+
+@dataclass
+class UnnamedFolder:
+    """A temporary folder to fill, and the name that it gets, which its contents may decide."""
+
+    path: Path
+    name: str | None = None
+
+
+@contextmanager
+def unnamed_folder(parent: Path, hint: str = "new") -> Iterator[UnnamedFolder]:
+    """Yield a temporary folder, which appears below `parent` by its name when the block succeeds.
+
+    As with `atomic_folder`, one that exists by then is kept. Without a name nothing appears.
+    """
+    _make_folder(parent)
+    folder = UnnamedFolder(_temporary(parent / hint))
+    folder.path.mkdir()
     try:
-        yield temporary
-        for file in temporary.iterdir():
-            fsync(file)
-        fsync(temporary)
-        if not path.exists():
-            temporary.rename(path)
-            fsync(path.parent)
+        yield folder
+        if folder.name and not (parent / folder.name).exists():
+            for file in folder.path.iterdir():
+                fsync(file)
+            fsync(folder.path)
+            folder.path.rename(parent / folder.name)
+            fsync(parent)
     finally:
         with suppress(OSError):  # it must not hide the block's own error; gc removes what is left
-            remove_folder(temporary)
+            remove_folder(folder.path)
 
 
 def make_read_only(folder: Path) -> None:

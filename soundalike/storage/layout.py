@@ -8,8 +8,8 @@ from pathlib import Path
 class ArtifactStore:
     """The data root's layout.
 
-    Every name is derived from a content hash, a batch key, a space key or an index version;
-    no name ever comes from a file of the music collection or from a client.
+    Every name is derived from a content hash, a batch key, a space key or an index version; no
+    name ever comes from a file of the music collection or from a client.
     """
 
     root: Path
@@ -45,14 +45,19 @@ class ArtifactStore:
         return self.root / "session-secret"
 
     @property
-    def maps(self) -> Path:
-        """Folder of `map`."""
-        return self.root / "maps"
-
-    @property
     def columns(self) -> Path:
         """Folder of the catalog's columns, which the service makes and may make again."""
         return self.root / "columns"
+
+    @property
+    def segments(self) -> Path:
+        """Folder of the segments that index versions share, each in a folder by its name."""
+        return self.root / "segments"
+
+    @property
+    def maps(self) -> Path:
+        """Folder of `map`."""
+        return self.root / "maps"
 
     def audio(self, track_id: str) -> Path:
         """The track's canonical audio: 44 100 Hz mono FLAC."""
@@ -71,7 +76,7 @@ class ArtifactStore:
         return self.embeddings / space / f"{batch}.parquet"
 
     def index(self, version: str) -> Path:
-        """Folder of index.faiss, tracks.parquet and manifest.json."""
+        """Folder of a version's manifest.json, which names its segments."""
         return self.indexes / version
 
     def map(self, version: str) -> Path:

@@ -48,6 +48,17 @@ def open_verified(path: Path, sha256: str, size: int | None) -> BufferedReader:
     return file
 
 
+def open_sized(path: Path, _sha256: str, size: int | None) -> BufferedReader:
+    """Open a file that was verified before, after a look at its size. Raises as open_verified."""
+    file = open_regular(path)
+    try:
+        _require_size(file, size)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
 def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
     """Open a private copy of a file, verified while it is copied. Raises ChangedFile, or OSError.
 

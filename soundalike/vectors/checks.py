@@ -1,19 +1,22 @@
 """Checks that embeddings and an index must pass before anything is built on them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.index_files import Check
+from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.queries import VectorQuery
-from soundalike.vectors.recall import check_recall
+from soundalike.vectors.recall import RECALL, WHOLE_QUERIES, check_recall
 
 if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.index.open_index import OpenIndex
+    from soundalike.vectors.index.segment import Segment
 
 UNIT_TOLERANCE = 1e-4
+# Measuring it would read all vectors for each album; the build of a library's first index does.
+EXACT = Check(name=RECALL, passed=True, detail="hits are proven, or all vectors are read")
 ROWS_AT_ONCE = 20_000
 
 
@@ -63,6 +66,7 @@ def check_index(
     index: "OpenIndex",
     spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
+    measured: "Sequence[Segment] | None" = None,
 ) -> list[Check]:
     """Check a candidate index before it is published.
 
@@ -71,15 +75,16 @@ def check_index(
 
     `spaces` are those of its batches, fingerprint to key. `sample` holds vectors, float32 [dim], as
     the batches' files have them, None where no batch has the track, so that mixed-up rows are
-    detected too.
+    detected too. `measured` are the segments to check by themselves, None for all: others were
+    checked before.
     """
     manifest = index.manifest
     lost = _lost(index, sample)
     return [
         Check(
             name="one_space",
-            passed=spaces.keys() == {manifest.space_fingerprint},
-            detail=f"batches of {', '.join(sorted(spaces.values())) or 'no space'}, "
+            passed=spaces.keys() <= {manifest.space_fingerprint} and bool(spaces or measured == []),
+            detail=f"batches of {', '.join(sorted(spaces.values())) or 'no new space'}, "
             f"index of {manifest.space}",
         ),
         Check(
@@ -87,9 +92,41 @@ def check_index(
             passed=not lost,
             detail=f"{len(sample) - len(lost)} of {len(sample)} sampled tracks find themselves",
         ),
-        *_check_norms(_norms_of(index), index.exact.dimension, manifest.dimension, manifest.tracks),
-        check_recall(index),
+        *_check_parts(index, measured),
     ]
+
+
+def check_segment(index: "OpenIndex") -> list[Check]:
+    """Check a segment that is opened by itself: finite unit vectors, and recall@10 by its codes."""
+    norms = _check_norms(
+        _norms_of(index), index.exact.dimension, index.manifest.dimension, index.manifest.tracks
+    )
+    return [*norms, check_recall(index)] if index.manifest.built_as.has_codes else norms
+
+
+def _check_parts(index: "OpenIndex", measured: "Sequence[Segment] | None") -> list[Check]:
+    """Norms and recall of the measured segments, each by itself, and recall of the whole."""
+    if len(index.segments) == 1:
+        if measured == []:
+            return [check_recall(index, WHOLE_QUERIES)]
+        norms, rows = [_norms_of(index)], index.manifest.tracks
+        recalls = [check_recall(index)]
+    else:
+        kind = index.manifest.built_as
+        parts = [
+            type(index).of_segment(segment, kind)
+            for segment in (index.segments if measured is None else measured)
+        ]
+        norms, rows = [_norms_of(part) for part in parts], sum(map(len, parts))
+        recalls = [check_recall(part) for part in parts if kind.has_codes]
+        if kind.has_codes or measured is None:
+            recalls.append(check_recall(index, WHOLE_QUERIES))
+        else:
+            recalls.append(EXACT)
+    dimension = index.exact.dimension
+    every = np.concatenate([np.empty(0, np.float32), *norms])
+    worst = min(recalls, key=lambda check: check.passed)
+    return [*_check_norms(every, dimension, index.manifest.dimension, rows), worst]
 
 
 def _norms_of(index: "OpenIndex") -> NDArray[np.float32]:

@@ -1,16 +1,14 @@
-"""The index artifact, immutable under a version.
+"""The index artifact, immutable under a version: a manifest that names segments and removed rows.
 
-index.faiss has the exact vectors, tracks.parquet the track of each row, codes.faiss (if the kind
-has codes) the codes that candidates are searched by, and manifest.json the description of it all.
+What goes into a version is its batches, less removed rows; segment_files.py is how that lies on the
+disk. A version that was built before there were segments has files of its own beside its manifest:
+index.faiss, codes.faiss and tracks.parquet.
 """
 
 import datetime as dt
-import errno
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,33 +17,25 @@ import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.errors import ArtifactError, UnreadableArtifact
+from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import sha256_of
-from soundalike.storage.disk_space import DAMAGED_ERRNOS
-from soundalike.storage.private_copy import (
-    ChangedFile,
-    open_private,
-    open_regular,
-    open_verified,
-)
+from soundalike.vectors import artifact_files
+from soundalike.vectors.artifact_files import AGAIN, CODES, INDEX, MANIFEST, ArtifactFiles, Check
+from soundalike.vectors.cover import Cover, Wanted, cover
 from soundalike.vectors.kinds import IndexKind, KindName
+from soundalike.vectors.segment_files import SegmentManifest, read_segment, segments_in
 
-INDEX, CODES = "index.faiss", "codes.faiss"
-TRACKS, MANIFEST = "tracks.parquet", "manifest.json"
-AGAIN = "`soundalike ingest`, or materialising faiss_index, builds it again"
-
-
-class Check(BaseModel):
-    """One check: its name, whether it passed, and the measured values."""
-
-    model_config = ConfigDict(frozen=True)
-    name: str
-    passed: bool
-    detail: str
+TRACKS = "tracks.parquet"
+SEGMENTS = "segments"  # beside the folder of the versions
 
 
 class IndexManifest(BaseModel):
-    """The description of an index: its contents, and what it was built from."""
+    """The description of an index: its contents, and what it was built from.
+
+    `removed` are rows of the batches that it has not. `segments` are those that held its rows when
+    it was built, and stay as long as it; others that hold the same rows may be opened instead.
+    `files` and `sizes` are of a version that was built before there were segments.
+    """
 
     model_config = ConfigDict(frozen=True)
     version: str
@@ -58,8 +48,11 @@ class IndexManifest(BaseModel):
     dimension: int
     tracks: int
     batches: dict[str, str]
-    files: dict[str, str]
-    sizes: dict[str, int] = {}  # bytes of each of the files; manifests of older releases have none
+    removed: dict[str, list[int]] = {}
+    coding: str = ""
+    segments: list[str] = []
+    files: dict[str, str] = {}
+    sizes: dict[str, int] = {}
     checks: list[Check]
     dagster_run_id: str | None
     created_at: dt.datetime
@@ -74,29 +67,46 @@ class IndexManifest(BaseModel):
         """The checks that failed."""
         return [check for check in self.checks if not check.passed]
 
+    @property
+    def wanted(self) -> Wanted:
+        """The rows that its segments hold."""
+        return Wanted(self.batches, self.removed, self.coding)
 
-def version_of(space: EmbeddingSpace, kind: IndexKind, batches: object, tracks: object) -> str:
+    def files_in(self, folder: Path) -> ArtifactFiles:
+        """The version's own files, with what is recorded of them: none if it has segments."""
+        names = () if self.segments else files_of(self.built_as)
+        recorded = {name: self.files.get(name, "") for name in names}
+        return ArtifactFiles(f"index {folder.name}", folder, recorded, self.sizes)
+
+
+def version_of(
+    space: EmbeddingSpace,
+    kind: IndexKind,
+    batches: Mapping[str, str],
+    removed: Mapping[str, Collection[int]],
+) -> str:
     """The version, 12 hex digits: a hash of everything that goes into an index.
 
-    Equal inputs give equal versions.
+    Equal inputs give equal versions. How they are divided into segments is no input.
     """
-    text = json.dumps([space.fingerprint, kind.text, batches, tracks], separators=(",", ":"))
+    parts = [[key, sha256, sorted(removed.get(key, ()))] for key, sha256 in sorted(batches.items())]
+    text = json.dumps([space.fingerprint, kind.text, parts], separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
 def files_of(kind: IndexKind) -> tuple[str, ...]:
-    """Names of the files whose hashes a manifest holds."""
+    """Names of the files of a version that was built before there were segments."""
     return (INDEX, CODES, TRACKS) if kind.has_codes else (INDEX, TRACKS)
 
 
 def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
     """The SHA-256 of each of those files."""
-    return {name: sha256_of(folder / name) for name in files_of(kind)}
+    return artifact_files.hashes(folder, files_of(kind))
 
 
 def sizes_of(folder: Path, kind: IndexKind) -> dict[str, int]:
     """The bytes of each of those files."""
-    return {name: (folder / name).stat().st_size for name in files_of(kind)}
+    return artifact_files.sizes(folder, files_of(kind))
 
 
 def write_tracks(folder: Path, track_ids: list[str]) -> None:
@@ -120,82 +130,72 @@ def read_manifest(folder: Path, sha256: str | None = None) -> IndexManifest:
 
     `sha256` is the recorded one, None if it is not known.
     """
+    files = ArtifactFiles(f"index {folder.name}", folder, {})
     try:
-        with open_regular(folder / MANIFEST) as file:
-            content = file.read()
-        if sha256 not in (None, hashlib.sha256(content).hexdigest()):
-            raise _damaged(folder, MANIFEST, "is not as it was written")
-        return IndexManifest.model_validate_json(content)
+        return IndexManifest.model_validate_json(files.read(MANIFEST, sha256))
     except ValidationError as error:
-        raise _damaged(folder, MANIFEST, f"is not an index manifest ({error})") from error
-    except (OSError, ChangedFile) as error:
-        raise _refused(folder, MANIFEST, error) from error
+        raise files.damaged(MANIFEST, f"is not an index manifest ({error})") from error
 
 
-@contextmanager
-def open_files(
-    folder: Path, manifest: IndexManifest, *, private: bool = False
-) -> Iterator[dict[str, BinaryIO]]:
-    """Open each file, verified, until the block ends; or private copies of them.
+def segments_of(folder: Path) -> Path:
+    """The folder of the segments that a version's folder names."""
+    return folder.parent.parent / SEGMENTS
 
-    Reading every byte also warms the page cache, which a memory-mapped index needs. Raises
-    ArtifactError if a file is missing, damaged or cannot be read.
-    """
-    opened: dict[str, BinaryIO] = {}
-    open_file = open_private if private else open_verified
-    with ExitStack() as stack:
-        for name in files_of(manifest.built_as):
-            recorded = manifest.files.get(name, ""), manifest.sizes.get(name)
-            try:
-                opened[name] = stack.enter_context(open_file(folder / name, *recorded))
-            except (OSError, ChangedFile) as error:
-                raise _refused(folder, name, error) from error
-        yield opened
+
+def cover_of(folder: Path, manifest: IndexManifest, without: Collection[str] = ()) -> Cover:
+    """Choose the segments to open for a version, but for those `without`."""
+    available = segments_in(segments_of(folder), manifest.space_fingerprint)
+    return cover([each for each in available if each.name not in without], manifest.wanted)
+
+
+def named_segments(folder: Path, manifest: IndexManifest) -> list[SegmentManifest]:
+    """Read the manifests of the segments that a version names. Raises ArtifactError."""
+    return [read_segment(segments_of(folder) / name) for name in manifest.segments]
 
 
 def verify_files(
-    folder: Path, manifest: IndexManifest, hash_of: Callable[[Path], str] = sha256_of
+    folder: Path,
+    manifest: IndexManifest,
+    hash_of: Callable[[Path], str] = sha256_of,
+    trusted: Collection[str] = (),
 ) -> None:
-    """Verify that each file has the SHA-256 that the manifest records.
+    """Verify that each file of the version and of its segments has its recorded SHA-256.
 
-    Raises ArtifactError if a file is missing, damaged or cannot be read.
+    Of `trusted` segments, which were verified before, only the sizes are looked at. Raises
+    ArtifactError if a file is missing, damaged or cannot be read.
     """
-    for name in files_of(manifest.built_as):
-        path = folder / name
-        try:
-            with open_regular(path):  # a named pipe would block for ever
-                whole = hash_of(path) == manifest.files.get(name)
-        except (OSError, ChangedFile) as error:
-            raise _refused(folder, name, error) from error
-        if not whole:
-            raise _damaged(folder, name, f"is damaged: its SHA-256 is not the one in {MANIFEST}")
+    manifest.files_in(folder).verify(hash_of)
+    verify_segments(segments_of(folder), manifest.segments, hash_of, trusted)
+
+
+def verify_segments(
+    segments: Path,
+    names: Iterable[str],
+    hash_of: Callable[[Path], str] = sha256_of,
+    trusted: Collection[str] = (),
+) -> None:
+    """Verify that each file of these segments has its recorded SHA-256, as `verify_files` does."""
+    for name in names:
+        files = read_segment(segments / name).files_in(segments / name)
+        if name in trusted:
+            files.verify_sizes()
+        else:
+            files.verify(hash_of)
 
 
 def verify_version(
-    folder: Path, manifest_sha256: str | None, hash_of: Callable[[Path], str] = sha256_of
+    folder: Path,
+    manifest_sha256: str | None,
+    hash_of: Callable[[Path], str] = sha256_of,
+    trusted: Collection[str] = (),
 ) -> IndexManifest:
     """Verify that the folder holds the version that it is named after, whole; return its manifest.
 
-    `manifest_sha256` is the recorded one, None if it is not known. Raises ArtifactError.
+    `manifest_sha256` is the recorded one, None if it is not known; `trusted` as in `verify_files`.
+    Raises ArtifactError.
     """
     manifest = read_manifest(folder, manifest_sha256)
     if manifest.version != folder.name:
         raise ArtifactError(f"the folder of index {folder.name} holds {manifest.version}; {AGAIN}")
-    verify_files(folder, manifest, hash_of)
+    verify_files(folder, manifest, hash_of, trusted)
     return manifest
-
-
-def _damaged(folder: Path, name: str, problem: str) -> ArtifactError:
-    # Named without the data root's path, which clients of the API may not see.
-    return ArtifactError(f"index {folder.name}: {name} {problem}; {AGAIN}")
-
-
-def _refused(folder: Path, name: str, error: OSError | ChangedFile) -> ArtifactError:
-    if isinstance(error, ChangedFile):
-        return _damaged(folder, name, str(error))
-    if isinstance(error, (FileNotFoundError, NotADirectoryError)):
-        return _damaged(folder, name, "is missing")
-    problem = f"cannot be read: {os.strerror(error.errno or errno.EIO).lower()}"
-    if error.errno in DAMAGED_ERRNOS:
-        return _damaged(folder, name, problem)
-    return UnreadableArtifact(f"index {folder.name}: {name} {problem}; check its permissions")

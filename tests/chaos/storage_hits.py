@@ -26,7 +26,7 @@ ARTIFACTS = {  # names in words, and where they are below the data root
     "a sidecar": "embeddings/*/b*.parquet",
     "audio": "audio/44100/*/[0-9a-f]*.flac",
     "a batch manifest": "batches/b*.parquet",
-    "the index": "indexes/{served}/index.faiss",
+    "a segment": "segments/*/index.faiss",
     "the index's manifest": "indexes/{served}/manifest.json",
 }
 

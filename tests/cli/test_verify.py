@@ -39,7 +39,7 @@ def test_what_is_damaged_is_named_and_mended(ingested: Library, database_url: st
     flac = flipped(next(store.canonical.rglob("*.flac")))
     npy = next(store.embeddings.rglob("*.npy"))
     npy.unlink()
-    index = flipped(next(store.indexes.rglob("index.faiss"))).parent
+    index = flipped(next(store.segments.rglob("index.faiss"))).parent
     before = sorted(store.root.rglob("*"))
 
     ended = soundalike("verify", ingested, database_url)
@@ -51,7 +51,7 @@ def test_what_is_damaged_is_named_and_mended(ingested: Library, database_url: st
     assert sorted(store.root.rglob("*")) == before
 
     advised = soundalike("doctor", ingested, database_url).stdout
-    assert "2 of 6 are lost or damaged (vectors: 1; index: 1)" in advised
+    assert "2 of 7 are lost or damaged (vectors: 1; segment of indexes: 1)" in advised
     assert "soundalike ingest makes them again" in advised
 
     ended = soundalike("verify --repair", ingested, database_url)

@@ -15,6 +15,7 @@ from sqlalchemy import create_engine, text
 
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
+from soundalike.vectors.index.open_index import OpenIndex
 from tests.patience import PATIENCE
 
 T = TypeVar("T")
@@ -73,11 +74,11 @@ class Installation:
                     connection.execute(text(statement))
             engine.dispose()
 
-    def published_files(self) -> dict[str, bytes]:
-        """The served index, but for its manifest, which says when it was built."""
+    def published_vectors(self) -> tuple[list[str], bytes]:
+        """Track ids and vectors of the served index, however its segments fell."""
         version = self.ask("select version from publications order by id desc limit 1")
-        folder = self.data / "indexes" / version
-        return {name: (folder / name).read_bytes() for name in ("index.faiss", "tracks.parquet")}
+        index = OpenIndex.open(self.data / "indexes" / version)
+        return list(index.track_ids), index.exact.vectors().tobytes()
 
 
 def until(look: Callable[[], T | None], seconds: float = 180) -> T:

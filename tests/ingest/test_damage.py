@@ -20,6 +20,7 @@ from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_files import read_manifest
 from tests.conftest import new_database
 from tests.damage import writable
 from tests.library import Library
@@ -30,8 +31,9 @@ ARTIFACTS = {
     "manifest": "batches/*.parquet",
     "vectors": "embeddings/*/*.npy",
     "sidecar": "embeddings/*/*.parquet",
-    "index": "indexes/*/index.faiss",
-    "tracks": "indexes/*/tracks.parquet",
+    "segment": "segments/*/index.faiss",
+    "track ids": "segments/*/tracks.ids",
+    "segment manifest": "segments/*/manifest.json",
     "index manifest": "indexes/*/manifest.json",
 }
 
@@ -56,7 +58,7 @@ def swap(path: Path) -> None:
     other = min(others, key=lambda other: abs(other.stat().st_size - path.stat().st_size))
     content, others_content = path.read_bytes(), other.read_bytes()
     path.write_bytes(others_content)
-    if "indexes" not in path.parts:
+    if not {"indexes", "segments"} & set(path.parts):
         other.write_bytes(content)
 
 
@@ -123,9 +125,11 @@ def path_of(library: Library, artifact: str) -> Path:
     """Return the first artifact of this kind; of indexes the served one's."""
     with library.sessions() as session:
         served = published(session)
-    version = served.index.version if served else ""
+    names = [served.index.version] if served else []
+    if served:
+        names += read_manifest(library.store.index(served.index.version)).segments
     paths = sorted(library.store.root.glob(ARTIFACTS[artifact]))
-    return next((path for path in paths if path.parent.name == version), paths[0])
+    return next((path for path in paths if path.parent.name in names), paths[0])
 
 
 @pytest.fixture
@@ -134,7 +138,7 @@ def whole(shared: Library) -> Iterator[Library]:
     before = contents(shared)
     assert damaged(shared) == []
     yield shared
-    for folder in shared.store.indexes.glob("*.damaged-*"):
+    for folder in shared.store.root.glob("*/*.damaged-*"):
         remove_folder(folder)
     assert damaged(shared) == []
     assert contents(shared) == before
@@ -170,13 +174,13 @@ def test_what_an_ingest_looks_for_itself_it_heals_and_names(
     ingest(whole)
 
 
-@pytest.mark.parametrize("folder", ["audio", "audio/44100", "batches", "embeddings"])
+@pytest.mark.parametrize("folder", ["audio", "audio/44100", "batches", "embeddings", "segments"])
 def test_a_lost_folder_is_filled_again(library: Library, folder: str) -> None:
     song(library.music / "0.flac", seconds=1.5, seed=0)
     library.ingest()
     library.publish()
     before = contents(library)
-    shutil.rmtree(library.store.root / folder)
+    remove_folder(library.store.root / folder)
     assert damaged(library)
     ingest(library)
     assert damaged(library) == []
@@ -279,7 +283,7 @@ def test_a_damaged_index_that_was_published_by_hand_is_built_again(library: Libr
     library.ingest()
     version = library.publish().version
     publish(library.sessions, library.store, library.model.space, version)
-    flip(path_of(library, "index"))
+    flip(path_of(library, "segment"))
     ingest(library)
     assert damaged(library) == []
 

@@ -11,7 +11,6 @@ from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import kinds
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import CODES
 from tests.indexes import neighbours
 from tests.serving.collection import SPACE, Collection, numbered
 
@@ -29,7 +28,7 @@ def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collect
     coded = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest
     assert (flat.kind, coded.kind) == ("flat", "flat+rabitq")
     assert flat.version != coded.version
-    assert CODES in coded.files
+    assert (flat.coding, coded.coding[:12]) == ("", "flat+rabitq:")
     assert "recall_at_10" in {check.name for check in coded.checks}
     one, other = (OpenIndex.open(store.index(m.version)) for m in (flat, coded))
     for track in collection.vectors:

@@ -23,7 +23,7 @@ def fill(library: Library, count: int = 3) -> None:
 def held(library: Library) -> set[str]:
     """Tracks that an index built now would have."""
     with library.sessions() as session:
-        return {track for track, _, _ in indexes.contents(session, library.model.space.key).tracks}
+        return {t.track_id for t in indexes.located_tracks(session, library.model.space.key)}
 
 
 def shown_paths(library: Library) -> list[str]:

@@ -18,17 +18,18 @@ from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
 from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
-from soundalike.ingest import build_index as index_module
+from soundalike.ingest import segments
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder
-from soundalike.vectors import index_files, kinds, recall
+from soundalike.vectors import artifact_files, kinds, recall
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
 from soundalike.vectors.index.open_index import OpenIndex
-from tests.damage import overwrite
+from soundalike.vectors.segment_files import read_segment
+from tests.damage import overwrite, segment_of
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import music, song, write_audio
@@ -169,7 +170,9 @@ def test_one_more_album_rewrites_nothing_but_the_index(library: Library) -> None
     folders = sorted({path.parent.name for path in after.keys() - before.keys()})
     key = library.model.space.key
     track = next(path.stem for path in after.keys() - before.keys() if path.suffix == ".flac")
-    assert folders == sorted({"batches", key, manifest.version, track[:2]})
+    [*_, added] = manifest.segments
+    assert folders == sorted({"batches", key, manifest.version, added, track[:2]})
+    assert read_segment(library.store.segments / added).tracks == 1
 
 
 def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Library) -> None:
@@ -179,10 +182,11 @@ def test_losing_the_vectors_costs_a_rerun_and_gives_the_same_index(library: Libr
     vectors = library.store.vectors(library.model.space.key, "b000001")
     vectors.unlink()
     remove_folder(library.store.index(before.version))
+    remove_folder(library.store.segments)
     with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] is missing"):
         build_index(library.sessions, library.store, library.model.space, "auto")
     library.process("b000001")
-    assert library.publish().files == before.files
+    assert library.publish().segments == before.segments
 
 
 def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
@@ -226,7 +230,8 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
     library.ingest()
     (library.music / "x.flac").unlink()
     library.ingest()
-    assert library.publish().files == one.files
+    again = library.publish()
+    assert (again.version, again.segments) == (one.version, one.segments)
 
 
 @pytest.mark.parametrize("choice", ["auto", "flat+rabitq"])
@@ -239,13 +244,12 @@ def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
     library.ingest()
     space = library.model.space
     built = build_index(library.sessions, library.store, space, choice, "auto")
-    codes = built.folder / index_files.CODES
     if choice == "auto":
-        assert (built.manifest.kind, codes.exists()) == ("flat", False)
+        assert (built.manifest.kind, built.manifest.coding) == ("flat", "")
         assert publish(library.sessions, library.store, space, None).failed_checks == []
         assert build_index(library.sessions, library.store, space, choice, "auto").reused
     else:
-        assert codes.exists()
+        assert built.manifest.kind == choice
         with pytest.raises(ArtifactError, match="recall_at_10"):
             publish(library.sessions, library.store, space, None)
 
@@ -280,14 +284,14 @@ def test_a_damaged_candidate_is_not_published_and_building_again_heals_it(
     fill(library)
     library.ingest()
     built = build_index(library.sessions, library.store, library.model.space, "auto")
-    overwrite(built.folder / "index.faiss", b"x" * 100)
+    overwrite(segment_of(built.folder) / "index.faiss", b"x" * 100)
     for step in (
         lambda: check_candidate(library.sessions, library.store, library.model.space),
         lambda: publish(library.sessions, library.store, library.model.space, None),
     ):
         with pytest.raises(ArtifactError, match=r"index\.faiss is damaged"):
             step()
-    assert library.publish().files == built.manifest.files
+    assert library.publish().segments == built.manifest.segments
 
 
 def test_an_older_version_can_be_served_again(library: Library) -> None:
@@ -357,7 +361,7 @@ def test_a_batch_embedded_again_during_a_build_does_not_mix_its_rows(
 ) -> None:
     fill(library)
     library.ingest()
-    gather = index_module._gather
+    gather = segments._draft
 
     def late(*arguments: Any) -> Any:
         library.store.vectors(library.model.space.key, "b000001").unlink()
@@ -366,7 +370,7 @@ def test_a_batch_embedded_again_during_a_build_does_not_mix_its_rows(
         save_batch(library.store, space, "b000001", kept)
         return gather(*arguments)
 
-    monkeypatch.setattr(index_module, "_gather", late)
+    monkeypatch.setattr(segments, "_draft", late)
     with pytest.raises(ArtifactError, match="changed on disk"):
         build_index(library.sessions, library.store, library.model.space, "auto")
     assert not any(library.store.indexes.iterdir())
@@ -378,7 +382,7 @@ def test_an_index_whose_manifest_is_unreadable_is_called_for_again(library: Libr
     version = library.publish().version
     arguments = library.sessions, library.store, library.model.space, "auto"
     assert next_index(*arguments).version is None
-    manifest = library.store.index(version) / index_files.MANIFEST
+    manifest = library.store.index(version) / artifact_files.MANIFEST
     manifest.write_text(manifest.read_text().replace('"kind_parameters"', '"other"'))
     assert next_index(*arguments).version == version
     assert not build_index(*arguments).reused

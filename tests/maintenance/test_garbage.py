@@ -15,7 +15,7 @@ from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
 from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
 from tests.conftest import new_database
-from tests.damage import overwrite
+from tests.damage import overwrite, segment_of
 from tests.fakes import FakeModel
 from tests.library import Library
 from tests.sounds import song
@@ -205,12 +205,17 @@ def test_what_a_person_left_there_is_no_error(library: Library) -> None:
 
 def test_damaged_indexes_are_kept_to_be_looked_at_and_then_go(library: Library) -> None:
     version = add(library, 1)
-    overwrite(library.store.index(version) / "index.faiss", b"x")
+    segment = segment_of(library.store.index(version))
+    overwrite(segment / "index.faiss", b"x")
     aged(library.store.index(version), 40)
+    aged(segment, 40)
     library.publish()
     assert found(library) == [], "it is as old as the day it was set aside"
-    [damaged] = library.store.indexes.glob("*.damaged-*")
-    aged(damaged, 29)
+    damaged = sorted(library.store.root.glob("*/*.damaged-*"))
+    assert [path.parent for path in damaged] == [library.store.indexes, library.store.segments]
+    for path in damaged:
+        aged(path, 29)
     assert found(library) == []
-    aged(damaged, 31)
-    assert collected(library) == [damaged]
+    for path in damaged:
+        aged(path, 31)
+    assert sorted(collected(library)) == damaged

@@ -15,7 +15,8 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest.next_index import next_index
 from soundalike.maintenance.garbage import Retention, collect
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.index_files import TRACKS, read_tracks, verify_version
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index_files import verify_version
 from tests.conftest import new_database
 from tests.serving.collection import SPACE, Collection, numbered
 
@@ -102,7 +103,7 @@ class Publications(RuleBasedStateMachine):
             with self.library.sessions() as session:
                 recorded = indexes.recorded_manifest(session, version)
             assert verify_version(store.index(version), recorded).tracks == len(tracks)
-            assert read_tracks(store.index(version) / TRACKS) == tracks
+            assert OpenIndex.open(store.index(version)).track_ids == tracks
 
     def _is_current(self) -> bool:
         return self.served is not None and self.built[self.served] == sorted(self.tracks)

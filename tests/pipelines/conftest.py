@@ -10,7 +10,7 @@ import pytest
 
 from pipelines.definitions import build_defs
 from pipelines.map_sensor import published_without_map
-from pipelines.sensors import changed_library, sealed_batches
+from pipelines.sensors import changed_library, sealed_batches, small_segments
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.reports import RecordedReports
@@ -55,6 +55,10 @@ class Orchestra:
     def index_tick(self) -> dg.SensorResult:
         """A tick of `changed_library`."""
         return self._tick(changed_library, "sessions", "store", "model")
+
+    def merge_tick(self) -> dg.SensorResult:
+        """A tick of `small_segments`."""
+        return self._tick(small_segments, "sessions", "store", "model")
 
     def map_tick(self) -> dg.SensorResult:
         """A tick of `published_without_map`."""

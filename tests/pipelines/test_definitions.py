@@ -23,6 +23,7 @@ def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
         "embeddings": {"resampled_audio"},
         "faiss_index": {"embeddings"},
         "published_index": {"faiss_index"},
+        "merged_segments": set(),
         "map_layout": {"published_index"},
     }
 

@@ -20,9 +20,9 @@ from soundalike.settings import KindChoice
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact_files import INDEX
 from soundalike.vectors.embedding_files import save_batch
-from soundalike.vectors.index_files import INDEX
-from tests.damage import overwrite
+from tests.damage import overwrite, segment_of
 from tests.sounds import music
 
 SPACE = EmbeddingSpace("made.up", "made-up", 8, {"version": 1})
@@ -116,14 +116,14 @@ class Collection:
 
     def damage(self, version: str) -> bytes:
         """Flip one bit of a stored vector; returns the file as it was."""
-        path = self.store.index(version) / INDEX
+        path = segment_of(self.store.index(version)) / INDEX
         whole = path.read_bytes()
         overwrite(path, whole[:-1] + bytes([whole[-1] ^ 1]))
         return whole
 
     def repair(self, version: str, whole: bytes) -> None:
         """Put the file back."""
-        overwrite(self.store.index(version) / INDEX, whole)
+        overwrite(segment_of(self.store.index(version)) / INDEX, whole)
 
     def nearest(self, track_id: str, among: list[str], k: int) -> list[str]:
         """By brute force."""

@@ -23,7 +23,7 @@ SESSION = "/v1/session"
 HERE = {"Origin": "http://127.0.0.1"}
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def _read_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_ring, "KEY_POLL_SECONDS", 0.05)
     monkeypatch.setattr(browser_sessions, "NEW_KEY_SECONDS", 0.0)
@@ -103,6 +103,7 @@ async def test_an_old_cookie_is_over(
     problem_of(await locked_api.get("/v1/tracks", headers={"Cookie": cookie}), 401)
 
 
+@pytest.mark.usefixtures("_read_often")
 async def test_a_key_that_is_revoked_or_replaced_ends_its_sessions(
     api: httpx.AsyncClient, sessions: Sessions, settings: Settings
 ) -> None:
@@ -133,6 +134,7 @@ async def test_a_session_of_the_settings_key_ends_with_it(locked: Settings) -> N
         problem_of(await api.get("/v1/tracks"), 401)
 
 
+@pytest.mark.usefixtures("_read_often")
 async def test_a_session_has_the_scope_of_its_key(
     api: httpx.AsyncClient, sessions: Sessions
 ) -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from serving.index.live_index import FILES_CHANGED
 from soundalike.settings import Settings
-from soundalike.vectors.index_files import INDEX
-from tests.damage import overwrite
+from soundalike.vectors.artifact_files import INDEX
+from tests.damage import overwrite, segment_of
 from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
@@ -26,7 +26,7 @@ async def test_workers_survive_truncation_and_answer_exactly(
 ) -> None:
     tracks = collection.add(*numbered(2000))
     version = collection.publish()
-    path = collection.store.index(version) / INDEX
+    path = segment_of(collection.store.index(version)) / INDEX
     whole = path.read_bytes()
     async with server(settings, tmp_path / "log", workers=2) as (process, url):
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:

@@ -10,9 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from serving.columns import live_columns
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool
-from soundalike.catalog import results, roots
+from soundalike.catalog import results, retention, roots
 from soundalike.catalog.columns.column_files import COLUMNS
-from soundalike.catalog.tables import FileRow, RootRow, TrackRow
+from soundalike.catalog.tables import FileRow, RootRow, TrackChangeRow, TrackRow
 from soundalike.catalog.tracks import by_ids, view
 from soundalike.settings import Settings
 
@@ -212,4 +212,31 @@ async def test_a_change_that_commits_late_is_not_lost(
         assert await title_of(late) == "Title 1"
     assert await title_of(late) == "Late"
     assert await title_of(early) == "Early"
+    await engine.dispose()
+
+
+async def test_who_followed_before_the_log_begins_reads_all_again(
+    collection: Collection, database_url: str
+) -> None:
+    [track, *_] = collection.add(*numbered(3))
+    live, engine = LiveColumns(collection.store.columns), open_pool(database_url)
+
+    async def title() -> str:
+        async with AsyncSession(engine) as session:
+            await live.refresh(session)
+        return live.snapshot.views([track])[track].title
+
+    assert await title() == "Title 0"
+    retag(collection, track, title="Changed")
+    with collection.sessions.begin() as session:
+        session.execute(text("update track_changes set changed_at = now() - interval '8 days'"))
+        retention.forget_changes(session)
+        left = session.scalars(select(TrackChangeRow.track_id)).all()
+    assert list(left) == [track]
+    retag(collection, collection.add(*numbered(1))[0], title="Another")
+    with collection.sessions.begin() as session:
+        session.execute(text("update track_changes set changed_at = now() - interval '8 days'"))
+        retention.forget_changes(session)
+    assert await title() == "Changed"
+    assert len(live.snapshot.base) == 4
     await engine.dispose()

@@ -13,15 +13,19 @@ from serving.index.disk_check import DiskCheck, Stopped
 from serving.index.live_index import FILES_CHANGED, LiveIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
-from soundalike.vectors.index_files import CODES, INDEX, MANIFEST, TRACKS, read_manifest
+from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
+from soundalike.vectors.index_files import read_manifest
 from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.segment_files import IDS, ORIGINS
 from tests import damage
-from tests.damage import overwrite, writable
+from tests.damage import overwrite, segment_of, writable
+from tests.indexes import as_older_release
 
 from .collection import Collection, numbered
 from .test_live_index import published
 
-FILES = (INDEX, CODES, TRACKS, MANIFEST)
+SEGMENT_FILES = (INDEX, CODES, IDS, ORIGINS, MANIFEST)
+FILES = (*SEGMENT_FILES, f"version's {MANIFEST}")
 Damage = Callable[[Path], None]
 
 
@@ -60,6 +64,12 @@ def served_folder(collection: Collection) -> Path:
     return collection.store.index(now.index.version)
 
 
+def served_file(collection: Collection, name: str) -> Path:
+    """A file of the served version's segment, or its own manifest."""
+    folder = served_folder(collection)
+    return segment_of(folder) / name if name in SEGMENT_FILES else folder / MANIFEST
+
+
 def restore(path: Path, content: bytes) -> None:
     """The file as it was, in another inode."""
     with writable(path.parent):
@@ -87,16 +97,16 @@ async def assert_exact(live: LiveIndex, collection: Collection) -> None:
 async def test_damaged_file_is_not_loaded(
     live: LiveIndex, collection: Collection, name: str
 ) -> None:
-    folder = served_folder(collection)
-    whole = (folder / name).read_bytes()
+    folder, path = served_folder(collection), served_file(collection, name)
+    whole = path.read_bytes()
     for failures, harm in enumerate(DAMAGES):
-        harm(folder / name)
+        harm(path)
         await live.follow(published(collection))
         assert live.load_failures == failures + 1, harm
         assert live.served is None
         assert folder.name in str(live.problem)
         assert str(collection.store.root) not in str(live.problem)
-        restore(folder / name, whole)
+        restore(path, whole)
     await live.follow(published(collection))
     assert live.problem is None
     await assert_exact(live, collection)
@@ -108,10 +118,10 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
 ) -> None:
     await live.follow(published(collection))
     assert live.served
-    folder, index = served_folder(collection), live.served.index
-    whole = (folder / name).read_bytes()
+    path, index = served_file(collection, name), live.served.index
+    whole = path.read_bytes()
     for harm in DAMAGES:
-        harm(folder / name)
+        harm(path)
         await assert_exact(live, collection)
         if harm is damage.flip_a_bit:  # nothing but reading shows it
             await to_thread.run_sync(live.served.disk_check.problem, 0.0)
@@ -120,7 +130,7 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
         await live.follow(published(collection))
         assert live.served.index is index
         await assert_exact(live, collection)
-        restore(folder / name, whole)
+        restore(path, whole)
         await live.check_disk()
         assert live.problem is None, harm
     await assert_exact(live, collection)
@@ -141,6 +151,7 @@ async def test_manifest_without_sizes_is_loaded_and_its_damage_refused(
 ) -> None:
     """Manifests of older releases have none."""
     folder = served_folder(collection)
+    as_older_release(folder)
     older = read_manifest(folder).model_dump_json(exclude={"sizes"}).encode()
     overwrite(folder / MANIFEST, older)
     with collection.sessions.begin() as session:
@@ -161,7 +172,7 @@ async def test_new_version_ends_the_check_of_the_old_one(
     await live.follow(published(collection))
     assert live.served
     old = live.served.disk_check
-    damage.truncate(served_folder(collection) / INDEX)
+    damage.truncate(served_file(collection, INDEX))
     await live.check_disk()
     assert live.problem
     collection.add(*numbered(3))
@@ -195,9 +206,10 @@ def test_check_that_reads_ends_when_it_is_stopped(live: LiveIndex, collection: C
 
 def test_built_files_are_read_only(live: LiveIndex, collection: Collection) -> None:
     folder = served_folder(collection)
-    assert folder.stat().st_mode & 0o777 == 0o555
-    modes = {path.name: path.stat().st_mode & 0o777 for path in folder.iterdir()}
-    assert modes == dict.fromkeys(FILES, 0o444)
+    for built, names in ((folder, (MANIFEST,)), (segment_of(folder), SEGMENT_FILES)):
+        assert built.stat().st_mode & 0o777 == 0o555
+        modes = {path.name: path.stat().st_mode & 0o777 for path in built.iterdir()}
+        assert modes == dict.fromkeys(names, 0o444)
     assert live.served is None
 
 

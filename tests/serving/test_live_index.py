@@ -1,7 +1,7 @@
 """The live index alone: what it refuses, and that refusing costs nothing."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -14,10 +14,12 @@ from soundalike.catalog import indexes
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
+from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import INDEX, MANIFEST, TRACKS
+from soundalike.vectors.index.segment import Segment
 from soundalike.vectors.queries import VectorQuery
-from tests.damage import delete, halve_vectors, overwrite
+from soundalike.vectors.segment_files import IDS
+from tests.damage import delete, halve_vectors, overwrite, segment_of
 
 from .collection import Collection, numbered
 
@@ -52,7 +54,7 @@ def _flip_a_bit(collection: Collection, version: str) -> None:
 
 
 def _lose_tracks(collection: Collection, version: str) -> None:
-    delete(collection.store.index(version) / TRACKS)
+    delete(segment_of(collection.store.index(version)) / IDS)
 
 
 def _lose_all(collection: Collection, version: str) -> None:
@@ -141,9 +143,11 @@ async def test_a_damaged_version_is_not_read_again_until_its_files_change(
     read: list[str] = []
     opened = live_index._open_verified
 
-    def noted(folder: Path, row: IndexVersionRow) -> tuple[OpenIndex, DiskCheck]:
+    def noted(
+        folder: Path, row: IndexVersionRow, others: Iterable[Segment]
+    ) -> tuple[OpenIndex, DiskCheck]:
         read.append(folder.name)
-        return opened(folder, row)
+        return opened(folder, row, others)
 
     monkeypatch.setattr(live_index, "_open_verified", noted)
     for _ in range(3):
@@ -155,7 +159,7 @@ async def test_a_damaged_version_is_not_read_again_until_its_files_change(
 async def test_a_refusal_tells_clients_no_path(live: LiveIndex, collection: Collection) -> None:
     collection.add(*numbered(3))
     version = collection.publish()
-    index = collection.store.index(version) / INDEX
+    index = segment_of(collection.store.index(version)) / INDEX
     overwrite(index, b"")
     await live.follow(published(collection))
     assert version in str(live.problem)

@@ -32,6 +32,7 @@ AIMS = (
     Aim("vectors", pattern="embeddings/*/b*.npy"),
     Aim("vectors' check", step="embeddings_valid_vectors"),
     Aim("building", pattern="indexes/.*.tmp"),
+    Aim("writing a segment", pattern="segments/.*.tmp"),
     Aim("built", pattern="indexes/[0-9a-f]*"),
     Aim("index's check", step="faiss_index_valid_index"),
     Aim("publishing", step="published_index"),

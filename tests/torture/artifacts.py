@@ -10,6 +10,7 @@ import soundfile
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.segment_files import read_segment
 
 
 class Inspector:
@@ -40,6 +41,7 @@ class Inspector:
         root = self._store.root
         for pattern, check in (
             ("indexes/[0-9a-f]*", _check_index),
+            ("segments/[0-9a-f]*", _check_segment),
             ("embeddings/*/b*.npy", _check_vectors),
             ("embeddings/*/b*.parquet", pq.read_table),
             ("batches/b*.parquet", pq.read_table),
@@ -54,6 +56,13 @@ def _check_index(folder: Path) -> None:
     index_files.verify_files(folder, manifest)
     if manifest.failed_checks or len(OpenIndex.open(folder)) != manifest.tracks:
         raise ValueError("it is not what its manifest says")
+
+
+def _check_segment(folder: Path) -> None:
+    segment = read_segment(folder)
+    segment.files_in(folder).verify()
+    if segment.failed_checks:
+        raise ValueError("it did not pass its checks")
 
 
 def _check_vectors(path: Path) -> None:

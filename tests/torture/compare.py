@@ -11,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
+from soundalike.vectors.index.open_index import OpenIndex
 
 Facts = dict[tuple[str, ...], object]
 
@@ -65,8 +66,9 @@ def _facts(data: Path, connection: Connection) -> Iterator[tuple[tuple[str, ...]
         if path.stem in here:  # what was removed since keeps its audio for a while
             yield ("audio", path.name), hashlib.sha256(path.read_bytes()).hexdigest()
     [(version,)] = rows(SERVED)
-    for name in ("index.faiss", "tracks.parquet"):
-        yield ("index", name), (data / "indexes" / version / name).read_bytes()
+    index = OpenIndex.open(data / "indexes" / version)
+    yield ("index", "ids"), list(index.track_ids)
+    yield ("index", "vectors"), hashlib.sha256(index.exact.vectors().tobytes()).hexdigest()
     yield ("runs", "shown as running for ever"), rows(DEAD_RUNS)
 
 

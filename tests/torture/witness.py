@@ -107,9 +107,11 @@ class Witness:
             self.versions.append(found["version"])
 
     def _ready(self) -> None:
+        asked = time.monotonic()
         if found := self._get("/health/ready"):
             self.open(found["index_version"])
-            require(found["problem"] is None, f"not well: {found['problem']}")
+            well = found["problem"] is None or self.outages.excuse(asked, time.monotonic())
+            require(well, f"not well: {found['problem']}")
 
     def _tracks(self) -> None:
         found = self._get("/v1/tracks", limit=100)

@@ -8,15 +8,10 @@ from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
+from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import (
-    CODES,
-    hashes_of,
-    read_manifest,
-    version_of,
-    write_manifest,
-)
+from soundalike.vectors.index_files import hashes_of, read_manifest, version_of, write_manifest
 from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall, held_out_queries, recall_at_10

@@ -8,12 +8,16 @@ alone, equal vectors have equal scores, and order and ties cannot change with th
 
 import os
 import weakref
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import faiss
 import numpy as np
 from numpy.typing import NDArray
+
+from soundalike.vectors.index.rows import RowNumbers
 
 # With this many queries or more, faiss multiplies matrices (BLAS): 32 queries over 100 000 x 768
 # take 112 ms then, and 1121 ms otherwise. The default of faiss 1.14.2 and later is too high.
@@ -29,8 +33,8 @@ def write_exact(path: Path, matrix: NDArray[np.float32]) -> None:
     faiss.write_index(index, str(path))
 
 
-class ExactVectors:
-    """All vectors of an index, float32 [n, dim], usually memory-mapped. Safe from any thread."""
+class StoredVectors:
+    """The vectors of one file, float32 [n, dim], usually memory-mapped. Safe from any thread."""
 
     def __init__(self, index: Any, file: BinaryIO | None = None) -> None:  # noqa: ANN401
         """Keep `file` open for as long as this object, so that other processes may share it."""
@@ -38,13 +42,48 @@ class ExactVectors:
         if file:
             weakref.finalize(self, os.close, os.dup(file.fileno()))
         self.count, self.dimension = int(index.ntotal), int(index.d)
-        self._all = np.arange(self.count)
 
     @classmethod
     def map(cls, file: BinaryIO) -> Self:
         """Map an opened file into memory. Raises RuntimeError if it is not a faiss index."""
         mapped = faiss.read_index(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
         return cls(mapped, file)
+
+    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """Inner products of a float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
+
+        Rows and query must be of this file: faiss would read beyond its array.
+        """
+        products = np.empty(len(rows), np.float32)
+        self._index.compute_distance_subset(
+            1, faiss.swig_ptr(query), len(rows), faiss.swig_ptr(products), faiss.swig_ptr(rows)
+        )
+        return products
+
+    def best(
+        self, queries: NDArray[np.float32], count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        """Search for the `count` best rows for each query: float32, int64 [q, count], best first.
+
+        `count` may not be above the number of vectors.
+        """
+        scores, rows = self._index.search(queries, count)
+        return scores, rows
+
+    def vectors(self, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        """A copy of the vectors of these rows, int64 [m]: float32 [m, dim]."""
+        chosen: NDArray[np.float32] = self._index.reconstruct_batch(rows)
+        return chosen
+
+
+class ExactVectors:
+    """All vectors of an index version, by its rows, wherever they are. Safe from any thread."""
+
+    def __init__(self, rows: RowNumbers, parts: Sequence[StoredVectors]) -> None:
+        """Take the vectors of each segment, in the order of `rows`."""
+        self._rows, self._parts = rows, parts
+        self.count, self.dimension = rows.count, parts[0].dimension
+        self._all = np.arange(self.count)
 
     @property
     def margin(self) -> float:
@@ -56,21 +95,16 @@ class ExactVectors:
     ) -> NDArray[np.float32]:
         """Cosines of a unit float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
 
-        None is all rows. Raises IndexError for a row out of range, where faiss would read beyond
-        its array, and ValueError for a query of another shape.
+        None is all rows. Raises IndexError for a row out of range, and ValueError for a query of
+        another shape.
         """
-        rows = self._all if rows is None else np.ascontiguousarray(rows, np.int64)
-        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.count:
-            raise IndexError(f"rows beyond the {self.count} of the index")
+        rows = self._checked(self._all if rows is None else rows)
         query = np.ascontiguousarray(query, np.float32)
         if query.shape != (self.dimension,):
             raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
         cosines = np.empty(len(rows), np.float32)
-        if not len(rows):
-            return cosines
-        self._index.compute_distance_subset(
-            1, faiss.swig_ptr(query), len(rows), faiss.swig_ptr(cosines), faiss.swig_ptr(rows)
-        )
+        for number, positions, local in self._rows.split(rows):
+            cosines[positions] = self._parts[number].scores(query, local)
         return np.clip(cosines, -1.0, 1.0, out=cosines)
 
     def candidates(
@@ -81,13 +115,26 @@ class ExactVectors:
         Scores, float32 [q, count], best first, are within `margin` of the exact ones; rows are
         int64 [q, count]. `count` may not be above the number of vectors.
         """
-        scores, rows = self._index.search(np.ascontiguousarray(queries), count)
-        return scores, rows
+        queries = np.ascontiguousarray(queries)
+        found = [
+            self._rows.best(number, count, partial(part.best, queries))
+            for number, part in enumerate(self._parts)
+        ]
+        scores = np.concatenate([scores for scores, _ in found], axis=1)
+        rows = np.concatenate([rows for _, rows in found], axis=1)
+        order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 
     def vectors(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """A copy of the vectors of these rows, int64 [m], or of all rows: float32 [m, dim]."""
-        if rows is None:
-            everything: NDArray[np.float32] = self._index.reconstruct_n(0, self.count)
-            return everything
-        chosen: NDArray[np.float32] = self._index.reconstruct_batch(np.ascontiguousarray(rows))
-        return chosen
+        rows = self._checked(self._all if rows is None else rows)
+        copied = np.empty((len(rows), self.dimension), np.float32)
+        for number, positions, local in self._rows.split(rows):
+            copied[positions] = self._parts[number].vectors(local)
+        return copied
+
+    def _checked(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        rows = np.ascontiguousarray(rows, np.int64)
+        if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.count:
+            raise IndexError(f"rows beyond the {self.count} of the index")
+        return rows

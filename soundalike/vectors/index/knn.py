@@ -85,9 +85,10 @@ def _by_codes(query: VectorQuery, exact: ExactVectors, codes: Codes) -> Hits | N
     count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * query.k) + len(query.excluded_rows)
     while count * EXHAUSTIVE_FRACTION <= exact.count:
         candidates = [Candidates(*codes.candidates(vector, count)) for vector in query.positive]
-        hits = _best_of(query, _union(candidates), exact)
-        if len(hits.rows) == query.k and _is_safe(query, hits, candidates):
-            return hits
+        if all(len(each.rows) for each in candidates):
+            hits = _best_of(query, _union(candidates), exact)
+            if len(hits.rows) == query.k and _is_safe(query, hits, candidates):
+                return hits
         count *= GROWTH
     return None
 

@@ -1,97 +1,149 @@
 """An opened index version: its contents, and the search over it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
-from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
-from soundalike.errors import ArtifactError, SpaceMismatch
+from soundalike.errors import ArtifactError, SpaceMismatch, UnreadableArtifact
 from soundalike.sampling import evenly
 from soundalike.vectors.index import knn
 from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.distribution import Distribution
 from soundalike.vectors.index.exact import ExactVectors
+from soundalike.vectors.index.rows import NO_ROW, RowNumbers
+from soundalike.vectors.index.segment import Segment, open_as_segment, open_segment
+from soundalike.vectors.index.track_ids import TrackIds
 from soundalike.vectors.index_files import (
-    CODES,
-    INDEX,
-    TRACKS,
     IndexManifest,
-    open_files,
+    cover_of,
+    named_segments,
     read_manifest,
-    read_tracks,
+    segments_of,
 )
+from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.segment_files import read_segment
 
 PROBES = 5  # tracks that must find themselves before an index is used
 SELF_TOLERANCE = 1e-4  # how far from 1 a track's cosine with itself may be
+
+log = structlog.get_logger()
 
 
 class OpenIndex:
     """A verified, memory-mapped index version. Immutable, and safe to search from any thread.
 
-    Rows are in track-id order, so that ties by row are ties by id.
+    Rows are in track-id order, so that ties by row are ties by id, however they are divided into
+    segments.
     """
 
-    def __init__(
-        self,
-        manifest: IndexManifest,
-        exact: ExactVectors,
-        codes: Codes | None,
-        track_ids: list[str],
-    ) -> None:
+    def __init__(self, manifest: IndexManifest, segments: Sequence[Segment]) -> None:
+        """Put a version together from opened segments. Raises ArtifactError if it is not whole."""
         self.manifest = manifest
-        self.exact = exact
-        self._codes = codes
-        self._track_ids = track_ids
-        self._rows = {track: row for row, track in enumerate(track_ids)}
+        self.segments = segments = tuple(segments)
+        alive = [segment.alive(manifest.wanted) for segment in segments]
+        rows = RowNumbers([segment.ids for segment in segments], alive)
+        self.exact = ExactVectors(rows, [segment.vectors for segment in segments])
+        codes = [segment.codes for segment in segments if segment.codes]
+        self._codes = Codes(rows, codes) if manifest.built_as.has_codes else None
+        self.track_ids = TrackIds(rows, [segment.ids for segment in segments])
+        if (rows.count, self.exact.dimension) != (manifest.tracks, manifest.dimension):
+            raise ArtifactError(
+                f"index {manifest.version}: {rows.count} vectors of {self.exact.dimension} "
+                f"dimensions in its segments, but its manifest says {manifest.tracks} of "
+                f"{manifest.dimension}"
+            )
 
     @classmethod
     def open(
-        cls, folder: Path, manifest: IndexManifest | None = None, *, private: bool = False
+        cls,
+        folder: Path,
+        manifest: IndexManifest | None = None,
+        *,
+        private: bool = False,
+        opened: Iterable[Segment] = (),
+        trusted: Collection[str] = (),
     ) -> Self:
         """Open a version after verifying every byte. Raises ArtifactError if it is damaged.
 
-        `manifest`: the folder's, if the caller has read it.
-        `private`: from copies that no other program can change or truncate, for a process that
-        goes on serving whatever becomes of the files.
+        `manifest`: the folder's, if the caller has read it. `private`: from copies that no other
+        program can change or truncate, for a process that goes on serving whatever becomes of the
+        files. Segments that are `opened` are taken as they are, and of those that are `trusted`,
+        by name, only the sizes are looked at.
         """
         manifest = manifest or read_manifest(folder)
-        kind = manifest.built_as
-        with open_files(folder, manifest, private=private) as files:
-            track_ids = read_tracks(files[TRACKS])
+        if not manifest.segments:
+            return cls(manifest, [open_as_segment(folder, manifest, private=private)])
+        segments, kind = segments_of(folder), manifest.built_as
+        known = {each.name: each for each in opened if each.codes or not kind.has_codes}
+        damaged: dict[str, ArtifactError] = {}
+        while True:
+            chosen = cover_of(folder, manifest, damaged)
+            if chosen.missing:
+                named_segments(folder, manifest)  # names what is lost
+                raise next(
+                    iter(damaged.values()),
+                    ArtifactError(f"index {folder.name}: rows of it are in none of its segments"),
+                )
             try:
-                exact = ExactVectors.map(files[INDEX])
-                codes = Codes.read(files[CODES], kind) if kind.has_codes else None
-            except (RuntimeError, AttributeError) as error:  # intact, but not such an index
-                raise ArtifactError(
-                    f"{folder.name} holds no index of kind {kind.name}: {error}"
-                ) from error
-        shapes = {(exact.count, exact.dimension), (len(track_ids), exact.dimension)}
-        shapes |= {codes.shape} if codes else set()
-        if shapes != {(manifest.tracks, manifest.dimension)}:
-            raise ArtifactError(
-                f"index {folder.name}: {exact.dimension} dimensions, {exact.count} vectors and "
-                f"{len(track_ids)} tracks, but its manifest says {manifest.dimension} "
-                f"and {manifest.tracks}"
-            )
-        if any(before >= after for before, after in pairwise(track_ids)):
-            raise ArtifactError(f"index {folder.name}: tracks are not in the order of their ids")
-        return cls(manifest, exact, codes, track_ids)
+                for each in chosen.segments:
+                    if each.name not in known:
+                        known[each.name] = open_segment(
+                            *(segments / each.name, read_segment(segments / each.name), kind),
+                            private=private,
+                            trusted=each.name in trusted,
+                        )
+            except UnreadableArtifact:
+                raise
+            except ArtifactError as error:  # another may hold the same rows
+                damaged[each.name] = error
+                log.warning("index.segment_refused", segment=each.name, reason=str(error))
+            else:
+                return cls(manifest, [known[each.name] for each in chosen.segments])
+
+    @classmethod
+    def of_segment(cls, segment: Segment, kind: IndexKind) -> Self:
+        """Open a segment as a version of its own, of all its rows.
+
+        Raises ValueError for a version that was built before there were segments.
+        """
+        manifest = segment.manifest
+        if manifest is None:
+            raise ValueError("this is a version of before there were segments")
+        return cls(
+            IndexManifest(
+                version=manifest.name,
+                space=manifest.space,
+                space_fingerprint=manifest.space_fingerprint,
+                model="",
+                parameters={},
+                kind=kind.name,
+                kind_parameters=kind.parameters,
+                dimension=manifest.dimension,
+                tracks=manifest.tracks,
+                batches={key: batch.sha256 for key, batch in manifest.batches.items()},
+                checks=[],
+                dagster_run_id=manifest.dagster_run_id,
+                created_at=manifest.created_at,
+            ),
+            [segment],
+        )
 
     def __contains__(self, track_id: str) -> bool:
-        return track_id in self._rows
+        return track_id in self.track_ids
 
     def __len__(self) -> int:
-        return len(self._track_ids)
+        return self.exact.count
 
     @property
-    def track_ids(self) -> list[str]:
-        """The track ids in row order."""
-        return self._track_ids
+    def segment_names(self) -> frozenset[str]:
+        """Names of its segments; none for a version that was built before there were any."""
+        return frozenset(segment.name for segment in self.segments if segment.name)
 
     @cached_property
     def distribution(self) -> Distribution:
@@ -100,8 +152,9 @@ class OpenIndex:
 
     def rows_of(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
         """The rows of these tracks, int64 [m], ascending, each once; unknown ones are left out."""
-        rows = {row for track in track_ids if (row := self._rows.get(track)) is not None}
-        return np.sort(np.fromiter(rows, np.int64, len(rows)))
+        rows = np.unique(self.track_ids.rows(track_ids))
+        known: NDArray[np.int64] = rows[rows != NO_ROW]
+        return known
 
     def vector(self, track_id: str) -> NDArray[np.float32]:
         """The track's float32 [dim], unit length. Raises KeyError for a track not in the index."""
@@ -110,7 +163,9 @@ class OpenIndex:
 
     def vectors_of(self, track_ids: Sequence[str]) -> NDArray[np.float32]:
         """The float32 [m, dim] of these tracks, in order. Raises KeyError for an unknown one."""
-        rows = np.array([self._rows[track] for track in track_ids], np.int64)
+        rows = self.track_ids.rows(track_ids)
+        if (rows == NO_ROW).any():
+            raise KeyError(track_ids[int(np.argmax(rows == NO_ROW))])
         return self.exact.vectors(rows)
 
     def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
@@ -138,5 +193,5 @@ class OpenIndex:
             if hits.scores[0] < 1 - SELF_TOLERANCE:
                 raise ArtifactError(
                     f"index {self.manifest.version} does not find its own track "
-                    f"{self._track_ids[row]}"
+                    f"{self.track_ids[row]}"
                 )

@@ -1,0 +1,130 @@
+"""Stage `merged_segments`: write small segments of the served index as one, apart from publishing.
+
+The served version stays what it is: whoever serves it opens the merged segment as soon as it is
+there, and answers do not change.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from soundalike.catalog import indexes
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.tables import IndexVersionRow
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.errors import ArtifactError
+from soundalike.resource_usage import Monitor, Usage
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.cover import Wanted
+from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
+from soundalike.vectors.kinds import IndexKind
+from soundalike.vectors.segment_files import SegmentManifest, SourceBatch
+from soundalike.vectors.tiers import to_merge
+
+
+@dataclass(frozen=True)
+class MergeReport:
+    """The segments that were merged, what they became (None if none had to be), and its cost."""
+
+    version: str
+    merged: list[SegmentManifest]
+    segment: SegmentManifest | None
+    usage: Usage
+
+
+def due_merge(sessions: Sessions, store: ArtifactStore, space: str) -> list[SegmentManifest]:
+    """Return the segments of the served version that are to be merged now; mostly none.
+
+    None of a version that is of another space than `space`, or is damaged: it is replaced.
+    """
+    with sessions() as session:
+        served = indexes.published(session)
+    if served is None or served.index.space != space:
+        return []
+    try:
+        return _due(store, served.index)[1]
+    except ArtifactError:
+        return []
+
+
+def merge_segments(
+    sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace, run_id: str | None = None
+) -> MergeReport:
+    """Merge what is due of the served version, without the rows that it has not.
+
+    Raises ArtifactError if nothing is published, if the version is of another space, or damaged.
+    """
+    with sessions() as session:
+        served = indexes.published(session)
+    if served is None:
+        raise ArtifactError("no index is published yet; materialise published_index")
+    if served.index.space != space.key:
+        raise ArtifactError(
+            f"index {served.index.version} is of {served.index.space}; its segments are merged "
+            f"when an index of {space.key} is served"
+        )
+    with Monitor() as monitor:
+        manifest, sources = _due(store, served.index)
+        segment = _merged(store, space, manifest, sources, run_id) if sources else None
+    if segment:
+        with sessions.begin() as session:
+            indexes.notify(session, manifest.version)
+    return MergeReport(served.index.version, sources, segment, monitor.usage())
+
+
+def _due(
+    store: ArtifactStore, served: IndexVersionRow
+) -> tuple[IndexManifest, list[SegmentManifest]]:
+    folder = store.index(served.version)
+    manifest = read_manifest(folder, served.manifest_sha256)
+    if not manifest.segments or manifest.kind == "ivf":
+        return manifest, []
+    chosen = {segment.name: segment for segment in cover_of(folder, manifest).segments}
+    wanted = manifest.wanted
+    rows = {name: (wanted.tracks_in(each), each.tracks) for name, each in chosen.items()}
+    return manifest, [chosen[name] for name in to_merge(rows)]
+
+
+def _merged(
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    manifest: IndexManifest,
+    sources: list[SegmentManifest],
+    run_id: str | None,
+) -> SegmentManifest:
+    """Write the rows of these segments that the version has as one segment."""
+    from soundalike.vectors.index.codes import centre_in
+    from soundalike.vectors.index.segment import open_segment
+    from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
+
+    batches = _batches(manifest.wanted, sources)
+    numbers = {key: number for number, key in enumerate(batches)}
+    ids, origins, matrices = [], [], []
+    for source in sources:
+        segment = open_segment(store.segments / source.name, source, IndexKind("flat"))
+        alive = segment.alive(manifest.wanted)
+        rows = np.arange(len(segment.ids)) if alive is None else alive
+        origin = np.array(segment.origins)[rows]
+        numbered = np.array([numbers.get(key, 0) for key in source.batches], np.uint32)
+        origin["batch"] = numbered[origin["batch"]]
+        ids.append(segment.ids[rows])
+        origins.append(origin)
+        matrices.append(segment.vectors.vectors(rows))
+    draft = Draft(batches, np.concatenate(ids), np.concatenate(origins), np.concatenate(matrices))
+    centre = centre_in(store.segments / sources[0].name) if manifest.coding else None
+    coding = Coding(manifest.coding, manifest.built_as, centre)
+    return write_segment(store.segments, space, coding, draft, run_id)
+
+
+def _batches(wanted: Wanted, sources: list[SegmentManifest]) -> dict[str, SourceBatch]:
+    """The batches of what is merged, less the rows that no source or the version has not."""
+    batches: dict[str, SourceBatch] = {}
+    for source in sources:
+        for key, batch in source.batches.items():
+            without = wanted.without(key, batch)
+            if without is None:
+                continue
+            left_out = without.intersection(batches[key].left_out) if key in batches else without
+            batches[key] = batch.model_copy(update={"left_out": tuple(sorted(left_out))})
+    held = {key: batch for key, batch in batches.items() if len(batch.left_out) < batch.rows}
+    return dict(sorted(held.items()))

@@ -1,0 +1,155 @@
+"""Segments of a version: those that are there, and new ones for the rows that none of them holds.
+
+A version takes what its predecessors left: a new album costs one small segment. Vectors are read
+from the batches' recorded .npy files; nothing is embedded again.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.catalog import indexes
+from soundalike.catalog.engine import Sessions
+from soundalike.catalog.indexes import IndexContents, LocatedTrack
+from soundalike.embedders.base import EmbeddingSpace
+from soundalike.errors import ArtifactError
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.cover import Cover, Wanted, cover
+from soundalike.vectors.embedding_files import load_recorded
+from soundalike.vectors.kinds import IndexKind
+from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatch, segments_in
+
+if TYPE_CHECKING:
+    from soundalike.vectors.index.segment_writer import Draft
+
+# The first batches with so many tracks decide the centre of all codes, so that a vector's code is
+# the same in any segment and in any build of the same library.
+CENTRE_TRACKS = 20_000
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The segments of a version, and the names of those that were written for it."""
+
+    segments: list[SegmentManifest]
+    new: frozenset[str]
+
+
+def coding_of(kind: IndexKind, contents: IndexContents, version: str) -> str:
+    """Name what the codes of a version's segments are computed with; empty for no codes.
+
+    Lists are trained on all of a version's vectors, so such a segment is of this version alone.
+    """
+    if not kind.has_codes:
+        return ""
+    if kind.name == "ivf":
+        return f"{kind.text}:{version}"
+    parts = [(key, contents.batches[key]) for key in _centre_batches(contents)]
+    return f"{kind.text}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
+
+
+def lay_out(
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    contents: IndexContents,
+    kind: IndexKind,
+    coding: str,
+    run_id: str | None,
+) -> Layout:
+    """Choose the segments of a version, and write one for the rows that are in none.
+
+    Raises ArtifactError if the embeddings of a batch are missing or damaged.
+    """
+    available = segments_in(store.segments, space.fingerprint)
+    chosen = cover(available, Wanted(contents.batches, contents.removed, coding))
+    if kind.name == "ivf" and chosen.missing:
+        chosen = Cover([], dict.fromkeys(contents.batches))
+    if not chosen.missing:
+        return Layout(chosen.segments, frozenset())
+    from soundalike.vectors.index.segment_writer import Coding, write_segment
+
+    centre = None
+    if coding and kind.name != "ivf":
+        centre = _centre(store, contents, available, coding)
+    draft = _draft(sessions, store, space, contents, chosen.missing)
+    written = write_segment(store.segments, space, Coding(coding, kind, centre), draft, run_id)
+    return Layout([*chosen.segments, written], frozenset([written.name]))
+
+
+def _draft(
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: EmbeddingSpace,
+    contents: IndexContents,
+    missing: Mapping[str, frozenset[int] | None],
+) -> "Draft":
+    """Gather the missing rows from the recorded .npy of each batch."""
+    from soundalike.vectors.index.segment_writer import Draft
+
+    located = _located(sessions, contents, missing)
+    batches = {}
+    for key, tracks in located.items():
+        left_out = set(range(contents.rows[key])).difference(track.row for track in tracks)
+        batches[key] = SourceBatch(
+            sha256=contents.batches[key],
+            rows=contents.rows[key],
+            left_out=tuple(sorted(left_out)),
+        )
+    rows = [(n, track.row) for n, tracks in enumerate(located.values()) for track in tracks]
+    ids = [track.track_id.encode() for tracks in located.values() for track in tracks]
+    matrix, start = np.empty((len(ids), space.dimension), np.float32), 0
+    for key, tracks in located.items():
+        vectors = load_recorded(store, space.key, key, contents.batches[key])
+        matrix[start : start + len(tracks)] = vectors[[track.row for track in tracks]]
+        start += len(tracks)
+    return Draft(batches, np.array(ids), np.array(rows, ORIGIN), matrix)
+
+
+def _located(
+    sessions: Sessions, contents: IndexContents, missing: Mapping[str, frozenset[int] | None]
+) -> dict[str, list[LocatedTrack]]:
+    """The tracks of the missing rows, by batch."""
+    with sessions() as session:
+        embedded = indexes.embedded_tracks(session, contents.space, missing.keys())
+    located: dict[str, list[LocatedTrack]] = {key: [] for key in missing}
+    for track in embedded:
+        rows, removed = missing[track.batch], contents.removed.get(track.batch, ())
+        if track.sha256 != contents.batches[track.batch]:
+            raise ArtifactError(f"embeddings[{track.batch}] were made anew meanwhile; build again")
+        if track.row in rows if rows is not None else track.row not in removed:
+            located[track.batch].append(track)
+    return located
+
+
+def _centre_batches(contents: IndexContents) -> list[str]:
+    """The first batches, in order, that have CENTRE_TRACKS tracks together; or all."""
+    chosen, tracks = [], 0
+    for key in contents.batches:
+        if tracks >= CENTRE_TRACKS:
+            break
+        chosen.append(key)
+        tracks += contents.rows[key]
+    return chosen
+
+
+def _centre(
+    store: ArtifactStore,
+    contents: IndexContents,
+    available: list[SegmentManifest],
+    coding: str,
+) -> NDArray[np.float32]:
+    """The centre of the codes, float32 [dim]: as another segment of this coding has it."""
+    from soundalike.vectors.index.codes import centre_in, centre_of
+
+    for segment in available:
+        if segment.coding == coding:
+            return centre_in(store.segments / segment.name)
+    batches = _centre_batches(contents)
+    matrices = [load_recorded(store, contents.space, k, contents.batches[k]) for k in batches]
+    return centre_of(np.concatenate(matrices))

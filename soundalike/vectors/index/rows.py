@@ -1,0 +1,111 @@
+"""Rows of an index version, in the order of track ids, and where each is: in which segment's row.
+
+A version of one whole segment has its rows. Else two arrays of 4 bytes a row lead from the one
+numbering to the other.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.errors import ArtifactError
+from soundalike.vectors.segment_files import Ids
+
+NO_ROW = -1
+Alive = NDArray[np.int64] | None  # the rows of a segment that the version has; None for all
+Best = tuple[NDArray[np.float32], NDArray[np.int64]]  # scores and rows, [q, count]
+
+
+class RowNumbers:
+    """The rows of a version, from those of its segments."""
+
+    def __init__(self, ids: Sequence[Ids], alive: Sequence[Alive]) -> None:
+        """Merge the segments' rows, which are in the order of their `ids`.
+
+        Raises ArtifactError if two segments have the same track.
+        """
+        self._sizes = [len(each) for each in ids]
+        self._starts = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
+        kept = [np.arange(n) if a is None else a for n, a in zip(self._sizes, alive, strict=True)]
+        self._alive = [len(each) for each in kept]
+        self.count = sum(self._alive)
+        self._locations: NDArray[np.uint32] | None = None
+        self._numbers: NDArray[np.int32] | None = None
+        if len(ids) == 1 and alive[0] is None:
+            return
+        ranks = _ranks([each if a is None else each[a] for each, a in zip(ids, alive, strict=True)])
+        self._locations = np.empty(self.count, np.uint32)
+        self._numbers = np.full(int(self._starts[-1]), NO_ROW, np.int32)
+        for start, rows, rank in zip(self._starts, kept, ranks, strict=False):
+            self._locations[rank] = start + rows
+            self._numbers[start + rows] = rank
+
+    def split(
+        self, rows: NDArray[np.int64]
+    ) -> Iterator[tuple[int, NDArray[np.int64] | slice, NDArray[np.int64]]]:
+        """Divide rows, int64 [m], by segment.
+
+        Yields its number, the positions in `rows`, int64 [p], and rows of the segment, int64 [p].
+        """
+        if not len(rows):
+            return
+        if self._locations is None:
+            yield 0, slice(None), rows
+            return
+        locations = self._locations[rows].astype(np.int64)
+        if len(self._sizes) == 1:
+            yield 0, slice(None), locations
+            return
+        order = np.argsort(locations, kind="stable")
+        ordered = locations[order]
+        ends = np.searchsorted(ordered, self._starts)
+        for number in np.flatnonzero(ends[1:] > ends[:-1]).tolist():
+            part = slice(ends[number], ends[number + 1])
+            yield number, order[part], ordered[part] - self._starts[number]
+
+    def numbers(self, segment: int, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows of the version that rows of a segment are, int64 [...]; NO_ROW for none."""
+        if self._numbers is None:
+            return rows
+        numbers: NDArray[np.int64] = self._numbers[self._starts[segment] + rows].astype(np.int64)
+        return numbers
+
+    def best(self, segment: int, count: int, search: Callable[[int], Best]) -> Best:
+        """The `count` best rows in a segment (all it has, if fewer), by a search for its best.
+
+        `search` may give fewer than it is asked for, then with rows of -1 at the end. Scores are
+        [q, m], best first, and rows those of the version.
+        """
+        size, alive = self._sizes[segment], self._alive[segment]
+        wanted = min(count, alive)
+        asked = min(size, wanted + min(size - alive, wanted))
+        while True:
+            scores, rows = search(asked)
+            numbers = np.where(rows < 0, NO_ROW, self.numbers(segment, rows))
+            if alive == size:
+                return scores, numbers
+            found = (numbers != NO_ROW).sum(axis=1)
+            if asked == size or int(found.min()) >= wanted:
+                break
+            asked = min(size, 2 * asked)
+        # Rows that the version has come first, in their order.
+        order = np.argsort(numbers == NO_ROW, axis=1, kind="stable")[:, :wanted]
+        return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)
+
+
+def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int64]]:
+    """The rank of each id of each sorted array among all of them."""
+    ranks = [np.arange(len(each)) for each in ids]
+    by_size = sorted(range(len(ids)), key=lambda number: len(ids[number]))
+    for position, small in enumerate(by_size):
+        for large in by_size[position + 1 :]:
+            if not len(ids[small]):
+                continue
+            before = ids[large].searchsorted(ids[small])
+            there = before[before < len(ids[large])]
+            if (ids[large][there] == ids[small][: len(there)]).any():
+                raise ArtifactError("two segments of an index have the same track")
+            ranks[small] += before
+            ranks[large] += np.cumsum(np.bincount(before, minlength=len(ids[large]) + 1))[:-1]
+    return ranks

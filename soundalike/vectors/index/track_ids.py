@@ -1,0 +1,83 @@
+"""Track ids of an index version: sorted arrays of fixed width, mapped into memory, and searched."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from soundalike.vectors.index.rows import NO_ROW, RowNumbers
+from soundalike.vectors.segment_files import Ids
+
+
+class TrackIds(Sequence[str]):
+    """The track ids in row order."""
+
+    def __init__(self, rows: RowNumbers, parts: Sequence[Ids]) -> None:
+        """Take the sorted ids of each segment, in the order of `rows`."""
+        self._rows, self._parts = rows, parts
+
+    def __len__(self) -> int:
+        return self._rows.count
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._named(np.arange(len(self))))
+
+    def __contains__(self, track_id: object) -> bool:
+        return isinstance(track_id, str) and self.row(track_id) is not None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sequence) and list(self) == list(other)
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @overload
+    def __getitem__(self, row: int) -> str: ...
+    @overload
+    def __getitem__(self, row: slice) -> list[str]: ...
+    def __getitem__(self, row: int | slice) -> str | list[str]:
+        if isinstance(row, slice):
+            return self._named(np.arange(len(self))[row])
+        [name] = self._named(np.array([range(len(self))[row]]))
+        return name
+
+    def row(self, track_id: str) -> int | None:
+        """The track's row, None if it has none."""
+        rows = self.rows([track_id])
+        return int(rows[0]) if rows[0] != NO_ROW else None
+
+    def rows(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
+        """The row of each of these tracks, int64 [m], NO_ROW for one that has none."""
+        encoded = [track.encode(errors="surrogatepass") for track in track_ids]
+        rows = np.full(len(encoded), NO_ROW, np.int64)
+        if not encoded:
+            return rows
+        for number, ids in enumerate(self._parts):
+            # An array is searched for texts of its own width; longer ones are in none. A text that
+            # ends with a zero byte would equal the one without it.
+            fits = [len(each) <= ids.itemsize and each[-1:] != b"\0" for each in encoded]
+            wanted = np.array(
+                [each if fit else b"" for each, fit in zip(encoded, fits, strict=True)], ids.dtype
+            )
+            found = _find(ids, wanted)
+            at = np.flatnonzero((found != NO_ROW) & np.array(fits))
+            numbers = self._rows.numbers(number, found[at])
+            rows[at[numbers != NO_ROW]] = numbers[numbers != NO_ROW]
+        return rows
+
+    def _named(self, rows: NDArray[np.int64]) -> list[str]:
+        names = [""] * len(rows)
+        for number, positions, local in self._rows.split(rows):
+            named = [name.decode() for name in self._parts[number][local].tolist()]
+            if isinstance(positions, slice):
+                return named
+            for position, name in zip(positions.tolist(), named, strict=True):
+                names[position] = name
+        return names
+
+
+def _find(ids: Ids, wanted: Ids) -> NDArray[np.int64]:
+    """The position of each wanted text in sorted ids, int64 [m], NO_ROW if it is not there."""
+    positions = ids.searchsorted(wanted)
+    positions[positions == len(ids)] = 0
+    return np.where(ids[positions] == wanted, positions, NO_ROW)

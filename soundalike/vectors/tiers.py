@@ -1,0 +1,35 @@
+"""The size-tiered rule of merging segments, by which a row is rewritten O(log n) times.
+
+A segment's tier is the power of 4 of its rows. Segments of a tier are merged, with all smaller
+ones, once there are 4 of them, and what they become is of a higher tier. So there are at most 3 a
+tier, of which a library of a million tracks has 7.
+"""
+
+import math
+from collections.abc import Mapping
+
+FAN_OUT = 4  # segments of a tier that are merged, and how much larger the next tier's are
+SMALLEST = 64  # rows that a segment of the lowest tier may have, times FAN_OUT
+MAX_REMOVED = 0.25  # of a segment's rows: then it is written again without them
+
+
+def tier(rows: int) -> int:
+    """The tier of a segment of so many rows."""
+    return max(0, int(math.log(max(rows, 1) / SMALLEST, FAN_OUT)))
+
+
+def to_merge(rows: Mapping[str, tuple[int, int]]) -> list[str]:
+    """Choose the segments to write as one; empty if none have to be.
+
+    `rows` are, by name, the rows of each segment that the index has, and all that it holds.
+    """
+    tiers: dict[int, list[str]] = {}
+    for name, (alive, _) in rows.items():
+        tiers.setdefault(tier(alive), []).append(name)
+    full = [level for level, names in tiers.items() if len(names) >= FAN_OUT]
+    if full:
+        return sorted(
+            name for level, names in tiers.items() if level <= max(full) for name in names
+        )
+    worn = [name for name, (alive, held) in rows.items() if held - alive > MAX_REMOVED * held]
+    return sorted(worn)

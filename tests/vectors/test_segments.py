@@ -1,0 +1,134 @@
+"""Answers may not depend, to the bit, on how an index's rows fell into segments."""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from soundalike.errors import ArtifactError
+from soundalike.settings import KindChoice
+from soundalike.vectors.artifact_files import INDEX
+from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.queries import VectorQuery
+from tests.damage import delete, flip_a_bit
+from tests.indexes import unit_vectors, write_index, write_segments
+from tests.vectors.test_exactness import with_ties
+
+ROWS, DIMENSION = 1200, 32
+MATRIX = with_ties(ROWS, DIMENSION)
+Rows = NDArray[np.int64]
+
+
+@st.composite
+def partitions(draw: st.DrawFn) -> tuple[list[Rows], frozenset[int]]:
+    """The rows in some parts, large and small, in any order; and some that are removed."""
+    random = np.random.default_rng(draw(st.integers(0, 2**32)))
+    order = random.permutation(ROWS)
+    cuts = draw(st.lists(st.integers(1, ROWS - 1), max_size=8, unique=True))
+    parts = [np.array(part) for part in np.split(order, sorted(cuts))]
+    share = draw(st.sampled_from([0.0, 0.001, 0.1]))
+    return parts, frozenset(np.flatnonzero(random.random(ROWS) < share).tolist())
+
+
+def queries(index: OpenIndex, seed: int) -> list[VectorQuery]:
+    """Of tracks, of others, of several examples and negatives, with rows allowed and left out."""
+    random = np.random.default_rng(seed)
+    others = unit_vectors(4, DIMENSION, seed=seed % 2**32)
+    rows = np.sort(random.choice(len(index), 40, replace=False))
+    own = index.exact.vectors(rows[:6])
+    asked = [VectorQuery(vector[None], k) for vector in [*own, *others] for k in (1, 10, 150)]
+    asked += [
+        VectorQuery(MATRIX[17:18], 120),
+        VectorQuery(own[:3], 20, negative=others[:1]),
+        VectorQuery(own[:1], 20, excluded_rows=rows[:20]),
+        VectorQuery(others[:1], 10, allowed_rows=rows),
+        VectorQuery(own[:2], len(index)),
+    ]
+    return asked
+
+
+@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@settings(max_examples=5)
+@given(partition=partitions(), seed=st.integers(0, 2**32))
+def test_any_partition_gives_the_same_answers_to_the_bit(
+    choice: KindChoice, partition: tuple[list[Rows], frozenset[int]], seed: int
+) -> None:
+    parts, removed = partition
+    kept = np.array([row for row in range(ROWS) if row not in removed])
+    with tempfile.TemporaryDirectory() as name:
+        folder = write_segments(Path(name) / "many", parts, MATRIX, removed, choice)
+        many = OpenIndex.open(folder)
+        one = OpenIndex.open(
+            write_segments(Path(name) / "one", [np.arange(ROWS)], MATRIX, removed, choice)
+        )
+        assert many.track_ids == one.track_ids == [f"t{row:04d}" for row in kept]
+        np.testing.assert_array_equal(many.exact.vectors(), MATRIX[kept])
+        asked = queries(one, seed)
+        for found, expected in zip(many.search(asked), one.search(asked), strict=True):
+            assert found.rows.tolist() == expected.rows.tolist()
+            assert found.scores.tobytes() == expected.scores.tobytes()
+            assert found.complete == expected.complete
+        assert many.distribution.percentile(0.1) == one.distribution.percentile(0.1)
+
+
+def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None:
+    order = np.random.default_rng(1).permutation(ROWS)
+    removed = {5, 6, 1199}
+    index = OpenIndex.open(write_segments(tmp_path, np.split(order, [9, 70]), MATRIX, removed))
+    kept = [row for row in range(ROWS) if row not in removed]
+    for row in (0, 4, 7, 700, 1198):
+        assert f"t{row:04d}" in index
+        assert index.rows_of([f"t{row:04d}"]).tolist() == [kept.index(row)]
+        np.testing.assert_array_equal(index.vector(f"t{row:04d}"), MATRIX[row])
+    for unknown in ("t0005", "t1199", "", "t", "t0000 and more", "t0000\0", "\ud800", "ü"):
+        assert unknown not in index
+        assert index.rows_of([unknown]).tolist() == []
+        with pytest.raises(KeyError):
+            index.vector(unknown)
+    names = [f"t{row:04d}" for row in kept]
+    assert index.track_ids[3:6] == names[3:6]
+    assert index.track_ids[-1] == names[-1]
+    with pytest.raises(IndexError):
+        index.track_ids[len(names)]
+
+
+def test_ids_that_end_alike_and_differ_in_length_are_different(tmp_path: Path) -> None:
+    """Fixed-width arrays pad with zero bytes, which are part of no id."""
+    index = OpenIndex.open(write_index(tmp_path / "v", unit_vectors(3, 8)))
+    assert "t0001" in index
+    assert "t0001\0" not in index
+    assert "t00010" not in index
+
+
+def test_only_segments_that_are_new_are_opened(tmp_path: Path) -> None:
+    order = np.arange(ROWS)
+    folder = write_segments(tmp_path, np.split(order, [400, 1150]), MATRIX)
+    first = OpenIndex.open(folder)
+    kept = [segment for segment in first.segments if len(segment.ids) > 100]
+    for segment in kept:
+        assert segment.name
+        delete(tmp_path / "segments" / segment.name / INDEX)
+    again = OpenIndex.open(folder, opened=kept)
+    assert set(kept) < set(again.segments)
+    np.testing.assert_array_equal(again.exact.vectors(), MATRIX)
+
+
+def test_a_damaged_segment_is_refused_unless_another_has_its_rows(tmp_path: Path) -> None:
+    parts = np.split(np.arange(ROWS), [400, 1150])
+    folder = write_segments(tmp_path / "a", parts, MATRIX)
+    flip_a_bit(next((tmp_path / "a" / "segments").iterdir()) / INDEX)
+    with pytest.raises(ArtifactError, match=r"segment \w+: index\.faiss is damaged"):
+        OpenIndex.open(folder)
+
+
+def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
+    parts = [np.arange(50), np.arange(50, 80)]
+    names = []
+    for name in "ab":
+        write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+rabitq")
+        names.append(sorted(path.name for path in (tmp_path / name / "segments").iterdir()))
+    assert names[0] == names[1]

@@ -22,7 +22,6 @@ from playwright.sync_api import Browser, Page, Route, sync_playwright
 from serving.routes.page import HEADERS, TYPES, WEB
 
 HOST = "http://page.test/"
-SIZE = {"width": 1280, "height": 800}
 PANS = 15
 MILLION = 1_000_000
 PLAIN = """([count, rounds]) => {
@@ -66,7 +65,7 @@ def main(counts: list[int]) -> None:
 
 def measure(browser: Browser, count: int) -> dict[str, float]:
     """Pan a map of so many points; return milliseconds of frames, and seconds to the first."""
-    page = browser.new_page(viewport=SIZE)
+    page = browser.new_page(viewport={"width": 1280, "height": 800})
     content = points(count)
     page.route(HOST + "**", lambda route: answer(route, count, content))
     page.goto(HOST)
@@ -104,8 +103,9 @@ def points(count: int) -> bytes:
     cloud = random.integers(0, 20, count)
     middles = random.uniform(-0.7, 0.7, (20, 2))
     at = np.clip(middles[cloud] + 0.08 * random.standard_normal((count, 2)), -1, 1)
+    codes = (cloud % 13).astype(np.uint8).tobytes()
     x, y = np.rint(at.T * 32767).astype("<i2")
-    return x.tobytes() + y.tobytes() + (cloud % 13).astype(np.uint8).tobytes()
+    return bytes(x.tobytes() + y.tobytes() + codes)
 
 
 def answer(route: Route, count: int, content: bytes) -> None:

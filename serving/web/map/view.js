@@ -148,7 +148,9 @@ async function mark() {
   const playing = player.current?.id;
   try {
     await names.ofIds([...new Set([...way, ...near, state.track, playing])].filter(Boolean));
-  } catch { return; }
+  } catch {
+    // Another index is served, or no server: those that are known are marked.
+  }
   if (here !== names) return;
   const all = (ids) => ids.map((id) => names.place(id)).filter(Boolean);
   const chosen = names.place(state.track);

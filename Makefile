@@ -19,7 +19,7 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: bench bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
+.PHONY: bench bench-page bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,6 +90,9 @@ bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 
 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
+
+bench-page: $(INSTALLED) ## the page's map in Chromium: frames of 100 000 and 1 000 000 points, bytes
+	$(BIN)/python benchmarks/bench_page.py
 
 ifdef MUSIC
 evaluate: EVALUATED = "$(call expanded,$(MUSIC))" --labels "$(call expanded,$(or $(LABELS),folder))"

@@ -26,7 +26,7 @@ POLICY = "; ".join(
         *("default-src 'none'", "script-src 'self'", "worker-src 'self'", "style-src 'self'"),
         *("img-src 'self' blob:", "media-src 'self' blob:", "connect-src 'self'"),
         *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),
-        *("require-trusted-types-for 'script'", "trusted-types 'none'"),
+        *("require-trusted-types-for 'script'", "trusted-types soundalike"),
     )
 )
 HEADERS = {

@@ -2,7 +2,7 @@
 
 import { change, state, watch } from "./store.js";
 
-const CHOSEN = ["q", "track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show"];
+const CHOSEN = ["q", "track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show", "pane", "colour", "at"];
 const ids = (text) => (text ? text.split(",").filter(Boolean).slice(0, 20) : []);
 const year = (text) => (/^\d{1,4}$/.test(text ?? "") ? Number(text) : null);
 let reading = false;
@@ -17,6 +17,8 @@ export function readAddress() {
     allOfArtist: query.get("apart") === "0", editions: query.get("editions") === "1",
     from: query.get("from"), to: query.get("to"), steps: Math.min(50, Math.max(2, Number(query.get("steps")) || 10)),
     list: query.get("list"), show: query.get("show"),
+    pane: ["map", "list"].find((each) => each === query.get("pane")) ?? null, colour: query.get("colour"),
+    at: query.get("at"), layout: query.get("layout"),
   });
   reading = false;
 }
@@ -35,8 +37,9 @@ export function addressOf(changes = {}) {
   if (wanted.years.some((each) => each !== null)) query.set("years", wanted.years.map((each) => each ?? "").join("-"));
   if (wanted.allOfArtist) query.set("apart", "0");
   if (wanted.editions) query.set("editions", "1");
-  for (const name of ["from", "to", "list", "show"]) if (wanted[name]) query.set(name, wanted[name]);
+  for (const name of ["from", "to", "list", "show", "pane", "colour"]) if (wanted[name]) query.set(name, wanted[name]);
   if (wanted.from && wanted.steps !== 10) query.set("steps", String(wanted.steps));
+  if (wanted.at) { query.set("at", wanted.at); query.set("layout", wanted.layout); }
   return `?${query}`.replaceAll("%2C", ",");
 }
 
@@ -46,7 +49,7 @@ export function keepAddress() {
     if (reading) return;
     const address = addressOf();
     if (address === (location.search || "?")) return;
-    const isTyped = changed.size === 1 && (changed.has("q") || changed.has("steps"));
+    const isTyped = changed.has("at") || (changed.size === 1 && (changed.has("q") || changed.has("steps")));
     history[isTyped ? "replaceState" : "pushState"](null, "", address);
   });
   addEventListener("popstate", readAddress);

@@ -5,6 +5,7 @@ import { get } from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
+import { showMap } from "./map/view.js";
 import { showPlayer } from "./player/bar.js";
 import { change, state, watch } from "./store.js";
 import { within } from "./tracks.js";
@@ -58,6 +59,7 @@ async function start() {
   keepAddress();
   watch(["opened"], follow);
   readAddress();
+  showMap();
   follow();
   try {
     change({ caller: await get("v1/session") });

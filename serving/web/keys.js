@@ -3,6 +3,7 @@
 import { close, openView } from "./address.js";
 import { get, trackPath } from "./api.js";
 import { state } from "./store.js";
+import { onMap } from "./map/view.js";
 import { enqueue } from "./tracks.js";
 import { player } from "./player/player.js";
 import { chooseById } from "./views/journey.js";
@@ -56,7 +57,8 @@ export function listenToKeys() {
     if (!keysWork() && event.key !== "Escape") return;
     const onControl = event.target.closest?.("button, a, summary, input, [role=slider]");
     if (event.key === " " && onControl) return;
-    const act = ACTS[event.key.toLowerCase()];
+    const key = event.key.toLowerCase();
+    const act = onMap(key) ? () => {} : ACTS[key];
     if (!act) return;
     event.preventDefault();
     act();

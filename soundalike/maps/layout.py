@@ -25,6 +25,7 @@ EXTENT = 0.8  # of the square's half: points that are placed later may lie outsi
 PLACED_BY = 10  # neighbours that a new point is placed among
 OUTLIER = 3.0  # times the median distance of those neighbours from their middle
 BLOCK = 4096
+SPACIOUS = 500  # points that are fewer are spread over the room that clusters leave between them
 
 
 def fit(vectors: FloatArray) -> FloatArray:
@@ -34,7 +35,7 @@ def fit(vectors: FloatArray) -> FloatArray:
     with _one_thread():
         reduced = principal_components(vectors, COMPONENTS)
         start = reduced[:, :2] * (START_SCALE / max(float(np.abs(reduced[:, :2]).max()), 1e-12))
-        return _scaled(descend(start, choose_pairs(reduced, SEED), FULL))
+        return _scaled(_spread(descend(start, choose_pairs(reduced, SEED), FULL)))
 
 
 def refit(vectors: FloatArray, before: FloatArray, known: NDArray[np.bool_]) -> FloatArray:
@@ -48,7 +49,7 @@ def refit(vectors: FloatArray, before: FloatArray, known: NDArray[np.bool_]) -> 
         reduced = principal_components(vectors, COMPONENTS)
         start = before * (REFINED_SPREAD / (float(before.std()) or 1.0))
         moved = descend(start, choose_pairs(reduced, SEED), REFINING)
-        return aligned(moved, before, known)
+        return aligned(_spread(moved), before, known)
 
 
 def place(vectors: FloatArray, known: FloatArray, positions: FloatArray) -> FloatArray:
@@ -98,6 +99,20 @@ def _one_thread() -> Iterator[None]:
 
     with threadpool_limits(1):
         yield
+
+
+def _spread(positions: FloatArray) -> FloatArray:
+    """Move few points half the way to even distances along both axes; their order stays.
+
+    Clusters of a small collection are tight and far apart, so that points lie on one another.
+    """
+    if len(positions) >= SPACIOUS:
+        return positions
+    ranks = np.argsort(np.argsort(positions, axis=0, kind="stable"), axis=0)
+    even = (2 * ranks / (len(positions) - 1) - 1).astype(np.float32)
+    centred = positions - (positions.max(axis=0) + positions.min(axis=0)) / 2
+    widest = np.maximum(np.abs(centred).max(axis=0), 1e-12)
+    return np.asarray((centred / widest + even) / 2, np.float32)
 
 
 def _scaled(positions: FloatArray) -> FloatArray:

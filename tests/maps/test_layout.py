@@ -130,3 +130,10 @@ def test_partners_are_others(vectors: Matrix) -> None:
 
 def test_few_tracks_have_no_trustworthiness() -> None:
     assert trustworthiness(music(44), np.zeros((44, 2), np.float32)) is None
+
+
+def test_few_tracks_use_the_room_between_two_styles() -> None:
+    positions = fit(music(28, styles=2))
+    gaps = np.diff(np.sort(positions, axis=0), axis=0)
+    assert gaps.max() < 0.6 * 2 * EXTENT
+    assert gaps.min() > 0.2 * 2 * EXTENT / 28, "none lies on another"

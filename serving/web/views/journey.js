@@ -50,6 +50,7 @@ export async function showJourney(view) {
     const journey = await ask();
     if (!journey || !view.isConnected) return;
     const tracks = journey.items.map((item) => item.track);
+    change({ way: tracks.map((track) => track.id) });
     const [from, to] = [tracks[0].title, tracks.at(-1).title];
     const context = { name: WORDS.journeyTitle(from, to), tracks };
     const steps = h("input", { type: "range", min: "3", max: "30", value: state.steps, "aria-label": WORDS.journey, "data-key": "steps", onchange: (event) => change({ steps: Number(event.target.value) }) });

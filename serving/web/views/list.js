@@ -32,7 +32,7 @@ export function showList() {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     clearTimeout(typing);
-    change({ q: input.value });
+    if (input.value !== state.q) change({ q: input.value }); // the same rows, drawn again, would lose the focus
     rows.querySelector("a")?.focus();
   });
   watch(["q", "stats"], () => {

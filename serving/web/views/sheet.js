@@ -4,6 +4,7 @@ import { close } from "../address.js";
 import { h, iconButton, render } from "../dom.js";
 import { state, watch } from "../store.js";
 import { WORDS } from "../words.js";
+import { showArea } from "./area.js";
 import { showCollection } from "./collection.js";
 import { showDropped } from "./drop.js";
 import { showJourney } from "./journey.js";
@@ -14,7 +15,7 @@ import { showWelcome } from "./welcome.js";
 
 const sheet = document.getElementById("sheet");
 const ADDRESS = ["track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show"];
-const VIEWS = { queue: showQueue, lists: showPlaylists, state: showCollection, drop: showDropped };
+const VIEWS = { queue: showQueue, lists: showPlaylists, state: showCollection, drop: showDropped, area: showArea };
 
 /** Name the view that the address means, and what draws it. */
 function chosen() {

@@ -111,6 +111,7 @@ function add(rows, foot, page) {
     page.next_cursor ? h("button", { type: "button", "data-key": "more", onclick: more }, WORDS.more) : hidden(page.removed, shown.tracks.length === 0),
     shown.tracks.length > 0 && saveButton(shown.name, () => shown.tracks));
   markPlaying();
+  change({ near: shown.tracks.map((track) => track.id) });
 }
 
 // Away from a track, cosines are lower all over: they say nothing of how near two tracks are.

@@ -91,7 +91,7 @@ bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
 
-bench-page: $(INSTALLED) ## the page's map in Chromium: frames of 100 000 and 1 000 000 points, bytes
+bench-page: $(INSTALLED) ## the page's map: frames of 100 000 and 1 000 000 points
 	$(BIN)/python benchmarks/bench_page.py
 
 ifdef MUSIC

@@ -123,6 +123,7 @@ def test_a_click_opens_the_nearest_track(mapped: Mapped, visit: OpenPage) -> Non
     assert f",{CLOSE}&layout=" in page.url
 
 
+@pytest.mark.slow
 def test_zoom_and_pan_replace_the_address_and_do_not_fill_the_history(
     mapped: Mapped, visit: OpenPage
 ) -> None:
@@ -172,6 +173,7 @@ def test_what_is_drawn_around_is_a_list(mapped: Mapped, visit: OpenPage) -> None
     page.get_by_text("Saved as").wait_for()
 
 
+@pytest.mark.slow
 def test_colours_are_steps_of_the_address(mapped: Mapped, visit: OpenPage) -> None:
     page = drawn(visit(mapped.site))
     page.get_by_role("combobox", name="Colour").select_option("tag")
@@ -182,6 +184,7 @@ def test_colours_are_steps_of_the_address(mapped: Mapped, visit: OpenPage) -> No
     page.locator(".legend", has_text="Fado").wait_for()
 
 
+@pytest.mark.slow
 def test_the_list_has_the_same_tracks(mapped: Mapped, visit: OpenPage) -> None:
     page = drawn(visit(mapped.site))
     page.get_by_role("button", name="List", exact=True).click()

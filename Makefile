@@ -5,6 +5,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 BLISS := .cache/bench-bliss/.installed
 PEERS := .cache/bench-search/.installed
+MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
 TRACKS ?= 10000,100000,500000
 
@@ -19,7 +20,7 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: bench bench-page bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
+.PHONY: bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -79,7 +80,7 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) $(BLISS) $(PEERS) ## every benchmark
+bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) ## every benchmark
 	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a peer
@@ -90,6 +91,9 @@ bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 
 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
+
+bench-map: $(INSTALLED) $(MAPS) ## the layout of the map, beside PaCMAP's own [TRACKS=20000,100000]
+	$(BIN)/python benchmarks/bench_map.py $(if $(filter command line environment,$(origin TRACKS)),$(TRACKS))
 
 bench-page: $(INSTALLED) ## the page's map: frames of 100 000 and 1 000 000 points
 	$(BIN)/python benchmarks/bench_page.py
@@ -114,6 +118,11 @@ $(BLISS): # an environment of its own: it is a peer to measure against, not a de
 $(PEERS): # likewise: what a user might take instead of our search
 	@$(PYTHON) -m venv --clear $(dir $(PEERS))
 	@$(dir $(PEERS))bin/python -m pip install --quiet usearch==2.26.6 hnswlib==0.8.0 voyager==2.2.3 lancedb==0.40.0
+	@touch $@
+
+$(MAPS): # likewise
+	@$(PYTHON) -m venv --clear $(dir $(MAPS))
+	@$(dir $(MAPS))bin/python -m pip install --quiet pacmap==0.9.1
 	@touch $@
 
 $(BROWSER): # it drives a browser that is installed already

@@ -3,8 +3,9 @@
 from typing import Annotated, Any
 
 import numpy as np
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
+from serving.content_type import require_json
 from serving.dependencies import SearchContext, SearchContextDep, served_index, state_of
 from serving.errors import Problem, documented
 from serving.index.live_index import ServedIndex
@@ -12,7 +13,7 @@ from serving.json_answer import JsonAnswer
 from serving.maps.colours import Colour, first_choice
 from serving.maps.labels import labels
 from serving.maps.served_map import ColouredMap, ServedMap
-from serving.schemas.maps import Lookup, LookupRequest, Map
+from serving.schemas.maps import LOOKUP_EXAMPLES, Lookup, LookupRequest, Map
 from soundalike.errors import ArtifactError
 
 router = APIRouter(prefix="/v1", tags=["map"])
@@ -24,7 +25,12 @@ BINARY: dict[int | str, dict[str, Any]] = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-Name = Annotated[str, Path(max_length=64, examples=["5f1a0c9b7d3e"])]
+LayoutName = Annotated[
+    str, Path(max_length=64, description="As `/v1/map` has it.", examples=["5f1a0c9b7d3e"])
+]
+IndexVersion = Annotated[
+    str, Path(max_length=64, description="As `/v1/map` has it.", examples=["3fd0c9a7b2e1"])
+]
 
 
 async def get_served_map(request: Request) -> ServedMap:
@@ -81,11 +87,13 @@ async def get_map(context: SearchContextDep, maps: ServedMapDep) -> JsonAnswer:
     responses={**BINARY, **documented(404, 409, 503)},
 )
 async def get_map_points(
-    layout: Name,
-    index_version: Name,
+    layout: LayoutName,
+    index_version: IndexVersion,
     context: SearchContextDep,
     maps: ServedMapDep,
-    colour: Annotated[Colour, Query(description="What their categories are of.")] = "genre",
+    colour: Annotated[
+        Colour, Query(description="What their categories are of.", examples=["genre"])
+    ] = "genre",
 ) -> Response:
     """Return the points of the map that `/v1/map` names."""
     served, (drawn, colours) = await _drawn(maps, context)
@@ -97,9 +105,16 @@ async def get_map_points(
     return Response(content, media_type="application/octet-stream", headers=context.catalog.headers)
 
 
-@router.post("/tracks/lookup", response_model=Lookup, responses=documented(409, 503))
+@router.post(
+    "/tracks/lookup",
+    response_model=Lookup,
+    responses=documented(400, 409, 413, 415, 503),
+    dependencies=[Depends(require_json)],
+)
 async def look_up_tracks(
-    wanted: LookupRequest, context: SearchContextDep, maps: ServedMapDep
+    wanted: Annotated[LookupRequest, Body(openapi_examples=LOOKUP_EXAMPLES)],
+    context: SearchContextDep,
+    maps: ServedMapDep,
 ) -> JsonAnswer:
     """Return the tracks of up to 200 rows of the map's points, or the rows of so many tracks."""
     served = served_index(context.live)

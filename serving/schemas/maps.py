@@ -1,6 +1,6 @@
 """Responses of the map: what is on it, and the tracks of its points."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -94,3 +94,9 @@ class Lookup(ResponseModel):
 
     index_version: str = Field(examples=[VERSION])
     items: list[LookedUp]
+
+
+LOOKUP_EXAMPLES: dict[str, Any] = {
+    "rows": {"summary": "Points of the map", "value": {"index_version": VERSION, "rows": [0, 1]}},
+    "ids": {"summary": "Tracks by id", "value": {"index_version": VERSION, "ids": [TRACK_ID]}},
+}

@@ -62,7 +62,7 @@ def test_an_error_that_passes_deletes_nothing(
 
 def test_a_data_root_that_is_empty_all_at_once_is_asked_about(whole: Library) -> None:
     library = whole
-    for folder in ("audio", "batches", "embeddings", "indexes"):
+    for folder in ("audio", "batches", "embeddings", "segments", "indexes"):
         remove_folder(library.store.root / folder)
     with pytest.raises(StorageError, match="verify --repair"):
         heal(library.sessions, library.store)

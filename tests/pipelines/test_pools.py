@@ -51,6 +51,7 @@ def test_every_asset_has_a_pool() -> None:
         "faiss_index": "index",
         "published_index": "index",
         "map_layout": "map",
+        "merged_segments": "merge",
     }
 
 

@@ -25,7 +25,7 @@ def test_programs_that_do_not_run_here_are_named(
     broken.mkdir(parents=True)
     (broken / "postgres").write_text("of another machine")
     (broken / "postgres").chmod(0o755)
-    monkeypatch.setattr(binaries, "_installed", lambda: broken)
+    monkeypatch.setattr(binaries, "installed_folder", lambda: broken)
     with pytest.raises(PostgresError, match=r"cannot execute .*/postgres"), using(empty_data):
         pass
 
@@ -35,7 +35,7 @@ def test_programs_that_do_not_run_here_are_named(
 def test_a_closed_installation_and_data_root_stay_closed_and_work(
     empty_data: Path, open_folder: Path, outside: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    installed = binaries._installed()
+    installed = binaries.installed_folder()
     site = open_folder / "site"
     closed = site / installed.relative_to(installed.parents[2])
     shutil.copytree(installed.parent, closed.parent, ignore=shutil.ignore_patterns("include"))
@@ -43,7 +43,7 @@ def test_a_closed_installation_and_data_root_stay_closed_and_work(
     shutil.copytree(libraries, site / libraries.name)
     for path in (empty_data, site, *site.rglob("*")):
         path.chmod(path.stat().st_mode & 0o700)  # installed with umask 077
-    monkeypatch.setattr(binaries, "_installed", lambda: closed)
+    monkeypatch.setattr(binaries, "installed_folder", lambda: closed)
     monkeypatch.setattr(os, "sync", lambda: None)  # it would wait for the whole machine
     with using(empty_data) as url:
         assert ask(url) == 1

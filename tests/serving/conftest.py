@@ -9,6 +9,7 @@ from pydantic import SecretStr
 
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from soundalike.catalog.engine import Sessions
+from soundalike.maps.draw import draw_map
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 
@@ -72,7 +73,9 @@ async def documented(
     collection.add({"id": TRACK_ID, **facts}, {"id": OTHER_TRACK_ID, "title": "Other"})
     fado = {"title": "Fado menor", "artist": "Rui", "genres": ["Fado"], "year": 1970}
     collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, *numbered(30))
-    await eventually_serves(api, collection.publish())
+    version = collection.publish()
+    draw_map(collection.sessions, collection.store)
+    await eventually_serves(api, version)
     yield api
 
 

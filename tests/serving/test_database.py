@@ -1,10 +1,12 @@
 """The API's connections to the catalog: they cannot write, and nothing takes for ever."""
 
 import asyncio
+from types import SimpleNamespace
 from typing import cast
 
 import httpx
 import pytest
+from fastapi import Request
 from sqlalchemy import QueuePool, create_engine, delete, make_url, text
 from sqlalchemy.exc import InternalError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -82,7 +84,7 @@ async def test_a_connection_that_dies_after_the_answer_harms_neither_it_nor_the_
     ended = text("select pg_terminate_backend(pid) from pg_stat_activity where datname = :name")
     other = create_engine(server_url, isolation_level="AUTOCOMMIT")
     for _ in range(POOL_SIZE + POOL_OVERFLOW + 1):
-        opened = open_session(state)
+        opened = open_session(cast("Request", SimpleNamespace(state=state)))
         await (await anext(opened)).execute(text("select 1"))
         with other.connect() as connection:
             connection.execute(ended, {"name": make_url(database_url).database})

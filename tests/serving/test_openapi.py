@@ -110,6 +110,8 @@ async def test_every_example_is_a_request_that_succeeds(
             continue
         parameters = operation.get("parameters", [])
         url, required = path, {}
+        if "{layout}" in path:
+            url = path.format(**(await documented.get("/v1/map")).json())
         for parameter in parameters:
             assert parameter["description"], (path, parameter["name"])
             if parameter["in"] == "path":
@@ -129,6 +131,9 @@ async def test_every_example_is_a_request_that_succeeds(
             for body in bodies or [None]:
                 if body and "version" in body:
                     body |= {"version": collection.build()}
+                if body and "index_version" in body:
+                    served = (await documented.get("/v1/index")).json()["version"]
+                    body |= {"index_version": served}
                 answer = await documented.request(method, url, params=required | case, json=body)
                 assert answer.status_code == 200, (url, case, answer.text)
                 sent += 1

@@ -92,7 +92,7 @@ bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)
 
-bench-map: $(INSTALLED) $(MAPS) ## the layout of the map, beside PaCMAP's own [TRACKS=20000,100000]
+bench-map: $(INSTALLED) $(MAPS) ## the map's layout, beside PaCMAP's [TRACKS=20000]
 	$(BIN)/python benchmarks/bench_map.py $(if $(filter command line environment,$(origin TRACKS)),$(TRACKS))
 
 bench-page: $(INSTALLED) ## the page's map: frames of 100 000 and 1 000 000 points

@@ -22,7 +22,7 @@ const menu = document.getElementById("menu");
 const banner = document.getElementById("banner");
 
 function showMenu() {
-  const status = h("button", { type: "button", class: "status", onclick: () => openView({ show: state.show === "state" ? null : "state" }) });
+  const status = h("button", { type: "button", class: "status", "aria-label": WORDS.state, onclick: () => openView({ show: state.show === "state" ? null : "state" }) });
   const entry = (name, label, show) => h("button", { type: "button", "aria-label": label, title: label, onclick: () => (state.show === show ? close() : openView({ show })) }, icon(name), h("span", {}, label));
   render(menu, status, entry("drop", WORDS.drop, "drop"), entry("lists", WORDS.playlists, "lists"),
     h("button", { type: "button", class: "keys", "aria-label": WORDS.help, title: WORDS.help, onclick: showHelp }, icon("help")));

@@ -107,13 +107,13 @@ async def test_an_old_cookie_is_over(
 async def test_a_key_that_is_revoked_or_replaced_ends_its_sessions(
     api: httpx.AsyncClient, sessions: Sessions, settings: Settings
 ) -> None:
-    phone = make(sessions, "phone")["X-API-Key"]
-    make(sessions, "tv")
+    phone = (await make(sessions, "phone"))["X-API-Key"]
+    await make(sessions, "tv")
     await eventually_answers(api, 401)
     assert (await sign_in(api, phone)).json()["name"] == "phone"
     assert (await api.get("/v1/tracks")).is_success
     cookies = dict(api.cookies)
-    revoke(sessions, "phone")
+    await revoke(sessions, "phone")
 
     async def look() -> bool:
         return (await api.get("/v1/tracks")).status_code == 401
@@ -138,7 +138,7 @@ async def test_a_session_of_the_settings_key_ends_with_it(locked: Settings) -> N
 async def test_a_session_has_the_scope_of_its_key(
     api: httpx.AsyncClient, sessions: Sessions
 ) -> None:
-    phone = make(sessions, "phone")["X-API-Key"]
+    phone = (await make(sessions, "phone"))["X-API-Key"]
     await eventually_answers(api, 401)
     await sign_in(api, phone)
     answer = await api.post("/v1/failures/retry", json={}, headers=HERE)
@@ -165,7 +165,7 @@ async def test_signing_out_deletes_the_cookie(locked_api: httpx.AsyncClient) -> 
 async def test_every_worker_knows_the_session(
     settings: Settings, sessions: Sessions, store: ArtifactStore, tmp_path: Path
 ) -> None:
-    phone = make(sessions, "phone")["X-API-Key"]
+    phone = (await make(sessions, "phone"))["X-API-Key"]
     async with server(settings, tmp_path / "log", workers=2) as (_, url):
         async with httpx.AsyncClient(base_url=url) as api:
             answer = await api.post(SESSION, headers={"X-API-Key": phone})

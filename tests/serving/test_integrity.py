@@ -187,7 +187,7 @@ def test_check_that_reads_ends_when_it_is_stopped(live: LiveIndex, collection: C
     """At a byte a second it would go on for an hour."""
     folder = served_folder(collection)
     manifest = read_manifest(folder)
-    check = DiskCheck(folder, manifest, None)
+    check = DiskCheck(folder, manifest, None, [segment_of(folder).name])
     ended = threading.Event()
 
     def reading() -> None:

@@ -35,15 +35,24 @@ def _read_often(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(key_ring, "KEY_POLL_SECONDS", 0.05)
 
 
-def make(sessions: Sessions, name: str, scope: Scope = "read") -> dict[str, str]:
-    """The header of a new key."""
-    with sessions.begin() as session:
-        return {"X-API-Key": add_key(session, name, scope)}
+async def make(sessions: Sessions, name: str, scope: Scope = "read") -> dict[str, str]:
+    """The header of a new key. In a thread: it may wait for the service, which needs the loop."""
+
+    def add() -> str:
+        with sessions.begin() as session:
+            return add_key(session, name, scope)
+
+    return {"X-API-Key": await asyncio.to_thread(add)}
 
 
-def revoke(sessions: Sessions, name: str) -> None:
-    with sessions.begin() as session:
-        revoke_key(session, name)
+async def revoke(sessions: Sessions, name: str) -> None:
+    """End a key; in a thread as well."""
+
+    def end() -> None:
+        with sessions.begin() as session:
+            revoke_key(session, name)
+
+    await asyncio.to_thread(end)
 
 
 async def eventually_answers(
@@ -59,9 +68,9 @@ async def test_the_first_key_closes_a_server_that_runs_and_opens_it_at_once(
     api: httpx.AsyncClient, sessions: Sessions
 ) -> None:
     assert (await api.get("/v1/tracks")).is_success
-    phone = make(sessions, "phone")
+    phone = await make(sessions, "phone")
     await eventually_answers(api, 401)
-    tv = make(sessions, "tv")
+    tv = await make(sessions, "tv")
     for headers in (tv, phone, {"Authorization": f"Bearer {tv['X-API-Key']}"}):
         assert (await api.get("/v1/tracks", headers=headers)).is_success
     assert (await api.get("/health/live")).is_success
@@ -70,12 +79,12 @@ async def test_the_first_key_closes_a_server_that_runs_and_opens_it_at_once(
 async def test_a_revoked_key_opens_nothing_and_neither_does_the_last_one_that_goes(
     api: httpx.AsyncClient, sessions: Sessions
 ) -> None:
-    phone, tv = make(sessions, "phone"), make(sessions, "tv")
+    phone, tv = await make(sessions, "phone"), await make(sessions, "tv")
     await eventually_answers(api, 401)
-    revoke(sessions, "phone")
+    await revoke(sessions, "phone")
     await eventually_answers(api, 401, phone)
     assert (await api.get("/v1/tracks", headers=tv)).is_success
-    revoke(sessions, "tv")
+    await revoke(sessions, "tv")
     await eventually_answers(api, 401, tv)
     problem_of(await api.get("/v1/tracks"), 401)
 
@@ -83,7 +92,7 @@ async def test_a_revoked_key_opens_nothing_and_neither_does_the_last_one_that_go
 async def test_no_part_of_a_key_of_the_catalog_admits(
     api: httpx.AsyncClient, sessions: Sessions
 ) -> None:
-    key = make(sessions, "phone")["X-API-Key"]
+    key = (await make(sessions, "phone"))["X-API-Key"]
     await eventually_answers(api, 401)
     for near in (key[:-1], key[:32], key[1:], key + "x", key.upper()):
         problem_of(await api.get("/v1/tracks", headers={"X-API-Key": near}), 401)
@@ -93,7 +102,7 @@ async def test_no_part_of_a_key_of_the_catalog_admits(
 async def test_many_wrong_keys_at_once_cost_few_readings_of_the_catalog(
     sessions: Sessions, database_url: str
 ) -> None:
-    make(sessions, "phone")
+    await make(sessions, "phone")
     engine, statements = open_pool(database_url), list[str]()
 
     @event.listens_for(engine.sync_engine, "before_cursor_execute")
@@ -111,7 +120,7 @@ async def test_many_wrong_keys_at_once_cost_few_readings_of_the_catalog(
 async def test_keys_that_are_known_outlive_the_catalog_and_others_cannot_be_told(
     api: httpx.AsyncClient, sessions: Sessions, database_url: str
 ) -> None:
-    phone = make(sessions, "phone")
+    phone = await make(sessions, "phone")
     await eventually_answers(api, 401)
     refuse_connections(database_url, refuse=True)
     unknown = {"X-API-Key": "unknown"}
@@ -150,7 +159,7 @@ async def test_reading_allows_no_administration(
 ) -> None:
     collection.add({"title": "a"})
     collection.publish()
-    read, admin = make(sessions, "phone"), make(sessions, "ops", "admin")
+    read, admin = await make(sessions, "phone"), await make(sessions, "ops", "admin")
     await eventually_answers(api, 401)
     changing = {
         path: operation["operationId"]
@@ -199,7 +208,7 @@ async def test_wrong_keys_lock_no_key_of_the_catalog_out(
     locked_api: httpx.AsyncClient, sessions: Sessions
 ) -> None:
     """A guess may hit a key that a person chose, never one of 256 random bits."""
-    phone = make(sessions, "phone")
+    phone = await make(sessions, "phone")
     await throttle(locked_api)
     problem_of(await locked_api.get("/metrics", headers={"X-API-Key": KEY}), 429)
     assert (await locked_api.get("/metrics", headers=phone)).is_success
@@ -207,8 +216,8 @@ async def test_wrong_keys_lock_no_key_of_the_catalog_out(
 
 @pytest.mark.slow
 async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
-    phone = make(sessions, "phone")
-    make(sessions, "tv")
+    phone = await make(sessions, "phone")
+    await make(sessions, "tv")
     async with server(settings, tmp_path / "log", workers=2) as (_, url):
 
         async def statuses() -> list[int]:
@@ -218,7 +227,7 @@ async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_
                 return [(await api.get("/v1/tracks")).status_code for _ in range(20)]
 
         assert await statuses() == [200] * 20
-        revoke(sessions, "phone")
+        await revoke(sessions, "phone")
 
         async def look() -> bool:
             return not {200} & set(await statuses())
@@ -227,8 +236,8 @@ async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_
 
 
 async def test_use_is_noted(api: httpx.AsyncClient, sessions: Sessions) -> None:
-    phone = make(sessions, "phone")
-    make(sessions, "tv")
+    phone = await make(sessions, "phone")
+    await make(sessions, "tv")
     await eventually_answers(api, 401)
     assert (await api.get("/v1/tracks", headers=phone)).is_success
 

@@ -22,7 +22,7 @@ def left(answer: httpx.Response) -> dict[str, int]:
 async def test_a_key_has_so_many_requests_and_no_other_pays_for_it(
     settings: Settings, sessions: Sessions
 ) -> None:
-    phone, tv = make(sessions, "phone"), make(sessions, "tv")
+    phone, tv = await make(sessions, "phone"), await make(sessions, "tv")
     async with running(settings.model_copy(update={"rate_limit": f"{LIMIT}/day"})) as api:
         for number in range(LIMIT):
             answer = await api.get("/v1/tracks", headers=phone)

@@ -37,8 +37,8 @@ install: $(INSTALLED) ## only install, into .venv [PYTHON= TORCH=cpu|default]
 dev: $(INSTALLED) ## serve, reloading the API on every change
 	@$(CALM) ENVIRONMENT=development $(BIN)/soundalike up $(STOPPED)
 
-# Three on two cores, as tests wait a fifth of their time. Files in their order, which has the long
-# ones first; by xdist's own they come last, on one core.
+# Three on two cores, as many tests wait for processes. Files in their order, which has the long ones
+# first; by xdist's own they come last, on one core.
 test: $(INSTALLED) ## the default suite, as CI runs it
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not slow" $(OPTIONS)
 

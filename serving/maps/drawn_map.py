@@ -34,8 +34,7 @@ class DrawnMap:
         # In the order of ids, as the index is: both were made of the same version.
         coordinates = np.full((len(index), 2), NOWHERE, np.int16)
         rows = index.rows_of(points.track_ids)
-        if len(rows) == len(points.track_ids):
-            coordinates[rows] = np.rint(np.clip(points.positions, -1, 1) * SCALE)
+        coordinates[rows] = np.rint(np.clip(points.positions, -1, 1) * SCALE)
         return cls(manifest, coordinates)
 
     def at(self, row: int) -> tuple[int, int] | None:

@@ -57,6 +57,12 @@ def schema_of(database_url: str) -> Schema:
     return "current" if current == known[0] else "older"
 
 
+def is_known(revision: str) -> bool:
+    """Return whether this code knows a schema's revision: a newer one's it does not."""
+    scripts = ScriptDirectory(str(MIGRATIONS))
+    return revision in {script.revision for script in scripts.walk_revisions()}
+
+
 def is_current(database_url: str) -> bool:
     """Return whether the catalog has the newest schema that this code knows."""
     return schema_of(database_url) == "current"

@@ -6,7 +6,7 @@ made again, so it is left out unless it is asked for; vectors cost hours of a mo
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -63,7 +63,7 @@ def back_up(
     Raises BackupError if `target` cannot be used, or an artifact is not what was recorded of it.
     """
     require_room_for(target, store)
-    with atomic_folder(target) as folder:
+    with _named_errors(target), atomic_folder(target) as folder:
         copied: dict[Path, StoredFile] = {}
         for _ in range(ATTEMPTS):
             backup, wanted = _dump(sessions, store, folder, audio=audio)
@@ -86,6 +86,15 @@ def back_up(
         files[DUMP] = StoredFile(dump.stat().st_size, sha256_of(dump))
         write_manifest(Backup(folder, backup.created_at, backup.schema, backup.index, files))
     return Backup(target, backup.created_at, backup.schema, backup.index, files)
+
+
+@contextmanager
+def _named_errors(target: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise BackupError(f"{error.filename or target}: {reason}; nothing is kept") from error
 
 
 def _dump(
@@ -117,6 +126,8 @@ def _artifacts(session: Session, store: ArtifactStore, *, audio: bool) -> Iterat
         with suppress(ArtifactError):  # its manifest is then what is missing
             manifest = read_manifest(folders[0], served.index.manifest_sha256)
             folders += [store.segments / name for name in manifest.segments]
+        if store.map(served.index.version).is_dir():  # where people look for their tracks
+            folders.append(store.map(served.index.version))
         for folder in folders:
             names = (
                 sorted(path.name for path in folder.iterdir()) if folder.is_dir() else [MANIFEST]

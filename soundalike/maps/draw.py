@@ -7,6 +7,7 @@ embedding space is drawn from scratch.
 
 import hashlib
 import time
+from contextlib import suppress
 
 import numpy as np
 import structlog
@@ -18,6 +19,7 @@ from soundalike.errors import ArtifactError
 from soundalike.maintenance.exported_vectors import published_vectors
 from soundalike.maps.layout import fit, place, refit
 from soundalike.maps.map_files import (
+    POINTS,
     MapManifest,
     Points,
     read_manifest,
@@ -25,6 +27,7 @@ from soundalike.maps.map_files import (
     write_map,
 )
 from soundalike.maps.trust import trustworthiness
+from soundalike.storage.atomic import remembered_sha256
 from soundalike.storage.layout import ArtifactStore
 
 NEW_SHARE = 0.1  # more new tracks than this since the last full layout call for another
@@ -34,11 +37,13 @@ log = structlog.get_logger()
 
 
 def draw_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
-    """Draw and write the published index's map; return its manifest.
+    """Draw and write the published index's map, if it has none; return its manifest.
 
     Raises ArtifactError if no index is published, or it is damaged.
     """
     started = time.process_time()
+    with suppress(ArtifactError):
+        return published_map(sessions, store)
     with sessions() as session:
         source = published_vectors(session, store)
         version = source.name.removeprefix("index-")
@@ -69,11 +74,11 @@ def draw_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
 
 def has_map(store: ArtifactStore, version: str) -> bool:
     """Return whether an index version has a map that can be read."""
+    folder = store.map(version)
     try:
-        read_manifest(store.map(version))
-    except ArtifactError:
+        return remembered_sha256(folder / POINTS) == read_manifest(folder).points_sha256
+    except (ArtifactError, OSError):
         return False
-    return True
 
 
 def published_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:

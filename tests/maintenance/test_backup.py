@@ -1,7 +1,9 @@
 """A restored backup is the library as it was, and answers to the bit as it did."""
 
+import errno
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from unittest.mock import patch
 
@@ -13,7 +15,6 @@ from soundalike.errors import BackupError, PostgresError
 from soundalike.ingest.healing import heal
 from soundalike.maintenance.backup import back_up
 from soundalike.maintenance.backup_files import (
-    DUMP,
     MANIFEST,
     Backup,
     StoredFile,
@@ -21,6 +22,8 @@ from soundalike.maintenance.backup_files import (
     read_backup,
 )
 from soundalike.maintenance.restore import restore
+from soundalike.maps.draw import draw_map
+from soundalike.maps.map_files import read_manifest
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database
@@ -166,14 +169,42 @@ def test_a_restore_that_was_killed_is_repeated(
     whole: Library, target: Path, empty_url: str, elsewhere: ArtifactStore
 ) -> None:
     written = back(whole, target)
-    dump = (target / DUMP).read_bytes()
     with (
         patch("soundalike.maintenance.restore.restore_database", side_effect=KeyboardInterrupt),
         pytest.raises(KeyboardInterrupt),
     ):
         restore(written, empty_url, elsewhere, QUIET)
+    made = {path: path.stat().st_ino for path in elsewhere.segments.rglob("*")}
     restore(written, empty_url, elsewhere, QUIET)
-    assert (target / DUMP).read_bytes() == dump
+    assert {path: path.stat().st_ino for path in elsewhere.segments.rglob("*")} == made
+    assert {path.stat().st_mode & 0o222 for path in made} == {0}, "read-only, as they were built"
+
+
+def test_a_backup_of_a_newer_schema_is_refused_before_anything_is_written(
+    whole: Library, target: Path, empty_url: str, elsewhere: ArtifactStore
+) -> None:
+    newer = replace(back(whole, target), schema="9999")
+    with pytest.raises(BackupError, match="written by a newer soundalike"):
+        restore(newer, empty_url, elsewhere, QUIET)
+    assert not elsewhere.root.exists()
+
+
+def test_a_disk_that_fails_is_named(whole: Library, target: Path) -> None:
+    full = OSError(errno.ENOSPC, "No space left on device", str(target))
+    with (
+        patch("soundalike.maintenance.backup.copy_file", side_effect=full),
+        pytest.raises(BackupError, match=f"{target}: no space left on device"),
+    ):
+        back(whole, target)
+    assert list(target.parent.iterdir()) == []
+
+
+def test_tracks_stay_where_they_are_on_the_map(
+    whole: Library, target: Path, empty_url: str, elsewhere: ArtifactStore
+) -> None:
+    drawn = draw_map(whole.sessions, whole.store)
+    restore(back(whole, target), empty_url, elsewhere, QUIET)
+    assert read_manifest(elsewhere.map(drawn.index_version)) == drawn
 
 
 def test_what_pg_restore_refuses_leaves_the_database_as_it_is(

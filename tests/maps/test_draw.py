@@ -5,7 +5,6 @@ import pytest
 
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
-from soundalike.maps import draw
 from soundalike.maps.draw import draw_map
 from soundalike.maps.map_files import (
     MANIFEST,
@@ -16,7 +15,7 @@ from soundalike.maps.map_files import (
     read_points,
 )
 from soundalike.storage.layout import ArtifactStore
-from tests.damage import flip_a_bit, truncate
+from tests.damage import flip_a_bit, overwrite, truncate
 from tests.serving.collection import Collection, numbered
 
 
@@ -74,7 +73,7 @@ def test_many_new_tracks_make_another_layout_of_the_last(collection: Collection)
     assert (last.parent, last.placed) == (first.layout, 0)
     shared = [after.track_ids.index(track) for track in before.track_ids]
     moved = np.linalg.norm(after.positions[shared] - before.positions, axis=1)
-    assert np.median(moved) < 0.25, "of a square of 1.6"
+    assert np.median(moved) < 0.5, "of a square of 1.6, in which it would be 0.8 by chance"
 
 
 def test_tracks_that_go_leave_the_others_where_they_were(collection: Collection) -> None:
@@ -108,13 +107,11 @@ def test_without_an_index_there_is_no_map(sessions: Sessions, store: ArtifactSto
     assert not store.maps.exists()
 
 
-def test_a_map_of_another_space_is_no_start(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_map_of_another_space_is_no_start(collection: Collection) -> None:
     first, _ = drawn(collection)
     folder = collection.store.map(first.index_version)
     other = first.model_copy(update={"space": "another"})
-    monkeypatch.setattr(draw, "read_manifest", lambda _: other)
-    assert folder.exists()
+    overwrite(folder / MANIFEST, other.model_dump_json().encode())
+    folder.rename(collection.store.map("older"))
     again, _ = drawn(collection)
     assert again.parent is None

@@ -162,7 +162,7 @@ async def test_peaks_are_a_byte_a_part(played: Played) -> None:
 
 
 def test_every_extension_is_audio() -> None:
-    """Of no file does a browser make a page."""
+    """A browser makes a page of no file."""
     assert len(MUSIC_EXTENSIONS) > 30
     for extension in (*MUSIC_EXTENSIONS, "html", "", "a/b", "svg+xml", "ÿ"):
         kind, _, rest = media_type(extension).partition("/")

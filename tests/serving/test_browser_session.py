@@ -41,7 +41,7 @@ async def locked_api(locked: Settings) -> AsyncIterator[httpx.AsyncClient]:
 
 
 async def sign_in(api: httpx.AsyncClient, key: str) -> httpx.Response:
-    """As the page does; httpx keeps the cookie from then on."""
+    """Open a session as the page does; httpx keeps the cookie from then on."""
     return await api.post(SESSION, headers={"X-API-Key": key, **HERE})
 
 

@@ -43,7 +43,7 @@ def partitions(draw: st.DrawFn) -> tuple[list[Rows], frozenset[int]]:
 
 
 def queries(index: OpenIndex, seed: int) -> list[VectorQuery]:
-    """Of tracks, of others, of several examples and negatives, with rows allowed and left out."""
+    """Queries by tracks, by others, by several and negatives, with rows allowed and left out."""
     random = np.random.default_rng(seed)
     others = unit_vectors(4, DIMENSION, seed=seed % 2**32)
     rows = np.sort(random.choice(len(index), 40, replace=False))

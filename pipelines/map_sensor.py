@@ -1,14 +1,12 @@
 """The sensor that has the map of a newly published index drawn, after the index is served."""
 
-import datetime as dt
-
 import dagster as dg
 
-from pipelines.attempts import WorkState, decide
+from pipelines.attempts import WorkState
 from pipelines.conditions import disk_conditions
+from pipelines.due_runs import request_if_due
 from pipelines.jobs import map_job
-from pipelines.notes import Notes
-from pipelines.runs import last_run, unfinished_runs
+from pipelines.runs import unfinished_runs
 from pipelines.sensors import INGEST
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
@@ -40,12 +38,5 @@ def published_without_map(
         return dg.SkipReason(f"the published index {version} has a map")
     if unfinished_runs(context.instance, map_job.name):
         return dg.SkipReason("a map is being drawn")
-    run = last_run(context.instance, map_job.name, "map_layout")
-    note = Notes.read(context.cursor).runs.get(map_job.name)
     state = WorkState(version, disk_conditions(store.root))
-    decision = decide(state, run, note, dt.datetime.now(dt.UTC))
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest()] if decision.request else [],
-        skip_reason=None if decision.request else decision.reason,
-        cursor=Notes({map_job.name: decision.note}).text(),
-    )
+    return request_if_due(context, map_job.name, "map_layout", state, dg.RunRequest())

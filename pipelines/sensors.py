@@ -11,20 +11,21 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from pipelines.attempts import WorkState, decide
+from pipelines.attempts import WorkState
 from pipelines.batch_work import (
     batches_under_way,
     decide_batches,
     reasons_to_wait,
     wanted_batches,
 )
-from pipelines.conditions import batch_conditions, index_conditions
+from pipelines.conditions import batch_conditions, disk_conditions, index_conditions
+from pipelines.due_runs import request_if_due
 from pipelines.jobs import automatic_publish_config, batch_job, index_job, merge_job
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
-from pipelines.runs import last_run, range_tags, unfinished_runs
+from pipelines.runs import range_tags, unfinished_runs
 from pipelines.unchanged_index import unchanged_events
 from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions
@@ -136,16 +137,9 @@ def _index_request(
 ) -> dg.SensorResult:
     """The request of a build, unless its last run failed and nothing has changed since."""
     seen = wanted.served.publication.id if wanted.served else 0
-    run = last_run(context.instance, index_job.name, "published_index")
-    note = Notes.read(context.cursor).runs.get(index_job.name)
     state = WorkState(f"{wanted.version} after publication {seen}", conditions)
-    decision = decide(state, run, note, dt.datetime.now(dt.UTC))
     request = dg.RunRequest(run_config=automatic_publish_config(wanted.served))
-    return dg.SensorResult(
-        run_requests=[request] if decision.request else [],
-        skip_reason=None if decision.request else decision.reason,
-        cursor=Notes({index_job.name: decision.note}).text(),
-    )
+    return request_if_due(context, index_job.name, "published_index", state, request)
 
 
 @dg.sensor(
@@ -164,20 +158,12 @@ def small_segments(
     """Requests a merge of segments, unless its last run failed and nothing has changed since."""
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
-    settings, space = model.settings, model.space.key
-    due = due_merge(sessions, store, space)
+    due = due_merge(sessions, store, model.space.key)
     if not due:
         return dg.SkipReason("the segments of the served index are few")
     names = " ".join(segment.name for segment in due)
-    state = WorkState(names, index_conditions(settings, store, space, ()))
-    run = last_run(context.instance, merge_job.name, "merged_segments")
-    note = Notes.read(context.cursor).runs.get(merge_job.name)
-    decision = decide(state, run, note, dt.datetime.now(dt.UTC))
-    return dg.SensorResult(
-        run_requests=[dg.RunRequest()] if decision.request else [],
-        skip_reason=None if decision.request else decision.reason,
-        cursor=Notes({merge_job.name: decision.note}).text(),
-    )
+    state = WorkState(names, disk_conditions(model.settings.data))
+    return request_if_due(context, merge_job.name, "merged_segments", state, dg.RunRequest())
 
 
 SENSORS = [sealed_batches, changed_library, small_segments]

@@ -123,9 +123,7 @@ class Foreground:
         left = work_off(self._pending, lambda keys: self._embed_round(keys, confirm_removals))
         embedded = self._embedded()
         version = self._publish()
-        if due_merge(self._sessions, self._store, self._space.key):
-            self._run("merge_segments")
-        self._draw_map()
+        self._finish()
         seconds = time.monotonic() - started
         with self._sessions() as session:
             outcomes = file_outcomes(session)
@@ -217,16 +215,20 @@ class Foreground:
         manifest = self._reports.last(IndexManifest)
         return f"index {manifest.version} with {counted(manifest.tracks, 'track')} is published"
 
-    def _draw_map(self) -> None:
-        """Draw the served index's map if it has none; music is served without one, too."""
+    def _finish(self) -> None:
+        """Merge small segments and draw the map, if that is due; the index is served without."""
         with self._sessions() as session:
             served = published(session)
-        if served is None or has_map(self._store, served.index.version):
-            return
-        try:
-            self._run("draw_map")
-        except RunFailed as error:
-            self._console.print(f"[yellow]the map is not drawn: {safe(str(error))}[/yellow]")
+        jobs = []
+        if due_merge(self._sessions, self._store, self._space.key):
+            jobs.append("merge_segments")
+        if served and not has_map(self._store, served.index.version):
+            jobs.append("draw_map")
+        for job in jobs:
+            try:
+                self._run(job)
+            except RunFailed as error:
+                self._console.print(f"[yellow]{job} failed: {safe(str(error))}[/yellow]")
 
     def _run(
         self, job: str, keys: Sequence[str] = (), run_config: dict[str, Any] | None = None

@@ -71,5 +71,9 @@ def autocommit(sessions: Sessions) -> Connection:
     The server frees the lock when its holder ends, however it ends, or its host is lost.
     """
     connection = engine_of(sessions).execution_options(isolation_level="AUTOCOMMIT").connect()
-    connection.exec_driver_sql(_OF_SERVER)
+    try:
+        connection.exec_driver_sql(_OF_SERVER)
+    except BaseException:
+        connection.close()
+        raise
     return connection

@@ -47,8 +47,8 @@ class Kind(StrEnum):
 class Artifact:
     """A file, or an index's folder, with what is recorded of it; None where that is not known.
 
-    `batch_id` is 0 for an index. `name` is the track's id, the batch's key, the space's key or the
-    index's version. `seconds`: the length of audio.
+    `batch_id` is 0 for an index and a segment. `name` is the track's id, the batch's key, the
+    space's key, the index's version or the segment's name. `seconds`: the length of audio.
     """
 
     kind: Kind

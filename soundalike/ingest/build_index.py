@@ -88,7 +88,14 @@ def build_index(
                 _lost_embeddings_marked(sessions, store, contents.batches),
                 atomic_folder(folder) as temporary,
             ):
-                _write(temporary, sessions, store, space, contents, choice, run_id)
+                try:
+                    _write(temporary, sessions, store, space, contents, choice, run_id)
+                except UnreadableArtifact:
+                    raise
+                except ArtifactError:  # a segment that an older version left may be damaged
+                    if not set_damaged_segments_aside(store):
+                        raise
+                    _write(temporary, sessions, store, space, contents, choice, run_id)
                 make_read_only(temporary)
         manifest = index_files.read_manifest(folder)
         sha256 = {"manifest_sha256": sha256_of(folder / MANIFEST)}
@@ -100,8 +107,8 @@ def build_index(
 def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None) -> bool:
     """Return whether the version exists, is undamaged and passed its checks; else make room for it.
 
-    A damaged one is set aside, with those of its segments that are damaged; one that failed its
-    checks is deleted, as it is rebuilt from the same vectors.
+    A damaged one is set aside; one that failed its checks is deleted, with those of its segments
+    that did, as it is rebuilt from the same vectors.
     """
     try:
         manifest = index_files.verify_version(folder, manifest_sha256)
@@ -109,7 +116,6 @@ def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None)
         raise
     except ArtifactError:
         set_aside(folder)
-        set_damaged_segments_aside(store)
         return False
     if manifest.failed_checks:
         remove_folder(folder)

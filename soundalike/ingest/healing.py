@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
+import structlog
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import artifacts as recorded
@@ -20,7 +21,10 @@ from soundalike.errors import ArtifactError, StorageError, UnreadableArtifact
 from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
 from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_files import cover_of, read_manifest
 from soundalike.vectors.segment_files import read_segment, segment_names
+
+log = structlog.get_logger()
 
 
 def heal(
@@ -52,11 +56,29 @@ def mark(
     of_indexes = [d for d in found if not d.artifact.batch_id and not d.forbidden]
     for damage in of_indexes:
         set_aside(damage.artifact.path)
+    if any(damage.artifact.kind is Kind.SEGMENT for damage in of_indexes):
+        of_indexes += _without_segments(sessions, store)
     with sessions.begin() as session:
         retire_lost(session, [damage.artifact.name for damage in of_indexes])
     batches = sorted({d.artifact.batch_id for d in found if not d.forbidden} - {0})
     marked = [d for batch in batches for d in _mark_batch(sessions, store, batch, audio)]
     return marked + of_indexes + forbidden
+
+
+def _without_segments(sessions: Sessions, store: ArtifactStore) -> list[Damage]:
+    """Set aside the versions of which rows are in no segment any more; return them."""
+    lost = []
+    with sessions() as session:
+        versions = list(indexes(session, store))
+    for version in versions:
+        try:
+            manifest = read_manifest(version.path, version.sha256)
+        except ArtifactError:
+            continue  # found damaged, or lost, by itself
+        if manifest.segments and cover_of(version.path, manifest).missing:
+            set_aside(version.path)
+            lost.append(Damage(version, "lost a segment"))
+    return lost
 
 
 def set_aside(index: Path) -> None:
@@ -66,16 +88,23 @@ def set_aside(index: Path) -> None:
         index.rename(index.with_name(f"{index.name}.damaged-{secrets.token_hex(4)}"))
 
 
-def set_damaged_segments_aside(store: ArtifactStore) -> None:
-    """Set aside the segments that are damaged, so that their rows are written again."""
+def set_damaged_segments_aside(store: ArtifactStore) -> list[str]:
+    """Read all segments, and set aside those that are damaged; return their names.
+
+    Their rows are written again when a version needs them.
+    """
+    damaged = []
     for name in segment_names(store.segments):
         folder = store.segments / name
         try:
             read_segment(folder).files_in(folder).verify()
         except UnreadableArtifact:
             raise
-        except ArtifactError:
+        except ArtifactError as error:
+            log.warning("segment.set_aside", segment=name, reason=str(error))
             set_aside(folder)
+            damaged.append(name)
+    return damaged
 
 
 def _damages(

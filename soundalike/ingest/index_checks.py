@@ -15,13 +15,13 @@ from soundalike.errors import ArtifactError
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
+from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
 from soundalike.vectors.index_files import IndexManifest
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment import Segment
-from soundalike.vectors.artifact_files import Check
 
 SAMPLED_TRACKS = 100
 

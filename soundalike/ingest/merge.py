@@ -113,7 +113,13 @@ def _merged(
     draft = Draft(batches, np.concatenate(ids), np.concatenate(origins), np.concatenate(matrices))
     centre = centre_in(store.segments / sources[0].name) if manifest.coding else None
     coding = Coding(manifest.coding, manifest.built_as, centre)
-    return write_segment(store.segments, space, coding, draft, run_id)
+    written = write_segment(store.segments, space, coding, draft, run_id)
+    for check in written.failed_checks:
+        raise ArtifactError(
+            f"the merged segment {written.name} failed {check.name}: {check.detail}; the small "
+            "ones stay in use"
+        )
+    return written
 
 
 def _batches(wanted: Wanted, sources: list[SegmentManifest]) -> dict[str, SourceBatch]:

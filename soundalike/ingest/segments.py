@@ -6,7 +6,9 @@ from the batches' recorded .npy files; nothing is embedded again.
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -70,6 +72,9 @@ def lay_out(
     chosen = cover(available, Wanted(contents.batches, contents.removed, coding))
     if kind.name == "ivf" and chosen.missing:
         chosen = Cover([], dict.fromkeys(contents.batches))
+    for segment in chosen.segments:  # gc leaves alone what was used within a day
+        with suppress(PermissionError):  # another user wrote it
+            os.utime(store.segments / segment.name)
     if not chosen.missing:
         return Layout(chosen.segments, frozenset())
     from soundalike.vectors.index.segment_writer import Coding, write_segment

@@ -6,7 +6,7 @@ made again, so it is left out unless it is asked for; vectors cost hours of a mo
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,14 +16,16 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import artifacts as recorded
 from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.indexes import published
+from soundalike.catalog.tables import IndexVersionRow
 from soundalike.catalog.upgrade import revision_of
-from soundalike.errors import ArtifactError, BackupError
+from soundalike.errors import BackupError
 from soundalike.maintenance.backup_files import (
     ARTIFACTS,
     DUMP,
     Backup,
     StoredFile,
     copy_file,
+    read_backup,
     write_manifest,
 )
 from soundalike.postgres.dump import dump_database
@@ -32,6 +34,7 @@ from soundalike.storage.atomic import atomic_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST
 from soundalike.vectors.index_files import read_manifest
+from soundalike.vectors.segment_files import read_segment
 
 ATTEMPTS = 3  # a file may change between the dump and its copy: then both are made again
 
@@ -60,7 +63,8 @@ def back_up(
 ) -> Backup:
     """Write a backup, which appears whole; ingests may go on meanwhile.
 
-    Raises BackupError if `target` cannot be used, or an artifact is not what was recorded of it.
+    Raises BackupError if `target` cannot be used, or an artifact is not what was recorded of it,
+    and ArtifactError if the published index is damaged.
     """
     require_room_for(target, store)
     with _named_errors(target), atomic_folder(target) as folder:
@@ -85,7 +89,10 @@ def back_up(
         dump = folder / DUMP
         files[DUMP] = StoredFile(dump.stat().st_size, sha256_of(dump))
         write_manifest(Backup(folder, backup.created_at, backup.schema, backup.index, files))
-    return Backup(target, backup.created_at, backup.schema, backup.index, files)
+    written = Backup(target, backup.created_at, backup.schema, backup.index, files)
+    if read_backup(target) != written:
+        raise BackupError(f"{target} was made by another process meanwhile; nothing is kept")
+    return written
 
 
 @contextmanager
@@ -122,17 +129,21 @@ def _artifacts(session: Session, store: ArtifactStore, *, audio: bool) -> Iterat
     for flac in recorded.audio(session, None) if audio else ():
         yield _Wanted(store.audio(flac.track), flac.sha256)
     if served := published(session):  # a version that was published by hand may not come again
-        folders = [store.index(served.index.version)]
-        with suppress(ArtifactError):  # its manifest is then what is missing
-            manifest = read_manifest(folders[0], served.index.manifest_sha256)
-            folders += [store.segments / name for name in manifest.segments]
-        if store.map(served.index.version).is_dir():  # where people look for their tracks
-            folders.append(store.map(served.index.version))
-        for folder in folders:
-            names = (
-                sorted(path.name for path in folder.iterdir()) if folder.is_dir() else [MANIFEST]
-            )
-            yield from (_Wanted(folder / name, None) for name in names)
+        yield from _of_version(store, served.index)
+
+
+def _of_version(store: ArtifactStore, version: IndexVersionRow) -> Iterator[_Wanted]:
+    """Yield the files of an index version, with their hashes, and of its map, which may be lost."""
+    folder, drawn = store.index(version.version), store.map(version.version)
+    manifest = read_manifest(folder, version.manifest_sha256)
+    artifacts = [(folder, manifest.files_in(folder))]
+    for name in manifest.segments:
+        segment = store.segments / name
+        artifacts.append((segment, read_segment(segment).files_in(segment)))
+    for place, files in artifacts:
+        yield _Wanted(place / MANIFEST, sha256_of(place / MANIFEST))
+        yield from (_Wanted(place / name, sha256) for name, sha256 in files.sha256.items())
+    yield from (_Wanted(path, None) for path in sorted(drawn.glob("*")))
 
 
 def _copies(

@@ -87,8 +87,8 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
     for item in garbage:
         if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
-        if item.reason == UNNAMED and item.path.name in needed:
-            continue
+        if item.reason == UNNAMED and (item.path.name in needed or _age(item.path) < DAY):
+            continue  # a build took it meanwhile
         with suppress(FileNotFoundError):  # another process removes the same
             if item.path.is_dir():
                 remove_folder(item.path)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from soundalike.catalog.upgrade import is_known, schema_of, upgrade
 from soundalike.errors import BackupError
-from soundalike.maintenance.backup_files import ARTIFACTS, DUMP, Backup, copy_file
+from soundalike.maintenance.backup_files import ARTIFACTS, DUMP, Backup, StoredFile, copy_file
 from soundalike.postgres.dump import restore_database
 from soundalike.progress import Progress
 from soundalike.storage.atomic import make_read_only, sha256_of
@@ -21,8 +21,14 @@ def restore(backup: Backup, database_url: str, store: ArtifactStore, progress: P
         raise BackupError(f"{backup.folder} was written by a newer soundalike; update this one")
     if schema_of(database_url) != "none":
         raise BackupError(
-            "there is a library in this database already; restore into a data root of its own "
-            "(SOUNDALIKE_DATA), or into an empty database (DATABASE_URL)"
+            "there is a library in this database already; restore into an empty data root "
+            "(SOUNDALIKE_DATA) and, where DATABASE_URL is set, an empty database"
+        )
+    others = [name for name, stored in backup.artifacts.items() if _differs(store, name, stored)]
+    if others:
+        raise BackupError(
+            f"{store.root / others[0]} exists, and is another file than the backup's; restore into "
+            "an empty data root (SOUNDALIKE_DATA)"
         )
     read = progress.track(backup.damaged(), "verify", len(backup.files))
     damaged = [name for name in read if name]
@@ -33,15 +39,19 @@ def restore(backup: Backup, database_url: str, store: ArtifactStore, progress: P
         )
     for _ in progress.track(_copies(backup, store), "restore", len(backup.artifacts)):
         pass
-    for folder in (*store.indexes.glob("*"), *store.segments.glob("*")):
+    for folder in (*store.indexes.glob("*"), *store.segments.glob("*"), *store.maps.glob("*")):
         make_read_only(folder)
     restore_database(database_url, backup.folder / DUMP)
     upgrade(database_url)
 
 
 def _copies(backup: Backup, store: ArtifactStore) -> Iterator[None]:
-    for name, stored in backup.artifacts.items():
-        target = store.root / name
-        if not target.is_file() or sha256_of(target) != stored.sha256:  # by a restore before
-            copy_file(backup.folder / ARTIFACTS / name, target)
+    for name in backup.artifacts:
+        if not (store.root / name).exists():  # else a restore that was killed has copied it
+            copy_file(backup.folder / ARTIFACTS / name, store.root / name)
         yield
+
+
+def _differs(store: ArtifactStore, name: str, stored: StoredFile) -> bool:
+    target = store.root / name
+    return target.exists() and not (target.is_file() and sha256_of(target) == stored.sha256)

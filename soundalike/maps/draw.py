@@ -1,8 +1,8 @@
 """Drawing the map of the published index, so that people find their music where it was.
 
 As long as few tracks are new, they are placed among the others, which stay where they are. When
-many are, the last map is the start of the next, which is turned and scaled as that was. Another
-embedding space is drawn from scratch.
+many are, the last map is the start of the next, which is turned and scaled as that was. What is of
+another embedding space, or mostly new, is drawn from scratch.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ from soundalike.storage.atomic import remembered_sha256
 from soundalike.storage.layout import ArtifactStore
 
 NEW_SHARE = 0.1  # more new tracks than this since the last full layout call for another
+KEPT_SHARE = 0.5  # fewer known tracks than this are no start for the others
 ALGORITHM = "pacmap-1"
 
 log = structlog.get_logger()
@@ -110,7 +111,7 @@ def _points(
     rows = {track: row for row, track in enumerate(last.track_ids)}
     old = np.array([rows.get(track, -1) for track in track_ids], np.int64)
     known = old >= 0
-    if not known.any():
+    if known.mean() < KEPT_SHARE:
         return _points(track_ids, vectors, space, None)
     positions = np.zeros((len(track_ids), 2), np.float32)
     positions[known] = last.positions[old[known]]

@@ -1,6 +1,7 @@
 """Layouts: positions in two dimensions from vectors, from scratch, placed, or moved a little.
 
-Distances in a layout are of no unit: positions are scaled into the square from -EXTENT to EXTENT.
+Distances in a layout are of no unit: a new one is scaled into the square from -EXTENT to EXTENT,
+and none leaves that from -1 to 1.
 """
 
 from collections.abc import Iterator
@@ -15,9 +16,7 @@ from soundalike.maps.descent import FULL, REFINING, descend
 from soundalike.maps.pairs import choose_pairs
 
 SEED = 20
-COMPONENTS = (
-    256  # principal components that distances are of: with 64, trustworthiness is 0.04 less
-)
+COMPONENTS = 256  # principal components that distances are of; 64 cost 0.04 of trustworthiness
 SMALLEST = 4  # points that have a layout; fewer are a row
 START_SCALE = 0.01
 REFINED_SPREAD = 10.0  # standard deviation that full layouts end with, about
@@ -49,7 +48,7 @@ def refit(vectors: FloatArray, before: FloatArray, known: NDArray[np.bool_]) -> 
         reduced = principal_components(vectors, COMPONENTS)
         start = before * (REFINED_SPREAD / (float(before.std()) or 1.0))
         moved = descend(start, choose_pairs(reduced, SEED), REFINING)
-        return aligned(_spread(moved), before, known)
+        return _within(aligned(_spread(moved), before, known))
 
 
 def place(vectors: FloatArray, known: FloatArray, positions: FloatArray) -> FloatArray:
@@ -119,6 +118,11 @@ def _scaled(positions: FloatArray) -> FloatArray:
     centred: FloatArray = positions - positions.mean(axis=0)
     centred *= np.float32(EXTENT / max(float(np.abs(centred).max()), 1e-12))
     return centred
+
+
+def _within(positions: FloatArray) -> FloatArray:
+    """Return positions within the square from -1 to 1: smaller as a whole, if some are not."""
+    return positions / np.float32(max(float(np.abs(positions).max()), 1.0))
 
 
 def _row(count: int) -> FloatArray:

@@ -1,5 +1,6 @@
 """Publishing by temporary name, fsync, rename, fsync of the folder: readers see all or nothing."""
 
+import errno
 import hashlib
 import os
 import secrets
@@ -89,11 +90,22 @@ def unnamed_folder(parent: Path, hint: str = "new") -> Iterator[UnnamedFolder]:
             for file in folder.path.iterdir():
                 fsync(file)
             fsync(folder.path)
-            folder.path.rename(parent / folder.name)
+            with _kept_if_there():
+                folder.path.rename(parent / folder.name)
             fsync(parent)
     finally:
         with suppress(OSError):  # it must not hide the block's own error; gc removes what is left
             remove_folder(folder.path)
+
+
+@contextmanager
+def _kept_if_there() -> Iterator[None]:
+    """Let another process be the first to give a folder its name."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
 
 
 def make_read_only(folder: Path) -> None:

@@ -117,7 +117,8 @@ def _check_parts(index: "OpenIndex", measured: "Sequence[Segment] | None") -> li
             type(index).of_segment(segment, kind)
             for segment in (index.segments if measured is None else measured)
         ]
-        norms, rows = [_norms_of(part) for part in parts], sum(map(len, parts))
+        norms = [_norms_of(part) for part in parts]
+        rows = sum(part.manifest.tracks for part in parts)
         recalls = [check_recall(part) for part in parts if kind.has_codes]
         if kind.has_codes or measured is None:
             recalls.append(check_recall(index, WHOLE_QUERIES))

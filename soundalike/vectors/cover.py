@@ -49,16 +49,19 @@ class Cover:
     missing: dict[str, frozenset[int] | None]
 
 
-def cover(available: Iterable[SegmentManifest], wanted: Wanted) -> Cover:
-    """Choose segments: those with the most rows of the version first.
+def cover(
+    available: Iterable[SegmentManifest], wanted: Wanted, named: Iterable[SegmentManifest] = ()
+) -> Cover:
+    """Choose segments that passed their checks: those with the most rows of the version first.
 
-    Or, if that leaves less to write, first those that lack no row of their batches: another one may
-    have been merged while a track was away.
+    Or, if that leaves fewer rows out, first those that lack no row of their batches, as another one
+    may have been merged while a track was away; or those that the version `named`, whatever of
+    their rows it has and whatever their checks said.
     """
     counted = [
         (wanted.tracks_in(segment), segment)
         for segment in available
-        if wanted.coding in ("", segment.coding)
+        if wanted.coding in ("", segment.coding) and not segment.failed_checks
     ]
     usable = [
         (tracks, segment)
@@ -69,7 +72,8 @@ def cover(available: Iterable[SegmentManifest], wanted: Wanted) -> Cover:
     largest = sorted(usable, key=lambda pair: (-pair[0], pair[1].tracks, pair[1].name))
     ordered = [segment for _, segment in largest]
     whole = sorted(ordered, key=lambda segment: _lacks_rows(segment, wanted))
-    return min(_greedy(ordered, wanted), _greedy(whole, wanted), key=_cost)
+    orders = ordered, whole, list(named)
+    return min((_greedy(order, wanted) for order in orders), key=_cost)
 
 
 def _greedy(ordered: Iterable[SegmentManifest], wanted: Wanted) -> Cover:

@@ -144,8 +144,13 @@ def segments_of(folder: Path) -> Path:
 
 def cover_of(folder: Path, manifest: IndexManifest, without: Collection[str] = ()) -> Cover:
     """Choose the segments to open for a version, but for those `without`."""
-    available = segments_in(segments_of(folder), manifest.space_fingerprint)
-    return cover([each for each in available if each.name not in without], manifest.wanted)
+    available = [
+        each
+        for each in segments_in(segments_of(folder), manifest.space_fingerprint)
+        if each.name not in without
+    ]
+    named = [each for each in available if each.name in manifest.segments]
+    return cover(available, manifest.wanted, named)
 
 
 def named_segments(folder: Path, manifest: IndexManifest) -> list[SegmentManifest]:

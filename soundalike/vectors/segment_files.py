@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST, ArtifactFiles, Check
 
 IDS, ORIGINS = "tracks.ids", "origins.u32"
@@ -122,13 +122,18 @@ def read_segment(folder: Path) -> SegmentManifest:
 
 
 def segments_in(segments: Path, space_fingerprint: str) -> list[SegmentManifest]:
-    """Return the manifests of the segments of this space that can be read, by name."""
+    """Return the manifests of the segments of this space that are whole, by name.
+
+    Raises UnreadableArtifact if one may be whole, and cannot be read now.
+    """
     found = []
     for name in segment_names(segments):
         try:
             manifest = _read_once(segments / name, (segments / name / MANIFEST).stat().st_mtime_ns)
-        except (ArtifactError, OSError):
-            continue
+        except UnreadableArtifact:
+            raise
+        except (ArtifactError, FileNotFoundError, NotADirectoryError):
+            continue  # `soundalike verify` and the next build that needs it say so
         if manifest.space_fingerprint == space_fingerprint:
             found.append(manifest)
     return found

@@ -1,8 +1,8 @@
 """The size-tiered rule of merging segments, by which a row is rewritten O(log n) times.
 
 A segment's tier is the power of 4 of its rows. Segments of a tier are merged, with all smaller
-ones, once there are 4 of them, and what they become is of a higher tier. So there are at most 3 a
-tier, of which a library of a million tracks has 7.
+ones, once there are 4 of them; what they become is of a higher tier, unless all are of the lowest.
+So there are at most 3 a tier, of which a library of a million tracks has 7.
 """
 
 import math

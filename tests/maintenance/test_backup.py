@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from soundalike.catalog.engine import Sessions, open_catalog
-from soundalike.errors import BackupError, PostgresError
+from soundalike.errors import ArtifactError, BackupError, PostgresError
 from soundalike.ingest.healing import heal
 from soundalike.maintenance.backup import back_up
 from soundalike.maintenance.backup_files import (
@@ -163,6 +163,27 @@ def test_a_library_is_not_restored_over(whole: Library, target: Path, database_u
     with pytest.raises(BackupError, match="there is a library in this database already"):
         restore(written, database_url, whole.store, QUIET)
     assert content(whole.store.root) == before
+
+
+def test_files_of_another_library_are_not_restored_over(
+    whole: Library, target: Path, empty_url: str
+) -> None:
+    """The database is empty, and the data root is not."""
+    written = back(whole, target)
+    npy = next(whole.store.embeddings.rglob("*.npy"))
+    npy.write_bytes(b"of another library")
+    before = content(whole.store.root)
+    with pytest.raises(BackupError, match=f"{npy} exists, and is another file"):
+        restore(written, empty_url, whole.store, QUIET)
+    assert content(whole.store.root) == before
+
+
+@pytest.mark.parametrize("name", ["index.faiss", "tracks.ids", "manifest.json"])
+def test_a_damaged_index_is_not_backed_up(whole: Library, target: Path, name: str) -> None:
+    flip_a_bit(next(whole.store.segments.rglob(name)))
+    with pytest.raises((BackupError, ArtifactError), match=name):
+        back(whole, target)
+    assert list(target.parent.iterdir()) == []
 
 
 def test_a_restore_that_was_killed_is_repeated(

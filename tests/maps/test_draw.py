@@ -6,6 +6,7 @@ import pytest
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
 from soundalike.maps.draw import draw_map
+from soundalike.maps.layout import EXTENT, refit
 from soundalike.maps.map_files import (
     MANIFEST,
     POINTS,
@@ -74,6 +75,26 @@ def test_many_new_tracks_make_another_layout_of_the_last(collection: Collection)
     shared = [after.track_ids.index(track) for track in before.track_ids]
     moved = np.linalg.norm(after.positions[shared] - before.positions, axis=1)
     assert np.median(moved) < 0.5, "of a square of 1.6, in which it would be 0.8 by chance"
+
+
+@pytest.mark.parametrize("first", [1, 2, 5])
+def test_a_collection_that_began_small_has_a_map_like_any_other(
+    sessions: Sessions, store: ArtifactStore, first: int
+) -> None:
+    collection = Collection(sessions, store)
+    for count in (first, 59):
+        collection.add(*numbered(count))
+        collection.publish()
+        manifest, points = drawn(collection)
+    assert manifest.placed == 0
+    assert np.abs(points.positions).max() == pytest.approx(EXTENT)
+    assert len(np.unique(points.positions, axis=0)) == first + 59
+
+
+def test_a_refined_layout_stays_within_the_map() -> None:
+    vectors = np.eye(40, dtype=np.float32)
+    before = np.random.default_rng(0).uniform(-1, 1, (40, 2)).astype(np.float32)
+    assert np.abs(refit(vectors, before, np.ones(40, bool))).max() <= 1 + 1e-6
 
 
 def test_tracks_that_go_leave_the_others_where_they_were(collection: Collection) -> None:

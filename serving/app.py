@@ -121,6 +121,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(maps.router, **read)
     app.include_router(tracks.router, **read)
     app.include_router(vectors.router, **read)
+    app.include_router(audio.files, **read)
     app.include_router(audio.router, **read)
     app.include_router(playlist_files.router, **read)
     app.include_router(browser_session.router, **read)
@@ -174,7 +175,7 @@ def _middleware(
         )
     )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
-    exempt = _patterns(health.router, uploads.router, audio.router)
+    exempt = _patterns(health.router, uploads.router, audio.files)
     middleware.append(Middleware(TakeTurns, exempt=exempt))
     return middleware
 

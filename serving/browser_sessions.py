@@ -11,7 +11,6 @@ import secrets
 import time
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 from starlette.datastructures import Headers
@@ -87,10 +86,10 @@ class BrowserSessions:
         return caller if secrets.compare_digest(signature, token.signature) else None
 
     def _signature(self, reference: str, ends: int, sha256: str) -> str:
-        return hmac.digest(self._secret, f"{reference}.{ends}.{sha256}".encode(), "sha256").hex()
+        return hmac.digest(self._secret(), f"{reference}.{ends}.{sha256}".encode(), "sha256").hex()
 
-    @cached_property
     def _secret(self) -> bytes:
+        """Read the secret each time: who deletes the file ends all sessions, in every worker."""
         try:
             return _read_or_make(self._file)
         except OSError as error:

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import waiting
 from psycopg.abc import RV, PQGen
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
@@ -26,7 +26,7 @@ POOL_TIMEOUT_SECONDS = 5
 CONNECT_TIMEOUT_SECONDS = 5
 REPLY_SECONDS = STATEMENT_TIMEOUT_SECONDS + 1.0  # then PostgreSQL hangs
 TCP_TIMEOUT_MS = 10_000  # for the kernel, once what was sent is not even acknowledged
-WRITING = {"isolation_level": "READ COMMITTED", "postgresql_readonly": False}
+WRITING = {"isolation_level": "READ COMMITTED"}
 
 
 class BoundedConnection(psycopg.AsyncConnection[Any]):
@@ -65,9 +65,8 @@ def open_pool(database_url: str) -> AsyncEngine:
         },
         # What an answer is put together from in one transaction is of one moment: pages and totals.
         isolation_level="REPEATABLE READ",
-        execution_options={"postgresql_readonly": True},
     )
-    event.listen(engine.sync_engine, "connect", _bound_statements)
+    event.listen(engine.sync_engine, "connect", _prepare)
     return engine
 
 
@@ -80,10 +79,18 @@ async def writing_session(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
     """
     async with AsyncSession(engine, expire_on_commit=False) as session, session.begin():
         await session.connection(execution_options=WRITING)
+        await session.execute(text("set transaction read write"))
         yield session
 
 
-def _bound_statements(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    # Not through the `options` connection parameter: DATABASE_URL may use that itself.
-    connection.cursor().execute(f"set statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
+def _prepare(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
+    """Bound statements, and let them read only.
+
+    Not through the `options` connection parameter, as DATABASE_URL may use that itself; nor by
+    SQLAlchemy's option postgresql_readonly: it asks the connection while no session owns it yet,
+    and a request that is cancelled then loses it.
+    """
+    cursor = connection.cursor()
+    cursor.execute(f"set statement_timeout = '{STATEMENT_TIMEOUT_SECONDS}s'")
+    cursor.execute("set default_transaction_read_only = on")
     connection.commit()

@@ -18,8 +18,9 @@ class AnswerHead:
         async def without_body(message: Message) -> None:
             await send({**message, "body": b""} if "body" in message else message)
 
-        # A copy, as the server reads from its own one that the body may be missing.
-        inner = {**scope, "method": "GET"}
+        # A copy, as the server reads from its own one that the body may be missing. `is_head` tells
+        # routes that send files.
+        inner = {**scope, "method": "GET", "is_head": True}
         try:
             await self.app(inner, receive, without_body)
         finally:

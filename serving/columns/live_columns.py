@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 from anyio import to_thread
@@ -20,6 +21,7 @@ log = structlog.get_logger()
 PAGE = 1000  # tracks that a statement reads
 PART = 50_000  # tracks that are held as Python objects
 MAX_CHANGED = 2000  # tracks beside the mapped columns; more, and those are written again
+MAX_READ_SINGLY = 20_000  # changed tracks; with more, such as a root's new name, all are read
 NONE = TrackColumns.of(())
 
 
@@ -71,14 +73,17 @@ class LiveColumns:
         """
         now = Moment(*(await session.execute(moment())).one())
         followed = self._followed or await to_thread.run_sync(self._opened)
-        if followed is None or not now.is_followed_from(followed.read):
+        changed = None
+        if followed and now.is_followed_from(followed.read):
+            changed = await _changes(session, followed, now)
+        if followed is None or changed is None or len(changed.tracks) > MAX_READ_SINGLY:
             whole = await _everything(session)
             followed, has_changed = await to_thread.run_sync(self._shared, whole, now), True
         else:
-            has_changed = await _read_changes(session, followed, now)
+            has_changed = await _read(session, followed, now, changed)
             if len(followed.changed) > MAX_CHANGED:
                 followed = await to_thread.run_sync(self._settled, followed)
-                await _read_changes(session, followed, now)
+                await _read(session, followed, now, await _changes(session, followed, now))
         if has_changed or followed is not self._followed:
             self._followed = followed
             self.snapshot = Snapshot(
@@ -120,23 +125,36 @@ class LiveColumns:
         return settled
 
 
-async def _read_changes(session: AsyncSession, followed: FollowedColumns, now: Moment) -> bool:
-    """Read the tracks that changed; return whether there are any."""
+class Changes(NamedTuple):
+    """The tracks that changed, by id, and the entries of the log that say so."""
+
+    tracks: list[str]
+    entries: set[tuple[int, str]]
+
+
+async def _changes(session: AsyncSession, followed: FollowedColumns, now: Moment) -> Changes:
+    """Read which tracks changed since."""
     found = (await session.execute(changed_since(followed.read.xid))).all()
     pairs = {(xid, track_id) for xid, track_id in found}
     changed = {track_id for _, track_id in pairs - followed.applied if track_id}
     if followed.read.oldest_unread != now.oldest_unread:
         moved = reappeared(followed.read.oldest_unread, now.oldest_unread)
         changed.update(await session.scalars(moved))
-    wanted = sorted(changed)
-    for start in range(0, len(wanted), PAGE):
-        page = wanted[start : start + PAGE]
+    return Changes(sorted(changed), pairs)
+
+
+async def _read(
+    session: AsyncSession, followed: FollowedColumns, now: Moment, changes: Changes
+) -> bool:
+    """Read the tracks that changed; return whether there are any."""
+    for start in range(0, len(changes.tracks), PAGE):
+        page = changes.tracks[start : start + PAGE]
         followed.changed |= dict.fromkeys(page)
         rows = await session.execute(facts_by_ids(page))
         followed.changed |= {row.id: facts_of(row) for row in rows}
     followed.read = now
-    followed.applied = {pair for pair in pairs if pair[0] >= now.xid}
-    return bool(wanted)
+    followed.applied = {entry for entry in changes.entries if entry[0] >= now.xid}
+    return bool(changes.tracks)
 
 
 async def _everything(session: AsyncSession) -> TrackColumns:

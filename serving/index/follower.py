@@ -13,6 +13,7 @@ import psycopg
 import structlog
 from anyio import to_thread
 from psycopg import sql
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from serving.columns.live_columns import LiveColumns
@@ -73,13 +74,22 @@ class PublicationFollower:
         try:
             async with AsyncSession(self._engine) as session:
                 row = (await session.execute(published_statement())).one_or_none()
-                await self._columns.refresh(session)
+                await self._refresh_columns(session)
         except Exception as error:  # following must never end
             log.warning("publication.read_failed", reason=str(error).partition("\n")[0])
             self._columns.catalog_is_away()
             await self._restart_database()
         else:
             await self._live.follow(PublishedIndex(*row) if row else None)
+
+    async def _refresh_columns(self, session: AsyncSession) -> None:
+        """Bring the columns up to date; if they cannot be, those of before go on."""
+        try:
+            await self._columns.refresh(session)
+        except SQLAlchemyError:
+            raise
+        except Exception:  # following must never end
+            log.exception("columns.refresh_failed")
 
     async def _restart_database(self) -> None:
         """Restart the database, if configured; the next read shows whether that succeeded."""

@@ -29,10 +29,13 @@ class Categories:
     known: float
 
 
-def categories(colour: Colour, views: Sequence[TrackView | None]) -> Categories:
-    """Sort the tracks into categories: one a row of the index, None if not in the catalog."""
-    value = _VALUES[colour]
-    values = [value(view) if view else None for view in views]
+def value_of(colour: Colour, view: TrackView | None) -> str | None:
+    """Return what a track is coloured by; None without such a value, or without a track."""
+    return _VALUES[colour](view) if view else None
+
+
+def categories(colour: Colour, values: Sequence[str | None]) -> Categories:
+    """Sort the values, one a row of the index, into categories."""
     counted = Counter(each for each in values if each is not None)
     chosen = sorted(counted, key=lambda name: (-counted[name], name))[:MOST]
     if colour == "decade":

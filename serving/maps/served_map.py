@@ -8,11 +8,12 @@ from anyio import Lock, to_thread
 
 from serving.columns.snapshot import Snapshot
 from serving.index.live_index import ServedIndex
-from serving.maps.colours import COLOURS, Categories, Colour, categories
+from serving.maps.colours import COLOURS, Categories, Colour, categories, value_of
 from serving.maps.drawn_map import DrawnMap
 from soundalike.storage.layout import ArtifactStore
 
-FRESH_SECONDS = 10.0  # retags are seen after so long: to colour 100 000 tracks takes half a second
+FRESH_SECONDS = 10.0  # retags are seen after so long, as all tracks are read for it
+PAGE = 4096  # tracks that are read at a time
 
 
 class ColouredMap(NamedTuple):
@@ -28,35 +29,37 @@ class ServedMap:
     def __init__(self, store: ArtifactStore) -> None:
         """Read maps of this data root when they are asked for."""
         self._store = store
-        self._lock = Lock()
+        self._reading, self._colouring = Lock(), Lock()
+        self._drawn: DrawnMap | None = None
         self._map: ColouredMap | None = None
         self._revision: int | None = None
         self._coloured_at = 0.0
 
-    async def of(self, served: ServedIndex, columns: Snapshot) -> ColouredMap:
+    async def drawn(self, served: ServedIndex) -> DrawnMap:
         """Return the served index's map. Raises ArtifactError if it is not drawn, or damaged."""
-        async with self._lock:
-            version = served.manifest.version
-            known = self._map
-            if known and known.drawn.manifest.index_version == version:
-                waited = time.monotonic() - self._coloured_at
-                if columns.revision == self._revision or waited < FRESH_SECONDS:
-                    return known
-                drawn = known.drawn
-            else:
-                drawn = await to_thread.run_sync(DrawnMap.read, self._store, served.index)
-            self._map = await self._coloured(drawn, served, columns)
+        async with self._reading:
+            if self._drawn is None or self._drawn.manifest.index_version != served.manifest.version:
+                self._drawn = await to_thread.run_sync(DrawnMap.read, self._store, served.index)
+            return self._drawn
+
+    async def of(self, served: ServedIndex, columns: Snapshot) -> ColouredMap:
+        """Return the same with its colours."""
+        drawn = await self.drawn(served)
+        async with self._colouring:
+            waited = time.monotonic() - self._coloured_at
+            is_fresh = columns.revision == self._revision or waited < FRESH_SECONDS
+            if self._map is None or self._map.drawn is not drawn or not is_fresh:
+                colours = await to_thread.run_sync(_colours, served, columns)
+                self._map = ColouredMap(drawn, colours)
+                self._revision, self._coloured_at = columns.revision, time.monotonic()
             return self._map
 
-    async def _coloured(
-        self, drawn: DrawnMap, served: ServedIndex, columns: Snapshot
-    ) -> ColouredMap:
-        def colour() -> ColouredMap:
-            track_ids = list(served.index.track_ids)
-            found = columns.views(track_ids)
-            views = [found.get(track_id) for track_id in track_ids]
-            return ColouredMap(drawn, {each: categories(each, views) for each in COLOURS})
 
-        coloured = await to_thread.run_sync(colour)
-        self._revision, self._coloured_at = columns.revision, time.monotonic()
-        return coloured
+def _colours(served: ServedIndex, columns: Snapshot) -> dict[Colour, Categories]:
+    values: dict[Colour, list[str | None]] = {colour: [] for colour in COLOURS}
+    for start in range(0, len(served.index), PAGE):
+        page = served.index.track_ids[start : start + PAGE]
+        found = columns.views(page)
+        for colour, known in values.items():
+            known += [value_of(colour, found.get(track_id)) for track_id in page]
+    return {colour: categories(colour, known) for colour, known in values.items()}

@@ -48,7 +48,9 @@ class CheckOrigin:
         if scope["method"] not in SAFE_METHODS and is_cross_site(headers, self._origins):
             detail = "another site sent this request; SOUNDALIKE_CORS_ORIGINS lists those that may"
             return Problem(403, "cross-site", detail)
-        if scope["method"] not in SAFE_METHODS and session_of(headers) and not says_site(headers):
+        sends_key = "x-api-key" in headers or "authorization" in headers
+        by_session = session_of(headers) is not None and not sends_key
+        if scope["method"] not in SAFE_METHODS and by_session and not says_site(headers):
             detail = "a request by a browser's session says which page sent it, in `Origin`"
             return Problem(403, "cross-site", detail)
         return None

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 import numpy as np
+import structlog
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
 from serving.content_type import require_json
@@ -17,6 +18,7 @@ from serving.schemas.maps import LOOKUP_EXAMPLES, Lookup, LookupRequest, Map
 from soundalike.errors import ArtifactError
 
 router = APIRouter(prefix="/v1", tags=["map"])
+log = structlog.get_logger()
 
 BINARY: dict[int | str, dict[str, Any]] = {
     200: {
@@ -46,7 +48,9 @@ async def _drawn(maps: ServedMap, context: SearchContext) -> tuple[ServedIndex, 
     try:
         return served, await maps.of(served, context.catalog.columns)
     except ArtifactError as error:
-        raise Problem(404, "no-map", str(error)) from error
+        log.info("map.missing", reason=str(error))
+        detail = f"the map of index {served.manifest.version} is not drawn yet; it comes by itself"
+        raise Problem(404, "no-map", detail) from error
 
 
 @router.get("/map", response_model=Map, responses=documented(404, 503))
@@ -120,8 +124,8 @@ async def look_up_tracks(
     served = served_index(context.live)
     _require_version(served, wanted.index_version)
     try:
-        drawn = (await maps.of(served, context.catalog.columns)).drawn
-    except ArtifactError:
+        drawn = await maps.drawn(served)
+    except ArtifactError:  # tracks are looked up all the same
         drawn = None
     index = served.index
     rows = [row for row in wanted.rows if row < len(index)]

@@ -24,7 +24,7 @@ TYPES = {
 POLICY = "; ".join(
     (
         *("default-src 'none'", "script-src 'self'", "worker-src 'self'", "style-src 'self'"),
-        *("img-src 'self' blob:", "media-src 'self' blob:", "connect-src 'self'"),
+        *("img-src 'self'", "media-src 'self'", "connect-src 'self'"),
         *("base-uri 'none'", "form-action 'none'", "frame-ancestors 'none'"),
         *("require-trusted-types-for 'script'", "trusted-types soundalike"),
     )

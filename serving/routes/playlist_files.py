@@ -1,27 +1,23 @@
 """Route for playlist files: any tracks in the order that the client names, as M3U8 or JSPF."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Response
 
 from serving.content_type import require_json
 from serving.dependencies import SearchContextDep
 from serving.errors import documented
-from serving.playlists import JSPF, M3U8, playlist
+from serving.playlists import PLAYLISTS, playlist
 from serving.schemas.playlist_files import PLAYLIST_EXAMPLES, PlaylistRequest
 from serving.schemas.requests import PlaylistParameters
 
 router = APIRouter(prefix="/v1", tags=["tracks"])
 
-FILES: dict[int | str, dict[str, Any]] = {
-    200: {"content": {M3U8: {"schema": {"type": "string"}}, JSPF: {"schema": {"type": "object"}}}}
-}
-
 
 @router.post(
     "/playlists/file",
     response_class=Response,
-    responses={**FILES, **documented(400, 413, 415, 503)},
+    responses={**PLAYLISTS, **documented(400, 413, 415, 503)},
     dependencies=[Depends(require_json)],
 )
 async def write_playlist(

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field, StrictInt
 
-from serving.limits import MAX_ID_LENGTH
 from serving.schemas.base import TRACK_ID, ResponseModel
+from serving.schemas.filters import TrackIdText
 from serving.schemas.responses import Track
+from serving.schemas.strict import StrictBody
 
 MAX_LOOKUP = 200
 VERSION = "3fd0c9a7b2e1"
@@ -64,18 +65,14 @@ class Map(ResponseModel):
     labels: MapLabels
 
 
-class LookupRequest(BaseModel):
+class LookupRequest(StrictBody):
     """Points or tracks to look up, as rows of the points or as ids."""
-
-    model_config = ConfigDict(extra="forbid")
 
     index_version: str = Field(
         max_length=64, description="The version that the rows are of.", examples=[VERSION]
     )
-    rows: list[Annotated[int, Field(ge=0)]] = Field([], max_length=MAX_LOOKUP, examples=[[0]])
-    ids: list[Annotated[str, Field(max_length=MAX_ID_LENGTH)]] = Field(
-        [], max_length=MAX_LOOKUP, examples=[[TRACK_ID]]
-    )
+    rows: list[Annotated[StrictInt, Field(ge=0)]] = Field([], max_length=MAX_LOOKUP, examples=[[0]])
+    ids: list[TrackIdText] = Field([], max_length=MAX_LOOKUP, examples=[[TRACK_ID]])
 
 
 class LookedUp(ResponseModel):

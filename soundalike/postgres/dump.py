@@ -16,10 +16,13 @@ MOST_LINES = 5
 def dump_database(database_url: str, snapshot: str, target: Path) -> None:
     """Dump what a transaction sees that exported `snapshot`, in PostgreSQL's custom format.
 
+    Without the log of changed tracks: its transactions are this server's, and readers of another
+    one begin anew.
     Raises PostgresError, for example for a server that is newer than our pg_dump.
     """
     words = "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"
-    _run("pg_dump", database_url, *words, f"--file={target}")
+    log = "--exclude-table-data=track_changes"
+    _run("pg_dump", database_url, *words, log, f"--file={target}")
 
 
 def restore_database(database_url: str, dump: Path) -> None:

@@ -4,7 +4,9 @@ import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import Mock
 
+import anyio
 import httpx
 import pytest
 
@@ -54,6 +56,16 @@ async def test_both_forms_are_the_files_to_the_byte(played: Played) -> None:
         assert "content-encoding" not in answer.headers
         assert answer.headers["etag"]
     assert original.headers["etag"] != flac.headers["etag"]
+
+
+async def test_head_reads_no_file(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = await played.get()
+    monkeypatch.setattr(anyio, "open_file", Mock(side_effect=AssertionError("it was opened")))
+    answer = await played.api.head(played.url + "/audio", params={"as": "original"})
+    assert answer.status_code == 200
+    assert answer.content == b""
+    for name in ("content-length", "content-type", "etag", "accept-ranges"):
+        assert answer.headers[name] == whole.headers[name]
 
 
 @pytest.mark.parametrize(

@@ -155,6 +155,23 @@ async def test_a_write_by_cookie_says_its_origin(locked_api: httpx.AsyncClient) 
         assert (await locked_api.post(url, json={}, headers=headers)).is_success
 
 
+async def test_a_program_that_sends_its_key_too_needs_no_origin(
+    locked_api: httpx.AsyncClient,
+) -> None:
+    await sign_in(locked_api, KEY)
+    assert (await locked_api.delete(SESSION, headers={"X-API-Key": KEY})).is_success
+
+
+async def test_without_the_secret_all_sessions_are_over_and_new_ones_can_begin(
+    locked_api: httpx.AsyncClient, store: ArtifactStore
+) -> None:
+    await sign_in(locked_api, KEY)
+    store.session_secret.unlink()
+    problem_of(await locked_api.get(SESSION), 401)
+    await sign_in(locked_api, KEY)
+    assert (await locked_api.get(SESSION)).is_success
+
+
 async def test_signing_out_deletes_the_cookie(locked_api: httpx.AsyncClient) -> None:
     await sign_in(locked_api, KEY)
     assert (await locked_api.delete(SESSION, headers=HERE)).is_success

@@ -103,7 +103,9 @@ async def test_an_index_without_a_map_is_404_until_it_is_drawn(
 ) -> None:
     mapped.add(*numbered(1))
     await eventually_serves(api, mapped.publish())
-    assert problem_of(await api.get("/v1/map"), 404)["type"].endswith("no-map")
+    problem = problem_of(await api.get("/v1/map"), 404)
+    assert problem["type"].endswith("no-map")
+    assert str(mapped.store.root) not in problem["detail"]
     body = {"index_version": (await api.get("/v1/index")).json()["version"], "rows": [0]}
     [found] = (await api.post("/v1/tracks/lookup", json=body)).json()["items"]
     assert found["at"] is None
@@ -127,6 +129,11 @@ async def test_what_was_replaced_is_said(api: httpx.AsyncClient, mapped: Collect
         assert problem_of(await api.get(path), 409)["type"].endswith("index-changed")
     body = {"index_version": "old", "rows": [0]}
     problem_of(await api.post("/v1/tracks/lookup", json=body), 409)
+
+
+@pytest.mark.parametrize("wrong", [{"rows": ["3"]}, {"rows": [True]}, {"rows": [-1]}, {"ids": [1]}])
+async def test_a_wrong_lookup_is_422(api: httpx.AsyncClient, wrong: object) -> None:
+    problem_of(await api.post("/v1/tracks/lookup", json={"index_version": "v"} | wrong), 422)
 
 
 async def test_without_an_index_there_is_no_map(api: httpx.AsyncClient) -> None:

@@ -125,14 +125,14 @@ class LiveColumns:
         return settled
 
 
-class Changes(NamedTuple):
+class ChangedTracks(NamedTuple):
     """The tracks that changed, by id, and the entries of the log that say so."""
 
     tracks: list[str]
     entries: set[tuple[int, str]]
 
 
-async def _changes(session: AsyncSession, followed: FollowedColumns, now: Moment) -> Changes:
+async def _changes(session: AsyncSession, followed: FollowedColumns, now: Moment) -> ChangedTracks:
     """Read which tracks changed since."""
     found = (await session.execute(changed_since(followed.read.xid))).all()
     pairs = {(xid, track_id) for xid, track_id in found}
@@ -140,11 +140,11 @@ async def _changes(session: AsyncSession, followed: FollowedColumns, now: Moment
     if followed.read.oldest_unread != now.oldest_unread:
         moved = reappeared(followed.read.oldest_unread, now.oldest_unread)
         changed.update(await session.scalars(moved))
-    return Changes(sorted(changed), pairs)
+    return ChangedTracks(sorted(changed), pairs)
 
 
 async def _read(
-    session: AsyncSession, followed: FollowedColumns, now: Moment, changes: Changes
+    session: AsyncSession, followed: FollowedColumns, now: Moment, changes: ChangedTracks
 ) -> bool:
     """Read the tracks that changed; return whether there are any."""
     for start in range(0, len(changes.tracks), PAGE):

@@ -107,8 +107,8 @@ def build_index(
 def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None) -> bool:
     """Return whether the version exists, is undamaged and passed its checks; else make room for it.
 
-    A damaged one is set aside; one that failed its checks is deleted, with those of its segments
-    that did, as it is rebuilt from the same vectors.
+    A damaged one is set aside, with the segments that are; one that failed its checks is deleted,
+    with those of its segments that did, as it is rebuilt from the same vectors.
     """
     try:
         manifest = index_files.verify_version(folder, manifest_sha256)
@@ -116,6 +116,7 @@ def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None)
         raise
     except ArtifactError:
         set_aside(folder)
+        set_damaged_segments_aside(store)
         return False
     if manifest.failed_checks:
         remove_folder(folder)

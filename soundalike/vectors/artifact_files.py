@@ -90,6 +90,11 @@ class ArtifactFiles:
             raise self.damaged(name, "is not as it was written")
         return content
 
+    def changed_at(self, name: str) -> int:
+        """Return when a file was written last, in ns. Raises ArtifactError as `read` does."""
+        with self._refused(name):
+            return (self.folder / name).stat().st_mtime_ns
+
     def damaged(self, name: str, problem: str) -> ArtifactError:
         """Return the error of a file with that problem.
 

@@ -111,7 +111,7 @@ def map_origins(file: BinaryIO) -> NDArray[np.void]:
 
 def read_segment(folder: Path) -> SegmentManifest:
     """Read a segment's manifest. Raises ArtifactError if it is missing, or not this segment's."""
-    files = ArtifactFiles(f"segment {folder.name}", folder, {})
+    files = _files_of(folder)
     try:
         manifest = SegmentManifest.model_validate_json(files.read(MANIFEST))
     except ValidationError as error:
@@ -129,10 +129,10 @@ def segments_in(segments: Path, space_fingerprint: str) -> list[SegmentManifest]
     found = []
     for name in segment_names(segments):
         try:
-            manifest = _read_once(segments / name, (segments / name / MANIFEST).stat().st_mtime_ns)
+            manifest = _read_once(segments / name, _files_of(segments / name).changed_at(MANIFEST))
         except UnreadableArtifact:
             raise
-        except (ArtifactError, FileNotFoundError, NotADirectoryError):
+        except ArtifactError:
             continue  # `soundalike verify` and the next build that needs it say so
         if manifest.space_fingerprint == space_fingerprint:
             found.append(manifest)
@@ -149,6 +149,10 @@ def segment_names(segments: Path) -> list[str]:
 
 def _is_name(name: str) -> bool:
     return len(name) == NAME_DIGITS and not set(name) - set("0123456789abcdef")
+
+
+def _files_of(folder: Path) -> ArtifactFiles:
+    return ArtifactFiles(f"segment {folder.name}", folder, {})
 
 
 @lru_cache(maxsize=1024)

@@ -1,6 +1,7 @@
 """The API's connections to the catalog: they cannot write, and nothing takes for ever."""
 
 import asyncio
+import gc
 from types import SimpleNamespace
 from typing import cast
 
@@ -91,4 +92,25 @@ async def test_a_connection_that_dies_after_the_answer_harms_neither_it_nor_the_
         assert await anext(opened, "the end") == "the end"
     assert cast("QueuePool", engine.pool).checkedout() == 0
     other.dispose()
+    await engine.dispose()
+
+
+async def test_a_request_that_is_cancelled_at_any_moment_loses_no_connection(
+    database_url: str,
+) -> None:
+    engine = open_pool(database_url)
+
+    async def ask() -> None:
+        async with AsyncSession(engine) as session:
+            await session.execute(text("select 1"))
+
+    await ask()
+    for steps in range(60):
+        task = asyncio.create_task(ask())
+        for _ in range(steps):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+    gc.collect()
+    assert cast("QueuePool", engine.pool).checkedout() == 0
     await engine.dispose()

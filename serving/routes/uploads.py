@@ -10,6 +10,7 @@ from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.query_parameters import FromQuery, described
 from serving.routes.search import as_similar_tracks
+from serving.routes.vectors import as_numbers
 from serving.schemas.requests import UploadParameters
 from serving.schemas.responses import UploadResults
 from serving.search.service import Search, search_tracks
@@ -77,6 +78,7 @@ async def search_tracks_by_audio(
             "index_version": served.manifest.version,
             "track_id": upload.track_id,
             "in_index": in_index,
+            "vector": as_numbers(upload.vector),
             "items": as_similar_tracks(ranking.results, views, context.as_track),
             "removed": ranking.removed(shown if shown == parameters.limit else None),
         },

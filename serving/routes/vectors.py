@@ -60,9 +60,16 @@ async def get_embedding(
         space=manifest.space,
         model=manifest.model,
         dimension=manifest.dimension,
-        # As short as float32 allows: its repr, and not that of the same number as a float64.
-        vector=[float(str(number)) for number in vector],
+        vector=as_numbers(vector),
     )
+
+
+def as_numbers(vector: NDArray[np.float32]) -> list[float]:
+    """Return a vector for JSON, whose numbers are as short as float32 allows.
+
+    Each is written as its own repr, and not as that of the same number as a float64.
+    """
+    return [float(str(number)) for number in vector]
 
 
 def _npy(vector: NDArray[np.float32]) -> bytes:

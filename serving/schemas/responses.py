@@ -217,6 +217,11 @@ class UploadResults(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     track_id: TrackId
     in_index: bool = Field(description="Whether the index contains the same audio.")
+    vector: list[float] = Field(
+        description="The file's embedding, of length 1: `vector` of further searches, which need "
+        "no second upload.",
+        examples=[[0.6, 0.8]],
+    )
     items: list[SimilarTrack]
     removed: RemovedTracks
 

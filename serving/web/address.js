@@ -2,7 +2,7 @@
 
 import { change, state, watch } from "./store.js";
 
-const CHOSEN = ["q", "track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show", "pane", "colour", "at"];
+const CHOSEN = ["q", "track", "like", "not", "genres", "tags", "root", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show", "pane", "colour", "at"];
 const ids = (text) => (text ? text.split(",").filter(Boolean).slice(0, 20) : []);
 const year = (text) => (/^\d{1,4}$/.test(text ?? "") ? Number(text) : null);
 let reading = false;
@@ -13,7 +13,7 @@ export function readAddress() {
   reading = true;
   change({
     q: (query.get("q") ?? "").slice(0, 200), track: query.get("t"), like: ids(query.get("like")), not: ids(query.get("not")),
-    genres: query.getAll("genre"), tags: query.getAll("heard"), folder: query.get("folder"), years: [year(first), year(last)],
+    genres: query.getAll("genre"), tags: query.getAll("heard"), root: query.get("root"), folder: query.get("folder"), years: [year(first), year(last)],
     allOfArtist: query.get("apart") === "0", editions: query.get("editions") === "1",
     from: query.get("from"), to: query.get("to"), steps: Math.min(50, Math.max(2, Number(query.get("steps")) || 10)),
     list: query.get("list"), show: query.get("show"),
@@ -33,11 +33,10 @@ export function addressOf(changes = {}) {
   if (wanted.not.length) query.set("not", wanted.not.join(","));
   wanted.genres.forEach((each) => query.append("genre", each));
   wanted.tags.forEach((each) => query.append("heard", each));
-  if (wanted.folder) query.set("folder", wanted.folder);
   if (wanted.years.some((each) => each !== null)) query.set("years", wanted.years.map((each) => each ?? "").join("-"));
   if (wanted.allOfArtist) query.set("apart", "0");
   if (wanted.editions) query.set("editions", "1");
-  for (const name of ["from", "to", "list", "show", "pane", "colour"]) if (wanted[name]) query.set(name, wanted[name]);
+  for (const name of ["root", "folder", "from", "to", "list", "show", "pane", "colour"]) if (wanted[name]) query.set(name, wanted[name]);
   if (wanted.from && wanted.steps !== 10) query.set("steps", String(wanted.steps));
   if (wanted.at) { query.set("at", wanted.at); query.set("layout", wanted.layout); }
   return `?${query}`.replaceAll("%2C", ",");

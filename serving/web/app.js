@@ -1,7 +1,6 @@
 /** The page: its parts are put together here. */
 
 import { close, keepAddress, openView, readAddress } from "./address.js";
-import { get } from "./api.js";
 import { h, icon, render } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
@@ -46,7 +45,7 @@ function showBanner() {
   });
 }
 
-async function start() {
+function start() {
   home.addEventListener("click", (event) => within(() => { close(); change({ q: "" }); })(event));
   showMenu();
   showBanner();
@@ -61,11 +60,6 @@ async function start() {
   readAddress();
   showMap();
   follow();
-  try {
-    change({ caller: await get("v1/session") });
-  } catch {
-    // Without a key the form of it is there; without a server, the banner.
-  }
 }
 
 start();

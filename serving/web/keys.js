@@ -8,11 +8,15 @@ import { enqueue } from "./tracks.js";
 import { player } from "./player/player.js";
 import { chooseById } from "./views/journey.js";
 import { keysWork, showHelp } from "./views/help.js";
-import { prefer } from "./views/track.js";
+import { tell } from "./views/messages.js";
+import { prefer } from "./views/similar.js";
 
 const WRITING = "input:not([type=checkbox]):not([type=range]), textarea, select, [contenteditable]";
 const pointed = () => document.activeElement?.closest?.("[data-track]")?.dataset.track ?? state.track;
 const toggle = (show) => (state.show === show ? close() : openView({ show }));
+
+// A dropped file is no track, and may be led towards one or away from it all the same.
+const mayPrefer = (id) => (state.track ? id !== state.track : state.show === "drop");
 
 const ACTS = {
   "/": () => { document.getElementById("q").focus(); document.getElementById("q").select(); },
@@ -28,15 +32,15 @@ const ACTS = {
   arrowdown: () => hop(1),
   arrowup: () => hop(-1),
   e: () => withTrack(async (id) => enqueue(await get(trackPath(id)))),
-  a: () => withTrack((id) => id !== state.track && state.track && prefer("like", id)),
-  x: () => withTrack((id) => id !== state.track && state.track && prefer("not", id)),
+  a: () => withTrack((id) => mayPrefer(id) && prefer("like", id)),
+  x: () => withTrack((id) => mayPrefer(id) && prefer("not", id)),
   g: () => withTrack(chooseById),
   escape: () => (document.activeElement?.matches("input") ? document.activeElement.blur() : close()),
 };
 
-function withTrack(act) {
+async function withTrack(act) {
   const id = pointed();
-  if (id) act(id);
+  if (id) await Promise.resolve(id).then(act).catch(tell);
 }
 
 /** Move the focus to the next track of the same list. */

@@ -7,13 +7,16 @@ const SECONDS = 5;
 
 async function look() {
   try {
-    const [pipeline, index] = await Promise.all([get("v1/pipeline"), get("v1/index").catch(noIndex)]);
-    const isNew = index?.version !== state.newest?.version || pipeline.state !== state.pipeline?.state;
+    const [pipeline, newest, caller] = await Promise.all([get("v1/pipeline"), get("v1/index").catch(noIndex), state.caller ?? get("v1/session")]);
+    const isNew = newest?.version !== state.newest?.version || ["state", "last_progress_at"].some((each) => pipeline[each] !== state.pipeline?.[each]);
     const stats = isNew || pipeline.state !== "idle" || !state.stats ? await get("v1/stats") : state.stats;
-    state.index ??= index; // the first one is what the lists show
-    change({ pipeline, stats, newest: index, down: false });
+    const isFirstLook = state.pipeline === null;
+    if (isFirstLook) state.index = newest; // the lists were asked for a moment ago, and show it
+    change({ pipeline, stats, newest, down: false });
+    if (caller !== state.caller) change({ caller });
+    if (!state.index && newest) change({ index: newest }); // the collection's first one
   } catch (error) {
-    if (!(error instanceof Problem)) change({ down: true });
+    change({ down: !(error instanceof Problem) });
   }
 }
 

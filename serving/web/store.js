@@ -5,7 +5,7 @@ const listeners = new Set();
 /** @type {Record<string, any>} */
 export const state = {
   // the address: what is chosen
-  q: "", track: null, like: [], not: [], genres: [], tags: [], folder: null, years: [null, null],
+  q: "", track: null, like: [], not: [], genres: [], tags: [], root: null, folder: null, years: [null, null],
   allOfArtist: false, editions: false, from: null, to: null, steps: 10, list: null, show: null, pane: null, colour: null, at: null, layout: null,
   // the map: categories that are lit, tracks drawn around, those of the sheet
   lit: [], area: null, near: [], way: [],

@@ -91,6 +91,19 @@ async def test_filters_hold_for_uploads_too(
     assert [result["track"]["path"] for result in answer["items"]] == ["1.flac"]
 
 
+async def test_further_searches_need_no_second_upload(
+    served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
+) -> None:
+    upload = song(tmp_path / "x.mp3", seconds=2.0, seed=3)
+    first = (await ask(served, upload, limit=5)).json()
+    body = {"vector": first["vector"], "limit": 5}
+    again = (await served.post("/v1/search", json=body)).json()
+    assert [each["track"]["id"] for each in again["items"]] == [
+        each["track"]["id"] for each in first["items"]
+    ]
+    assert first["items"][0]["score"] == pytest.approx(again["items"][0]["score"], abs=1e-6)
+
+
 UNUSABLE: dict[str, tuple[bytes, str]] = {
     "words": (b"words " * 99, "text"),
     "cut within a letter": (b"x" * 511 + "é".encode(), "text"),

@@ -92,11 +92,19 @@ OpenPage = Callable[..., "playwright.Page"]
 
 @pytest.fixture
 def visit(chromium: "playwright.Browser") -> Iterator[OpenPage]:
-    """Open a page of a site in a browser that was never there; errors in it fail the test."""
+    """Open a page of a site in a browser that was never there; errors in it fail the test.
+
+    `before` is done with the page that is still empty.
+    """
     contexts, errors = [], []
 
     def opened(
-        site: Site, query: str = "", *, width: int = 1280, scheme: str = "light"
+        site: Site,
+        query: str = "",
+        *,
+        width: int = 1280,
+        scheme: str = "light",
+        before: Callable[["playwright.Page"], object] | None = None,
     ) -> "playwright.Page":
         context = chromium.new_context(
             viewport={"width": width, "height": 800}, color_scheme=scheme, accept_downloads=True
@@ -108,6 +116,8 @@ def visit(chromium: "playwright.Browser") -> Iterator[OpenPage]:
         page.on(
             "console", lambda message: errors.append(message.text) if _is_refusal(message) else None
         )
+        if before:
+            before(page)
         page.goto(site.url + query)
         return page
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import httpx
 import pytest
@@ -16,12 +15,11 @@ from tests.conftest import new_database
 from tests.library import Library
 from tests.serving.collection import Collection, numbered
 
+from .actions import Page, until
 from .conftest import OpenPage
 from .site import Site
 from .test_accessibility import SERIOUS, axe
-from .test_page import until
 
-Page = Any  # of playwright, which may be missing
 FADO, JAZZ, UNKNOWN = 20, 15, 5
 TRACKS = FADO + JAZZ + UNKNOWN
 CLOSE = 200  # the zoom at which one point is far from all others

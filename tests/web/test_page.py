@@ -1,7 +1,6 @@
 """The page as a person uses it: find, hear, compare, walk on, keep; by mouse and by keyboard."""
 
 import json
-import time
 from pathlib import Path
 from typing import Any
 
@@ -9,56 +8,13 @@ import pytest
 
 from soundalike.settings import Settings
 from tests.library import Library
-from tests.patience import PATIENCE
 from tests.sounds import song
 
+from .actions import DROP, enter_key, open_track, plays, position, search, until
 from .conftest import KEY, OpenPage
 from .site import HOSTILE, LONG, NAMES, RTL, Site
 
-Page = Any  # of playwright, which may be missing
 TRACKS = len(NAMES) + 1
-SOUNDS = (
-    "[...document.querySelectorAll('audio')].some(each => !each.paused && each.currentTime > {})"
-)
-
-
-# Drops the first track's own audio, as a person would a file.
-DROP = """async () => {
-  const id = document.querySelector('#rows [data-open]').dataset.open;
-  const audio = await (await fetch(`v1/tracks/${id}/audio?as=original`)).blob();
-  const dataTransfer = new DataTransfer();
-  dataTransfer.items.add(new File([audio], 'dropped.flac'));
-  dispatchEvent(new DragEvent('drop', {dataTransfer, cancelable: true}));
-}"""
-
-
-def until(page: Page, expression: str) -> None:
-    """Wait for it to be true. Playwright's own way to wait needs `eval`, which the policy bans."""
-    deadline = time.monotonic() + PATIENCE
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(50)
-
-
-def search(page: Page, words: str) -> None:
-    page.get_by_role("searchbox").fill(words)
-    page.locator("#list h2", has_text="found").wait_for()
-
-
-def open_track(page: Page, title: str) -> None:
-    page.locator("#rows [data-open]", has_text=title).first.click()
-    page.locator("#sheet h2", has_text=title).wait_for()
-    page.locator("#similar .row").first.wait_for()
-
-
-def plays(page: Page, beyond: float = 0.2) -> None:
-    until(page, SOUNDS.format(beyond))
-
-
-def position(page: Page) -> float:
-    return float(
-        page.get_by_role("slider", name="Position in the track").get_attribute("aria-valuenow")
-    )
 
 
 def test_a_track_is_found_heard_and_three_like_it(site: Site, visit: OpenPage) -> None:
@@ -294,12 +250,9 @@ def test_the_key_is_asked_for_once_and_read_by_no_script(
     locked_site: Site, visit: OpenPage
 ) -> None:
     page = visit(locked_site)
-    dialog = page.get_by_role("dialog", name="This collection asks for a key")
-    dialog.get_by_label("Key", exact=True).fill("wrong")
-    dialog.get_by_role("button").click()
+    dialog = enter_key(page, "wrong")
     dialog.get_by_text("That is not a key of this collection.").wait_for()
-    dialog.get_by_label("Key", exact=True).fill(KEY)
-    dialog.get_by_role("button").click()
+    enter_key(page, KEY)
     page.locator(f"#list h2[data-count='{TRACKS}']").wait_for()
     assert dialog.is_hidden()
     page.locator("#rows .cover").first.click()

@@ -9,15 +9,23 @@ export const canDraw = () => typeof OffscreenCanvas === "function" && "transferC
 export class Engine {
   #asked = new Map();
   #last = 0;
+  #broken = null; // why the worker answers no more
 
   constructor(canvas) {
     this.worker = new Worker(policy ? policy.createScriptURL("") : WORKER, { type: "module" });
-    this.worker.addEventListener("message", ({ data: { id, value } }) => {
-      this.#asked.get(id)(value);
+    this.worker.addEventListener("message", ({ data: { id, value, problem } }) => {
+      const { resolve, reject } = this.#asked.get(id);
       this.#asked.delete(id);
+      if (problem === undefined) resolve(value); else reject(new Error(problem));
+    });
+    this.worker.addEventListener("error", (event) => {
+      event.preventDefault();
+      this.#broken = new Error(event.message || "its script does not load");
+      for (const { reject } of this.#asked.values()) reject(this.#broken);
+      this.#asked.clear();
     });
     const drawn = canvas.transferControlToOffscreen();
-    this.#ask("start", { canvas: drawn }, [drawn]);
+    this.#ask("start", { canvas: drawn }, [drawn]).catch(() => {}); // the points are asked for next, and their error is told
   }
 
   points(buffer) { return this.#ask("points", { buffer }, [buffer]); }
@@ -28,9 +36,10 @@ export class Engine {
   seen(camera, size, most) { return this.#ask("seen", { camera, size, most }); }
 
   #ask(act, given, transfer = []) {
+    if (this.#broken) return Promise.reject(this.#broken);
     const id = ++this.#last;
-    return new Promise((answer) => {
-      this.#asked.set(id, answer);
+    return new Promise((resolve, reject) => {
+      this.#asked.set(id, { resolve, reject });
       this.worker.postMessage({ id, act, given }, transfer);
     });
   }

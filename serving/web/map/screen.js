@@ -91,15 +91,20 @@ export class Screen extends EventTarget {
     this.#stale = true;
     if (this.#busy || !this.count || !this.size.width) return;
     this.#busy = true;
-    while (this.#stale) {
-      this.#stale = false;
-      const camera = this.camera;
-      const { seen, milliseconds } = await this.engine.draw({ ...this.size, ratio: this.ratio, camera, ...this.theme, ...this.colouring, colours: this.colouring.numbers.map((each) => this.theme.colours[each]), isMoving: performance.now() - this.#movedAt < REST_MS });
-      this.drawMarks(camera);
-      this.dispatchEvent(new CustomEvent("drawn", { detail: { camera, seen, milliseconds } }));
-      await new Promise(requestAnimationFrame);
+    try {
+      while (this.#stale) {
+        this.#stale = false;
+        const camera = this.camera;
+        const { seen, milliseconds } = await this.engine.draw({ ...this.size, ratio: this.ratio, camera, ...this.theme, ...this.colouring, colours: this.colouring.numbers.map((each) => this.theme.colours[each]), isMoving: performance.now() - this.#movedAt < REST_MS });
+        this.drawMarks(camera);
+        this.dispatchEvent(new CustomEvent("drawn", { detail: { camera, seen, milliseconds } }));
+        await new Promise(requestAnimationFrame);
+      }
+    } catch (error) {
+      this.dispatchEvent(new CustomEvent("broken", { detail: error }));
+    } finally {
+      this.#busy = false;
     }
-    this.#busy = false;
   }
 
   drawMarks(camera = this.camera) {

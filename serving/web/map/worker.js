@@ -20,4 +20,10 @@ const ACTS = {
   seen: ({ camera, size, most }) => grid.seen(windowOf(camera, size), most),
 };
 
-onmessage = ({ data: { id, act, given } }) => postMessage({ id, value: ACTS[act](given) });
+onmessage = ({ data: { id, act, given } }) => {
+  try {
+    postMessage({ id, value: ACTS[act](given) });
+  } catch (error) {
+    postMessage({ id, problem: error.message });
+  }
+};

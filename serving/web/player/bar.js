@@ -49,7 +49,7 @@ function changed() {
   toggle.setAttribute("aria-label", player.isPlaying ? WORDS.pause : WORDS.resume);
   mute.replaceChildren(icon(player.audio.muted ? "silent" : "sound"));
   mute.setAttribute("aria-label", player.audio.muted ? WORDS.unmute : WORDS.mute);
-  const copied = player.form === "flac" ? WORDS.monoCopy(track.path?.split(".").pop()) : "";
+  const copied = player.form !== "flac" ? "" : player.isOriginalAway ? WORDS.monoCopyAway : WORDS.monoCopy(track.path?.split(".").pop());
   problem.hidden = player.problem === null && !copied;
   problem.classList.toggle("mild", player.problem === null);
   problem.textContent = player.problem === null ? copied : WORDS.noSound(player.problem);

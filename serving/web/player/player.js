@@ -1,20 +1,21 @@
 /** Playing: the original as far as the browser can, else the canonical copy; the next one ahead. */
 
-import { addressAt, send, trackPath, Unreachable } from "../api.js";
+import { Unreachable } from "../api.js";
 import { change, state, watch } from "../store.js";
 import { Queue } from "./queue.js";
+import { refusal, source } from "./source.js";
 
 const AHEAD_SECONDS = 20;
-const NETWORK_ERROR = 2;
-
-/** Name a track's audio as the browser loads it. */
-const source = (track, form) => addressAt(trackPath(track.id, `/audio?as=${form}`));
+const NETWORK_ERROR = 2; // of MediaError
+const UNAUTHORIZED = 401;
 
 class Player extends EventTarget {
   queue = new Queue();
   form = "original";
+  isOriginalAway = false; // why the form is the copy: else the browser cannot play the original
   problem = null;
-  #waiting = null; // where to go on, once the server answers again
+  #waiting = null; // where to go on, once the server answers again or has a key
+  #cutAt = null; // where the connection was cut, and the track went on once
 
   constructor() {
     super();
@@ -23,16 +24,16 @@ class Player extends EventTarget {
     document.body.append(...this.elements);
     this.audio = this.elements[0];
     this.ahead = null;
-    watch(["down"], () => { if (!state.down && this.#waiting !== null) this.#goOn(); });
+    watch(["down", "opened"], (changed) => { if (!state.down && changed.has(this.#waiting?.until)) this.#goOn(this.#waiting.at); });
   }
 
   get current() { return this.queue.current; }
-  get isPlaying() { return !this.audio.paused && Boolean(this.current); }
+  get isPlaying() { return !this.audio.paused && Boolean(this.current) && this.problem === null; }
   get duration() { return Number.isFinite(this.audio.duration) && this.audio.duration > 0 ? this.audio.duration : (this.current?.duration ?? NaN); }
 
   /** Play a track, or stop and go on if it is the current one; what is queued stays queued. */
   toggle(track, context) {
-    if (this.current?.id === track.id && !this.problem) this.playOrPause();
+    if (this.current?.id === track.id) this.playOrPause();
     else this.play(track, context);
   }
 
@@ -43,7 +44,8 @@ class Player extends EventTarget {
 
   playOrPause() {
     if (!this.current) return;
-    if (this.audio.paused) this.#sound(); else this.audio.pause();
+    if (this.problem !== null) this.#start();
+    else if (this.audio.paused) this.#sound(); else this.audio.pause();
   }
 
   next() { if (this.queue.next()) this.#start(); }
@@ -71,10 +73,11 @@ class Player extends EventTarget {
 
   #start() {
     this.problem = null;
-    this.#waiting = null;
+    this.#waiting = this.#cutAt = null;
     this.audio.pause();
-    const ready = this.ahead?.id === this.current.id;
+    const ready = this.ahead?.id === this.current.id && this.ahead.isReady;
     this.form = ready ? this.ahead.form : "original";
+    this.isOriginalAway = ready && this.ahead.isOriginalAway;
     const other = this.elements.find((each) => each !== this.audio);
     if (ready) {
       this.audio.removeAttribute("src");
@@ -104,50 +107,52 @@ class Player extends EventTarget {
   #loadAhead() {
     const next = this.queue.following;
     if (!next || this.ahead?.id === next.id || !(this.duration - this.audio.currentTime < AHEAD_SECONDS)) return;
-    this.ahead = { id: next.id, form: "original" };
+    this.ahead = { id: next.id, form: "original", isOriginalAway: false, isReady: true };
     this.elements.find((each) => each !== this.audio).src = source(next, "original");
   }
 
+  /** Ask the server why: only what it sends and the browser cannot decode is played as its copy. */
   async #failed(element) {
     if (!element.getAttribute("src")) return;
+    const [address, failure, at] = [element.src, element.error, element.currentTime];
+    const [track, form] = element === this.audio ? [this.current, this.form] : [this.queue.following, this.ahead?.form];
+    if (element !== this.audio && this.ahead?.id !== track?.id) { this.ahead = null; return; } // the queue has changed
+    const why = await refusal(track, form);
+    if (element.src !== address) return; // it plays something else by now
+    const needsCopy = form === "original" && (why === null ? failure?.code !== NETWORK_ERROR : why.kind === "no-audio");
     if (element !== this.audio) {
-      const next = this.queue.following;
-      if (this.ahead?.form === "original" && next?.id === this.ahead.id) {
-        this.ahead.form = "flac";
-        element.src = source(next, "flac");
-      } else {
-        this.ahead = null;
-      }
-      return;
+      this.ahead = { id: track.id, form: "flac", isOriginalAway: why !== null, isReady: needsCopy }; // else it is asked for in its turn
+      if (needsCopy) element.src = source(track, "flac");
+    } else if (needsCopy) {
+      Object.assign(this, { form: "flac", isOriginalAway: why !== null });
+      this.#goOn(at);
+    } else {
+      this.#stop(why, failure, at);
     }
-    const at = element.currentTime;
-    if (element.error?.code !== NETWORK_ERROR && this.form === "original") {
-      this.form = "flac";
-      element.src = source(this.current, "flac");
-      this.#sound();
-      this.#changed();
-      return;
-    }
-    const track = this.current;
-    try {
-      await send(trackPath(track.id, `/audio?as=${this.form}`), { headers: { Range: "bytes=0-0" } });
-      this.problem = element.error?.message ?? "";
-    } catch (error) {
-      if (error instanceof Unreachable) {
-        this.#waiting = at;
-        change({ down: true });
-        return;
-      }
-      this.problem = error.message;
-    }
-    if (track === this.current) this.#changed();
+    this.#changed();
   }
 
-  #goOn() {
-    const at = this.#waiting;
+  /** Wait for the server or the key, go on once after a connection that was cut, or say what is wrong. */
+  #stop(why, failure, at) {
+    if (why instanceof Unreachable) {
+      this.#waiting = { at, until: "down" };
+      change({ down: true });
+    } else if (why?.status === UNAUTHORIZED) {
+      this.#waiting = { at, until: "opened" };
+    } else if (why === null && failure?.code === NETWORK_ERROR && at !== this.#cutAt) {
+      this.#cutAt = at;
+      this.#goOn(at);
+    } else {
+      this.problem = why?.message ?? failure?.message ?? "";
+    }
+  }
+
+  #goOn(at) {
+    const { audio } = this;
     this.#waiting = null;
-    this.audio.src = source(this.current, this.form);
-    this.audio.addEventListener("loadedmetadata", () => { this.audio.currentTime = at; }, { once: true });
+    audio.src = source(this.current, this.form);
+    const { src } = audio;
+    audio.addEventListener("loadedmetadata", () => { if (audio.src === src) audio.currentTime = at; }, { once: true });
     this.#sound();
   }
 

@@ -14,7 +14,8 @@ export async function showArea(view) {
   const area = state.area;
   if (!area) { render(view, h("h2", { tabindex: "-1" }, WORDS.area), h("p", {}, WORDS.areaNone)); return; }
   try {
-    const tracks = (await area.names.ofRows(area.rows.slice(0, MOST))).filter(Boolean);
+    area.tracks ??= (await area.names.ofRows(area.rows.slice(0, MOST))).filter(Boolean); // once: rows are others in the next index
+    const tracks = area.tracks;
     if (!view.isConnected || state.area !== area) return;
     const context = { name: WORDS.area, tracks };
     render(view,

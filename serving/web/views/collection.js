@@ -5,7 +5,7 @@ import { h, render } from "../dom.js";
 import { state, watch } from "../store.js";
 import { hours, tracks as countOf, WORDS } from "../words.js";
 import { forgetKey } from "./key.js";
-import { sentence } from "./messages.js";
+import { sentence, tell } from "./messages.js";
 
 const PAGE = 50;
 const DAGSTER_PORT_NAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);
@@ -21,7 +21,7 @@ export async function showCollection(view) {
   await showFailures(box);
 }
 
-export function showProgress() {
+function showProgress() {
   const box = document.getElementById("progress");
   const { stats, pipeline } = state;
   if (!box || !stats || !pipeline) return;
@@ -59,7 +59,7 @@ async function retry(box, chosen) {
     await showFailures(box);
     box.prepend(h("p", { role: "status", class: "told" }, WORDS.tried(retried)));
   } catch (error) {
-    box.prepend(sentence(error, null) ?? "");
+    tell(error);
   }
 }
 

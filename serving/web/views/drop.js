@@ -1,18 +1,18 @@
-/** A file from elsewhere: it is listened to once, and what sounds like it is shown. */
+/** A file from elsewhere: it is sent and listened to once; what sounds like it is searched by what came of that. */
 
 import { latest, send } from "../api.js";
 import { openView } from "../address.js";
 import { h, notice, render } from "../dom.js";
 import { state } from "../store.js";
-import { markPlaying, row } from "../tracks.js";
 import { WORDS } from "../words.js";
 import { sentence } from "./messages.js";
-import { saveButton } from "./playlists.js";
+import { showSimilar } from "./similar.js";
 
 let file = null;
+let heard = null; // the server's answer to `file`
 const chooser = h("input", { type: "file", accept: "audio/*,video/webm,.wv,.ape,.dsf,.mka,.tta,.opus", hidden: true, "aria-label": WORDS.drop });
 const ask = latest(async (signal, body) =>
-  (await send("v1/search/audio?limit=20", { method: "POST", body, signal, headers: { "Content-Type": "application/octet-stream" } })).json());
+  (await send("v1/search/audio?limit=1", { method: "POST", body, signal, headers: { "Content-Type": "application/octet-stream" } })).json());
 
 export const chooseFile = () => chooser.click();
 
@@ -35,31 +35,37 @@ export function takeFiles() {
 function take(files) {
   if (files.length > 1) return notice(WORDS.droppedTwo);
   if (files.length === 0) return undefined;
-  file = files[0];
+  [file, heard] = [files[0], null];
   return openView({ show: "drop" });
 }
 
 export async function showDropped(view) {
   const dropped = file;
+  const choose = (words) => h("p", { class: "buttons" }, h("button", { type: "button", class: "primary", "data-key": "choose", onclick: chooseFile }, words));
   if (!dropped) {
-    render(view, h("h2", { tabindex: "-1" }, WORDS.drop), h("p", {}, WORDS.dropHere), h("p", { class: "buttons" }, h("button", { type: "button", class: "primary", "data-key": "choose", onclick: chooseFile }, WORDS.drop)));
+    render(view, h("h2", { tabindex: "-1" }, WORDS.drop), h("p", {}, WORDS.dropHere), choose(WORDS.drop));
     return;
   }
-  render(view, h("h2", { tabindex: "-1", dir: "auto" }, dropped.name), h("p", { class: "working", role: "status" }, WORDS.listening(dropped.name)));
+  const title = h("h2", { tabindex: "-1", dir: "auto" }, dropped.name);
   try {
-    const found = await ask(dropped);
-    if (!found || !view.isConnected || file !== dropped) return;
-    const tracks = found.items.map((item) => item.track);
-    const context = { name: WORDS.like_(dropped.name), tracks };
-    const said = found.in_index ? WORDS.droppedKnown(dropped.name) : tracks.length ? WORDS.dropped(dropped.name, tracks[0].title) : WORDS.nothingFiltered;
-    render(view, h("h2", { tabindex: "-1", dir: "auto" }, dropped.name),
-      h("p", { role: "status" }, said, found.in_index && [" ", h("button", { type: "button", onclick: () => openView({ track: found.track_id }) }, WORDS.show)]),
-      h("h3", {}, WORDS.similar),
-      h("ol", { class: "rows" }, found.items.map((item) => row(item.track, context, { percentile: item.percentile, rank: item.rank, key: "d" }))),
-      h("div", { class: "foot" }, tracks.length > 0 && saveButton(context.name, () => tracks), h("button", { type: "button", onclick: chooseFile }, WORDS.drop)));
-    markPlaying();
+    if (!heard) {
+      render(view, title, h("p", { class: "working", role: "status" }, WORDS.listening(dropped.name)));
+      const found = await ask(dropped);
+      if (!found || file !== dropped) return;
+      heard = found;
+    }
+    if (view.isConnected) await showHeard(view, title, dropped.name);
   } catch (error) {
-    render(view, h("h2", { tabindex: "-1", dir: "auto" }, dropped.name), sentence(error, () => showDropped(view)),
-      h("p", { class: "buttons" }, h("button", { type: "button", onclick: chooseFile }, WORDS.drop)));
+    render(view, title, sentence(error, () => showDropped(view)), choose(WORDS.dropAnother));
   }
+}
+
+async function showHeard(view, title, name) {
+  const { in_index: isKnown, track_id: id, vector, items: [nearest] } = heard;
+  const said = isKnown ? WORDS.droppedKnown(name) : nearest ? WORDS.dropped(name, nearest.track.title) : WORDS.only;
+  const box = view.querySelector("#similar") ?? h("div", { id: "similar" });
+  render(view, title,
+    h("p", { role: "status" }, said, isKnown && [" ", h("button", { type: "button", onclick: () => openView({ track: id }) }, WORDS.show)]),
+    box, h("div", { class: "foot" }, h("button", { type: "button", "data-key": "choose", onclick: chooseFile }, WORDS.dropAnother)));
+  await showSimilar(box, isKnown ? { positive: [id] } : { vector }, () => WORDS.like_(name));
 }

@@ -7,25 +7,27 @@ import { coloured } from "../tracks.js";
 import { count, WORDS } from "../words.js";
 
 const SHOWN = 12;
-export const EMPTY = { genres: [], tags: [], folder: null, years: [null, null] };
+export const EMPTY = { genres: [], tags: [], root: null, folder: null, years: [null, null] };
 
 /** Return the fields of the API's filter. */
 export const filterFields = () => ({
-  genres: state.genres, tags: state.tags, path_prefix: state.folder,
+  genres: state.genres, tags: state.tags, roots: state.root ? [state.root] : [], path_prefix: state.folder,
   year_from: state.years[0], year_to: state.years[1],
 });
 
-export const filterCount = () => state.genres.length + state.tags.length + (state.folder ? 1 : 0) + (state.years.some((each) => each !== null) ? 1 : 0);
+const filterCount = () => state.genres.length + state.tags.length + (state.root || state.folder ? 1 : 0) + (state.years.some((each) => each !== null) ? 1 : 0);
 export const hasFilter = () => filterCount() > 0;
 
 const values = { tags: [], genres: [], folders: [], years: [] };
+let isStale = false; // what was loaded failed, or was of an empty collection
 const summary = h("summary", {});
 const body = h("div", { class: "fields" });
 const panel = h("details", { class: "filter" }, summary, body);
 
 export function filterPanel() {
-  watch(["genres", "tags", "folder", "years", "palette"], draw);
+  watch(["genres", "tags", "root", "folder", "years", "palette"], draw);
   watch(["index", "opened"], loadValues);
+  watch(["stats"], () => { if (isStale && state.stats?.tracks > 0) loadValues(); });
   draw();
   loadValues();
   return panel;
@@ -35,20 +37,22 @@ async function loadValues() {
   try {
     const pages = await Promise.all(Object.keys(values).map((facet) => get(`v1/facets/${facet}`, { limit: facet === "years" ? 200 : SHOWN })));
     Object.keys(values).forEach((facet, position) => { values[facet] = pages[position].items; });
+    isStale = !state.stats?.tracks && Object.values(values).every((each) => each.length === 0);
     change({ palette: new Map(values.tags.map((tag, position) => [tag.value, position])) });
   } catch {
-    // The lists say that the server does not answer.
+    isStale = true;
+    // The lists say that the server does not answer; they are asked for again when it does.
   }
 }
 
 function draw() {
   summary.textContent = hasFilter() ? WORDS.filtered(filterCount()) : WORDS.filter;
-  const folders = values.folders.length > 1 || state.folder;
+  const folders = foldersToChoose();
   const years = values.years.length > 0 || state.years.some((each) => each !== null);
   render(body,
     values.tags.length > 0 && group(WORDS.heardWords, chips("tags", values.tags, true)),
     values.genres.length > 0 && group(WORDS.genres, chips("genres", values.genres, false)),
-    folders && group(WORDS.folders, values.folders.map((each) => folderChip(each))),
+    folders.length > 0 && group(WORDS.folders, folders.map((each) => folderChip(each, new Set(folders.map(({ root }) => root)).size > 1))),
     years && group(WORDS.years, [year(0, WORDS.from), year(1, WORDS.to)]),
     hasFilter() && h("button", { type: "button", "data-key": "clear", onclick: () => change(EMPTY) }, WORDS.clearFilter));
 }
@@ -60,17 +64,30 @@ function chips(field, items, isColoured) {
   return [...items, ...extra].map(({ value, tracks }) => {
     const on = state[field].includes(value);
     const flip = () => change({ [field]: on ? state[field].filter((each) => each !== value) : [...state[field], value] });
-    return chip(value, tracks, on, flip, isColoured);
+    return chip(value, tracks, on, flip, isColoured, `${field} ${value}`);
   });
 }
 
-function folderChip({ value, tracks }) {
-  const on = state.folder === value;
-  return chip(value.replace(/\/$/, ""), tracks, on, () => change({ folder: on ? null : value }), false);
+const isChosen = ({ root, value }) => state.folder === value && state.root === root;
+
+/** Return the folders that one may choose, and the one that is chosen; none where there is only one. */
+function foldersToChoose() {
+  const isFiltered = state.root !== null || state.folder !== null;
+  const other = isFiltered && !values.folders.some(isChosen) ? [{ root: state.root, value: state.folder, tracks: null }] : [];
+  return values.folders.length > 1 || isFiltered ? [...values.folders, ...other] : [];
 }
 
-const chip = (text, tracks, on, onclick, isColoured) =>
-  h("button", { type: "button", class: "chip", "aria-pressed": String(on), onclick, "data-key": `chip${text}` },
+/** A folder is of a music root; its name is there where folders of several are. */
+function folderChip(folder, isNamed) {
+  const { root, value, tracks } = folder;
+  const on = isChosen(folder);
+  const path = (value ?? "").replace(/\/$/, "");
+  const flip = () => change(on ? { root: null, folder: null } : { root, folder: value });
+  return chip(isNamed || !path ? [root, path].filter(Boolean).join(" / ") : path, tracks, on, flip, false, `folder ${root} ${value}`);
+}
+
+const chip = (text, tracks, on, onclick, isColoured, key) =>
+  h("button", { type: "button", class: "chip", "aria-pressed": String(on), onclick, "data-key": key },
     isColoured && h("i", coloured(text, "dot")), h("span", { dir: "auto" }, text), tracks !== null && h("small", {}, count(tracks)));
 
 function year(position, label) {

@@ -1,6 +1,6 @@
 /** The key: asked for once, and then kept by the browser where no script can read it. */
 
-import { get, onUnauthorized, send } from "../api.js";
+import { onUnauthorized, send } from "../api.js";
 import { h } from "../dom.js";
 import { change } from "../store.js";
 import { WORDS } from "../words.js";
@@ -25,7 +25,7 @@ export function askForKey() {
       await openWith(input.value.trim());
       input.value = "";
       dialog.close();
-      change({ caller: await get("v1/session"), opened: Date.now() });
+      change({ caller: null, opened: Date.now() }); // the follower asks whose key it is
     } catch (error) {
       problem.textContent = error.status === 401 ? WORDS.keyWrong : error.message;
       input.select();

@@ -16,12 +16,14 @@ const heading = h("h2", { tabindex: "-1" });
 const foot = h("div", { class: "foot" });
 const context = { name: "", tracks: [] };
 let cursor = null;
+let isEmpty = false;
 
 const ask = latest((signal, after) => get("v1/tracks", { q: state.q, limit: PAGE, cursor: after, ...filterFields() }, signal));
 
 export function showList() {
   render(list, h("div", { class: "head" }, heading, filterPanel()), rows, foot);
-  watch(["q", "genres", "tags", "folder", "years", "index", "opened"], reload);
+  watch(["q", "genres", "tags", "root", "folder", "years", "index", "opened"], reload);
+  watch(["stats"], () => { if (isEmpty && state.stats?.tracks > 0) reload(); });
   watch(["track"], () => { for (const each of rows.children) each.classList.toggle("open", each.dataset.track === state.track); });
   const [form, input] = [document.getElementById("search"), document.getElementById("q")];
   let typing;
@@ -54,6 +56,7 @@ export async function reload() {
     if (state.q || hasFilter()) delete heading.dataset.count;
     else heading.dataset.count = count(page.total);
     say(WORDS.found(page.total));
+    isEmpty = page.total === 0 && !state.q && !hasFilter();
     if (page.total === 0) none(page);
   } catch (error) {
     rows.replaceChildren();

@@ -1,16 +1,39 @@
 /** What went wrong, as a sentence and what can be done. */
 
 import { Unreachable } from "../api.js";
-import { h } from "../dom.js";
-import { change } from "../store.js";
+import { h, notice } from "../dom.js";
+import { change, state, watch } from "../store.js";
 import { WORDS } from "../words.js";
 
-/** Say an error; `again` is what is tried again. */
+const waiting = new Map(); // sentences that say so, and what is tried again once the server answers
+
+/** Say an error; `again` is what is tried again, also by itself once a server that was away answers. */
 export function sentence(error, again) {
-  if (error instanceof Unreachable) change({ down: true });
   if (error.status === 401) return null; // the form of the key is there
-  const text = error instanceof Unreachable ? WORDS.down : `${capital(error.message || WORDS.failed)}`;
-  return h("div", { class: "trouble", role: "alert" }, h("p", {}, text), again && h("button", { type: "button", onclick: again }, WORDS.tryAgain));
+  const box = h("div", { class: "trouble", role: "alert" }, h("p", {}, textOf(error, again)), again && h("button", { type: "button", onclick: again }, WORDS.tryAgain));
+  if (error instanceof Unreachable) {
+    if (again) waiting.set(box, again);
+    change({ down: true });
+  }
+  return box;
+}
+
+/** Say an error of something that was asked for and has no place of its own on the page. */
+export function tell(error) {
+  if (error instanceof Unreachable) change({ down: true });
+  if (error.status !== 401) notice(textOf(error, null));
+}
+
+function textOf(error, again) {
+  if (error instanceof Unreachable) return again ? WORDS.down : WORDS.unanswered;
+  return capital(error.message || WORDS.failed);
 }
 
 const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
+watch(["down"], () => {
+  if (state.down) return;
+  const here = [...waiting].filter(([box]) => box.isConnected);
+  waiting.clear();
+  for (const [, again] of here) again();
+});

@@ -3,35 +3,33 @@
 import { get, send } from "../api.js";
 import { close, openView } from "../address.js";
 import { h, iconButton, notice, render } from "../dom.js";
+import { keep, kept } from "../kept.js";
 import { state } from "../store.js";
 import { nameOf, row } from "../tracks.js";
 import { player } from "../player/player.js";
 import { tracks as countOf, WORDS } from "../words.js";
-import { sentence } from "./messages.js";
+import { sentence, tell } from "./messages.js";
 
-const STORE = "soundalike.playlists";
-const BASE = "soundalike.base";
 const MOST = 1000;
 const PAGE = 200;
 
-function all() {
-  try {
-    return JSON.parse(localStorage.getItem(STORE)) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-function keep(lists) { localStorage.setItem(STORE, JSON.stringify(lists)); }
+const all = () => kept("playlists", []);
+const find = (id) => all().find((each) => each.id === id);
 const now = () => new Date().toISOString();
-const update = (id, changes) => keep(all().map((each) => (each.id === id ? { ...each, ...changes, changed_at: now() } : each)));
+const update = (id, changes) => keepAll(all().map((each) => (each.id === id ? { ...each, ...changes, changed_at: now() } : each)));
+
+/** Keep the playlists, or say that this browser does not. */
+function keepAll(lists) {
+  const isKept = keep("playlists", lists);
+  if (!isKept) notice(WORDS.notKept);
+  return isKept;
+}
 
 /** Make a button that saves the tracks of a list. */
 export function saveButton(name, tracks) {
   const save = () => {
     const list = { id: crypto.randomUUID?.() ?? String(Date.now()), name: name.slice(0, 200), tracks: tracks().map((each) => each.id).slice(0, MOST), made_from: location.search, changed_at: now() };
-    keep([list, ...all()]);
-    notice(WORDS.saved(list.name), WORDS.show, () => openView({ list: list.id }));
+    if (keepAll([list, ...all()])) notice(WORDS.saved(list.name), WORDS.show, () => openView({ list: list.id }));
   };
   return h("button", { type: "button", "data-key": "save", onclick: save }, WORDS.save);
 }
@@ -47,13 +45,13 @@ export function showPlaylists(view) {
 
 function remove(list, view) {
   const before = all();
-  keep(before.filter((each) => each.id !== list.id));
-  if (view?.isConnected) showPlaylists(view);
-  notice(WORDS.deleted, WORDS.undo, () => { keep(before); if (state.show === "lists" && view.isConnected) showPlaylists(view); });
+  if (!keepAll(before.filter((each) => each.id !== list.id))) return;
+  if (view.isConnected) showPlaylists(view);
+  notice(WORDS.deleted, WORDS.undo, () => { keepAll(before); if (state.show === "lists" && view.isConnected) showPlaylists(view); });
 }
 
 export async function showPlaylist(view) {
-  const list = all().find((each) => each.id === state.list);
+  const list = find(state.list);
   if (!list) return close();
   try {
     const byId = new Map();
@@ -62,18 +60,24 @@ export async function showPlaylist(view) {
       for (const track of page.items) byId.set(track.id, track);
     }
     if (state.list !== list.id || !view.isConnected) return;
-    draw(view, list, list.tracks.map((id) => byId.get(id)).filter(Boolean));
+    draw(view, list, byId);
   } catch (error) {
     render(view, sentence(error, () => showPlaylist(view)));
   }
 }
 
-function draw(view, list, tracks) {
+/** Draw a playlist. It keeps the ids of tracks that are away, and which may come back. */
+function draw(view, list, byId) {
+  const places = list.tracks.map((id, place) => place).filter((place) => byId.has(list.tracks[place])); // of those that are here
+  const tracks = places.map((place) => byId.get(list.tracks[place]));
   const context = { name: list.name, tracks };
   const name = h("input", { value: list.name, maxlength: "200", "aria-label": WORDS.rename, class: "name", dir: "auto", "data-key": "name", onchange: () => update(list.id, { name: name.value.trim() || list.name }) });
-  const base = h("input", { value: localStorage.getItem(BASE) ?? "", maxlength: "4000", placeholder: WORDS.base_, "data-key": "base", onchange: () => localStorage.setItem(BASE, base.value.trim()) });
-  const without = (position) => draw(view, list, kept(list, tracks.filter((_, place) => place !== position)));
-  const raised = (position) => draw(view, list, kept(list, tracks.map((each, place) => (place === position - 1 ? tracks[position] : place === position ? tracks[position - 1] : each))));
+  const base = h("input", { value: kept("base", ""), maxlength: "4000", placeholder: WORDS.base_, "data-key": "base", onchange: () => keep("base", base.value.trim()) });
+  const edit = (ids) => {
+    if (update(list.id, { tracks: ids })) draw(view, find(list.id), byId);
+  };
+  const without = (position) => edit(list.tracks.toSpliced(places[position], 1));
+  const raised = (position) => edit(list.tracks.toSpliced(places[position], 1).toSpliced(places[position - 1], 0, list.tracks[places[position]]));
   const actions = (position) => [
     position > 0 && iconButton("up", WORDS.up(nameOf(tracks[position])), () => raised(position), { "data-key": `up${position}` }),
     iconButton("close", WORDS.removeFrom(nameOf(tracks[position])), () => without(position), { "data-key": `out${position}` }),
@@ -82,19 +86,13 @@ function draw(view, list, tracks) {
   render(view, h("h2", { tabindex: "-1", class: "unseen" }, list.name), name,
     h("p", { class: "buttons" },
       tracks.length > 0 && h("button", { type: "button", class: "primary", "data-key": "play", onclick: () => player.play(tracks[0], context) }, "▶\u2002", WORDS.playAll),
-      ["m3u8", "jspf"].map((form) => h("button", { type: "button", "data-key": form, onclick: () => download(name.value, tracks, form, base.value.trim(), view) }, form.toUpperCase()))),
+      ["m3u8", "jspf"].map((form) => h("button", { type: "button", "data-key": form, onclick: () => download(name.value, tracks, form, base.value.trim()) }, form.toUpperCase()))),
     h("label", { class: "field" }, WORDS.base, base),
     missing > 0 && h("p", {}, WORDS.gone(missing)),
     h("ol", { class: "rows" }, tracks.map((track, position) => row(track, context, { rank: position + 1, key: `p${position}`, actions: actions(position) }))));
 }
 
-function kept(list, tracks) {
-  list.tracks = tracks.map((each) => each.id);
-  update(list.id, { tracks: list.tracks });
-  return tracks;
-}
-
-async function download(title, tracks, format, base, view) {
+async function download(title, tracks, format, base) {
   try {
     const body = JSON.stringify({ title, format, base, ids: tracks.map((each) => each.id) });
     const answer = await send("v1/playlists/file", { method: "POST", headers: { "Content-Type": "application/json" }, body });
@@ -102,6 +100,6 @@ async function download(title, tracks, format, base, view) {
     h("a", { href: address, download: `${title.replace(/[^\p{L}\p{N} ._-]+/gu, "_") || "soundalike"}.${format}` }).click();
     setTimeout(() => URL.revokeObjectURL(address), 10_000);
   } catch (error) {
-    view.append(sentence(error, null) ?? "");
+    tell(error);
   }
 }

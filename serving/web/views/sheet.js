@@ -14,7 +14,7 @@ import { showTrack } from "./track.js";
 import { showWelcome } from "./welcome.js";
 
 const sheet = document.getElementById("sheet");
-const ADDRESS = ["track", "like", "not", "genres", "tags", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show"];
+const ADDRESS = ["track", "like", "not", "genres", "tags", "root", "folder", "years", "allOfArtist", "editions", "from", "to", "steps", "list", "show"];
 const VIEWS = { queue: showQueue, lists: showPlaylists, state: showCollection, drop: showDropped, area: showArea };
 
 /** Name the view that the address means, and what draws it. */
@@ -29,9 +29,7 @@ function chosen() {
 export function showSheet() {
   let before = null;
   watch(["caller"], () => { if (state.show === "state") showCollection(document.getElementById("view")); });
-  watch([...ADDRESS, "opened", "index"], (changed) => {
-    const isNewIndexOnly = changed.size === 1 && changed.has("index") && before !== null;
-    if (isNewIndexOnly && state.show !== "state") return;
+  watch([...ADDRESS, "opened", "index"], () => {
     const [name, show] = chosen();
     const identity = [name, state.track, state.list].join(" ");
     const isNew = identity !== before;

@@ -5,16 +5,18 @@ import { get } from "../api.js";
 import { h, render } from "../dom.js";
 import { row } from "../tracks.js";
 import { player } from "../player/player.js";
-import { state } from "../store.js";
+import { state, watch } from "../store.js";
 import { WORDS } from "../words.js";
 import { chooseFile } from "./drop.js";
 
 const OFFERED = 3;
-let offered = null;
+let offered = [];
+let asking = null;
 
+/** Offer some tracks; where there are none yet, once there are. */
 export async function showWelcome(view) {
-  offered ??= await someTracks();
-  if (state.track || state.show || state.list || !view.isConnected) return;
+  if (offered.length === 0) offered = await (asking ??= someTracks().finally(() => { asking = null; }));
+  if (!view.isConnected) return;
   const context = { name: WORDS.start, tracks: offered };
   render(view, h("div", { class: "welcome" },
     h("h2", { tabindex: "-1" }, WORDS.welcome),
@@ -23,8 +25,12 @@ export async function showWelcome(view) {
       h("button", { type: "button", class: "primary", onclick: surprise }, WORDS.surprise),
       h("button", { type: "button", onclick: chooseFile }, WORDS.drop)),
     offered.length > 0 && [h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
-  if (offered.length === 0) offered = null;
 }
+
+watch(["stats"], () => {
+  const view = document.querySelector("#sheet[data-view=welcome] #view");
+  if (view && offered.length === 0 && !asking && state.stats?.tracks > 0) showWelcome(view);
+});
 
 async function surprise() {
   const [track] = await someTracks();

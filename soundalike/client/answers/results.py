@@ -58,6 +58,7 @@ class UploadResults(Rows):
     index_version: str
     track_id: str
     in_index: bool
+    vector: list[float]
     removed: RemovedTracks
 
 

@@ -17,7 +17,7 @@ export const addressAt = (path) => new URL(path, document.baseURI).href;
 export const trackPath = (id, rest = "") => `v1/tracks/${encodeURIComponent(id)}${rest}`;
 
 /** Write parameters: lists are repeated, null and empty ones left out. */
-export function query(parameters) {
+function query(parameters) {
   const written = new URLSearchParams();
   for (const [name, value] of Object.entries(parameters)) {
     for (const each of Array.isArray(value) ? value : [value]) {

@@ -53,6 +53,27 @@ def test_modules_import_what_is_there(module: str) -> None:
             assert re.search(rf"export (async )?(function|const|class|let) {name}\b", source), name
 
 
+def test_nothing_is_exported_that_no_module_imports() -> None:
+    sources = {file: file.read_text() for file in WEB.rglob("*.js")}
+    imported = set(
+        re.findall(r"\w+", " ".join(re.findall(r"import \{([^}]*)\}", "".join(sources.values()))))
+    )
+    exported = re.findall(
+        r"export (?:async )?(?:function|const|class|let) (\w+)", "".join(sources.values())
+    )
+    assert len(exported) > 50
+    assert [name for name in exported if name not in imported] == []
+
+
+def test_every_word_is_said() -> None:
+    words = (WEB / "words.js").read_text()
+    used = "".join(file.read_text() for file in WEB.rglob("*.js") if file.name != "words.js")
+    [sentences] = re.findall(r"export const WORDS = \{\n(.*?)\n\};", words, re.DOTALL)
+    names = re.findall(r"(?m)^  (\w+):", sentences)
+    assert len(names) > 100
+    assert [name for name in names if not re.search(rf"\bWORDS\.{name}\b", used)] == []
+
+
 def test_modules_are_asked_for_at_once_and_not_one_after_another() -> None:
     named = re.findall(r'(?:href|src)="(web/[^"]+\.js)"', (WEB / "index.html").read_text())
     assert sorted(f"/{name}" for name in named) == [

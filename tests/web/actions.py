@@ -1,6 +1,7 @@
 """What a person does on the page, and waits for: conditions, never times."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 from tests.patience import PATIENCE
@@ -19,12 +20,17 @@ DROP = """async () => {
 }"""
 
 
+def eventually(page: Page, is_true: Callable[[], Any], what: str = "") -> None:
+    """Wait for it to be true, while the page works on."""
+    deadline = time.monotonic() + PATIENCE
+    while not is_true():
+        assert time.monotonic() < deadline, what
+        page.wait_for_timeout(50)
+
+
 def until(page: Page, expression: str) -> None:
     """Wait for it to be true. Playwright's own way to wait needs `eval`, which the policy bans."""
-    deadline = time.monotonic() + PATIENCE
-    while not page.evaluate(expression):
-        assert time.monotonic() < deadline, expression
-        page.wait_for_timeout(50)
+    eventually(page, lambda: page.evaluate(expression), expression)
 
 
 def search(page: Page, words: str) -> None:

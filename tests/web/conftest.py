@@ -68,11 +68,13 @@ def site(
     site.stop()
 
 
-@pytest.fixture
-def locked_site(songs: tuple[Library, Settings], tmp_path: Path) -> Iterator[Site]:
+@pytest.fixture(scope="package")
+def locked_site(
+    songs: tuple[Library, Settings], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     library, settings = songs
     locked = settings.model_copy(update={"api_key": SecretStr(KEY)})
-    site = Site(library, locked, tmp_path / "log")
+    site = Site(library, locked, tmp_path_factory.mktemp("locked") / "log")
     site.start()
     yield site
     site.stop()

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from tests.conftest import new_database
 from tests.library import Library
 from tests.serving.collection import Collection, numbered
 
-from .actions import Page, until
+from .actions import Page, eventually, look_at_server, until
 from .conftest import OpenPage
 from .site import Site
 from .test_accessibility import SERIOUS, axe
@@ -41,15 +42,18 @@ COUNT = """name => {
 class Mapped:
     """A site with a map of tracks that are made up."""
 
-    def __init__(self, collection: Collection, site: Site) -> None:
-        """Draw the map of the collection, and start the site."""
+    def __init__(self, collection: Collection, site: Site, *, drawn: bool = True) -> None:
+        """Draw the map of the collection, unless that comes later, and start the site."""
         self.collection, self.site = collection, site
         for genre, count in (("Fado", FADO), ("Jazz", JAZZ), (None, UNKNOWN)):
             facts = {"genre": genre, "genres": [genre]} if genre else {}
             collection.add(
                 *({**each, "title": f"{genre} {each['title']}"} | facts for each in numbered(count))
             )
-        self.publish()
+        if drawn:
+            self.publish()
+        else:
+            collection.publish()
         site.start()
 
     def publish(self) -> None:
@@ -68,7 +72,9 @@ class Mapped:
         return found["track"]["title"], f"?at={at}&layout={about['layout']}"
 
 
-def mapped_site(url: str, folder: Path, decoders: Decoders) -> Iterator[Mapped]:
+def mapped_site(
+    url: str, folder: Path, decoders: Decoders, *, drawn: bool = True
+) -> Iterator[Mapped]:
     store = ArtifactStore(folder / "data")
     sessions = open_catalog(url)
     site = Site(
@@ -76,7 +82,7 @@ def mapped_site(url: str, folder: Path, decoders: Decoders) -> Iterator[Mapped]:
         Settings(DATABASE_URL=url, data=store.root),
         folder / "log",
     )
-    mapped = Mapped(Collection(sessions, store), site)
+    mapped = Mapped(Collection(sessions, store), site, drawn=drawn)
     yield mapped
     site.stop()
     sessions.kw["bind"].dispose()
@@ -195,7 +201,7 @@ def test_the_list_has_the_same_tracks(mapped: Mapped, visit: OpenPage) -> None:
 
 def test_without_a_map_there_is_the_list(site: Site, visit: OpenPage) -> None:
     page = visit(site)
-    page.get_by_text("The map is being drawn. Search works.").wait_for()
+    page.get_by_text("The map is not drawn yet. It comes by itself; search works.").wait_for()
     page.locator("#rows .row").first.wait_for()
     assert page.locator("#map").is_hidden()
 
@@ -232,3 +238,73 @@ def test_axe_finds_nothing_serious_on_the_map(
     serious = [each for each in response["violations"] if each["impact"] in SERIOUS]
     assert [(each["id"], each["nodes"][0]["html"][:120]) for each in serious] == []
     assert len(response["passes"]) > 15, "rules that were looked at"
+
+
+@pytest.mark.slow
+def test_a_slow_line_gets_the_map_all_the_same(
+    database_url: str, decoders: Decoders, tmp_path: Path, visit: OpenPage
+) -> None:
+    held: list[Any] = []
+
+    def hold(page: Page) -> None:
+        page.route("**/points?*", lambda route: held.append(route))  # noqa: PLW0108
+
+    for mapped in mapped_site(database_url, tmp_path, decoders, drawn=False):
+        page = visit(mapped.site, before=hold)
+        page.get_by_text("The map is not drawn yet. It comes by itself; search works.").wait_for()
+        draw_map(mapped.collection.sessions, mapped.collection.store)
+        look_at_server(page)
+        eventually(page, lambda: len(held) > 0)
+        for _ in range(2):
+            with page.expect_response("**/v1/pipeline"):
+                look_at_server(page)
+        assert len(held) == 1, "the first load goes on"
+        held[0].continue_()
+        page.get_by_role("button", name="Map", exact=True).wait_for()
+        page.get_by_role("button", name="Map", exact=True).click()
+        drawn(page)
+
+
+def test_a_fault_in_the_worker_is_said_and_there_is_the_list(
+    mapped: Mapped, visit: OpenPage
+) -> None:
+    def damage(page: Page) -> None:
+        page.route("**/points?*", lambda route: route.fulfill(body=b"odd"))
+
+    page = visit(mapped.site, before=damage)
+    page.get_by_text("The map cannot be drawn in this browser:").wait_for()
+    page.locator("#rows .row").first.wait_for()
+    assert page.locator("#map").is_hidden()
+
+
+def test_a_worker_that_does_not_load_is_said(mapped: Mapped, visit: OpenPage) -> None:
+    def block(page: Page) -> None:
+        page.context.route("**/web/map/grid.js", lambda route: route.abort())
+
+    page = visit(mapped.site, before=block)
+    page.get_by_text("The map cannot be drawn in this browser:").wait_for()
+    page.locator("#rows .row").first.wait_for()
+
+
+@pytest.mark.slow
+def test_colours_are_chosen_of_the_map_that_is_shown(
+    database_url: str, decoders: Decoders, tmp_path: Path, visit: OpenPage
+) -> None:
+    for mapped in mapped_site(database_url, tmp_path, decoders):
+        page = drawn(visit(mapped.site))
+        page.locator(".status[data-state]").wait_for()
+        legend = page.locator(".legend")
+        legend.get_by_role("button", name="Jazz").click()
+        mapped.collection.add(*numbered(3, genre="Jazz", genres=["Jazz"], year=1999))
+        mapped.publish()
+        page.locator("#banner").get_by_text("3 new tracks").wait_for()
+        colour = page.get_by_role("combobox", name="Colour")
+        colour.select_option("tag")
+        page.locator(".notice", has_text="Your map has changed.").wait_for()
+        assert legend.locator(".chip small").all_inner_texts() == [str(FADO), str(JAZZ), "5"]
+        assert colour.input_value() == "genre"
+        page.locator(".notice").get_by_role("button", name="Show").click()
+        drawn(page, TRACKS + 3)
+        legend.locator(".chip", has_text="acoustic").wait_for()
+        colour.select_option("genre")
+        legend.locator(".chip", has_text=f"Jazz{JAZZ + 3}").wait_for()

@@ -6,7 +6,9 @@ from typing import Any
 import httpx
 import pytest
 
+from soundalike.catalog.api_keys import add_key
 from soundalike.maps.draw import draw_map
+from soundalike.settings import Settings
 from tests.library import Library
 from tests.sounds import song
 
@@ -23,20 +25,24 @@ def ids_of(site: Site, *titles: str) -> list[str]:
     return [found[title] for title in titles]
 
 
-def test_what_a_link_means_is_there_after_the_key(locked_site: Site, visit: OpenPage) -> None:
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("?t={opus}", "#similar .row"),
+        pytest.param("?from={opus}&to={other}", ".way .row", marks=pytest.mark.slow),
+        pytest.param("?show=state", ".failures li", marks=pytest.mark.slow),
+        pytest.param("", ".welcome .row", marks=pytest.mark.slow),
+    ],
+)
+def test_what_a_link_means_is_there_after_the_key(
+    locked_site: Site, visit: OpenPage, query: str, shown: str
+) -> None:
     opus, other = ids_of(locked_site, "Opus song", "Other song")
-    expected = {
-        f"?t={opus}": "#similar .row",
-        f"?from={opus}&to={other}": ".way .row",
-        "?show=state": ".failures li",
-        "": ".welcome .row",
-    }
-    for query, shown in expected.items():
-        page = visit(locked_site, query)
-        enter_key(page, KEY)
-        page.locator(shown).first.wait_for()
-        page.locator("#rows .row").first.wait_for(state="attached")
-        assert page.locator(".trouble").count() == 0
+    page = visit(locked_site, query.format(opus=opus, other=other))
+    enter_key(page, KEY)
+    page.locator(shown).first.wait_for()
+    page.locator("#rows .row").first.wait_for(state="attached")
+    assert page.locator(".trouble").count() == 0
 
 
 def test_all_that_did_not_load_loads_when_the_server_answers_again(
@@ -54,6 +60,7 @@ def test_all_that_did_not_load_loads_when_the_server_answers_again(
         page.get_by_role("searchbox").fill("rui")
         page.locator("#list .trouble", has_text="Trying again in 5 s.").wait_for()
         site.start()
+        look_at_server(page)
         page.locator("#similar .row").first.wait_for()
         page.locator("#sheet h2", has_text="Other song").wait_for()
         page.locator("#list h2", has_text="1 track found").wait_for()
@@ -83,6 +90,7 @@ def test_the_first_music_appears_by_itself(
     page.locator("#map[data-drawn='3']").wait_for()
 
 
+@pytest.mark.slow
 def test_a_track_that_was_opened_before_the_first_index_is_compared_with_it(
     library: Library, empty_site: Site, visit: OpenPage
 ) -> None:
@@ -149,3 +157,28 @@ def test_an_original_that_went_away_is_played_as_its_copy(site: Site, visit: Ope
         page.locator("#player .problem", has_text="cannot be read now").wait_for()
     finally:
         away.rename(file)
+
+
+@pytest.mark.slow
+def test_a_key_that_may_only_read_sees_failures_and_no_way_to_try_again(
+    library: Library, database_url: str, visit: OpenPage, tmp_path: Path
+) -> None:
+    (library.music / "notes.mp3").write_text("words " * 100)
+    library.ingest()
+    with library.sessions.begin() as session:
+        keys = {scope: add_key(session, scope, scope) for scope in ("read", "admin")}
+    settings = Settings(DATABASE_URL=database_url, data=library.store.root)
+    site = Site(library, settings, tmp_path / "log")
+    site.start()
+    try:
+        page = visit(site, "?show=state")
+        enter_key(page, keys["read"])
+        page.get_by_text("The key of this browser may read only").wait_for()
+        page.locator(".failures li", has_text="notes.mp3").wait_for()
+        assert page.get_by_role("button", name="Try").count() == 0
+        page.get_by_role("button", name="Forget the key").click()
+        enter_key(page, keys["admin"])
+        page.locator(".failures").get_by_role("button", name="Try again").wait_for()
+        assert page.get_by_text("may read only").count() == 0
+    finally:
+        site.stop()

@@ -30,7 +30,7 @@ export function journeyButton(track) {
 }
 
 /** Begin a journey at a track, or lead the one that was begun to it. */
-export function choose(track) {
+function choose(track) {
   if (start === null || start.id === track.id) {
     start = track;
     notice(`${WORDS.journeyFrom(track.title)}. ${WORDS.journeyChoose} “${WORDS.journeyHere}”.`, WORDS.close, () => { start = null; });

@@ -43,7 +43,7 @@ export function showList() {
   });
 }
 
-export async function reload() {
+async function reload() {
   list.setAttribute("aria-busy", "true");
   try {
     const page = await ask(null);

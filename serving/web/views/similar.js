@@ -104,10 +104,10 @@ export function prefer(field, id) {
 }
 
 function examples() {
-  const chips = ["like", "not"].flatMap((field) => state[field].map((id) => {
+  const chips = [["like", WORDS.like], ["not", WORDS.not]].flatMap(([field, word]) => state[field].map((id) => {
     const name = known.get(id)?.title ?? id;
     const drop = () => change({ [field]: state[field].filter((each) => each !== id) });
-    return h("button", { type: "button", class: `chip ${field}`, "aria-label": WORDS.remove(name), "data-key": `x${id}`, onclick: drop }, h("b", {}, WORDS[field]), h("span", { dir: "auto" }, name), " ×");
+    return h("button", { type: "button", class: `chip ${field}`, "aria-label": WORDS.remove(name), "data-key": `x${id}`, onclick: drop }, h("b", {}, word), h("span", { dir: "auto" }, name), " ×");
   }));
   return chips.length > 0 && h("p", { class: "chips" }, chips);
 }

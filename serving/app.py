@@ -20,6 +20,7 @@ from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool, writing_session
 from serving.dependencies import State
+from serving.feed import Feed
 from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
@@ -40,6 +41,7 @@ from serving.routes import (
     audio,
     browser_session,
     docs,
+    events,
     facets,
     failures,
     health,
@@ -116,6 +118,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     app.include_router(failures.router, **read)
     app.include_router(failures.admin, **admin)
     app.include_router(pipeline.router, **read)
+    app.include_router(events.router, **read)
     app.include_router(roots.router, **read)
     app.include_router(facets.router, **read)
     app.include_router(maps.router, **read)
@@ -175,7 +178,7 @@ def _middleware(
         )
     )
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
-    exempt = _patterns(health.router, uploads.router, audio.files)
+    exempt = _patterns(health.router, uploads.router, audio.files, events.router)
     middleware.append(Middleware(TakeTurns, exempt=exempt))
     return middleware
 
@@ -236,6 +239,7 @@ def _lifespan(
                             metric_sampler=sampler,
                             upload_embedder=embedder,
                             browser_sessions=browser_sessions,
+                            feed=Feed(partial(events.read_state, sessions, live)),
                         )
             live.threads.close()
             await engine.dispose()

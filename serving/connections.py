@@ -152,9 +152,11 @@ class BoundedProtocol(HttpToolsProtocol):
             self._write_timer.cancel()
 
     def shutdown(self) -> None:
-        """End the connection; a request that arrived whole is answered first."""
+        """End the connection; a request that arrived whole is answered first, if that ends."""
         if self in self._receiving and not self.cycle.response_started:
             self._refuse(503)
+        elif self._is_endless():
+            self.transport.close()
         else:
             super().shutdown()
 
@@ -197,6 +199,13 @@ class BoundedProtocol(HttpToolsProtocol):
         log.info("connection.refused", status=status, client=address, correlation_id=correlation_id)
         self.transport.close()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # if it does not read either
+
+    def _is_endless(self) -> bool:
+        """Return whether the answer that is sent has no end to wait for."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return False
+        return bool(cycle.scope.get("state", {}).get("is_endless"))
 
     def _receiving_unanswered(self) -> bool:
         return self.cycle is not None and not self.cycle.response_started

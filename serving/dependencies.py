@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
+from serving.feed import Feed
 from serving.index.live_index import LiveIndex, ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
@@ -47,6 +48,7 @@ class State(TypedDict):
     metric_sampler: MetricSampler
     upload_embedder: UploadEmbedder
     browser_sessions: BrowserSessions
+    feed: Feed
 
 
 def state_of(request: Request) -> State:

@@ -40,6 +40,11 @@ COMPRESSION_LEVEL = 4  # of 1 to 9; higher ones keep the event loop for longer
 MAX_TURNS = 10  # requests computed at a time, per process: as many as the catalog's connections
 TURN_SECONDS = 5.0  # for a request to wait for its turn
 
+MAX_LISTENERS = 64  # clients that events are sent to, per process
+FEED_SECONDS = 2.0  # between readings of what they are told
+FEED_REPEAT_SECONDS = 5.0  # after which a listener is told the same again
+LISTEN_SECONDS = 300.0  # after which a client has to come again, with its key
+
 # Of each process's connections (serving/connections.py).
 MAX_CONNECTIONS = 512
 MAX_HEADER_BYTES = 32 * 2**10  # of the request's line and headers; cursors are in the line

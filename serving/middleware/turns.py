@@ -20,8 +20,8 @@ class TakeTurns:
     def __init__(self, app: ASGIApp, exempt: Collection[re.Pattern[str]]) -> None:
         """Exempt the paths that match one of these.
 
-        They are health's, which must always be answered; those of uploads, which have places; and
-        those of audio, which takes as long as it is listened to.
+        They are health's, which must always be answered; those of uploads and of events, which
+        have places; and those of audio, which takes as long as it is listened to.
         """
         self.app = app
         self._exempt = exempt

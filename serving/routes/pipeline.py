@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from serving.dependencies import SessionDep
 from serving.errors import documented
 from serving.schemas.responses import Pipeline
-from soundalike.catalog.ingestion import ingestion
+from soundalike.catalog.ingestion import Ingestion, ingestion
 
 router = APIRouter(prefix="/v1", tags=["health"])
 
@@ -15,7 +15,11 @@ router = APIRouter(prefix="/v1", tags=["health"])
 @router.get("/pipeline", responses=documented(503))
 async def get_pipeline(session: SessionDep) -> Pipeline:
     """Tell how ingestion goes. Alert when `state` is `stuck`."""
-    now = await session.run_sync(ingestion)
+    return as_pipeline(await session.run_sync(ingestion))
+
+
+def as_pipeline(now: Ingestion) -> Pipeline:
+    """Convert the state of ingestion to the response's form."""
     return Pipeline(
         state=now.state(dt.datetime.now(dt.UTC)),
         pending_batches=now.pending,

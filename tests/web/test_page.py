@@ -6,10 +6,6 @@ from typing import Any
 
 import pytest
 
-from soundalike.settings import Settings
-from tests.library import Library
-from tests.sounds import song
-
 from .actions import DROP, enter_key, open_track, plays, position, search, until
 from .conftest import KEY, OpenPage
 from .site import HOSTILE, LONG, NAMES, RTL, Site
@@ -185,33 +181,6 @@ def test_the_keyboard_is_enough(site: Site, visit: OpenPage) -> None:
     page.keyboard.press("Escape")
     page.keyboard.press("q")
     assert page.locator(".welcome").is_visible()
-
-
-@pytest.mark.slow
-def test_a_new_index_is_shown_when_asked_for(
-    library: Library, database_url: str, visit: OpenPage, tmp_path: Path
-) -> None:
-    for seed in range(2):
-        song(library.music / f"{seed}.flac", seed=seed, title=f"Song {seed}")
-    library.ingest()
-    library.publish()
-    settings = Settings(DATABASE_URL=database_url, data=library.store.root)
-    site = Site(library, settings, tmp_path / "log")
-    site.start()
-    try:
-        page = visit(site)
-        page.locator("#rows .row").nth(1).wait_for()
-        page.locator(".status[data-state]").wait_for()
-        song(library.music / "2.flac", seed=2, title="Song 2")
-        library.ingest()
-        library.publish()
-        page.get_by_text("Your collection has one new track.").wait_for()
-        assert page.locator("#rows .row").count() == 2
-        page.locator("#banner").get_by_role("button", name="Show").click()
-        page.locator("#rows .row").nth(2).wait_for()
-        page.locator("#banner p").wait_for(state="detached")
-    finally:
-        site.stop()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database
 from tests.library import Library
-from tests.serving.collection import Collection, numbered
+from tests.serving.collection import Collection, canonical, numbered
 
 from .actions import Page, eventually, look_at_server, until
 from .conftest import OpenPage
@@ -24,6 +24,11 @@ from .test_accessibility import SERIOUS, axe
 FADO, JAZZ, UNKNOWN = 20, 15, 5
 TRACKS = FADO + JAZZ + UNKNOWN
 CLOSE = 200  # the zoom at which one point is far from all others
+PREVIEWED = """() => {
+  const heard = document.querySelector('audio.preview');
+  return heard.paused ? null : heard.currentTime;
+}"""
+PLAYER = "document.querySelector('audio[src]:not(.preview)')"
 # Counts the pixels of a colour of app.css among the points.
 COUNT = """name => {
   const canvas = document.querySelector('#map canvas');
@@ -145,6 +150,34 @@ def test_zoom_and_pan_replace_the_address_and_do_not_fill_the_history(
     page.keyboard.press("0")
     until(page, "!location.search.includes('at=')")
     assert page.evaluate("history.length") == before
+
+
+def test_what_is_pointed_at_is_heard_if_wished_and_the_queue_stays(
+    mapped: Mapped, visit: OpenPage
+) -> None:
+    title, query = mapped.at_a_track()
+    canonical(mapped.collection.store, sorted(mapped.collection.vectors)[7], seconds=30.0)
+    page = drawn(visit(mapped.site, query))
+    x, y = middle(page)
+    page.mouse.move(x + 4, y)
+    page.locator(".tip", has_text=title).wait_for()
+    hear = page.get_by_role("button", name="Hear what is pointed at")
+    assert page.evaluate(PREVIEWED) is None
+    hear.click()
+    page.mouse.move(x + 4, y)
+    until(page, f"({PREVIEWED})() > 0.1")
+    assert page.locator("#player").is_hidden(), "nothing is queued or played by it"
+    page.mouse.click(x + 4, y)
+    page.locator("#sheet h2", has_text=title).wait_for()
+    page.locator("#sheet .title-block .cover").click()
+    until(page, f"({PREVIEWED})() === null && !({PLAYER}).paused && ({PLAYER}).currentTime > 0.1")
+    x, y = middle(page)
+    page.mouse.move(x + 4, y)
+    until(page, f"({PREVIEWED})() > 0.1 && ({PLAYER}).paused")
+    page.mouse.move(x, y + 150)
+    until(page, f"({PREVIEWED})() === null && !({PLAYER}).paused")
+    hear.click()
+    assert hear.get_attribute("aria-pressed") == "false"
 
 
 def test_keys_walk_from_track_to_track(mapped: Mapped, visit: OpenPage) -> None:

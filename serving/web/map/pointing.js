@@ -2,6 +2,7 @@
 
 import { open, openView } from "../address.js";
 import { say } from "../dom.js";
+import { preview } from "../player/preview.js";
 import { state } from "../store.js";
 import { nameOf } from "../tracks.js";
 import { WORDS } from "../words.js";
@@ -24,6 +25,7 @@ export class Pointing {
     this.screen.marks.pointed = null;
     this.tip.hidden = true;
     delete this.canvas.dataset.track;
+    preview.hear(null);
   }
 
   async hover(pixel) {
@@ -71,13 +73,14 @@ export class Pointing {
   }
 
   async #point(row, isTold = false) {
-    if (row === this.#row && !isTold) return;
+    if (!this.names || (row === this.#row && !isTold)) return;
     this.#row = row;
     this.canvas.classList.toggle("over", row !== null);
     const track = row === null ? null : await this.names.ofRow(row).catch(this.lost);
     if (row !== this.#row) return;
     const at = this.names.placeOfRow(row);
     this.screen.marks.pointed = at;
+    preview.hear(track);
     this.tip.hidden = !track || !at;
     if (this.tip.hidden) {
       delete this.canvas.dataset.track;

@@ -3,6 +3,7 @@
 import { get, latest, Problem, send, Unreachable } from "../api.js";
 import { h, iconButton, notice, render } from "../dom.js";
 import { player } from "../player/player.js";
+import { preview } from "../player/preview.js";
 import { change, state, watch } from "../store.js";
 import { hasFilter } from "../views/filters.js";
 import { tell } from "../views/messages.js";
@@ -24,6 +25,7 @@ const labels = h("div", { class: "labels", "aria-hidden": "true" });
 const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
 const legend = h("div", {});
 const lassoButton = iconButton("lasso", WORDS.lasso, () => pointing.setLasso(!pointing.isLasso), { "aria-pressed": "false" });
+const hearButton = iconButton("sound", WORDS.hearOnHover, () => { preview.turn(!preview.isOn); hearButton.setAttribute("aria-pressed", String(preview.isOn)); }, { "aria-pressed": "false" });
 const missing = h("p", { class: "about", id: "no-map", role: "status", hidden: true });
 
 let about = null; // of /v1/map
@@ -55,7 +57,7 @@ export function showMap() {
 function build() {
   const tools = h("div", { class: "tools", role: "group", "aria-label": WORDS.map },
     iconButton("add", WORDS.zoomIn, () => screen.zoom(1.6)), iconButton("minus", WORDS.zoomOut, () => screen.zoom(1 / 1.6)),
-    iconButton("whole", WORDS.wholeMap, () => screen.showWhole()), lassoButton,
+    iconButton("whole", WORDS.wholeMap, () => screen.showWhole()), lassoButton, hearButton,
     h("button", { type: "button", class: "text", onclick: () => change({ pane: "list" }) }, WORDS.asList));
   render(map, h("div", { class: "stage" }, points, top, labels, tip),
     h("div", { class: "bar" }, tools, h("details", { class: "legend", open: innerWidth > 860 }, h("summary", {}, WORDS.colours_), legend)));

@@ -30,6 +30,9 @@ export const RULES = {
 export const shortList = (removed, isEmpty) =>
   `${isEmpty ? "Nothing passes: hidden are " : "Hidden are "}${listed(removed)}.`;
 
+/** Write what the API says as a sentence. */
+export const asSentence = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
+
 export const WORDS = {
   search: (n) => (n === null ? "Search" : `Search ${tracks(n)}`),
   empty: "No music yet. Run",

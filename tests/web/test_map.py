@@ -215,7 +215,7 @@ def test_colours_are_steps_of_the_address(mapped: Mapped, visit: OpenPage) -> No
     page = drawn(visit(mapped.site))
     page.get_by_role("combobox", name="Colour").select_option("tag")
     until(page, "location.search.includes('colour=tag')")
-    page.locator(".legend .chip").first.wait_for()
+    page.locator(".legend", has_text="acoustic").wait_for()
     assert "Fado" not in page.locator(".legend").inner_text()
     page.go_back()
     page.locator(".legend", has_text="Fado").wait_for()

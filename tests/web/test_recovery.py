@@ -137,7 +137,7 @@ def test_what_the_server_refuses_is_said_and_not_asked_for_as_a_copy(
     page = visit(site, before=lambda page: page.route("**/audio?as=*", refuse))
     cover = page.locator("#rows .cover").first
     cover.click()
-    page.locator("#player .problem", has_text="it is away for now").wait_for()
+    page.locator("#player .problem", has_text="It is away for now.").wait_for()
     assert asked
     assert [url for url in asked if "as=flac" in url] == []
     page.unroute_all()

@@ -52,7 +52,7 @@ function changed() {
   const copied = player.form !== "flac" ? "" : player.isOriginalAway ? WORDS.monoCopyAway : WORDS.monoCopy(track.path?.split(".").pop());
   problem.hidden = player.problem === null && !copied;
   problem.classList.toggle("mild", player.problem === null);
-  problem.textContent = player.problem === null ? copied : WORDS.noSound(player.problem);
+  problem.textContent = player.problem ?? copied;
   if (shown !== track.id) tell(track);
   timed();
 }

@@ -2,6 +2,7 @@
 
 import { Unreachable } from "../api.js";
 import { change, state, watch } from "../store.js";
+import { asSentence, WORDS } from "../words.js";
 import { Queue } from "./queue.js";
 import { refusal, source } from "./source.js";
 
@@ -143,7 +144,7 @@ class Player extends EventTarget {
       this.#cutAt = at;
       this.#goOn(at);
     } else {
-      this.problem = why?.message ?? failure?.message ?? "";
+      this.problem = why ? asSentence(why.message) : WORDS.noSound(failure?.message ?? "");
     }
   }
 

@@ -3,7 +3,7 @@
 import { Unreachable } from "../api.js";
 import { h, notice } from "../dom.js";
 import { change, state, watch } from "../store.js";
-import { WORDS } from "../words.js";
+import { asSentence, WORDS } from "../words.js";
 
 const waiting = new Map(); // sentences that say so, and what is tried again once the server answers
 
@@ -26,10 +26,8 @@ export function tell(error) {
 
 function textOf(error, again) {
   if (error instanceof Unreachable) return again ? WORDS.down : WORDS.unanswered;
-  return capital(error.message || WORDS.failed);
+  return asSentence(error.message || WORDS.failed);
 }
-
-const capital = (text) => `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?]$/.test(text) ? "" : "."}`;
 
 watch(["down"], () => {
   if (state.down) return;

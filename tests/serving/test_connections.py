@@ -149,6 +149,7 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
     assert server.stop(signal.SIGTERM) in (0, -signal.SIGTERM), "whatever waits"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -128,6 +128,7 @@ async def test_pages_have_each_value_once(api: httpx.AsyncClient, collection: Co
     assert found == everything
 
 
+@pytest.mark.slow
 async def test_stats_tell_the_state_of_the_collection(
     api: httpx.AsyncClient, collection: Collection, sessions: Sessions, settings: Settings
 ) -> None:

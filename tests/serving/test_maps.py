@@ -63,6 +63,7 @@ async def test_points_are_those_of_the_rows(api: httpx.AsyncClient, mapped: Coll
     assert found[0]["at"] == [x[3], y[3]]
 
 
+@pytest.mark.slow
 async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: Collection) -> None:
     about = (await api.get("/v1/map")).json()
     assert about["colour"] == "genre"
@@ -79,6 +80,7 @@ async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: 
     assert labels[0]["text"] == "Fado"
 
 
+@pytest.mark.slow
 async def test_a_retag_changes_colours_and_no_place(
     api: httpx.AsyncClient, mapped: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -113,6 +115,7 @@ async def test_an_index_without_a_map_is_404_until_it_is_drawn(
     assert (await api.get("/v1/map")).json()["tracks"] == 31
 
 
+@pytest.mark.slow
 async def test_a_damaged_map_is_no_map(api: httpx.AsyncClient, mapped: Collection) -> None:
     mapped.add(*numbered(1))
     version = mapped.publish()
@@ -122,6 +125,7 @@ async def test_a_damaged_map_is_no_map(api: httpx.AsyncClient, mapped: Collectio
     assert problem_of(await api.get("/v1/map"), 404)["type"].endswith("no-map")
 
 
+@pytest.mark.slow
 async def test_what_was_replaced_is_said(api: httpx.AsyncClient, mapped: Collection) -> None:
     about = (await api.get("/v1/map")).json()
     layout, version = about["layout"], about["index_version"]

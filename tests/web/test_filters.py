@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from soundalike.ingest.roots import register_roots
 from tests.library import Library
 from tests.sounds import song
@@ -11,6 +13,7 @@ from .conftest import OpenPage
 from .site import Site
 
 
+@pytest.mark.slow
 def test_folders_of_the_same_name_are_of_their_roots(
     library: Library, empty_site: Site, visit: OpenPage, tmp_path: Path
 ) -> None:

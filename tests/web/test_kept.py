@@ -69,6 +69,7 @@ def test_what_somebody_else_wrote_is_no_playlist(site: Site, visit: OpenPage, va
     page.get_by_text("No playlist yet.").wait_for()
 
 
+@pytest.mark.slow
 def test_a_full_storage_is_said(site: Site, visit: OpenPage) -> None:
     page = visit(site)
     open_track(page, "Opus song")

@@ -67,6 +67,7 @@ def test_a_page_that_is_hidden_holds_no_connection(site: Site, visit: OpenPage) 
     eventually(page, lambda: page.evaluate("open().length") == 0)
 
 
+@pytest.mark.slow
 def test_a_server_that_has_no_place_for_one_more_is_asked(site: Site, visit: OpenPage) -> None:
     asked: list[Any] = []
     page = visit(site, before=refuse_events)

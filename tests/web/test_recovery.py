@@ -71,6 +71,7 @@ def test_all_that_did_not_load_loads_when_the_server_answers_again(
         site.stop()
 
 
+@pytest.mark.slow
 def test_the_first_music_appears_by_itself(
     library: Library, empty_site: Site, visit: OpenPage
 ) -> None:

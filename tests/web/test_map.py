@@ -267,6 +267,7 @@ def test_axe_finds_nothing_serious_on_the_map(
 ) -> None:
     page = drawn(visit(mapped.site, width=width, scheme=scheme))
     page.locator(".legend").evaluate("each => { each.open = true; }")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     page.wait_for_timeout(500)
     response = axe.Axe().run(page).response
     serious = [each for each in response["violations"] if each["impact"] in SERIOUS]

@@ -1,6 +1,7 @@
 """The map as a person uses it: by its colours, by mouse, by keys, and by its address."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,7 @@ class Mapped:
         return found["track"]["title"], f"?at={at}&layout={about['layout']}"
 
 
+@contextmanager
 def mapped_site(
     url: str, folder: Path, decoders: Decoders, *, drawn: bool = True
 ) -> Iterator[Mapped]:
@@ -87,18 +89,22 @@ def mapped_site(
         Settings(DATABASE_URL=url, data=store.root),
         folder / "log",
     )
-    mapped = Mapped(Collection(sessions, store), site, drawn=drawn)
-    yield mapped
-    site.stop()
-    sessions.kw["bind"].dispose()
+    try:
+        yield Mapped(Collection(sessions, store), site, drawn=drawn)
+    finally:
+        site.stop()
+        sessions.kw["bind"].dispose()
 
 
 @pytest.fixture(scope="module")
 def mapped(
     server_url: str, decoders: Decoders, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Mapped]:
-    with new_database(server_url) as url:
-        yield from mapped_site(url, tmp_path_factory.mktemp("map"), decoders)
+    with (
+        new_database(server_url) as url,
+        mapped_site(url, tmp_path_factory.mktemp("map"), decoders) as mapped,
+    ):
+        yield mapped
 
 
 def drawn(page: Page, tracks: int = TRACKS) -> Page:
@@ -243,7 +249,7 @@ def test_without_a_map_there_is_the_list(site: Site, visit: OpenPage) -> None:
 def test_a_new_index_does_not_move_the_map(
     database_url: str, decoders: Decoders, tmp_path: Path, visit: OpenPage
 ) -> None:
-    for mapped in mapped_site(database_url, tmp_path, decoders):
+    with mapped_site(database_url, tmp_path, decoders) as mapped:
         _, query = mapped.at_a_track()
         page = drawn(visit(mapped.site, query))
         page.locator(".status[data-state]").wait_for()
@@ -284,7 +290,7 @@ def test_a_slow_line_gets_the_map_all_the_same(
     def hold(page: Page) -> None:
         page.route("**/points?*", lambda route: held.append(route))  # noqa: PLW0108
 
-    for mapped in mapped_site(database_url, tmp_path, decoders, drawn=False):
+    with mapped_site(database_url, tmp_path, decoders, drawn=False) as mapped:
         page = visit(mapped.site, before=hold)
         page.get_by_text("The map is not drawn yet. It comes by itself; search works.").wait_for()
         draw_map(mapped.collection.sessions, mapped.collection.store)
@@ -325,7 +331,7 @@ def test_a_worker_that_does_not_load_is_said(mapped: Mapped, visit: OpenPage) ->
 def test_colours_are_chosen_of_the_map_that_is_shown(
     database_url: str, decoders: Decoders, tmp_path: Path, visit: OpenPage
 ) -> None:
-    for mapped in mapped_site(database_url, tmp_path, decoders):
+    with mapped_site(database_url, tmp_path, decoders) as mapped:
         page = drawn(visit(mapped.site))
         page.locator(".status[data-state]").wait_for()
         legend = page.locator(".legend")

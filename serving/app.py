@@ -33,6 +33,7 @@ from serving.middleware.body_limits import LimitBody
 from serving.middleware.origins import CheckOrigin, SafeHeaders
 from serving.middleware.rate_limit import LimitRate
 from serving.middleware.request_log import LogRequests
+from serving.middleware.revalidation import Revalidate
 from serving.middleware.turns import TakeTurns
 from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
@@ -174,6 +175,7 @@ def _middleware(
             GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
         )
     )
+    middleware.append(Middleware(Revalidate))
     middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
     exempt = _patterns(health.router, uploads.router, audio.files)
     middleware.append(Middleware(TakeTurns, exempt=exempt))
@@ -185,8 +187,10 @@ def _cors(settings: Settings) -> dict[str, Any]:
     return {
         "allow_origins": settings.cors_origins,
         "allow_methods": ("GET", "POST"),
-        "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
-        "expose_headers": ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
+        "allow_headers": (
+            *("Authorization", "Content-Type", "If-None-Match", "X-API-Key", "X-Request-ID"),
+        ),
+        "expose_headers": ("ETag", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
     }
 
 

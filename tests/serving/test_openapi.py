@@ -59,9 +59,13 @@ def test_operations_have_names_of_their_own_and_words(document: dict[str, Any]) 
 
 
 def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any]) -> None:
-    for path, _, operation in operations(document):
-        responses = operation["responses"]
+    for path, method, operation in operations(document):
+        responses = dict(operation["responses"])
         assert {"200", "422", "431", "500"} <= set(responses), path
+        assert ("304" in responses) == ("ETag" in responses["200"]["headers"]) == (method == "get")
+        unchanged = responses.pop("304", {"headers": {"X-Request-ID": {}}})
+        assert "content" not in unchanged
+        assert "X-Request-ID" in unchanged["headers"]
         for status, response in responses.items():
             assert "X-Request-ID" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))

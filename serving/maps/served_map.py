@@ -8,7 +8,7 @@ from anyio import Lock, to_thread
 
 from serving.columns.snapshot import Snapshot
 from serving.index.disk_check import Signature, signature
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.maps.colours import COLOURS, Categories, Colour, categories, value_of
 from serving.maps.drawn_map import DrawnMap
 from soundalike.errors import ArtifactError

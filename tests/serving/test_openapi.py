@@ -11,8 +11,9 @@ from pydantic import BaseModel, SecretStr
 
 from serving.app import create_app
 from serving.problems import PROBLEM_TYPES, urn
-from serving.schemas import responses
+from serving.schemas import results
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
+from serving.schemas.tracks import TrackPage
 from soundalike.settings import Settings
 
 from .collection import Collection, numbered
@@ -170,11 +171,11 @@ async def test_docs_page_needs_nothing_from_elsewhere(offline_api: httpx.AsyncCl
 
 
 WRITTEN_BY_HAND: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [
-    ("GET", "/v1/tracks", {}, responses.TrackPage),
-    ("GET", "/v1/tracks/{one}/similar", {}, responses.SimilarTracks),
-    ("GET", "/v1/journeys?from={one}&to={other}&steps=2", {}, responses.Journey),
-    ("POST", "/v1/search", {"positive": ["{one}"]}, responses.SearchResults),
-    ("POST", "/v1/search/batch", {"searches": [{"positive": ["{one}"]}]}, responses.BatchResults),
+    ("GET", "/v1/tracks", {}, TrackPage),
+    ("GET", "/v1/tracks/{one}/similar", {}, results.SimilarTracks),
+    ("GET", "/v1/journeys?from={one}&to={other}&steps=2", {}, results.Journey),
+    ("POST", "/v1/search", {"positive": ["{one}"]}, results.SearchResults),
+    ("POST", "/v1/search/batch", {"searches": [{"positive": ["{one}"]}]}, results.BatchResults),
 ]
 
 

@@ -15,7 +15,7 @@ from serving.app import create_app
 from serving.limits import MAX_BODY_BYTES, MAX_FIELD_PROBLEMS
 from serving.query_parameters import query_parameters
 from serving.routes import __path__ as path
-from serving.schemas.requests import SearchRequest
+from serving.schemas.search_requests import SearchRequest
 from soundalike.settings import Settings
 
 from .service import problem_of

@@ -92,7 +92,7 @@ class ArcJourney:
 
     def without_metadata(self, hits: Sequence[Hits]) -> list[str]:
         """The ids of the hits and ends whose metadata `add` needs and does not have yet."""
-        ids = {self._index.track_ids[row] for each in hits for row in each.rows.tolist()}
+        ids = {track for each in hits for track in self._index.track_ids.of(each.rows)}
         return sorted((ids | set(self._ends)) - self._metadata.keys())
 
     def add(self, hits: Sequence[Hits], metadata: Mapping[str, TrackMetadata]) -> None:
@@ -118,7 +118,7 @@ class ArcJourney:
         chosen: list[str] = []
         self._left_out = {}
         for each in hits:
-            ids = (self._index.track_ids[row] for row in each.rows.tolist())
+            ids = self._index.track_ids.of(each.rows)
             track = next((track for track in ids if self._may_follow(track, chosen, artists)), None)
             if track is not None:
                 chosen.append(track)

@@ -7,7 +7,7 @@ while (vector_query := ranking.next_query) is not None:
 ranking.results
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -56,8 +56,8 @@ class Ranking:
         self._index, self._query, self._limit = index, query, limit
         self._track_vectors = index.vectors_of(query.track_ids)
         self._allowed_rows = allowed_rows
-        self._excluded_rows = index.rows_of({*query.track_ids, *excluded})
         own_rows = index.rows_of(query.track_ids)
+        self._excluded_rows = np.union1d(own_rows, index.rows_of(excluded))
         self._eligible = Eligible.of(len(index), allowed_rows, own_rows, self._excluded_rows)
         self._metadata: dict[str, TrackMetadata | None] = {}
         self._considered: Considered | None = None
@@ -78,20 +78,21 @@ class Ranking:
 
     def without_metadata(self, hits: Hits) -> list[str]:
         """The hits' track ids whose metadata `add` needs and does not have yet."""
-        ids = (self._index.track_ids[row] for row in hits.rows.tolist())
+        ids = self._index.track_ids.of(hits.rows)
         return [track for track in ids if track not in self._metadata]
 
     def add(self, hits: Hits, metadata: Mapping[str, TrackMetadata]) -> None:
         """Rank the hits; `next_query` is then the query to search next, None when done."""
-        self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
-        kept, candidates = self._with_file(hits)
+        ids = self._index.track_ids.of(hits.rows)
+        self._metadata |= {each: metadata.get(each) for each in ids if each not in self._metadata}
+        kept, candidates = self._with_file(hits, ids)
         positive, negative = self._query.examples(self._track_vectors)
         examples = np.concatenate([positive, negative]) if len(negative) else positive
         options, limit = self._query.options, min(self._limit, len(hits.rows))
         reranked = rerank(candidates, options, self._index.exact, examples, limit)
         self._considered = Considered.of(hits, kept, options, reranked)
         self.results = [
-            self._result(rank, candidates, position)
+            self._result(rank, ids[kept[position]], float(candidates.scores[position]))
             for rank, position in enumerate(reranked.positions, 1)
         ]
         k = self.next_query.k if self.next_query else 0
@@ -106,21 +107,22 @@ class Ranking:
             return Removed()
         return self._considered.removed(self._eligible, self._query.options, shown)
 
-    def _with_file(self, hits: Hits) -> tuple[NDArray[np.int64], RankedCandidates]:
+    def _with_file(
+        self, hits: Hits, ids: Sequence[str]
+    ) -> tuple[NDArray[np.int64], RankedCandidates]:
         """The hits that have a file: their positions, int64 [c], and the candidates."""
         kept, groups = [], []
-        for position, row in enumerate(hits.rows.tolist()):
-            metadata = self._metadata.get(self._index.track_ids[row])
+        for position, track_id in enumerate(ids):
+            metadata = self._metadata.get(track_id)
             if metadata is not None and metadata.path is not None:
                 kept.append(position)
                 groups.append(groups_of(metadata, self._query.options))
         positions = np.array(kept, np.int64)
         return positions, RankedCandidates(hits.rows[positions], hits.scores[positions], groups)
 
-    def _result(self, rank: int, candidates: RankedCandidates, position: int) -> Result:
-        score = float(candidates.scores[position])
+    def _result(self, rank: int, track_id: str, score: float) -> Result:
         # With negative examples a `best_score` is not a cosine and has no percentile.
         query = self._query
         is_cosine = query.strategy == "average_vector" or not query.negative
         percentile = self._index.distribution.percentile(score) if is_cosine else None
-        return Result(rank, self._index.track_ids[candidates.rows[position]], score, percentile)
+        return Result(rank, track_id, score, percentile)

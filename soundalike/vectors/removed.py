@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.queries import Hits
+from soundalike.vectors.queries import Hits, are_among
 from soundalike.vectors.rerank import PassedOver, Reranked, RerankOptions
 
 
@@ -47,10 +47,10 @@ class Eligible:
         """
         held = tracks if allowed is None else len(allowed)
         shown, not_shown = (
-            rows if allowed is None else np.intersect1d(rows, allowed)
+            len(rows) if allowed is None else int(are_among(rows, allowed).sum())
             for rows in (examples, np.setdiff1d(excluded, examples))
         )
-        return cls(held - len(shown) - len(not_shown), tracks - held, len(not_shown))
+        return cls(held - shown - not_shown, tracks - held, not_shown)
 
 
 @dataclass(frozen=True, eq=False)

@@ -78,6 +78,7 @@ def test_samples_that_are_no_numbers_do_not_spread(tmp_path: Path) -> None:
     assert np.isfinite(mono(path)).all()
 
 
+@pytest.mark.slow
 def test_a_long_file_takes_no_more_memory_than_a_short_one(tmp_path: Path) -> None:
     path = tmp_path / "long.wav"
     soundfile.write(path, np.zeros(8000 * 1200, np.int16), 8000)

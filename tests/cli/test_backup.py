@@ -18,6 +18,7 @@ def soundalike(*words: str | Path) -> Result:
     return CliRunner().invoke(app, [str(word) for word in words], catch_exceptions=False)
 
 
+@pytest.mark.slow
 def test_a_library_moves_by_a_backup(
     library: Library,
     database_url: str,

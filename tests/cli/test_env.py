@@ -17,6 +17,7 @@ env
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["plain", "two words", 'it\'s $HOME `x` "y"; echo z'])
 def test_what_is_printed_is_quoted(tmp_path: Path, name: str) -> None:
     data = tmp_path / name

@@ -29,6 +29,7 @@ def arguments(folder: Path, *more: str) -> list[str]:
     return ["evaluate", str(folder / "music"), "--out", str(folder / "out"), "--copies", "0", *more]
 
 
+@pytest.mark.slow
 def test_a_folder_of_folders_becomes_a_report(run: CliRunner, tmp_path: Path) -> None:
     for seed in range(14):
         song(tmp_path / "music" / "ab"[seed % 2] / f"{seed}.flac", seconds=1.5, seed=seed)
@@ -43,6 +44,7 @@ def test_a_folder_of_folders_becomes_a_report(run: CliRunner, tmp_path: Path) ->
     assert (tmp_path / "out" / "quality.png").exists() == evaluate.plots.can_plot()
 
 
+@pytest.mark.slow
 def test_two_models_are_compared_on_the_same_tracks(
     run: CliRunner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_without_a_hub_it_ends_soon_with_one_message(model: str, tmp_path: Path)
     assert [name in way for name, way in zip(named, ways, strict=True)] == [True, True, True]
 
 
+@pytest.mark.slow
 def test_the_doctor_says_what_is_not_fetched_and_how_to(tmp_path: Path) -> None:
     ended = _run(tmp_path, "doctor")
     assert ended.returncode == 1

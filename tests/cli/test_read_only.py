@@ -56,6 +56,7 @@ def test_without_a_library_the_place_and_the_known_ones_are_named(
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["config", "config --json", "doctor", "models fetch --help"])
 def test_what_shows_an_installation_creates_nothing(command: str, tmp_path: Path) -> None:
     ended = run(command, tmp_path / "none")
@@ -78,6 +79,7 @@ def test_a_database_without_tables_is_not_spoken_of_in_sql(
         assert "relation" not in ended.stderr + ended.stdout
 
 
+@pytest.mark.slow
 def test_every_setting_is_a_line_with_its_origin(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     file = tmp_path / "data" / "soundalike.toml"
@@ -102,6 +104,7 @@ def test_every_setting_is_a_line_with_its_origin(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_every_setting_is_a_line_of_json(tmp_path: Path) -> None:
     ended = run("config --json", tmp_path / "none", SOUNDALIKE_WINDOWS="3", SOUNDALIKE_API_KEY="k")
     settings = {one["setting"]: one for one in map(json.loads, ended.stdout.splitlines())}
@@ -130,6 +133,7 @@ def test_the_doctor_finds_all_that_up_refuses(tmp_path: Path) -> None:
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variable", "value", "named"),
     [

@@ -239,6 +239,7 @@ def test_an_answer_of_another_program_is_named(music: Client) -> None:
         music.send(Call(Index, "GET", "/docs"))
 
 
+@pytest.mark.slow
 def test_types_are_lost_on_the_way_through_the_methods(tmp_path: Path) -> None:
     """An editor and mypy must know each method's parameters and answer, on both clients."""
     (tmp_path / "used.py").write_text(TYPED)

@@ -103,6 +103,7 @@ def assert_completes(installation: Installation, undisturbed: Facts, *words: str
     assert difference.lost == difference.divergent == []
 
 
+@pytest.mark.slow
 def test_a_full_disk_is_named_before_anything_starts(
     open_folder: Path, models_dir: Path, music: Path
 ) -> None:

@@ -31,6 +31,7 @@ def music(open_module_folder: Path, demo_music: Path, installation: Installation
     return folder
 
 
+@pytest.mark.slow
 def test_nothing_new_starts_no_embedding_run(installation: Installation, music: Path) -> None:
     before = installation.ask(INGEST_RUNS)
     output = installation.run("ingest")
@@ -39,6 +40,7 @@ def test_nothing_new_starts_no_embedding_run(installation: Installation, music: 
     assert installation.ask(INGEST_RUNS) == before == 1
 
 
+@pytest.mark.slow
 def test_one_new_file_is_embedded_alone_and_served_without_restart(
     installation: Installation, music: Path, free_port: int
 ) -> None:
@@ -111,6 +113,7 @@ def test_the_demo_leaves_the_model_of_a_library_as_it_is(
     assert not (installation.data / "soundalike.toml").exists()
 
 
+@pytest.mark.slow
 def test_the_terminal_answers_too(installation: Installation, music: Path) -> None:
     answer = json.loads(installation.run("similar", "happy_electronic_1.opus", "--json"))
     assert len(answer["items"]) == 10

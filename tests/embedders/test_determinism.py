@@ -63,6 +63,7 @@ def assert_agree(some: list[FloatArray], others: list[FloatArray]) -> None:
     )
 
 
+@pytest.mark.slow
 def test_on_a_cpu_neither_order_nor_company_changes_a_bit(
     settings: Settings, tracks: list[Path]
 ) -> None:

@@ -42,6 +42,7 @@ def test_the_documentation_shows_its_files() -> None:
     assert blocks["toml"] == (EXAMPLE / "pyproject.toml").read_text()
 
 
+@pytest.mark.slow
 def test_it_keeps_what_is_asked_of_an_embedder(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(site)
     load_plugin.cache_clear()
@@ -59,6 +60,7 @@ def test_it_keeps_what_is_asked_of_an_embedder(site: Path, monkeypatch: pytest.M
     assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_it_embeds_without_torch(site: Path, tmp_path: Path) -> None:
     source, flac = song(tmp_path / "song.mp3", seconds=4.0, seed=1), tmp_path / "song.flac"
     write_canonical(source, identify(source).track_id, flac)

@@ -46,6 +46,7 @@ def test_a_broken_download_goes_on_where_it_broke(
     open_cached(folder, MODEL)
 
 
+@pytest.mark.slow
 def test_a_download_killed_halfway_goes_on_where_it_was(hub: Hub, folder: Path) -> None:
     hub.breaks_after = 200_000
     hub.hangs_up.clear()

@@ -82,6 +82,7 @@ def test_tags_are_ranked_rounded_and_complete(musicnn: Embedder) -> None:
     assert all(0 <= weight <= 1 and weight == round(weight, 4) for weight in weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("track", "expected"),
     [

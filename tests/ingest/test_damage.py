@@ -243,6 +243,7 @@ def test_the_served_index_stays_while_vectors_are_made_again(whole: Library) -> 
     assert next_index(whole.sessions, whole.store, space, "auto").is_current
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("artifact", ["vectors", "sidecar"])
 def test_a_build_that_meets_damage_makes_its_batch_pending(library: Library, artifact: str) -> None:
     song(library.music / "0.flac", seconds=1.5, seed=0)
@@ -273,6 +274,7 @@ def test_a_disk_that_is_not_mounted_is_no_damage(whole: Library) -> None:
     away.rename(whole.store.embeddings)
 
 
+@pytest.mark.slow
 def test_files_of_an_older_version_are_checked_by_reading_them(whole: Library) -> None:
     with whole.sessions.begin() as session:
         session.execute(update(TrackRow).values(audio_bytes=None, audio_sha256=None))
@@ -288,6 +290,7 @@ def test_files_of_an_older_version_are_checked_by_reading_them(whole: Library) -
     ingest(whole)
 
 
+@pytest.mark.slow
 def test_music_that_is_away_keeps_tracks_until_it_is_back(library: Library) -> None:
     song(library.music / "0.flac", seconds=1.5, seed=0)
     library.ingest()
@@ -312,6 +315,7 @@ def test_a_damaged_index_that_was_published_by_hand_is_built_again(library: Libr
     assert damaged(library) == []
 
 
+@pytest.mark.slow
 def test_a_new_catalog_uses_the_canonical_audio_that_is_there(
     library: Library, server_url: str
 ) -> None:

@@ -130,6 +130,7 @@ def test_mostly_whole_audio_is_kept_and_flagged(library: Library) -> None:
     assert library.publish().tracks == 1
 
 
+@pytest.mark.slow
 def test_tracks_of_unwanted_length_are_left_out_until_the_rule_changes(library: Library) -> None:
     song(library.music / "mix.flac", seconds=6.0, seed=1)
     song(library.music / "song.flac", seconds=2.0, seed=2)
@@ -186,6 +187,7 @@ def test_failures_of_audio_that_is_there_no_more_are_forgotten(library: Library)
     assert library.publish().tracks == 1
 
 
+@pytest.mark.slow
 def test_a_copy_that_gets_through_clears_the_failure_of_the_other(
     library: Library, monkeypatch: pytest.MonkeyPatch
 ) -> None:

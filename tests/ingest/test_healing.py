@@ -36,6 +36,7 @@ def failures(library: Library) -> dict[str, str]:
         return {f.path: f.code for f in failures_of(session, [1, 2, 3])}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("damage", ["cut", "other row", "sidecar"])
 def test_a_batch_damaged_on_disk_is_embedded_again(library: Library, damage: str) -> None:
     fill(library)
@@ -66,6 +67,7 @@ def test_a_row_that_is_missing_fails_the_check(library: Library) -> None:
     assert failed == ["complete", "as_recorded"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("later", [False, True])
 def test_a_copy_of_a_track_that_fails_is_tried_once_and_no_more(
     library: Library, later: bool
@@ -106,6 +108,7 @@ def test_files_that_vanished_for_a_moment_are_taken_when_they_are_back(library: 
     assert failures(library) == {}
 
 
+@pytest.mark.slow
 def test_a_file_gone_while_its_batch_ran_is_taken_when_it_is_back(library: Library) -> None:
     fill(library, 4)
     library.scan()

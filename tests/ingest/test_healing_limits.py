@@ -60,6 +60,7 @@ def test_an_error_that_passes_deletes_nothing(
     assert library.pending() == []
 
 
+@pytest.mark.slow
 def test_a_data_root_that_is_empty_all_at_once_is_asked_about(whole: Library) -> None:
     library = whole
     for folder in ("audio", "batches", "embeddings", "segments", "indexes"):
@@ -76,6 +77,7 @@ def test_a_data_root_that_is_empty_all_at_once_is_asked_about(whole: Library) ->
     assert library.publish().tracks == 2
 
 
+@pytest.mark.slow
 def test_a_lost_manifest_does_not_bring_back_what_was_deleted(library: Library) -> None:
     for seed in range(3):
         song(library.music / f"{seed}.flac", seconds=2.0, seed=seed)
@@ -89,6 +91,7 @@ def test_a_lost_manifest_does_not_bring_back_what_was_deleted(library: Library) 
     assert library.publish().tracks == 2
 
 
+@pytest.mark.slow
 def test_a_file_that_was_exchanged_is_read_again_as_a_whole(library: Library) -> None:
     """Nothing but its audio tells: size and time are as they were."""
     path = library.music / "a.wav"

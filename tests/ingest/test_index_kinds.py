@@ -22,6 +22,7 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
     return made
 
 
+@pytest.mark.slow
 def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
     flat = build_index(sessions, store, SPACE, "auto").manifest
@@ -35,6 +36,7 @@ def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collect
         assert neighbours(one, track, 10) == neighbours(other, track, 10)
 
 
+@pytest.mark.slow
 def test_the_choice_of_kind_changes_what_the_library_calls_for(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
     version = collection.publish()

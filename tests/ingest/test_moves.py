@@ -49,6 +49,7 @@ def test_a_moved_track_is_never_out_of_the_index(library: Library, moved: str) -
     assert library.model.embedder.embedded == 3
 
 
+@pytest.mark.slow
 def test_a_copy_whose_original_goes_before_it_is_read_keeps_the_track(library: Library) -> None:
     fill(library)
     library.ingest()
@@ -62,6 +63,7 @@ def test_a_copy_whose_original_goes_before_it_is_read_keeps_the_track(library: L
     assert held(library) == before
 
 
+@pytest.mark.slow
 def test_what_is_really_gone_leaves_once_the_new_files_are_read(library: Library) -> None:
     fill(library)
     library.ingest()
@@ -74,6 +76,7 @@ def test_what_is_really_gone_leaves_once_the_new_files_are_read(library: Library
     assert "a/1.flac" not in shown_paths(library)
 
 
+@pytest.mark.slow
 def test_a_file_moved_over_another_replaces_it(library: Library) -> None:
     fill(library)
     library.ingest()
@@ -99,6 +102,7 @@ def test_two_files_that_change_places_are_the_same_two_tracks(library: Library) 
     assert library.model.embedder.embedded == 2
 
 
+@pytest.mark.slow
 def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Library) -> None:
     fill(library, 1)
     other = library.music.parent / "other"
@@ -114,6 +118,7 @@ def test_the_same_audio_in_two_roots_is_one_track_with_two_paths(library: Librar
     assert library.model.embedder.embedded == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["retagged", "moved"])
 def test_a_disk_unplugged_before_its_changes_are_read_costs_no_track(
     library: Library, what: str
@@ -148,6 +153,7 @@ def test_a_disk_unplugged_before_its_changes_are_read_costs_no_track(
     assert expected in shown_paths(library)
 
 
+@pytest.mark.slow
 def test_a_disk_unplugged_at_first_is_read_however_long_it_was_away(library: Library) -> None:
     fill(library)
     library.scan()

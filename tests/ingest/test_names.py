@@ -56,6 +56,7 @@ def test_names_of_real_files_are_found_as_people_type_them(library: Library) -> 
     assert {text: title_of(library, text) for text in typed} == typed
 
 
+@pytest.mark.slow
 def test_a_retag_a_move_and_a_copy_change_what_finds_a_track(library: Library) -> None:
     file = library.music / "here" / "1.flac"
     song(file, seconds=2.0, seed=1, title="Before", artist="One", genre="Fado")

@@ -38,6 +38,7 @@ def embed(library: Library) -> StageReport:
     return embed_batch(*where, "b000001", QUIET)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", [identify, resample, embed])
 def test_a_stage_waits_for_the_run_that_has_the_batch(
     library: Library, stage: Callable[[Library], StageReport]

@@ -59,6 +59,7 @@ def test_everything_that_tags_say_is_recorded(filled: Library) -> None:
     assert versions(filled) == {TAGS_VERSION}
 
 
+@pytest.mark.slow
 def test_an_older_library_gets_its_tags_once_and_nothing_is_embedded_again(
     filled: Library,
 ) -> None:
@@ -87,6 +88,7 @@ def test_only_the_tags_are_read(filled: Library) -> None:
     assert {track.id for track in tracks(filled)} == before
 
 
+@pytest.mark.slow
 def test_a_file_that_changed_too_is_read_as_a_whole(filled: Library) -> None:
     forget_tags(filled)
     song(filled.music / "0.flac", seconds=1.5, seed=9, title="another")
@@ -96,6 +98,7 @@ def test_a_file_that_changed_too_is_read_as_a_whole(filled: Library) -> None:
     assert len(tracks(filled)) == 4
 
 
+@pytest.mark.slow
 def test_files_that_failed_are_not_tried_again_and_again(filled: Library) -> None:
     (filled.music / "broken.flac").write_bytes(b"not audio")
     filled.ingest()
@@ -107,6 +110,7 @@ def test_files_that_failed_are_not_tried_again_and_again(filled: Library) -> Non
     assert filled.pending() == []
 
 
+@pytest.mark.slow
 def test_files_of_a_folder_can_be_read_again(library: Library) -> None:
     for seed, name in enumerate(("A/0.flac", "A/b/1.flac", "AB/2.flac", "3.flac")):
         song(library.music / name, seconds=1.5, seed=seed, title=f"t{seed}", artist="old")

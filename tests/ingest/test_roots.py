@@ -67,6 +67,7 @@ def made(library: Library, tmp_path: Path) -> Iterator[Roots]:
     assert library.model.embedder.embedded <= 3, "no track was embedded twice"
 
 
+@pytest.mark.slow
 def test_a_parent_takes_its_children_over(made: Roots) -> None:
     jazz, rock = made.folder("Music/Jazz", 1), made.folder("Music/A/Rock é", 2)
     assert made.add(jazz, rock) == []
@@ -91,6 +92,7 @@ def test_a_parent_takes_its_children_over(made: Roots) -> None:
     assert made.known() == [str(made.home / "Music")], "a child of a known root is in it already"
 
 
+@pytest.mark.slow
 def test_a_parent_that_was_a_root_before_its_child_has_each_file_once(made: Roots) -> None:
     jazz = made.folder("Music/Jazz", 1)
     music = str(made.home / "Music")

@@ -162,6 +162,7 @@ def test_a_merged_segment_that_is_damaged_is_not_used(collection: Collection) ->
     assert answers(index, collection) == kept
 
 
+@pytest.mark.slow
 def test_what_a_kept_version_needs_is_no_garbage(collection: Collection) -> None:
     store = collection.store
     for _ in range(4):
@@ -216,6 +217,7 @@ async def test_a_worker_takes_a_merged_segment_and_opens_only_what_is_new(
     assert live.served.index.segment_names == {merged}, "what is served is a private copy"
 
 
+@pytest.mark.slow
 def test_a_version_of_before_segments_is_served_and_carried_over(
     sessions: Sessions, store: ArtifactStore
 ) -> None:

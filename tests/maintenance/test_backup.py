@@ -189,6 +189,7 @@ def test_a_damaged_index_is_not_backed_up(whole: Library, target: Path, name: st
     assert list(target.parent.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_restore_that_was_killed_is_repeated(
     whole: Library, target: Path, empty_url: str, elsewhere: ArtifactStore
 ) -> None:

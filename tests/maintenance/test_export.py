@@ -69,6 +69,7 @@ def test_published_index_is_read_by_pandas_in_one_line(
     assert file.schema_arrow.metadata[b"soundalike.space"].decode() == SPACE.key
 
 
+@pytest.mark.slow
 def test_npy_has_the_vectors_and_the_file_beside_it_the_tracks(
     collection: Collection, tmp_path: Path
 ) -> None:

@@ -70,12 +70,14 @@ def test_older_indexes_go_and_enough_stay_for_a_rollback(library: Library) -> No
         publish(library.sessions, library.store, library.model.space, versions[0])
 
 
+@pytest.mark.slow
 def test_what_is_newer_than_the_published_index_stays(library: Library) -> None:
     versions = [add(library, seed) for seed in range(3)]
     publish(library.sessions, library.store, library.model.space, versions[0])  # a rollback
     assert found(library, Retention(indexes=0, days=1)) == []
 
 
+@pytest.mark.slow
 def test_an_index_that_is_called_for_again_is_built_again(library: Library) -> None:
     first = add(library, 1)
     add(library, 2)
@@ -86,6 +88,7 @@ def test_an_index_that_is_called_for_again_is_built_again(library: Library) -> N
     assert library.publish().version == first
 
 
+@pytest.mark.slow
 def test_before_anything_is_published_no_index_goes(library: Library) -> None:
     for seed in range(3):
         song(library.music / f"{seed}.flac", seconds=2.0, seed=seed)
@@ -94,6 +97,7 @@ def test_before_anything_is_published_no_index_goes(library: Library) -> None:
     assert found(library, Retention(indexes=0, days=1)) == []
 
 
+@pytest.mark.slow
 def test_audio_of_removed_tracks_goes_after_its_time_and_the_embedding_stays(
     library: Library,
 ) -> None:
@@ -166,6 +170,7 @@ def test_a_clock_that_went_back_makes_nothing_old(library: Library) -> None:
     assert found(library) == []
 
 
+@pytest.mark.slow
 def test_embeddings_of_a_model_no_longer_used_go_and_come_again(library: Library) -> None:
     add(library, 1)
     old = library.model

@@ -57,6 +57,7 @@ def test_trustworthiness_is_that_of_its_definition() -> None:
     assert trustworthiness(vectors, positions) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("threads", ["1", "2"])
 def test_it_is_the_same_bytes_in_another_process(positions: Matrix, threads: str) -> None:
     code = (

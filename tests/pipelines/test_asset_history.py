@@ -166,6 +166,7 @@ def test_a_check_that_crashed_is_told_from_one_that_did_not_run_by_its_run(
     assert pipeline.needed() & (old | last) == last
 
 
+@pytest.mark.slow
 def test_a_run_that_failed_or_was_cancelled_stays_while_it_is_the_last_one(
     pipeline: Pipeline,
 ) -> None:

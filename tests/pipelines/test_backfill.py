@@ -65,6 +65,7 @@ def test_a_batch_that_lands_during_a_build_is_in_the_next_one(orchestra: Orchest
     assert served(orchestra)[1] == 2
 
 
+@pytest.mark.slow
 def test_after_a_change_of_model_the_old_index_serves_until_all_batches_are_through(
     orchestra: Orchestra,
 ) -> None:
@@ -86,6 +87,7 @@ def test_after_a_change_of_model_the_old_index_serves_until_all_batches_are_thro
     assert served(orchestra) == (new_space.key, 3)
 
 
+@pytest.mark.slow
 def test_a_backfill_of_everything_again_changes_nothing(orchestra: Orchestra) -> None:
     fill(orchestra, 1, 2)
     orchestra.ingest("b000001")
@@ -99,6 +101,7 @@ def test_a_backfill_of_everything_again_changes_nothing(orchestra: Orchestra) ->
     assert follow(orchestra) == 0
 
 
+@pytest.mark.slow
 def test_a_rollback_during_an_automatic_build_stays(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,7 @@ def shown(evaluation: dg.AssetCheckEvaluation) -> dict[str, Any]:
     return {name: entry.value for name, entry in evaluation.metadata.items()}
 
 
+@pytest.mark.slow
 def test_unreadable_files_are_a_warning_that_later_batches_do_not_hide(
     orchestra: Orchestra,
 ) -> None:
@@ -116,6 +117,7 @@ def test_what_waits_is_no_failure_and_nothing_at_all_is_no_success(orchestra: Or
     assert found.description == "0 of 1 files are done, 1 wait"
 
 
+@pytest.mark.slow
 def test_a_music_folder_that_is_gone_is_a_warning_at_once(orchestra: Orchestra) -> None:
     fill(orchestra, 1)
     assert execute(orchestra, "reachable_roots").passed
@@ -129,6 +131,7 @@ def test_a_music_folder_that_is_gone_is_a_warning_at_once(orchestra: Orchestra) 
     )
 
 
+@pytest.mark.slow
 def test_what_the_last_scan_found_wrong_is_remembered_until_a_scan_finds_it_well(
     orchestra: Orchestra,
 ) -> None:
@@ -160,6 +163,7 @@ def test_a_configured_folder_that_does_not_exist_is_a_warning(
     assert "other: it is configured and cannot be used" in str(found.description)
 
 
+@pytest.mark.slow
 def test_vectors_can_be_checked_alone_for_one_batch_for_some_and_for_all(
     orchestra: Orchestra,
 ) -> None:

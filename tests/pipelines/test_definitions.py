@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import dagster as dg
+import pytest
 
 from pipelines.definitions import defs
 
@@ -28,6 +29,7 @@ def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
     }
 
 
+@pytest.mark.slow
 def test_an_ingest_opens_the_catalog_once() -> None:
     """Loading the definitions reads it, and would start a private server a first time."""
     code = "import sys, pipelines.foreground; print('pipelines.assets' in sys.modules)"

@@ -85,6 +85,7 @@ def test_a_full_disk_is_still_recognised_by_the_foreground(orchestra: Orchestra)
         assert published(session) is None
 
 
+@pytest.mark.slow
 def test_a_blocking_check_is_told_with_what_it_found(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seconds=2.0)
     orchestra.ingest("b000001")

@@ -45,6 +45,7 @@ def ingest(orchestra: Orchestra, batch: int) -> None:
     orchestra.ingest(f"b{batch:06d}")
 
 
+@pytest.mark.slow
 def test_a_library_that_never_changes_stays_fresh_while_it_is_scanned(
     orchestra: Orchestra,
 ) -> None:
@@ -65,6 +66,7 @@ def test_a_library_that_never_changes_stays_fresh_while_it_is_scanned(
     assert "is up to date" in str(again.skip_message)
 
 
+@pytest.mark.slow
 def test_a_library_that_is_no_longer_scanned_turns_yellow_by_itself(orchestra: Orchestra) -> None:
     ingest(orchestra, 1)
     assert orchestra.run("publish_index").success
@@ -76,6 +78,7 @@ def test_a_library_that_is_no_longer_scanned_turns_yellow_by_itself(orchestra: O
     assert told.startswith("the last scan was about 48 h ago; is the schedule running")
 
 
+@pytest.mark.slow
 def test_an_index_that_does_not_follow_turns_yellow_until_it_is_published(
     orchestra: Orchestra,
 ) -> None:

@@ -48,6 +48,7 @@ def test_statements_share_connections(storage: CatalogStorage, sessions: Session
     assert backends(sessions) == first
 
 
+@pytest.mark.slow
 def test_a_connection_that_the_server_ended_is_replaced(
     storage: CatalogStorage, sessions: Sessions
 ) -> None:

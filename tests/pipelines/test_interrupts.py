@@ -57,6 +57,7 @@ def test_one_that_was_blocked_is_raised_on_entering() -> None:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
 
 
+@pytest.mark.slow
 def test_a_process_that_was_started_to_ignore_one_still_does() -> None:
     program = (
         "import os, signal\nfrom pipelines.interrupts import Interrupts\n"

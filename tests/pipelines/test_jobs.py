@@ -46,6 +46,7 @@ def test_everything_from_files_to_the_published_index_is_materialised(
     assert served.index.version == built.version
 
 
+@pytest.mark.slow
 def test_the_quality_of_an_index_is_recorded_with_it_and_blocks_nothing(
     orchestra: Orchestra,
 ) -> None:
@@ -68,6 +69,7 @@ def test_the_quality_of_an_index_is_recorded_with_it_and_blocks_nothing(
     assert (quality.blocking, quality.severity) == (False, dg.AssetCheckSeverity.WARN)
 
 
+@pytest.mark.slow
 def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> None:
     fill(orchestra)
     orchestra.ingest("b000001")
@@ -78,6 +80,7 @@ def test_one_asset_can_be_materialised_again_by_itself(orchestra: Orchestra) -> 
     assert orchestra.resources["model"].embedder.embedded == 3
 
 
+@pytest.mark.slow
 def test_vectors_spoilt_on_disk_are_not_built_on_and_a_rerun_heals_them(
     orchestra: Orchestra,
 ) -> None:

@@ -29,6 +29,7 @@ def skipped(orchestra: Orchestra) -> str:
     return str(tick.skip_reason.skip_message)
 
 
+@pytest.mark.slow
 def test_each_published_index_gets_its_map(orchestra: Orchestra) -> None:
     assert skipped(orchestra) == "no index is published yet"
     fill(orchestra, "b000001", *range(5))
@@ -49,6 +50,7 @@ def test_each_published_index_gets_its_map(orchestra: Orchestra) -> None:
     assert served_map(orchestra).tracks == 6
 
 
+@pytest.mark.slow
 def test_a_map_that_cannot_be_drawn_waits_until_that_is_repaired(orchestra: Orchestra) -> None:
     fill(orchestra, "b000001", 1)
     maps = orchestra.resources["store"].maps

@@ -1,12 +1,14 @@
 """Merging runs by itself, apart from publishing, and only where it is due."""
 
 import dagster as dg
+import pytest
 
 from soundalike.vectors.tiers import FAN_OUT
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 
 
+@pytest.mark.slow
 def test_small_segments_are_merged_once(orchestra: Orchestra) -> None:
     assert "are few" in str(orchestra.merge_tick().skip_reason), "nothing is published"
     for number in range(FAN_OUT):

@@ -65,6 +65,7 @@ def entries(orchestra: Orchestra, asset: str) -> Mapping[str, dg.MetadataValue[A
     return event.asset_materialization.metadata
 
 
+@pytest.mark.slow
 def test_a_batchs_files_are_a_table_with_columns_and_their_lengths_a_picture(
     orchestra: Orchestra,
 ) -> None:
@@ -119,6 +120,7 @@ def test_embeddings_say_which_spaces_hold_the_batch(orchestra: Orchestra) -> Non
     assert set(str(shown(orchestra, "embeddings")["spaces_of_this_batch"]).split(", ")) == spaces
 
 
+@pytest.mark.slow
 def test_a_publication_says_what_it_replaces_and_whether_it_is_pinned(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -158,6 +160,7 @@ def test_runs_can_be_found_by_the_space_the_model_and_the_version(orchestra: Orc
     assert build.job_name == "publish_index"
 
 
+@pytest.mark.slow
 def test_a_version_that_does_not_exist_is_answered_with_those_that_do(
     orchestra: Orchestra,
 ) -> None:

@@ -64,6 +64,7 @@ def steps_done(orchestra: Orchestra) -> set[str]:
     }
 
 
+@pytest.mark.slow
 def test_a_batch_waits_for_the_model_while_another_has_it(pooled: Orchestra) -> None:
     song(pooled.music / "a.flac")
     assert pooled.run("scan").success

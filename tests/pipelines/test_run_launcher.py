@@ -127,6 +127,7 @@ def test_a_daemon_whose_forkserver_cannot_be_reached_ends_itself(
     assert signals == [signal.SIGTERM]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("host", [socket.gethostname(), "a-name-of-before"])
 def test_a_living_process_is_healthy_under_any_name_of_its_host(
     orchestra: Orchestra, launcher: ForkserverRunLauncher, host: str
@@ -135,6 +136,7 @@ def test_a_living_process_is_healthy_under_any_name_of_its_host(
     assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["{pid}/1@here", "{pid}@here", "0/1@elsewhere", "nonsense"])
 def test_a_process_that_is_gone_is_not_taken_for_one_with_its_number(
     orchestra: Orchestra, launcher: ForkserverRunLauncher, name: str

@@ -55,6 +55,7 @@ def fill(orchestra: Orchestra) -> None:
     (orchestra.music / "two\nlines.flac").write_bytes(b"")
 
 
+@pytest.mark.slow
 def test_failed_files_progress_and_results_are_among_the_runs_events(
     logging_run: Orchestra, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -90,6 +91,7 @@ def json_lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line.startswith("{")]
 
 
+@pytest.mark.slow
 def test_an_error_is_a_line_of_the_run_too(logging_run: Orchestra) -> None:
     fill(logging_run)
     assert logging_run.run("scan").success

@@ -62,6 +62,7 @@ def test_a_foreground_ingest_is_left_alone(orchestra: Orchestra) -> None:
         assert "in a terminal" in str(orchestra.index_tick().skip_reason)
 
 
+@pytest.mark.slow
 def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seed=1)
     song(orchestra.music / "b.flac", seed=2)
@@ -81,6 +82,7 @@ def test_the_index_follows_the_library_also_back_to_what_it_was(orchestra: Orche
     follow()
 
 
+@pytest.mark.slow
 def test_lost_vectors_are_embedded_again_while_the_index_stays(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seed=1)
     orchestra.ingest("b000001")
@@ -103,6 +105,7 @@ def test_lost_vectors_are_embedded_again_while_the_index_stays(orchestra: Orches
     assert orchestra.index_tick().run_requests
 
 
+@pytest.mark.slow
 def test_a_version_published_by_hand_stays(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac", seed=1)
     orchestra.ingest("b000001")
@@ -134,6 +137,7 @@ def test_an_ingest_that_was_killed_does_not_block_the_background(orchestra: Orch
     assert orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 def test_the_kind_that_is_set_is_the_kind_that_is_built(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,6 +231,7 @@ def test_partitions_are_those_of_the_catalog_whatever_a_person_did_to_them(
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("key", ["foo", "b000009", "b9", "b-00001"])
 def test_a_partition_that_is_no_batch_fails_in_words(orchestra: Orchestra, key: str) -> None:
     song(orchestra.music / "a.flac")
@@ -240,6 +245,7 @@ def test_a_partition_that_is_no_batch_fails_in_words(orchestra: Orchestra, key: 
     assert "batch" in str(error.cause or error)
 
 
+@pytest.mark.slow
 def test_a_wiped_asset_is_materialised_again_and_nothing_is_computed(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac")
     orchestra.ingest("b000001")
@@ -253,6 +259,7 @@ def test_a_wiped_asset_is_materialised_again_and_nothing_is_computed(orchestra: 
     assert orchestra.resources["model"].embedder.embedded == embedded
 
 
+@pytest.mark.slow
 def test_while_batches_are_under_way_the_index_waits(
     orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
 ) -> None:

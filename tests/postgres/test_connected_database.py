@@ -39,6 +39,7 @@ def test_nested_users_share_it_and_the_last_one_stops_it(data: Path, server: Ser
     assert not server.is_ready()
 
 
+@pytest.mark.slow
 def test_threads_share_it_and_the_last_one_stops_it(data: Path, server: Server) -> None:
     together = threading.Barrier(4)
 
@@ -63,6 +64,7 @@ def test_processes_that_begin_at_once_share_it(empty_data: Path) -> None:
     assert not (empty_data / "postgres/cluster/postmaster.pid").exists()
 
 
+@pytest.mark.slow
 def test_a_killed_user_is_not_counted(data: Path, server: Server) -> None:
     with start_user(data) as user:
         url_of(user)
@@ -73,6 +75,7 @@ def test_a_killed_user_is_not_counted(data: Path, server: Server) -> None:
     assert not server.is_ready()
 
 
+@pytest.mark.slow
 def test_a_child_forked_in_the_block_is_not_counted(data: Path, server: Server) -> None:
     wait, end = os.pipe()
     with using(data):
@@ -88,12 +91,14 @@ def test_a_child_forked_in_the_block_is_not_counted(data: Path, server: Server) 
     os.waitpid(child, 0)
 
 
+@pytest.mark.slow
 def test_an_error_in_the_block_comes_out_and_the_server_stops(data: Path, server: Server) -> None:
     with pytest.raises(ValueError, match="ours"), using(data):
         raise ValueError("ours")
     assert not server.is_ready()
 
 
+@pytest.mark.slow
 def test_the_callers_pgport_does_not_hide_it(
     data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:

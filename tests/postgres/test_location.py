@@ -49,6 +49,7 @@ def test_a_socket_folder_planted_by_another_is_refused(data: Path, open_folder: 
             planted.unlink()
 
 
+@pytest.mark.slow
 def test_two_names_of_one_data_root_are_one_server(data: Path, open_folder: Path) -> None:
     link = open_folder / "link"
     link.symlink_to(data)
@@ -96,6 +97,7 @@ def copied(data: Path, folder: Path) -> Path:
     return copy
 
 
+@pytest.mark.slow
 @as_root
 def test_a_copy_of_another_owner_is_refused_with_the_line_that_mends_it(
     data: Path, open_folder: Path
@@ -113,6 +115,7 @@ def test_a_copy_of_another_owner_is_refused_with_the_line_that_mends_it(
         assert ask(url) == 1
 
 
+@pytest.mark.slow
 @as_root
 def test_a_copy_of_which_only_the_outer_folder_was_given_back_is_named(
     data: Path, open_folder: Path
@@ -123,6 +126,7 @@ def test_a_copy_of_which_only_the_outer_folder_was_given_back_is_named(
         find_home(home.parent, server_account())
 
 
+@pytest.mark.slow
 def test_a_copy_made_while_the_server_ran_starts_beside_it(data: Path, open_folder: Path) -> None:
     account = server_account()
     with using(data) as url:
@@ -160,6 +164,7 @@ def test_a_database_lost_with_its_container_is_not_begun_anew(
         pass
 
 
+@pytest.mark.slow
 @as_root
 def test_a_data_root_closed_later_is_named(empty_data: Path, outside: Path) -> None:
     server_account().make_private(empty_data / "postgres")

@@ -35,6 +35,7 @@ def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
             assert ask(url) == 1
 
 
+@pytest.mark.slow
 def test_a_server_that_a_killed_user_left_is_used_and_told_of(data: Path, server: Server) -> None:
     with start_user(data) as user:
         wait_until(server.is_ready)
@@ -67,6 +68,7 @@ def test_a_pid_that_now_belongs_to_another_process_is_neither_obeyed_nor_killed(
         other.communicate()
 
 
+@pytest.mark.slow
 def test_a_socket_nobody_listens_on_is_replaced(data: Path, server: Server) -> None:
     with socket.socket(socket.AF_UNIX) as stale:
         stale.bind(str(server.home / ".s.PGSQL.5432"))
@@ -80,6 +82,7 @@ def test_an_empty_pid_file_does_not_matter(data: Path, server: Server) -> None:
         assert ask(url) == 1
 
 
+@pytest.mark.slow
 def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server: Server) -> None:
     with start_user(data) as user:
         wait_until(pid_file(server).exists)
@@ -88,6 +91,7 @@ def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server
         assert ask(url) == 1
 
 
+@pytest.mark.slow
 def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> None:
     with using(data) as url, closing(psycopg.connect(url.replace("+psycopg", ""))):
         os.kill(int(pid_file(server).read_text().split()[0]), signal.SIGTERM)
@@ -156,6 +160,7 @@ def test_a_server_that_accepts_nothing_for_long_is_started_anew(
             assert pid_file(server).read_text().split()[0] != running
 
 
+@pytest.mark.slow
 def test_a_server_without_a_free_connection_is_left_alone(data: Path, server: Server) -> None:
     with using(data) as url, ExitStack() as stack:
         connections = [

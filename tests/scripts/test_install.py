@@ -156,6 +156,7 @@ def test_large_downloads_and_problems_stay(line: str) -> None:
     assert install.display(f"{line}\n", 79) == f"\r\x1b[K{line}\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", [True, False])
 def test_a_package_that_is_not_there_is_an_exit_code_and_a_reason(
     terminal: bool, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

@@ -3,15 +3,15 @@
 import logging
 from collections.abc import AsyncIterator, Iterator
 
-import httpx
 import pytest
 from pydantic import SecretStr
 
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
-from soundalike.catalog.engine import Sessions
+from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.maps.draw import draw_map
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from tests.conftest import new_database
 
 from .collection import Collection, canonical, numbered
 from .service import ServiceClient, eventually_serves, running
@@ -29,14 +29,15 @@ def settings(database_url: str, store: ArtifactStore) -> Settings:
     return Settings(DATABASE_URL=database_url, data=store.root)
 
 
-@pytest.fixture
-def offline(store: ArtifactStore) -> Settings:
+@pytest.fixture(scope="session")
+def offline(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """No Postgres answers there: for what must not need one, and for its absence.
 
     Without a catalog nobody can tell whether a key is needed, so there is one.
     """
     none = "postgresql://soundalike@127.0.0.1:1/none"
-    return Settings(DATABASE_URL=none, data=store.root, api_key=SecretStr(KEY))
+    data = tmp_path_factory.mktemp("offline")
+    return Settings(DATABASE_URL=none, data=data, api_key=SecretStr(KEY))
 
 
 @pytest.fixture
@@ -45,21 +46,44 @@ async def api(settings: Settings) -> AsyncIterator[ServiceClient]:
         yield client
 
 
-@pytest.fixture
-async def offline_api(offline: Settings) -> AsyncIterator[httpx.AsyncClient]:
+@pytest.fixture(scope="session")
+async def _offline_service(offline: Settings) -> AsyncIterator[ServiceClient]:
     async with running(offline) as client:
-        client.headers["X-API-Key"] = KEY
         yield client
+
+
+@pytest.fixture
+def offline_api(_offline_service: ServiceClient) -> Iterator[ServiceClient]:
+    """A service without Postgres, which all tests share; the headers are a test's own."""
+    headers = _offline_service.headers.copy()
+    _offline_service.headers["X-API-Key"] = KEY
+    yield _offline_service
+    _offline_service.headers = headers
 
 
 README_TRACK = "96751f56f82c97466947c81819d9f5a3"
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def documented(
-    api: httpx.AsyncClient, collection: Collection
-) -> AsyncIterator[httpx.AsyncClient]:
-    """A service whose collection has what the examples of the documentation name."""
+    server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[ServiceClient]:
+    """A service whose collection has what the examples of the documentation name.
+
+    All tests share it, so none changes its collection.
+    """
+    store = ArtifactStore(tmp_path_factory.mktemp("documented") / "data")
+    with new_database(server_url) as url:
+        sessions = open_catalog(url)
+        version = fill(Collection(sessions, store))
+        async with running(Settings(DATABASE_URL=url, data=store.root)) as api:
+            await eventually_serves(api, version)
+            yield api
+        sessions.kw["bind"].dispose()
+
+
+def fill(collection: Collection) -> str:
+    """Publish an index of what the documentation names, with a map; returns its version."""
     canonical(collection.store, TRACK_ID)
     facts = {
         "title": "Saudade",
@@ -72,11 +96,13 @@ async def documented(
     }
     collection.add({"id": TRACK_ID, **facts}, {"id": OTHER_TRACK_ID, "title": "Other"})
     fado = {"title": "Fado menor", "artist": "Rui", "genres": ["Fado"], "year": 1970}
-    collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, *numbered(30))
+    band = {"title": "September", "artist": "Earth, Wind & Fire"}
+    collection.add({"id": README_TRACK, "title": "calm_acoustic_1"}, fado, band, *numbered(30))
+    for track in collection.add(*numbered(2), embedded=False):
+        collection.fail(track, "no audible music")
     version = collection.publish()
     draw_map(collection.sessions, collection.store)
-    await eventually_serves(api, version)
-    yield api
+    return version
 
 
 @pytest.fixture(autouse=True)

@@ -230,6 +230,7 @@ async def test_a_second_file_of_the_track_is_played_when_the_first_is_away(
     assert (await played.get()).content == again.read_bytes()
 
 
+@pytest.mark.slow
 async def test_of_a_bucket_only_the_copy_is_played(played: Played, library: Library) -> None:
     with library.sessions.begin() as session:
         roots.roots(session)[0].location = b"s3://music"
@@ -237,6 +238,7 @@ async def test_of_a_bucket_only_the_copy_is_played(played: Played, library: Libr
     assert (await played.get("flac")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_a_lost_copy_and_unknown_tracks_are_told(played: Played) -> None:
     played.copy.unlink()
     for path in ("/audio?as=flac", "/peaks"):

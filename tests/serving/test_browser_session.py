@@ -180,6 +180,7 @@ async def test_signing_out_deletes_the_cookie(locked_api: httpx.AsyncClient) -> 
     problem_of(await locked_api.get("/v1/tracks"), 401)
 
 
+@pytest.mark.slow
 async def test_every_worker_knows_the_session(
     settings: Settings, sessions: Sessions, store: ArtifactStore, tmp_path: Path
 ) -> None:

@@ -94,6 +94,7 @@ async def test_searches_go_on_while_postgres_is_away_and_say_so(
     assert (await api.get("/health/ready")).json()["problem"] is None
 
 
+@pytest.mark.slow
 async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
     settings: Settings, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,6 +184,7 @@ def test_refused_connections_are_counted_by_reason(server: Running) -> None:
     assert refusals(server)["too-many-connections"] > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "command",
     [

@@ -70,6 +70,7 @@ async def test_query_that_takes_too_long_is_cut_off(
         assert (await api.get("/v1/tracks")).status_code == 200
 
 
+@pytest.mark.slow
 async def test_more_requests_than_connections_all_get_an_answer(api: httpx.AsyncClient) -> None:
     many = 4 * (database.POOL_SIZE + database.POOL_OVERFLOW)
     answers = await asyncio.gather(*(api.get("/v1/tracks") for _ in range(many)))

@@ -184,6 +184,7 @@ async def test_before_the_catalog_was_ever_read_nothing_is_counted(
     assert problem["type"].endswith("catalog-unreachable")
 
 
+@pytest.mark.slow
 async def test_stats_tell_the_state_of_the_collection(
     api: httpx.AsyncClient, collection: Collection, sessions: Sessions, settings: Settings
 ) -> None:

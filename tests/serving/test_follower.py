@@ -50,6 +50,7 @@ async def test_notice_alone_is_enough(database_url: str, collection: Collection)
         await eventually_is(live, collection.publish())
 
 
+@pytest.mark.slow
 async def test_notices_are_heard_after_the_connection_that_listened_was_ended(
     database_url: str, collection: Collection
 ) -> None:
@@ -72,6 +73,7 @@ async def test_notices_are_heard_after_the_connection_that_listened_was_ended(
         await eventually_is(live, collection.publish())
 
 
+@pytest.mark.slow
 async def test_lost_notice_is_made_up_for_by_polling(
     database_url: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -93,6 +93,7 @@ async def assert_exact(live: LiveIndex, collection: Collection) -> None:
         np.testing.assert_allclose(hits.scores, cosines[hits.rows], atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 async def test_damaged_file_is_not_loaded(
     live: LiveIndex, collection: Collection, name: str
@@ -112,6 +113,7 @@ async def test_damaged_file_is_not_loaded(
     await assert_exact(live, collection)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FILES)
 async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
     live: LiveIndex, collection: Collection, name: str
@@ -136,6 +138,7 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
     await assert_exact(live, collection)
 
 
+@pytest.mark.slow
 async def test_whole_folder_that_vanishes_changes_no_answer(
     live: LiveIndex, collection: Collection
 ) -> None:
@@ -166,6 +169,7 @@ async def test_manifest_without_sizes_is_loaded_and_its_damage_refused(
     assert "cannot be opened" in str(fresh.problem)
 
 
+@pytest.mark.slow
 async def test_new_version_ends_the_check_of_the_old_one(
     live: LiveIndex, collection: Collection
 ) -> None:
@@ -183,6 +187,7 @@ async def test_new_version_ends_the_check_of_the_old_one(
         old.problem(0.0)
 
 
+@pytest.mark.slow
 def test_check_that_reads_ends_when_it_is_stopped(live: LiveIndex, collection: Collection) -> None:
     """At a byte a second it would go on for an hour."""
     folder = served_folder(collection)
@@ -213,6 +218,7 @@ def test_built_files_are_read_only(live: LiveIndex, collection: Collection) -> N
     assert live.served is None
 
 
+@pytest.mark.slow
 async def test_no_copy_has_a_name(live: LiveIndex, collection: Collection) -> None:
     before = sorted(collection.store.indexes.iterdir())
     await live.follow(published(collection))

@@ -62,6 +62,7 @@ async def test_access_log_has_one_line_a_request_by_route(
     }
 
 
+@pytest.mark.slow
 async def test_metrics_count_by_route_and_clients_cannot_add_labels(
     api: httpx.AsyncClient, collection: Collection
 ) -> None:

@@ -64,6 +64,7 @@ async def test_points_are_those_of_the_rows(api: httpx.AsyncClient, mapped: Coll
     assert found[0]["at"] == [x[3], y[3]]
 
 
+@pytest.mark.slow
 async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: Collection) -> None:
     about = (await api.get("/v1/map")).json()
     assert about["colour"] == "genre"
@@ -80,6 +81,7 @@ async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: 
     assert labels[0]["text"] == "Fado"
 
 
+@pytest.mark.slow
 async def test_a_retag_changes_colours_and_no_place(
     api: httpx.AsyncClient, mapped: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -114,6 +116,7 @@ async def test_an_index_without_a_map_is_404_until_it_is_drawn(
     assert (await api.get("/v1/map")).json()["tracks"] == 31
 
 
+@pytest.mark.slow
 async def test_a_damaged_map_is_no_map(api: httpx.AsyncClient, mapped: Collection) -> None:
     mapped.add(*numbered(1))
     version = mapped.publish()
@@ -146,6 +149,7 @@ async def test_a_map_that_is_drawn_again_is_served(
     assert (await api.get("/v1/map")).json()["layout"] == "another"
 
 
+@pytest.mark.slow
 async def test_what_was_replaced_is_said(api: httpx.AsyncClient, mapped: Collection) -> None:
     about = (await api.get("/v1/map")).json()
     layout, version = about["layout"], about["index_version"]

@@ -16,7 +16,6 @@ from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.tracks import TrackPage
 from soundalike.settings import Settings
 
-from .collection import Collection, numbered
 from .service import running
 
 OPERATIONS = {
@@ -105,10 +104,9 @@ def example(parameter: dict[str, Any]) -> Any:
 
 
 async def test_every_example_is_a_request_that_succeeds(
-    documented: httpx.AsyncClient, document: dict[str, Any], collection: Collection
+    documented: httpx.AsyncClient, document: dict[str, Any]
 ) -> None:
-    for track in collection.add(*numbered(2), embedded=False):
-        collection.fail(track, "no audible music")
+    served = (await documented.get("/v1/index")).json()["version"]
     sent = 0
     for path, method, operation in operations(document):
         if path == LOADS_A_MODEL:
@@ -134,11 +132,8 @@ async def test_every_example_is_a_request_that_succeeds(
             if "cursor" in case:  # an index version's, or a list's: made by its own first page
                 case |= {"cursor": await cursor_of(documented, url)}
             for body in bodies or [None]:
-                if body and "version" in body:
-                    body |= {"version": collection.build()}
-                if body and "index_version" in body:
-                    served = (await documented.get("/v1/index")).json()["version"]
-                    body |= {"index_version": served}
+                if body:  # an index version is not the documentation's
+                    body |= {name: served for name in ("version", "index_version") if name in body}
                 answer = await documented.request(method, url, params=required | case, json=body)
                 assert answer.status_code == 200, (url, case, answer.text)
                 sent += 1

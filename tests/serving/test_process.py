@@ -78,6 +78,7 @@ async def test_uvicorn_serves_swaps_and_stops_at_one_signal(
     assert not [line for line in lines if line["level"] in ("error", "warning")]
 
 
+@pytest.mark.slow
 def test_factory_without_a_key_on_an_open_address_ends_with_the_reason() -> None:
     environment = {**os.environ, "SOUNDALIKE_HOST": "0.0.0.0"}
     done = subprocess.run(

@@ -53,6 +53,7 @@ async def test_a_trusted_proxy_says_who_its_client_is(settings: Settings, tmp_pa
     assert clients_logged(log) == [*[CLIENT] * (MAX_FAILED_KEYS + 1), OTHER, CLIENT]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("proxies", [(PROXY,), ()])
 async def test_nobody_else_does(
     proxies: tuple[str, ...], settings: Settings, tmp_path: Path

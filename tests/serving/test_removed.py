@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from .collection import Collection, numbered
 from .service import ServiceClient, eventually_follows, eventually_serves
 
@@ -46,6 +48,7 @@ async def test_short_list_explains_itself(api: ServiceClient, collection: Collec
     assert high["removed"] == {**NOTHING, "filter": 10, "score_threshold": 10}
 
 
+@pytest.mark.slow
 async def test_pages_count_what_would_come_above_their_end(
     api: ServiceClient, collection: Collection
 ) -> None:
@@ -65,6 +68,7 @@ async def test_pages_count_what_would_come_above_their_end(
     assert page["removed"] == everything["removed"] == {**NOTHING, "per_artist": 59 - 20}
 
 
+@pytest.mark.slow
 async def test_journeys_count_what_they_pass_over(
     api: ServiceClient, collection: Collection
 ) -> None:

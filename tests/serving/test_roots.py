@@ -88,6 +88,7 @@ async def test_roots_are_listed_with_what_they_hold(
     }
 
 
+@pytest.mark.slow
 async def test_filter_by_root_means_one_and_the_same_file(
     api: httpx.AsyncClient, collection: Collection, sessions: Sessions
 ) -> None:
@@ -130,6 +131,7 @@ async def answers_of(api: httpx.AsyncClient, collection: Collection) -> str:
     return "\n".join(said)
 
 
+@pytest.mark.slow
 async def test_who_is_here_and_needs_no_key_sees_locations(
     api: httpx.AsyncClient, collection: Collection
 ) -> None:
@@ -154,6 +156,7 @@ async def test_others_are_told_of_no_location(
     assert '"problems":["music/a: Permission denied"]' in said
 
 
+@pytest.mark.slow
 async def test_key_may_show_locations_where_the_setting_says_so(
     settings: Settings, collection: Collection
 ) -> None:
@@ -163,6 +166,7 @@ async def test_key_may_show_locations_where_the_setting_says_so(
         assert PLACE in await answers_of(api, collection)
 
 
+@pytest.mark.slow
 async def test_clients_of_a_proxy_are_told_of_no_location(
     settings: Settings, collection: Collection, tmp_path: Path
 ) -> None:

@@ -165,6 +165,7 @@ async def test_too_many_are_told_to_come_back() -> None:
     threads.close()
 
 
+@pytest.mark.slow
 async def test_an_index_is_let_go_with_its_last_query() -> None:
     threads, index = SearchThreads(1), Gated()
     left = weakref.ref(index)

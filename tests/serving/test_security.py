@@ -117,6 +117,7 @@ HIDING = [
 ]
 
 
+@pytest.mark.slow
 async def test_nothing_hides_behind_a_path_that_needs_no_key(
     offline: Settings, tmp_path: Path
 ) -> None:

@@ -43,6 +43,7 @@ async def test_index_says_what_it_is(api: httpx.AsyncClient, collection: Collect
     }
 
 
+@pytest.mark.slow
 async def test_rollback_is_followed(api: httpx.AsyncClient, collection: Collection) -> None:
     collection.add(*numbered(2))
     old = collection.publish()

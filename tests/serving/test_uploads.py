@@ -73,6 +73,7 @@ async def test_another_encoding_of_a_song_finds_it_first(
     assert "soundalike_uploads_in_progress 0.0" in numbers
 
 
+@pytest.mark.slow
 async def test_audio_that_the_collection_has_needs_no_model(
     served: httpx.AsyncClient, model: FakeModel, library: Library
 ) -> None:
@@ -83,6 +84,7 @@ async def test_audio_that_the_collection_has_needs_no_model(
     assert model.embedder.embedded == 0
 
 
+@pytest.mark.slow
 async def test_filters_hold_for_uploads_too(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
 ) -> None:
@@ -104,6 +106,7 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 }
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_heard_says_why(served: httpx.AsyncClient, model: FakeModel) -> None:
     for kind, (content, code) in UNUSABLE.items():
         problem = problem_of(await served.post("/v1/search/audio", content=content), 422)
@@ -112,11 +115,13 @@ async def test_what_cannot_be_heard_says_why(served: httpx.AsyncClient, model: F
         assert problem["detail"].startswith(f"{code}: ")
 
 
+@pytest.mark.slow
 async def test_silence_says_so(served: httpx.AsyncClient, model: FakeModel, tmp_path: Path) -> None:
     upload = write_audio(tmp_path / "x.wav", 0 * music(3.0))
     assert problem_of(await ask(served, upload), 422)["code"] == "silent"
 
 
+@pytest.mark.slow
 async def test_a_form_is_the_same_as_its_file(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path
 ) -> None:
@@ -295,6 +300,7 @@ async def test_no_body_is_read_while_no_place_is_free(
     assert not held.exists()
 
 
+@pytest.mark.slow
 async def test_a_full_disk_is_no_error_of_the_model(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -330,6 +336,7 @@ async def test_a_folder_that_cannot_be_written_is_said_alike(
     assert problem_of(answer, 503)["type"].endswith("no-room")
 
 
+@pytest.mark.slow
 async def test_the_work_ends_when_its_sender_leaves(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

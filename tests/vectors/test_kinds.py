@@ -97,6 +97,7 @@ def test_equal_vectors_by_the_hundred_are_cut_in_id_order(
     assert hits.rows.tolist() == same[:10].tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("choice", CODED)
 def test_codes_that_hide_half_of_the_vectors_do_not_pass(
     choice: KindChoice, tmp_path: Path

@@ -24,6 +24,7 @@ ALL = [(scheme, width) for scheme in ("light", "dark") for width in (360, 768, 1
 DEFAULT = ("dark", 360)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [pytest.param(*each, marks=[] if each == DEFAULT else pytest.mark.slow) for each in ALL],

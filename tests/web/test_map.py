@@ -220,6 +220,7 @@ def test_a_new_index_does_not_move_the_map(
         assert page.url == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scheme", "width"),
     [("dark", 360), pytest.param("light", 1280, marks=pytest.mark.slow)],

@@ -290,6 +290,7 @@ def test_nothing_but_this_server_is_asked(site: Site, visit: OpenPage) -> None:
     assert [url for url in asked if not url.startswith((site.url, "data:"))] == []
 
 
+@pytest.mark.slow
 def test_the_key_is_asked_for_once_and_read_by_no_script(
     locked_site: Site, visit: OpenPage
 ) -> None:

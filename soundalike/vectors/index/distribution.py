@@ -31,5 +31,5 @@ class Distribution:
         """The percentage of pairs that are less similar, 0 to 100; None if there are no pairs."""
         if not len(self._sorted):
             return None
-        below = np.searchsorted(self._sorted, np.float32(cosine))
+        below = self._sorted.searchsorted(np.float32(cosine))
         return 100 * float(below) / len(self._sorted)

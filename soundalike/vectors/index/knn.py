@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.exact import ExactVectors
-from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.queries import Hits, VectorQuery, are_among
 
 EXTRA_EXACT = 32  # exact candidates beyond k, so that the last one is seldom tied with the k-th
 MIN_CANDIDATES, CANDIDATES_PER_RESULT = 400, 16  # of a search by codes
@@ -127,10 +127,11 @@ def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
 
 
 def _best_of(query: VectorQuery, rows: NDArray[np.int64] | None, exact: ExactVectors) -> Hits:
-    """The k best of these rows, or of all, with exact scores."""
+    """The k best of these rows, which are ascending, or of all, with exact scores."""
     if len(query.excluded_rows):
         rows = np.arange(exact.count) if rows is None else rows
-        rows = rows[~np.isin(rows, query.excluded_rows)]
+        excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
+        rows = np.delete(rows, rows.searchsorted(excluded))
     scores = _scores(query, rows, exact)
     chosen = top_k(scores, query.k)
     best = chosen if rows is None else rows[chosen]
@@ -140,7 +141,7 @@ def _best_of(query: VectorQuery, rows: NDArray[np.int64] | None, exact: ExactVec
 def _count_allowed(query: VectorQuery, exact: ExactVectors) -> int:
     if query.allowed_rows is None:
         return exact.count - len(query.excluded_rows)
-    excluded = np.isin(query.excluded_rows, query.allowed_rows)
+    excluded = are_among(query.excluded_rows, query.allowed_rows)
     return len(query.allowed_rows) - int(excluded.sum())
 
 

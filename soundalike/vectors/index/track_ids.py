@@ -21,7 +21,7 @@ class TrackIds(Sequence[str]):
         return self._rows.count
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._named(np.arange(len(self))))
+        return iter(self.of(np.arange(len(self))))
 
     def __contains__(self, track_id: object) -> bool:
         return isinstance(track_id, str) and self.row(track_id) is not None
@@ -37,14 +37,25 @@ class TrackIds(Sequence[str]):
     def __getitem__(self, row: slice) -> list[str]: ...
     def __getitem__(self, row: int | slice) -> str | list[str]:
         if isinstance(row, slice):
-            return self._named(np.arange(len(self))[row])
-        [name] = self._named(np.array([range(len(self))[row]]))
+            return self.of(np.arange(len(self))[row])
+        [name] = self.of(np.array([range(len(self))[row]]))
         return name
 
     def row(self, track_id: str) -> int | None:
         """The track's row, None if it has none."""
         rows = self.rows([track_id])
         return int(rows[0]) if rows[0] != NO_ROW else None
+
+    def of(self, rows: NDArray[np.int64]) -> list[str]:
+        """The track id of each of these rows, int64 [m]."""
+        names = [""] * len(rows)
+        for number, positions, local in self._rows.split(rows):
+            named = [name.decode() for name in self._parts[number][local].tolist()]
+            if isinstance(positions, slice):
+                return named
+            for position, name in zip(positions.tolist(), named, strict=True):
+                names[position] = name
+        return names
 
     def rows(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
         """The row of each of these tracks, int64 [m], NO_ROW for one that has none."""
@@ -64,16 +75,6 @@ class TrackIds(Sequence[str]):
             numbers = self._rows.numbers(number, found[at])
             rows[at[numbers != NO_ROW]] = numbers[numbers != NO_ROW]
         return rows
-
-    def _named(self, rows: NDArray[np.int64]) -> list[str]:
-        names = [""] * len(rows)
-        for number, positions, local in self._rows.split(rows):
-            named = [name.decode() for name in self._parts[number][local].tolist()]
-            if isinstance(positions, slice):
-                return named
-            for position, name in zip(positions.tolist(), named, strict=True):
-                names[position] = name
-        return names
 
 
 def _find(ids: Ids, wanted: Ids) -> NDArray[np.int64]:

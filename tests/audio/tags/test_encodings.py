@@ -55,6 +55,7 @@ def test_latin_1_bytes_are_latin_1(name: str) -> None:
     assert decode(data, detect([data])) == name
 
 
+@pytest.mark.slow
 @given(st.lists(st.binary(max_size=50) | st.text(max_size=50), max_size=5))
 def test_any_bytes_are_some_text(values: list[bytes | str]) -> None:
     detected = detect(values)

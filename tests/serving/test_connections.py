@@ -161,6 +161,7 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
     assert server.stop(signal.SIGTERM) in (0, -signal.SIGTERM), "whatever waits"
 
 
+@pytest.mark.slow
 def test_refused_connections_are_counted_by_reason(server: Running) -> None:
     slow = SEARCH + b"Content-Length: 9\r\n\r\n{"
     whole = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"

@@ -1,5 +1,6 @@
 """Facets: the values that a field has over the tracks of a filter, with the number of each."""
 
+import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from soundalike.catalog.columns.filtering import Mask, allowed, allowed_files, rows_with_any
 from soundalike.catalog.columns.folders import folders
@@ -109,12 +111,23 @@ def _with_roots(columns: TrackColumns, facet: Facet, tracks: Mask) -> pa.Table:
     files = np.flatnonzero(allowed_files(columns, facet.wanted) & tracks[rows])
     values, positions = folders(paths.values.take(pa.array(files)), facet.prefix)
     files = files[positions]
-    held = pa.table(
-        {"value": values, "root": roots.values.take(pa.array(files)), "row": rows[files]}
-    )
-    each = held.group_by(["value", "root", "row"]).aggregate([])
-    found = each.group_by(["value", "root"]).aggregate([("row", "count")])
-    return pa.table([found["value"], found["root"], found["row_count"]], schema=COUNTED)
+    if not len(files):
+        return COUNTED.empty_table()
+    each = values.dictionary_encode(), roots.values.take(pa.array(files)).dictionary_encode()
+    sizes = [len(one.dictionary) for one in each]
+    pairs = np.ravel_multi_index([one.indices.to_numpy() for one in each], sizes)
+    of_tracks = _distinct(rows[files] * math.prod(sizes) + pairs) % math.prod(sizes)
+    found, numbers = np.unique(of_tracks, return_counts=True)
+    places = zip(each, np.unravel_index(found, sizes), strict=True)
+    named = (one.dictionary.take(pa.array(at)) for one, at in places)
+    return pa.table([*named, pa.array(numbers)], schema=COUNTED)
+
+
+def _distinct(ascending: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers without repetitions; they are nearly in order, which this sort uses."""
+    ordered = np.sort(ascending, kind="stable")
+    once: NDArray[np.int64] = ordered[np.diff(ordered, prepend=-1) != 0]
+    return once
 
 
 def _has_name_from(columns: TrackColumns, field: Field, prefix: str) -> Mask:

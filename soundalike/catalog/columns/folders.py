@@ -7,6 +7,8 @@ from numpy.typing import NDArray
 
 from soundalike.catalog.folding import spellings
 
+FIRST_FOLDER = "^(?P<folder>[^/]*/)"
+
 
 def folders(paths: pa.LargeStringArray, prefix: str) -> tuple[pa.Array, NDArray[np.int64]]:
     """Return the folder of each path that is in one, and the positions [m] of those paths.
@@ -18,17 +20,11 @@ def folders(paths: pa.LargeStringArray, prefix: str) -> tuple[pa.Array, NDArray[
     left = np.ones(len(paths), bool)
     for written in sorted(spellings(prefix)):
         parent = written[: written.rfind("/") + 1]
-        begins = left & np.asarray(pc.starts_with(paths, written), bool)
-        left &= ~begins
-        below = pc.utf8_slice_codeunits(paths.filter(pa.array(begins)), len(parent))
-        slash = pc.find_substring(below, "/")
-        is_deeper = pc.greater_equal(slash, 0)
-        names = pc.list_element(pc.split_pattern(below.filter(is_deeper), "/", max_splits=1), 0)
-        values.append(_joined(parent, names, "/"))
-        positions.append(np.flatnonzero(begins)[np.asarray(is_deeper, bool)])
+        begins = np.flatnonzero(left & np.asarray(pc.starts_with(paths, written), bool))
+        left[begins] = False
+        below = pc.utf8_slice_codeunits(paths.take(pa.array(begins)), len(parent))
+        first = pc.struct_field(pc.extract_regex(below, FIRST_FOLDER), 0)
+        start, nothing = (pa.scalar(text, pa.large_string()) for text in (parent, ""))
+        values.append(pc.binary_join_element_wise(start, first.drop_null(), nothing))
+        positions.append(begins[np.asarray(first.is_valid())])
     return pa.concat_arrays(values), np.concatenate(positions)
-
-
-def _joined(before: str, texts: pa.LargeStringArray, after: str) -> pa.LargeStringArray:
-    first, last, nothing = (pa.scalar(end, pa.large_string()) for end in (before, after, ""))
-    return pc.binary_join_element_wise(first, texts, last, nothing)

@@ -86,11 +86,11 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     )
     errors.install(app)
     describe(app)
+    read, admin = _needs("read"), _needs("admin")
+    app.include_router(search.router, **read)  # first, as routes are tried in their order
     app.include_router(page.router)
     app.include_router(docs.router)
     app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
-    read, admin = _needs("read"), _needs("admin")
-    app.include_router(search.router, **read)  # first, as routes are tried in their order
     app.include_router(metrics.router, **read)
     app.include_router(index.router, **read)
     app.include_router(index.admin, **admin)

@@ -6,8 +6,6 @@ there, and answers do not change.
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import IndexVersionRow
@@ -15,10 +13,8 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.cover import Wanted
 from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
-from soundalike.vectors.kinds import IndexKind
-from soundalike.vectors.segment_files import SegmentManifest, SourceBatch
+from soundalike.vectors.segment_files import SegmentManifest
 from soundalike.vectors.tiers import to_merge
 
 
@@ -94,23 +90,10 @@ def _merged(
 ) -> SegmentManifest:
     """Write the rows of these segments that the version has as one segment."""
     from soundalike.vectors.index.codes import centre_in
-    from soundalike.vectors.index.segment import open_segment
-    from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
+    from soundalike.vectors.index.segment_merger import merged_draft
+    from soundalike.vectors.index.segment_writer import Coding, write_segment
 
-    batches = _batches(manifest.wanted, sources)
-    numbers = {key: number for number, key in enumerate(batches)}
-    ids, origins, matrices = [], [], []
-    for source in sources:
-        segment = open_segment(store.segments / source.name, source, IndexKind("flat"))
-        alive = segment.alive(manifest.wanted)
-        rows = np.arange(len(segment.ids)) if alive is None else alive
-        origin = np.array(segment.origins)[rows]
-        numbered = np.array([numbers.get(key, 0) for key in source.batches], np.uint32)
-        origin["batch"] = numbered[origin["batch"]]
-        ids.append(segment.ids[rows])
-        origins.append(origin)
-        matrices.append(segment.vectors.vectors(rows))
-    draft = Draft(batches, np.concatenate(ids), np.concatenate(origins), np.concatenate(matrices))
+    draft = merged_draft(store.segments, manifest.wanted, sources)
     centre = centre_in(store.segments / sources[0].name) if manifest.coding else None
     coding = Coding(manifest.coding, manifest.built_as, centre)
     written = write_segment(store.segments, space, coding, draft, run_id)
@@ -120,17 +103,3 @@ def _merged(
             "ones stay in use"
         )
     return written
-
-
-def _batches(wanted: Wanted, sources: list[SegmentManifest]) -> dict[str, SourceBatch]:
-    """The batches of what is merged, less the rows that no source or the version has not."""
-    batches: dict[str, SourceBatch] = {}
-    for source in sources:
-        for key, batch in source.batches.items():
-            without = wanted.without(key, batch)
-            if without is None:
-                continue
-            left_out = without.intersection(batches[key].left_out) if key in batches else without
-            batches[key] = batch.model_copy(update={"left_out": tuple(sorted(left_out))})
-    held = {key: batch for key, batch in batches.items() if len(batch.left_out) < batch.rows}
-    return dict(sorted(held.items()))

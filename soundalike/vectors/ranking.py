@@ -54,9 +54,10 @@ class Ranking:
         each other out.
         """
         self._index, self._query, self._limit = index, query, limit
-        self._track_vectors = index.vectors_of(query.track_ids)
+        rows = index.known_rows(query.track_ids)
+        self._track_vectors = index.exact.vectors(rows)
         self._allowed_rows = allowed_rows
-        own_rows = index.rows_of(query.track_ids)
+        own_rows = np.unique(rows)
         self._excluded_rows = np.union1d(own_rows, index.rows_of(excluded))
         self._eligible = Eligible.of(len(index), allowed_rows, own_rows, self._excluded_rows)
         self._metadata: dict[str, TrackMetadata | None] = {}

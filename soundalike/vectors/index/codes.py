@@ -20,6 +20,7 @@ from soundalike.vectors.index.rows import NO_ROW, Best, RowNumbers
 from soundalike.vectors.kinds import IndexKind
 
 ROTATION_SEED = 7
+ROWS_AT_ONCE = 65_536  # a multiple of the 32 that faiss packs into a block
 METRIC = faiss.METRIC_INNER_PRODUCT
 
 
@@ -63,7 +64,9 @@ def write_codes(
     codes = faiss.IndexRaBitQFastScan(dimension, METRIC)
     centre = centre_of(matrix) if centre is None else centre
     codes.train(centre[None])  # the mean of one vector
-    codes.add(rotation(dimension).apply(np.ascontiguousarray(matrix)))
+    for start in range(0, len(matrix), ROWS_AT_ONCE):  # a rotated copy of all is as large as all
+        some = np.ascontiguousarray(matrix[start : start + ROWS_AT_ONCE])
+        codes.add(rotation(dimension).apply(some))
     faiss.write_index(codes, str(path))
 
 

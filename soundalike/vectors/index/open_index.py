@@ -156,6 +156,13 @@ class OpenIndex:
         known: NDArray[np.int64] = rows[rows != NO_ROW]
         return known
 
+    def known_rows(self, track_ids: Sequence[str]) -> NDArray[np.int64]:
+        """The row of each of these tracks, int64 [m]. Raises KeyError for an unknown one."""
+        rows = self.track_ids.rows(track_ids)
+        if (rows == NO_ROW).any():
+            raise KeyError(track_ids[int(np.argmax(rows == NO_ROW))])
+        return rows
+
     def vector(self, track_id: str) -> NDArray[np.float32]:
         """The track's float32 [dim], unit length. Raises KeyError for a track not in the index."""
         vector: NDArray[np.float32] = self.vectors_of([track_id])[0]
@@ -163,10 +170,7 @@ class OpenIndex:
 
     def vectors_of(self, track_ids: Sequence[str]) -> NDArray[np.float32]:
         """The float32 [m, dim] of these tracks, in order. Raises KeyError for an unknown one."""
-        rows = self.track_ids.rows(track_ids)
-        if (rows == NO_ROW).any():
-            raise KeyError(track_ids[int(np.argmax(rows == NO_ROW))])
-        return self.exact.vectors(rows)
+        return self.exact.vectors(self.known_rows(track_ids))
 
     def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
         """Search for the hits of each query; none depends on the others.

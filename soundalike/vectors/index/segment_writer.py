@@ -60,7 +60,8 @@ def write_segment(
 ) -> SegmentManifest:
     """Write a segment, with its checks, unless one of the same contents is there; return it."""
     order = np.argsort(draft.ids, kind="stable")
-    ids, matrix = draft.ids[order], draft.matrix[order]
+    in_order = bool((order[1:] > order[:-1]).all())
+    ids, matrix = draft.ids[order], draft.matrix if in_order else draft.matrix[order]
     with unnamed_folder(segments) as folder:
         with ThreadPoolExecutor(2) as pool:  # one is bound by the disk, the other by the CPU
             writing = [pool.submit(write_exact, folder.path / INDEX, matrix)]

@@ -123,10 +123,16 @@ def _complete(operation: dict[str, Any]) -> None:
     limited = RATE_LIMIT if "security" in operation else {}
     for status, response in responses.items():
         names = {"X-Request-ID": "RequestId", **limited, **HEADERS_OF.get(status, {})}
-        if status == "200" and "search" in operation["tags"]:
+        if status == "200" and _needs_no_catalog(operation):
             names |= SEARCH_HEADERS
         if status == "304" or (status == "200" and "304" in responses):
             names |= CACHE_HEADERS
         headers = {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in names.items()}
         response["headers"] = headers
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _needs_no_catalog(operation: dict[str, Any]) -> bool:
+    """Return whether it is answered from the columns, also while the catalog does not respond."""
+    is_of_map_or_search = bool({"search", "map"} & set(operation["tags"]))
+    return is_of_map_or_search or operation["operationId"] == "list_facet_values"

@@ -84,6 +84,17 @@ def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any
     }
 
 
+def test_answers_that_may_be_stale_name_the_header_that_says_so(document: dict[str, Any]) -> None:
+    found = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if "Cache-Status" in operation["responses"]["200"]["headers"]
+    }
+    searches = {"find_similar_tracks", "find_journey", "search_tracks_by_audio"}
+    searches |= {"search_tracks_by_examples", "search_tracks_in_batch"}
+    assert found == searches | {"get_map", "get_map_points", "look_up_tracks", "list_facet_values"}
+
+
 async def test_document_says_how_to_send_a_key_and_of_which_scope(offline: Settings) -> None:
     locked = offline.model_copy(update={"api_key": SecretStr("s3cret")})
     async with running(locked) as api:

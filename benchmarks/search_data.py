@@ -8,6 +8,8 @@ import os
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
@@ -65,7 +67,8 @@ def write_artifact(store: ArtifactStore, matrix: Matrix, name: KindName) -> str:
         write_exact(folder / artifact_files.INDEX, matrix)
     if kind.has_codes:
         write_codes(folder / artifact_files.CODES, matrix, kind)
-    index_files.write_tracks(folder, track_ids(len(matrix)))
+    ids = pa.table({"track_id": pa.array(track_ids(len(matrix)), pa.string())})
+    pq.write_table(ids, folder / index_files.TRACKS)
     index_files.write_manifest(folder, _manifest(folder, version, matrix, kind))
     return version
 
@@ -82,8 +85,8 @@ def _manifest(folder: Path, version: str, matrix: Matrix, kind: IndexKind) -> In
         dimension=matrix.shape[1],
         tracks=len(matrix),
         batches={},
-        files=index_files.hashes_of(folder, kind),
-        sizes=index_files.sizes_of(folder, kind),
+        files=artifact_files.hashes(folder, index_files.files_of(kind)),
+        sizes=artifact_files.sizes(folder, index_files.files_of(kind)),
         checks=[],
         dagster_run_id=None,
         created_at=dt.datetime.now(dt.UTC),

@@ -14,8 +14,8 @@ from pipelines.markdown import recorded_failures_table, table
 from soundalike.catalog.coverage import Coverage, DecodedAudio
 from soundalike.ingest.root_checks import RootState
 from soundalike.maintenance.quality import Quality
-from soundalike.maps.map_files import MapManifest
 from soundalike.vectors.artifact_files import Check
+from soundalike.vectors.map_files import MapManifest
 
 WARN = dg.AssetCheckSeverity.WARN
 LEAST_TRUST = 0.85

@@ -22,10 +22,10 @@ from soundalike.ingest.merge import MergeReport
 from soundalike.ingest.publish import PublishedManifest
 from soundalike.ingest.scan import ScanReport
 from soundalike.ingest.stage import StageReport
-from soundalike.maps.map_files import MapManifest
 from soundalike.resource_usage import Usage
 from soundalike.settings import load_settings
 from soundalike.vectors.artifact_files import MANIFEST as INDEX_MANIFEST
+from soundalike.vectors.map_files import MapManifest
 
 Metadata = Mapping[str, Any]
 MIB = 2**20

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from fastapi import Request
+from fastapi.routing import APIRoute
 
 
 def preferred(request: Request, types: Mapping[str, str]) -> str:
@@ -15,6 +16,13 @@ def preferred(request: Request, types: Mapping[str, str]) -> str:
     named = {form: weights.get(type_, 0.0) for form, type_ in types.items()}
     best = max(named, key=lambda form: named[form])
     return best if named[best] > 0 else default
+
+
+def is_negotiated(route: object) -> bool:
+    """Return whether Accept chooses the form of a route's answers: its model's JSON, or another."""
+    if not isinstance(route, APIRoute) or route.response_model is None:
+        return False
+    return bool(route.responses.get(200, {}).get("content"))
 
 
 def _weighed(accepted: str) -> tuple[str, float]:

@@ -1,18 +1,12 @@
 """The application: routes, middleware, and the resources that live as long as the process."""
 
-import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
-from asgi_correlation_id import CorrelationIdMiddleware
-from fastapi import APIRouter, Depends, FastAPI, Security
-from fastapi.routing import APIRoute
+from fastapi import Depends, FastAPI, Security
 from sqlalchemy.ext.asyncio import async_sessionmaker
-from starlette.middleware import Middleware
-from starlette.middleware.cors import CORSMiddleware
-from starlette.middleware.gzip import GZipMiddleware
 
 import soundalike
 from serving import errors
@@ -21,20 +15,13 @@ from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool, writing_session
 from serving.dependencies import State
 from serving.feed import Feed
-from serving.head_requests import AnswerHead
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
 from serving.key_ring import KeyRing
-from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
 from serving.maps.served_map import ServedMap
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
-from serving.middleware.api_key import RequireApiKey
-from serving.middleware.body_limits import LimitBody
-from serving.middleware.origins import CheckOrigin, SafeHeaders
-from serving.middleware.rate_limit import LimitRate
-from serving.middleware.request_log import LogRequests
-from serving.middleware.turns import TakeTurns
+from serving.middleware.stack import middleware
 from serving.openapi import ABOUT, TAGS, describe
 from serving.query_parameters import require_known_parameters
 from serving.routes import (
@@ -66,12 +53,6 @@ from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.web_origins import known_hosts
-
-
-def _is_safe_id(request_id: str) -> bool:
-    """Return whether a client's correlation id is safe in logs and responses."""
-    return re.fullmatch(r"[A-Za-z0-9_.:-]{1,128}", request_id) is not None
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -102,7 +83,7 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         openapi_url=docs.OPENAPI_PATH,
         generate_unique_id_function=lambda route: route.name,
         lifespan=_lifespan(settings, store, live, columns, ring, browser_sessions, request_metrics),
-        middleware=_middleware(settings, ring, browser_sessions, request_metrics),
+        middleware=middleware(settings, ring, browser_sessions, request_metrics),
         redirect_slashes=False,
     )
     errors.install(app)
@@ -137,74 +118,6 @@ def _needs(scope: ApiScope) -> dict[str, Any]:
     """Return what routes of a router have in common that needs a key of this scope."""
     checks = [Security(require_scopes, scopes=[scope]), Depends(require_known_parameters)]
     return {"dependencies": checks, "responses": errors.documented(401, 403, 429, 503)}
-
-
-def _middleware(
-    settings: Settings,
-    ring: KeyRing,
-    browser_sessions: BrowserSessions,
-    request_metrics: Metrics,
-) -> list[Middleware]:
-    """List the middleware, outermost first: refused requests get an id and a log line too."""
-    middleware = [
-        Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
-        Middleware(SafeHeaders),
-        Middleware(LogRequests, metrics=request_metrics),
-        Middleware(
-            CheckOrigin,
-            hosts=known_hosts(settings.hosts, settings.host),
-            origins=settings.cors_origins,
-            ring=ring,
-        ),
-    ]
-    if settings.cors_origins:
-        middleware.append(Middleware(CORSMiddleware, **_cors(settings)))
-    # Page and documentation tell nothing of the collection, and ask for the key themselves.
-    documents = _paths(page.router) | _paths(docs.router) | {docs.OPENAPI_PATH}
-    middleware.append(
-        Middleware(
-            RequireApiKey,
-            ring=ring,
-            browser_sessions=browser_sessions,
-            open_paths=_paths(health.router) | documents,
-        )
-    )
-    if settings.rate_limit:
-        middleware.append(Middleware(LimitRate, limit=settings.rate_limit, metrics=request_metrics))
-    middleware.append(Middleware(AnswerHead))
-    middleware.append(
-        Middleware(
-            GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
-        )
-    )
-    middleware.append(Middleware(LimitBody, upload_paths=_paths(uploads.router)))
-    exempt = _patterns(health.router, uploads.router, audio.files, events.router)
-    middleware.append(Middleware(TakeTurns, exempt=exempt))
-    return middleware
-
-
-def _cors(settings: Settings) -> dict[str, Any]:
-    """Return what pages of other origins may send, and may read."""
-    return {
-        "allow_origins": settings.cors_origins,
-        "allow_methods": ("GET", "POST"),
-        "allow_headers": ("Authorization", "Content-Type", "X-API-Key", "X-Request-ID"),
-        "expose_headers": ("RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-ID"),
-    }
-
-
-def _patterns(*routers: APIRouter) -> list[re.Pattern[str]]:
-    """Return the patterns of the routers' paths."""
-    routes = (route for router in routers for route in router.routes)
-    return [route.path_regex for route in routes if isinstance(route, APIRoute)]
-
-
-def _paths(router: APIRouter) -> frozenset[str]:
-    """The exact paths of a router. Raises ValueError for one with parameters, which has many."""
-    paths = frozenset(route.path for route in router.routes if isinstance(route, APIRoute))
-    if any("{" in path for path in paths):
-        raise ValueError(f"paths with parameters cannot be compared: {sorted(paths)}")
-    return paths
 
 
 def _lifespan(

@@ -6,8 +6,7 @@ requests never keep anybody else out. What the server refuses here never reaches
 
 import math
 from asyncio import TimerHandle, Transport
-from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 from uuid import uuid4
 
 import structlog
@@ -23,18 +22,12 @@ from serving.limits import (
     MIN_BODY_BYTES_PER_SECOND,
     WRITE_SECONDS,
 )
-from serving.problems import DEFAULT_KINDS, title, urn
-from serving.schemas.problems import ProblemDetails
+from serving.raw_problems import raw_problem
+
+if TYPE_CHECKING:  # the library of metrics must find the workers' shared folder when it is imported
+    from serving.metrics import Metrics, Refusal
 
 log = structlog.get_logger()
-
-RETRY_SECONDS = 5
-REASONS = {
-    400: "the request is no valid HTTP/1.1",
-    408: "the request did not arrive in time; send it again, faster",
-    431: f"the request's line and headers are too long; the limit is {MAX_HEADER_BYTES} bytes",
-    503: "the server is stopping; try again in a moment",
-}
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -77,7 +70,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         if self._unparsed_bytes > MAX_HEADER_BYTES:
-            self._refuse(431)
+            self._refuse(431, "headers-too-large")
         elif self._read_timer is None:
             if self in self._receiving:
                 self._body_started = self.loop.time()
@@ -102,7 +95,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._refused:
             return
         if self._header_bytes + len(self.url) > MAX_HEADER_BYTES:
-            self._refuse(431)
+            self._refuse(431, "headers-too-large")
             return
         super().on_headers_complete()
         self._unparsed_bytes = 0
@@ -138,12 +131,12 @@ class BoundedProtocol(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP as everything else is answered."""
         if not self._refused:
-            self._refuse(400)
+            self._refuse(400, "malformed-request")
 
     def pause_writing(self) -> None:
         """Wait for a client that does not read its answer, but not for ever."""
         super().pause_writing()
-        self._write_timer = self.loop.call_later(WRITE_SECONDS, self.transport.abort)
+        self._write_timer = self.loop.call_later(WRITE_SECONDS, self._abort, "answer-not-read")
 
     def resume_writing(self) -> None:
         """Go on with a client that reads."""
@@ -154,7 +147,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def shutdown(self) -> None:
         """End the connection; a request that arrived whole is answered first, if that ends."""
         if self in self._receiving and not self.cycle.response_started:
-            self._refuse(503)
+            self._refuse(503, "stopping")
         elif self._is_endless():
             self.transport.close()
         else:
@@ -167,12 +160,15 @@ class BoundedProtocol(HttpToolsProtocol):
         """
         others = (one for ones in (self._waiting, self._receiving) for one in ones)
         oldest = next((one for one in others if one is not self), self)
-        oldest._forget()
-        oldest.transport.abort()
+        oldest._abort("too-many-connections")
 
     def _await_head(self) -> None:
         self._waiting[self] = None
-        self._read_timer = self.loop.call_later(HEADER_SECONDS, self._refuse, 408)
+        self._read_timer = self.loop.call_later(HEADER_SECONDS, self._end_wait)
+
+    def _end_wait(self) -> None:
+        """End the wait for a head; if nothing came, it is a kept connection that nobody uses."""
+        self._refuse(408, "request-too-slow" if self._unparsed_bytes else "idle")
 
     def _check_body(self) -> None:
         """Refuse a body that comes too slowly; while we do not read, it is not the sender's."""
@@ -182,21 +178,34 @@ class BoundedProtocol(HttpToolsProtocol):
             self._body_started += max(0.0, BODY_GRACE_SECONDS - left)
             left = BODY_GRACE_SECONDS
         if left <= 0:
-            self._refuse(408)
+            self._refuse(408, "request-too-slow")
         else:
             self._read_timer = self.loop.call_later(left, self._check_body)
 
-    def _refuse(self, status: int) -> None:
+    def _abort(self, refusal: "Refusal") -> None:
+        """End the connection without an answer."""
+        self._count(refusal)
+        self._forget()
+        self.transport.abort()
+
+    def _count(self, refusal: "Refusal") -> None:
+        metrics: Metrics = self.app_state["metrics"]  # the lifespan's
+        metrics.refused_connections.labels(refusal).inc()
+
+    def _refuse(self, status: int, refusal: "Refusal") -> None:
         """Answer with a problem, unless an answer has begun, and close the connection."""
         self._refused = True
         self._forget()
         if self.transport.is_closing():
             return
+        self._count(refusal)
         correlation_id = uuid4().hex
         if self._unparsed_bytes or self._receiving_unanswered():
-            self.transport.write(_problem(status, correlation_id))
+            self.transport.write(raw_problem(status, correlation_id))
         address = self.client[0] if self.client else ""
-        log.info("connection.refused", status=status, client=address, correlation_id=correlation_id)
+        log.info(
+            "connection.refused", reason=refusal, client=address, correlation_id=correlation_id
+        )
         self.transport.close()
         self.loop.call_later(LINGER_SECONDS, self.transport.abort)  # if it does not read either
 
@@ -221,26 +230,3 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_reading_timer()
         if self._write_timer:
             self._write_timer.cancel()
-
-
-def _problem(status: int, correlation_id: str) -> bytes:
-    """Write a problem as a whole response."""
-    kind = DEFAULT_KINDS[status]
-    problem = ProblemDetails(
-        type=urn(kind),
-        title=title(kind),
-        status=status,
-        detail=REASONS[status],
-        correlation_id=correlation_id,
-    )
-    body = problem.model_dump_json(exclude_none=True).encode()
-    headers = {
-        "content-type": "application/problem+json",
-        "content-length": len(body),
-        "x-request-id": correlation_id,
-        "connection": "close",
-    }
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        headers["retry-after"] = RETRY_SECONDS
-    lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    return f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n{lines}\r\n".encode() + body

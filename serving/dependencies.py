@@ -18,7 +18,8 @@ from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
 from serving.feed import Feed
-from serving.index.live_index import LiveIndex, ServedIndex
+from serving.index.live_index import LiveIndex
+from serving.index.served_index import ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
 from serving.maps.served_map import ServedMap

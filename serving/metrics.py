@@ -8,7 +8,7 @@ or a gauge that says how those of several workers are put together.
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -18,6 +18,16 @@ from serving.shared_metrics import FOLDER
 
 SEARCH_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 Mode = Literal["livesum", "livemax", "livemostrecent"]
+# Why a connection ends before its request reaches the application, or with an answer unread.
+Refusal = Literal[
+    "malformed-request",
+    "request-too-slow",
+    "headers-too-large",
+    "too-many-connections",
+    "answer-not-read",
+    "idle",
+    "stopping",
+]
 UPLOAD_BUCKETS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200)
 
 
@@ -28,6 +38,11 @@ class Metrics:
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests served.", "route", "status")
         self.seconds = self._histogram("request_seconds", "Time to serve a request.", "route")
+        self.refused_connections = self._counter(
+            "refused_connections", "Connections that the server ended, by reason.", "reason"
+        )
+        for refusal in get_args(Refusal):  # from zero on, so that the first one is an increase
+            self.refused_connections.labels(refusal)
         self.rate_limited = self._counter(
             "rate_limited_requests", "Requests refused because their key sent too many."
         )

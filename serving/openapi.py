@@ -22,6 +22,9 @@ Lists have `items`, and `next_cursor` while there are more; `limit` bounds a pag
 parameter repeats the parameter (`tags=a&tags=b`); commas do not separate. Unknown parameters are
 refused. `HEAD` works wherever `GET` does; any other method is answered with 405 and `Allow`.
 
+What `GET` returns has an `ETag`, the same in every worker for as long as the answer is the same;
+with it in `If-None-Match`, the answer is 304 without a body.
+
 Where the server has keys, a request needs one: of the scope `read`, or of `admin` for operations
 that change something; each operation names its scope. A server of this machine may have none, and
 then lets every program of the machine in.
@@ -51,6 +54,20 @@ HEADERS = {
         "the moment when it last did, `ttl` seconds ago.",
         "schema": {"type": "string"},
     },
+    "ETag": {
+        "description": "The tag of this answer: send it in `If-None-Match` to be told with 304, "
+        "and without a body, that the answer is the same.",
+        "schema": {"type": "string"},
+    },
+    "CacheControl": {
+        "description": "Who may keep the answer, and for how long: only the client itself, which "
+        "asks again each time unless there is a `max-age`.",
+        "schema": {"type": "string"},
+    },
+    "Vary": {
+        "description": "The headers of the request that another answer may follow from.",
+        "schema": {"type": "string"},
+    },
     "WwwAuthenticate": {
         "description": "How to send the key.",
         "schema": {"type": "string"},
@@ -62,6 +79,8 @@ HEADERS_OF = {
     "503": {"Retry-After": "RetryAfter"},
 }
 SEARCH_HEADERS = {"Cache-Status": "CacheStatus"}
+CACHE_HEADERS = {"ETag": "ETag", "Cache-Control": "CacheControl", "Vary": "Vary"}
+NOT_MODIFIED = {"description": "The answer is the one that `If-None-Match` names."}
 RATE_LIMIT = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
 COMMON = (422, 431, 500)
 
@@ -87,7 +106,9 @@ def _completed(document: dict[str, Any]) -> dict[str, Any]:
         schemas.pop(replaced, None)
     components["headers"] = HEADERS
     for operations in document["paths"].values():
-        for operation in operations.values():
+        for method, operation in operations.items():
+            if method == "get":
+                operation["responses"]["304"] = dict(NOT_MODIFIED)
             _complete(operation)
     return document
 
@@ -102,8 +123,16 @@ def _complete(operation: dict[str, Any]) -> None:
     limited = RATE_LIMIT if "security" in operation else {}
     for status, response in responses.items():
         names = {"X-Request-ID": "RequestId", **limited, **HEADERS_OF.get(status, {})}
-        if status == "200" and "search" in operation["tags"]:
+        if status == "200" and _needs_no_catalog(operation):
             names |= SEARCH_HEADERS
+        if status == "304" or (status == "200" and "304" in responses):
+            names |= CACHE_HEADERS
         headers = {name: {"$ref": f"#/components/headers/{ref}"} for name, ref in names.items()}
         response["headers"] = headers
     operation["responses"] = dict(sorted(responses.items()))
+
+
+def _needs_no_catalog(operation: dict[str, Any]) -> bool:
+    """Return whether it is answered from the columns, also while the catalog does not respond."""
+    is_of_map_or_search = bool({"search", "map"} & set(operation["tags"]))
+    return is_of_map_or_search or operation["operationId"] == "list_facet_values"

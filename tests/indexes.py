@@ -8,6 +8,8 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from soundalike.settings import KindChoice
@@ -17,7 +19,7 @@ from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
 from soundalike.vectors.index_files import IndexManifest
-from soundalike.vectors.kinds import kind_for
+from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.segment_files import ORIGIN, SourceBatch
 from tests.damage import writable
@@ -43,7 +45,7 @@ def write_index(
     if kind.has_codes:
         write_codes(folder / artifact_files.CODES, matrix, kind)
     width = max(4, len(str(len(matrix) - 1)))  # so that ids are in row order
-    index_files.write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
+    write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
     index_files.write_manifest(
         folder,
         IndexManifest(
@@ -57,14 +59,25 @@ def write_index(
             dimension=claimed_dimension or matrix.shape[1],
             tracks=len(matrix),
             batches={},
-            files=index_files.hashes_of(folder, kind),
-            sizes=index_files.sizes_of(folder, kind),
+            files=hashes_of(folder, kind),
+            sizes=artifact_files.sizes(folder, index_files.files_of(kind)),
             checks=[],
             dagster_run_id=None,
             created_at=dt.datetime.now(dt.UTC),
         ),
     )
     return folder
+
+
+def write_tracks(folder: Path, track_ids: list[str]) -> None:
+    """The track id of each row, as releases wrote them that knew no segments."""
+    table = pa.table({"track_id": pa.array(track_ids, pa.string())})
+    pq.write_table(table, folder / index_files.TRACKS)
+
+
+def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
+    """The SHA-256 of each file of such a version."""
+    return artifact_files.hashes(folder, index_files.files_of(kind))
 
 
 def write_segments(
@@ -130,8 +143,9 @@ def as_older_release(folder: Path) -> str:
             codes.train(matrix)
             codes.add(matrix)
             faiss.write_index(codes, str(folder / artifact_files.CODES))
-        index_files.write_tracks(folder, list(index.track_ids))
-        files, sizes = index_files.hashes_of(folder, kind), index_files.sizes_of(folder, kind)
+        write_tracks(folder, list(index.track_ids))
+        files = hashes_of(folder, kind)
+        sizes = artifact_files.sizes(folder, index_files.files_of(kind))
         older = {"segments": [], "removed": {}, "coding": "", "files": files, "sizes": sizes}
         index_files.write_manifest(folder, index.manifest.model_copy(update=older))
     return sha256((folder / artifact_files.MANIFEST).read_bytes()).hexdigest()

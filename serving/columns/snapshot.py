@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.catalog.columns.filtering import allowed
+from soundalike.catalog.columns.facets import Facet, FacetValues, counted
+from soundalike.catalog.columns.filtering import Mask, allowed
 from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.filters import TrackFilter
 from soundalike.catalog.tracks import TrackView
@@ -69,6 +70,12 @@ class Snapshot:
         rows_allowed[index.rows_of(each.decode() for each in self.newer.ids[newer])] = True
         return np.flatnonzero(rows_allowed)
 
+    def facet(self, facet: Facet, excluded: Sequence[str]) -> FacetValues:
+        """Count the values of a facet; `excluded` are ids of tracks that do not count."""
+        gone = {*excluded, *self.changed}
+        parts = [(self.base, list(gone)), (self.newer, list(excluded))]
+        return FacetValues(counted(columns, facet, _but(columns, ids)) for columns, ids in parts)
+
     def _found(self, track_ids: Sequence[str]) -> list[tuple[str, TrackColumns, int]]:
         found = []
         rows = self.base.rows_of(track_ids).tolist()
@@ -79,6 +86,13 @@ class Snapshot:
             elif row >= 0 and track_id not in self.changed:
                 found.append((track_id, self.base, row))
         return found
+
+
+def _but(columns: TrackColumns, track_ids: Sequence[str]) -> Mask:
+    """Return True for each track of the columns but these, bool [n]."""
+    others, rows = np.ones(len(columns), bool), columns.rows_of(track_ids)
+    others[rows[rows >= 0]] = False
+    return others
 
 
 _joins: "weakref.WeakKeyDictionary[OpenIndex, tuple[TrackColumns, Rows]]"

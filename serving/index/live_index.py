@@ -1,32 +1,19 @@
 """The live index: opens, verifies, swaps and searches the published version."""
 
-import datetime as dt
 import logging
-import os
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from dataclasses import replace
 
 import structlog
 from anyio import to_thread
 
-from serving.index.disk_check import DiskCheck, Signature, Stopped, signature
-from serving.index.filter_cache import FilterCache
+from serving.index.disk_check import Signature, Stopped
 from serving.index.search_threads import SearchThreads
+from serving.index.served_index import ServedIndex, merged_since, open_verified, signature_of
 from soundalike.catalog.indexes import PublishedIndex
-from soundalike.catalog.tables import IndexVersionRow
 from soundalike.cores import available_cores
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
-from soundalike.vectors.segment_files import segment_names
-
-if TYPE_CHECKING:
-    from soundalike.vectors.index.open_index import OpenIndex
-    from soundalike.vectors.index.segment import Segment
-    from soundalike.vectors.queries import Hits, VectorQuery
 
 log = structlog.get_logger()
 
@@ -39,33 +26,6 @@ NOTHING_PUBLISHED = (
     "no index is published yet: run `soundalike ingest FOLDER` with a folder of music, "
     "or materialise published_index in Dagster"
 )
-
-
-@dataclass(frozen=True)
-class ServedIndex:
-    """An opened index version. A request takes it once, so that its response is consistent."""
-
-    index: "OpenIndex"
-    published_at: dt.datetime
-    threads: SearchThreads
-    disk_check: DiskCheck
-    filters: FilterCache = field(default_factory=FilterCache)
-
-    @property
-    def manifest(self) -> IndexManifest:
-        """The manifest of the opened version."""
-        return self.index.manifest
-
-    def __contains__(self, track_id: str) -> bool:
-        return track_id in self.index
-
-    async def search(self, queries: Sequence["VectorQuery"]) -> list["Hits"]:
-        """Search in the search threads: the hits of each query, in their order.
-
-        Queries of other requests may be in the same batch. faiss releases the GIL, so the event
-        loop keeps running. Raises Overloaded if too many queries are queued.
-        """
-        return await self.threads.search(self.index, queries)
 
 
 def search_threads(settings: Settings) -> int:
@@ -117,18 +77,18 @@ class LiveIndex:
         if self.served and self.served.manifest.version == version:
             if self.served.published_at != published_at:
                 self.served = replace(self.served, published_at=published_at)
-            merged = await to_thread.run_sync(_merged, self._store, self.served)
+            merged = await to_thread.run_sync(merged_since, self._store, self.served)
             if merged is None or merged == self._tried:
                 return
             self._tried = merged  # once: if it is damaged, what is opened goes on
         folder = self._store.index(version)
-        seen = await to_thread.run_sync(_signature_of, self._store, folder)
+        seen = await to_thread.run_sync(signature_of, self._store, folder)
         if self._damage and self._damage[0] == seen:
             raise self._damage[1]  # without reading it all again
         try:
             opened = self.served.index.segments if self.served else ()
             index, disk_check = await to_thread.run_sync(
-                _open_verified, folder, published.index, opened
+                open_verified, folder, published.index, opened
             )
         except UnreadableArtifact:
             raise
@@ -173,40 +133,3 @@ class LiveIndex:
             f"index {version} is published but cannot be opened; the log has the cause "
             "(`index.refused`), and `soundalike verify` checks its files"
         )
-
-
-def _signature_of(store: ArtifactStore, version: Path) -> Signature:
-    """The files that a version may be opened from."""
-    segments = [store.segments / name for name in segment_names(store.segments)]
-    return signature([version, *segments])
-
-
-def _merged(store: ArtifactStore, served: ServedIndex) -> frozenset[str] | None:
-    """Return the segments that hold the rows of the served version now, if these are others."""
-    folder, names = store.index(served.manifest.version), served.index.segment_names
-    chosen = cover_of(folder, served.manifest) if names else None
-    if chosen is None or chosen.missing:
-        return None
-    now = frozenset(segment.name for segment in chosen.segments)
-    return now if now != names else None
-
-
-def _open_verified(
-    folder: Path, published: IndexVersionRow, opened: "Iterable[Segment]" = ()
-) -> "tuple[OpenIndex, DiskCheck]":
-    # OpenMP reads this when faiss loads, which is here and nowhere earlier in the service. Many
-    # requests share the cores, so searches that each use all of them would only contend; and
-    # faiss.omp_set_num_threads would apply to the calling thread alone.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    from soundalike.vectors.index.open_index import OpenIndex
-
-    manifest = read_manifest(folder, published.manifest_sha256)
-    if manifest.version != folder.name:
-        raise ArtifactError(f"the folder of index {folder.name} holds {manifest.version}")
-    before = _signature_of(ArtifactStore(folder.parent.parent), folder)
-    index = OpenIndex.open(folder, manifest, private=True, opened=opened)
-    recorded = published.manifest_sha256
-    disk_check = DiskCheck(folder, manifest, recorded, index.segment_names, before)
-    index.probe()
-    _ = index.distribution  # computed now, not by the first request
-    return index, disk_check

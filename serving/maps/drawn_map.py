@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.maps.map_files import MapManifest, read_manifest, read_points
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.map_files import MapManifest, read_manifest, read_points
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.open_index import OpenIndex

@@ -1,4 +1,4 @@
-"""The map that is served: read once for each index version, coloured from the columns."""
+"""The map that is served: read whenever it was drawn, coloured from the columns."""
 
 import time
 from collections.abc import Mapping
@@ -7,9 +7,11 @@ from typing import NamedTuple
 from anyio import Lock, to_thread
 
 from serving.columns.snapshot import Snapshot
-from serving.index.live_index import ServedIndex
+from serving.index.disk_check import Signature, signature
+from serving.index.served_index import ServedIndex
 from serving.maps.colours import COLOURS, Categories, Colour, categories, value_of
 from serving.maps.drawn_map import DrawnMap
+from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 
 FRESH_SECONDS = 10.0  # retags are seen after so long, as all tracks are read for it
@@ -31,16 +33,30 @@ class ServedMap:
         self._store = store
         self._reading, self._colouring = Lock(), Lock()
         self._drawn: DrawnMap | None = None
+        self._files: Signature = {}
         self._map: ColouredMap | None = None
         self._revision: int | None = None
         self._coloured_at = 0.0
 
     async def drawn(self, served: ServedIndex) -> DrawnMap:
-        """Return the served index's map. Raises ArtifactError if it is not drawn, or damaged."""
+        """Return the served index's map; one that was drawn again since replaces it.
+
+        Raises ArtifactError if it is not drawn, or damaged.
+        """
+        version = served.manifest.version
         async with self._reading:
-            if self._drawn is None or self._drawn.manifest.index_version != served.manifest.version:
-                self._drawn = await to_thread.run_sync(DrawnMap.read, self._store, served.index)
-            return self._drawn
+            known = self._drawn
+            if known and known.manifest.index_version != version:
+                known = None
+            files = await to_thread.run_sync(signature, [self._store.map(version)])
+            if known is None or files != self._files:
+                try:
+                    known = await to_thread.run_sync(DrawnMap.read, self._store, served.index)
+                except ArtifactError:
+                    if known is None:  # else it is being drawn again, or what is read stays
+                        raise
+                self._drawn, self._files = known, files
+            return known
 
     async def of(self, served: ServedIndex, columns: Snapshot) -> ColouredMap:
         """Return the same with its colours."""

@@ -5,8 +5,8 @@ from collections import OrderedDict
 from collections.abc import Collection
 
 import structlog
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.browser_sessions import BrowserSessions, session_of
 from serving.errors import RETRY_LATER, Problem, as_problem, respond
@@ -15,6 +15,8 @@ from serving.limits import FAILED_KEY_SECONDS, MAX_FAILED_KEYS, MAX_KNOWN_ADDRES
 from serving.middleware.request_log import client_address
 
 log = structlog.get_logger()
+
+CREDENTIALS = "Authorization, Cookie, X-API-Key"
 
 
 class FailedKeys:
@@ -81,10 +83,19 @@ class RequireApiKey:
         self._failed = FailedKeys()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or answer 401, 429 or 503."""
+        """Pass the request on, or answer 401, 429 or 503; the answer is for who sent this key."""
         if scope["type"] != "http" or scope["path"] in self._open_paths:
             await self.app(scope, receive, send)
             return
+
+        async def sending(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).add_vary_header(CREDENTIALS)
+            await send(message)
+
+        await self._serve(scope, receive, sending)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = Headers(scope=scope)
         keys = _keys(headers)
         session = None if keys else session_of(headers)  # a key that is sent says more

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_swagger_ui_html
-from fastapi.responses import FileResponse, HTMLResponse
+from fastapi.responses import HTMLResponse
+
+from serving.static_files import answering
 
 router = APIRouter(include_in_schema=False)
 
@@ -33,19 +35,5 @@ async def show_docs(request: Request) -> HTMLResponse:
     )
 
 
-@router.get("/docs/swagger-ui-bundle.js")
-async def get_script() -> FileResponse:
-    """Return Swagger UI's program."""
-    return FileResponse(SWAGGER_UI / "swagger-ui-bundle.js")
-
-
-@router.get("/docs/swagger-ui.css")
-async def get_style() -> FileResponse:
-    """Return Swagger UI's style sheet."""
-    return FileResponse(SWAGGER_UI / "swagger-ui.css")
-
-
-@router.get("/docs/favicon-32x32.png")
-async def get_icon() -> FileResponse:
-    """Return the page's icon."""
-    return FileResponse(SWAGGER_UI / "favicon-32x32.png")
+for _name in ("swagger-ui-bundle.js", "swagger-ui.css", "favicon-32x32.png"):
+    router.add_api_route(f"/docs/{_name}", answering(SWAGGER_UI / _name), name=f"docs/{_name}")

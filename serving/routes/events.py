@@ -20,7 +20,7 @@ from serving.index.live_index import LiveIndex
 from serving.limits import LISTEN_SECONDS
 from serving.routes.index import as_index
 from serving.routes.pipeline import as_pipeline
-from serving.schemas.responses import Index, Pipeline
+from serving.schemas.state import Index, Pipeline
 from soundalike.catalog.ingestion import ingestion
 
 router = APIRouter(prefix="/v1", include_in_schema=False)

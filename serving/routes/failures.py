@@ -12,7 +12,7 @@ from serving.dependencies import CallerDep, SessionDep, WritingDep
 from serving.errors import documented
 from serving.query_parameters import FromQuery, described
 from serving.schemas.administration import RETRY_EXAMPLES, FailureParameters, RetryRequest
-from serving.schemas.responses import Failure, FailurePage, Retry
+from serving.schemas.state import Failure, FailurePage, Retry
 from soundalike.catalog import failures
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.tracks import storable

@@ -10,7 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from serving.dependencies import LiveDep, SessionDep, served_index
 from serving.errors import RETRY_LATER, Problem, documented
 from serving.limits import READY_SECONDS
-from serving.schemas.responses import Alive, Ready
+from serving.schemas.state import Alive, Ready
 
 CATALOG_AWAY = (
     "the catalog's PostgreSQL does not respond: searches are answered as of before, and what only "

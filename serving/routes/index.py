@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 from serving.content_type import require_json
 from serving.dependencies import CallerDep, ServedIndexDep, SessionDep, StoreDep, WritingDep
 from serving.errors import Problem, documented
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.schemas.administration import PUBLICATION_EXAMPLES, PublicationRequest
-from serving.schemas.responses import Index, Publication
+from serving.schemas.state import Index, Publication
 from soundalike.catalog import indexes, library_settings
 from soundalike.errors import ArtifactError
 from soundalike.ingest.publish import (

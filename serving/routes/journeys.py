@@ -12,7 +12,7 @@ from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from serving.schemas.problems import FieldProblem
 from serving.schemas.requests import AllTags, Base, Cap, PlaylistFormat, PlaylistParameters
-from serving.schemas.responses import Journey
+from serving.schemas.results import Journey
 from serving.search.service import journey_between
 from serving.search.tracks import unknown_track
 from soundalike.vectors.limits import MAX_JOURNEY_STEPS

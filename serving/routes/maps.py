@@ -9,7 +9,7 @@ from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 from serving.content_type import require_json
 from serving.dependencies import SearchContext, SearchContextDep, served_index, state_of
 from serving.errors import Problem, documented
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.json_answer import JsonAnswer
 from serving.maps.colours import Colour, first_choice
 from serving.maps.labels import labels

@@ -6,7 +6,7 @@ from fastapi import APIRouter
 
 from serving.dependencies import SessionDep
 from serving.errors import documented
-from serving.schemas.responses import Pipeline
+from serving.schemas.state import Pipeline
 from soundalike.catalog.ingestion import Ingestion, ingestion
 
 router = APIRouter(prefix="/v1", tags=["health"])

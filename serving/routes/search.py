@@ -11,16 +11,15 @@ from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.query_parameters import FromQuery, described
-from serving.schemas.requests import (
+from serving.schemas.requests import PathTrackId, PlaylistParameters
+from serving.schemas.results import BatchResults, SearchResults, SimilarTracks
+from serving.schemas.search_requests import (
     BATCH_EXAMPLES,
     SEARCH_EXAMPLES,
     BatchRequest,
-    PathTrackId,
-    PlaylistParameters,
     SearchRequest,
     SimilarParameters,
 )
-from serving.schemas.responses import BatchResults, SearchResults, SimilarTracks
 from serving.search.pages import SearchPage, search_pages
 from serving.search.tracks import ShownTrack, require_possible_id, unknown_track
 from soundalike.catalog.tracks import TrackView

@@ -13,7 +13,7 @@ from serving.json_answer import JsonAnswer
 from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.query_parameters import FromQuery, described
 from serving.schemas.requests import ListParameters, PathTrackId
-from serving.schemas.responses import TrackDetails, TrackPage
+from serving.schemas.tracks import TrackDetails, TrackPage
 from serving.search.catalog import with_all_tags
 from serving.search.tracks import as_file, known_track
 from soundalike.catalog import suggestions, tracks

@@ -11,8 +11,8 @@ from serving.playlists import PLAYLISTS, playlist, playlist_form
 from serving.query_parameters import FromQuery, described
 from serving.routes.search import as_similar_tracks
 from serving.routes.vectors import as_numbers
-from serving.schemas.requests import UploadParameters
-from serving.schemas.responses import UploadResults
+from serving.schemas.results import UploadResults
+from serving.schemas.search_requests import UploadParameters
 from serving.search.service import Search, search_tracks
 from soundalike.vectors.queries import TrackQuery
 

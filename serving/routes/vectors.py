@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from serving.accepted import preferred
 from serving.dependencies import LiveDep, SearchContextDep, SessionDep, served_index
 from serving.errors import documented
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.routes.index import as_index
 from serving.schemas.requests import PathTrackId
 from serving.schemas.vectors import EmbeddingOrigin, Lineage, TrackEmbedding

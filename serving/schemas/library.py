@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field
 
 from serving.schemas.base import ResponseModel
-from serving.schemas.responses import Location
+from serving.schemas.tracks import Location
 
 
 class RootSummary(ResponseModel):

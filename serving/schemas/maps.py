@@ -6,8 +6,8 @@ from pydantic import Field, StrictInt
 
 from serving.schemas.base import TRACK_ID, ResponseModel
 from serving.schemas.filters import TrackIdText
-from serving.schemas.responses import Track
 from serving.schemas.strict import StrictBody
+from serving.schemas.tracks import Track
 
 MAX_LOOKUP = 200
 VERSION = "3fd0c9a7b2e1"

@@ -5,7 +5,7 @@ import datetime as dt
 from pydantic import Field
 
 from serving.schemas.base import ResponseModel, TrackId
-from serving.schemas.responses import Index
+from serving.schemas.state import Index
 
 SPACE_KEY = "musicnn-msd-1f0c33aa"
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.columns.snapshot import Snapshot
+from serving.errors import RETRY_LATER, Problem
 from soundalike.catalog.tracks import TrackView, tags_of
 
 OpenSession = Callable[[], AbstractAsyncContextManager[AsyncSession]]
@@ -43,3 +44,11 @@ class SearchCatalog:
             return {}
         status = f"soundalike; hit; ttl=-{self.stale_seconds:.0f}; detail=catalog-unreachable"
         return {"Cache-Status": status}
+
+
+def known_columns(catalog: SearchCatalog) -> Snapshot:
+    """Return the columns. Raises Problem: 503 if none were ever read, as the catalog is away."""
+    if catalog.columns.revision == 0:
+        detail = "the catalog's PostgreSQL has not responded yet; try again in a moment"
+        raise Problem(503, "catalog-unreachable", detail, RETRY_LATER)
+    return catalog.columns

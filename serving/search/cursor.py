@@ -7,7 +7,7 @@ from itertools import dropwhile
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
 from serving.errors import Problem
-from serving.schemas.requests import SearchRequest
+from serving.schemas.search_requests import SearchRequest
 from soundalike.vectors.limits import MAX_RANKED
 from soundalike.vectors.ranking import Result
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from serving.errors import Problem
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.metrics import Metrics
-from serving.schemas.requests import SearchRequest
+from serving.schemas.search_requests import SearchRequest
 from serving.search.catalog import SearchCatalog
 from serving.search.cursor import SearchCursor, page_of, parse_cursor
 from serving.search.service import Search, named_search, search_tracks

@@ -10,7 +10,7 @@ from anyio import to_thread
 from numpy.typing import NDArray
 
 from serving.errors import Problem
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.metrics import Metrics
 from serving.schemas.filters import Filters
 from serving.schemas.problems import FieldProblem

@@ -6,15 +6,15 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.errors import Problem
-from serving.index.live_index import ServedIndex
+from serving.index.served_index import ServedIndex
 from serving.limits import MAX_ID_LENGTH
-from serving.schemas.responses import TrackFile
+from serving.schemas.tracks import TrackFile
 from serving.search.catalog import SearchCatalog
 from soundalike.catalog import tracks
 from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
 
-ShownTrack = dict[str, Any]  # the fields of schemas.responses.Track
+ShownTrack = dict[str, Any]  # the fields of schemas.tracks.Track
 
 
 def as_track(view: TrackView, *, located: bool) -> ShownTrack:

@@ -1,15 +1,16 @@
 """The files that a track can be played from, by the catalog alone: no path comes from a client."""
 
 import os
-import stat
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from io import BufferedReader
+from pathlib import PurePosixPath
 
 from sqlalchemy import Select, select
 
 from soundalike.catalog.presence import is_present
 from soundalike.catalog.tables import FileRow, RootRow
 from soundalike.sources.roots import MusicRoot
+from soundalike.storage.private_copy import ChangedFile, open_regular
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class AudioFile:
         """The extension in small letters, without its dot."""
         return PurePosixPath(os.fsdecode(self.path)).suffix[1:].lower()
 
-    def local(self) -> tuple[Path, os.stat_result] | None:
-        """Return where the file is on this machine, and its state; None if it cannot be played.
+    def opened(self) -> BufferedReader | None:
+        """Open the file on this machine; None if it cannot be played.
 
         It must be the very file that was read: one that was changed or replaced since, perhaps by a
         link to something else, waits for the next scan. Files of buckets are not here.
@@ -35,14 +36,15 @@ class AudioFile:
         root = MusicRoot(self.place)
         if root.is_bucket:
             return None
-        path = root.folder / os.fsdecode(self.path)
         try:
-            state = path.stat()
-        except OSError:
+            file = open_regular(root.folder / os.fsdecode(self.path))
+        except (OSError, ChangedFile):
             return None
-        seen = self.size, self.mtime_ns
-        is_same = stat.S_ISREG(state.st_mode) and (state.st_size, state.st_mtime_ns) == seen
-        return (path, state) if is_same and os.access(path, os.R_OK) else None
+        state = os.fstat(file.fileno())
+        if (state.st_size, state.st_mtime_ns) == (self.size, self.mtime_ns):
+            return file
+        file.close()
+        return None
 
 
 def audio_files(track_id: str) -> Select[bytes, bytes, int, int]:

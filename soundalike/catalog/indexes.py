@@ -272,6 +272,13 @@ def behind_since(session: Session, space: str) -> dt.datetime | None:
     return session.scalar(select(func.least(embedded.scalar_subquery(), gone.scalar_subquery())))
 
 
+def published_before(session: Session, version: str) -> list[str]:
+    """Return all other versions that were ever published, the one that was served last first."""
+    newest = func.max(PublicationRow.id).desc()
+    versions = select(PublicationRow.version).where(PublicationRow.version != version)
+    return list(session.scalars(versions.group_by(PublicationRow.version).order_by(newest)))
+
+
 def replaced_version(session: Session, published_now: PublishedIndex) -> str | None:
     """Return the version that was served before this one, or None if this is the first."""
     before = PublicationRow.id < published_now.publication.id

@@ -24,7 +24,7 @@ from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.disk_space import DAMAGED_ERRNOS
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import index_files
+from soundalike.vectors import index_files, map_files
 from soundalike.vectors.segment_files import read_segment, segment_names
 
 SAMPLES_AT_ONCE = 2**18
@@ -41,14 +41,16 @@ class Kind(StrEnum):
     INDEX = "index"
     OLDER_INDEX = "older index"
     SEGMENT = "segment of indexes"
+    MAP = "map"
 
 
 @dataclass(frozen=True)
 class Artifact:
     """A file, or an index's folder, with what is recorded of it; None where that is not known.
 
-    `batch_id` is 0 for an index and a segment. `name` is the track's id, the batch's key, the
-    space's key, the index's version or the segment's name. `seconds`: the length of audio.
+    `batch_id` is 0 for an index, a segment and a map. `name` is the track's id, the batch's key,
+    the space's key, the version of index or map, or the segment's name. `seconds`: the length of
+    audio.
     """
 
     kind: Kind
@@ -103,11 +105,18 @@ def segments(store: ArtifactStore) -> Iterator[Artifact]:
         yield Artifact(Kind.SEGMENT, store.segments / name, 0, name, None)
 
 
+def maps(store: ArtifactStore) -> Iterator[Artifact]:
+    """Yield every map that is there; one that is not was not drawn yet."""
+    for path in sorted(store.maps.glob("[!.]*")):
+        yield Artifact(Kind.MAP, path, 0, path.name, None)
+
+
 def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
-    """Yield the artifacts of all batches, then the indexes, then their segments."""
+    """Yield the artifacts of all batches, then the indexes, their segments and their maps."""
     yield from artifacts_of_batches(session, store)
     yield from indexes(session, store)
     yield from segments(store)
+    yield from maps(store)
 
 
 def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:
@@ -145,9 +154,8 @@ def damage_of(artifact: Artifact, *, audio: bool) -> Damage | None:
 
 def _problem(artifact: Artifact, audio: bool) -> str | None:
     path, size = artifact.path, artifact.path.stat().st_size
-    if artifact.kind in (Kind.INDEX, Kind.OLDER_INDEX, Kind.SEGMENT):
-        is_segment = artifact.kind is Kind.SEGMENT
-        return _segment_problem(artifact) if is_segment else _index_problem(artifact)
+    if verify := _VERIFIED.get(artifact.kind):
+        return _problem_in(lambda: verify(artifact))
     if artifact.size not in (None, size):
         return f"{size} bytes instead of {artifact.size}"
     if not size:
@@ -159,18 +167,27 @@ def _problem(artifact: Artifact, audio: bool) -> str | None:
     return _flac_problem(artifact) if artifact.kind is Kind.AUDIO else _parquet_problem(path)
 
 
-def _index_problem(artifact: Artifact) -> str | None:
+def _verify_index(artifact: Artifact) -> None:
     """Read the version's own files; its segments, which others share, are artifacts themselves."""
-
-    def verify() -> None:
-        manifest = index_files.read_manifest(artifact.path, artifact.sha256)
-        index_files.verify_version(artifact.path, artifact.sha256, trusted=manifest.segments)
-
-    return _problem_in(verify)
+    manifest = index_files.read_manifest(artifact.path, artifact.sha256)
+    index_files.verify_version(artifact.path, artifact.sha256, trusted=manifest.segments)
 
 
-def _segment_problem(artifact: Artifact) -> str | None:
-    return _problem_in(lambda: read_segment(artifact.path).files_in(artifact.path).verify())
+def _verify_segment(artifact: Artifact) -> None:
+    read_segment(artifact.path).files_in(artifact.path).verify()
+
+
+def _verify_map(artifact: Artifact) -> None:
+    map_files.read_points(artifact.path, map_files.read_manifest(artifact.path))
+
+
+# Folders with a manifest: each raises ArtifactError.
+_VERIFIED: dict[Kind, Callable[[Artifact], None]] = {
+    Kind.INDEX: _verify_index,
+    Kind.OLDER_INDEX: _verify_index,
+    Kind.SEGMENT: _verify_segment,
+    Kind.MAP: _verify_map,
+}
 
 
 def _problem_in(verify: Callable[[], None]) -> str | None:

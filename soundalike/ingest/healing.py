@@ -53,7 +53,11 @@ def mark(
     `audio`: it was found by reading canonical audio, see `damage_of`.
     """
     forbidden = [damage for damage in found if damage.forbidden]
-    of_indexes = [d for d in found if not d.artifact.batch_id and not d.forbidden]
+    of_no_batch = [d for d in found if not d.artifact.batch_id and not d.forbidden]
+    of_maps = [d for d in of_no_batch if d.artifact.kind is Kind.MAP]
+    for damage in of_maps:
+        _delete(damage)
+    of_indexes = [d for d in of_no_batch if d not in of_maps]
     for damage in of_indexes:
         set_aside(damage.artifact.path)
     if any(damage.artifact.kind is Kind.SEGMENT for damage in of_indexes):
@@ -62,7 +66,7 @@ def mark(
         retire_lost(session, [damage.artifact.name for damage in of_indexes])
     batches = sorted({d.artifact.batch_id for d in found if not d.forbidden} - {0})
     marked = [d for batch in batches for d in _mark_batch(sessions, store, batch, audio)]
-    return marked + of_indexes + forbidden
+    return marked + of_indexes + of_maps + forbidden
 
 
 def _without_segments(sessions: Sessions, store: ArtifactStore) -> list[Damage]:

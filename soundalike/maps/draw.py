@@ -1,8 +1,8 @@
 """Drawing the map of the published index, so that people find their music where it was.
 
 As long as few tracks are new, they are placed among the others, which stay where they are. When
-many are, the last map is the start of the next, which is turned and scaled as that was. What is of
-another embedding space, or mostly new, is drawn from scratch.
+many are, the map that was seen last is the start of the next, which is turned and scaled as that
+was. What is of another embedding space, or mostly new, is drawn from scratch.
 """
 
 import hashlib
@@ -18,7 +18,10 @@ from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.maintenance.exported_vectors import published_vectors
 from soundalike.maps.layout import fit, place, refit
-from soundalike.maps.map_files import (
+from soundalike.maps.trust import trustworthiness
+from soundalike.storage.atomic import remembered_sha256
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.map_files import (
     POINTS,
     MapManifest,
     Points,
@@ -26,9 +29,6 @@ from soundalike.maps.map_files import (
     read_points,
     write_map,
 )
-from soundalike.maps.trust import trustworthiness
-from soundalike.storage.atomic import remembered_sha256
-from soundalike.storage.layout import ArtifactStore
 
 NEW_SHARE = 0.1  # more new tracks than this since the last full layout call for another
 KEPT_SHARE = 0.5  # fewer known tracks than this are no start for the others
@@ -53,7 +53,8 @@ def draw_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
         for ids, block in source.blocks:
             vectors[len(track_ids) : len(track_ids) + len(ids)] = block
             track_ids += ids
-    before = _last_map(store, source.space)
+        earlier = indexes.published_before(session, version)
+    before = _map_seen_last(store, source.space, earlier)
     layout, parent, points = _points(track_ids, vectors, source.space, before)
     manifest = MapManifest(
         index_version=version,
@@ -125,10 +126,17 @@ def _points(
     return layout, manifest.layout, Points(track_ids, positions, np.ones(len(track_ids), bool))
 
 
-def _last_map(store: ArtifactStore, space: str) -> tuple[MapManifest, Points] | None:
-    """Return the map that was drawn last in this space; None if there is none that is whole."""
-    folders = [folder for folder in store.maps.glob("[!.]*") if folder.is_dir()]
-    for folder in sorted(folders, key=lambda folder: folder.stat().st_mtime_ns, reverse=True):
+def _map_seen_last(
+    store: ArtifactStore, space: str, earlier: list[str]
+) -> tuple[MapManifest, Points] | None:
+    """Return the map of this space that people saw last; None if there is none that is whole.
+
+    It is that of the version that was served last, which after a rollback is not the newest map.
+    `earlier` are the versions that were served before. Maps of others follow, by time.
+    """
+    by_time = sorted(store.maps.glob("[!.]*"), key=lambda path: path.lstat().st_mtime_ns)
+    folders = [store.map(version) for version in earlier] + by_time[::-1]
+    for folder in dict.fromkeys(folder for folder in folders if folder.is_dir()):
         try:
             manifest = read_manifest(folder)
             if manifest.space == space:

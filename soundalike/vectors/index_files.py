@@ -12,14 +12,12 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors import artifact_files
 from soundalike.vectors.artifact_files import AGAIN, CODES, INDEX, MANIFEST, ArtifactFiles, Check
 from soundalike.vectors.cover import Cover, Wanted, cover
 from soundalike.vectors.kinds import IndexKind, KindName
@@ -97,21 +95,6 @@ def version_of(
 def files_of(kind: IndexKind) -> tuple[str, ...]:
     """Names of the files of a version that was built before there were segments."""
     return (INDEX, CODES, TRACKS) if kind.has_codes else (INDEX, TRACKS)
-
-
-def hashes_of(folder: Path, kind: IndexKind) -> dict[str, str]:
-    """The SHA-256 of each of those files."""
-    return artifact_files.hashes(folder, files_of(kind))
-
-
-def sizes_of(folder: Path, kind: IndexKind) -> dict[str, int]:
-    """The bytes of each of those files."""
-    return artifact_files.sizes(folder, files_of(kind))
-
-
-def write_tracks(folder: Path, track_ids: list[str]) -> None:
-    """Write the track id of each row."""
-    pq.write_table(pa.table({"track_id": pa.array(track_ids, pa.string())}), folder / TRACKS)
 
 
 def read_tracks(source: Path | BinaryIO) -> list[str]:

@@ -37,17 +37,11 @@ def held_out_queries(index: "OpenIndex", count: int = QUERIES) -> list[VectorQue
     return queries
 
 
-def recall_at_10(index: "OpenIndex", queries: list[VectorQuery]) -> float:
-    """The share of the true ten nearest (or of all, if fewer) that the index finds, 0..1.
+def _found(index: "OpenIndex", queries: list[VectorQuery]) -> tuple[int, int]:
+    """The number of true ten nearest (or all, if fewer) that the index finds, and of all of them.
 
     A row that is tied with the true tenth counts as one of them.
     """
-    found, relevant = _found(index, queries)
-    return found / relevant if relevant else 1.0
-
-
-def _found(index: "OpenIndex", queries: list[VectorQuery]) -> tuple[int, int]:
-    """The number of true nearest that the index finds, and of all of them."""
     correct = relevant = 0
     for start in range(0, len(queries), BATCH):
         batch = queries[start : start + BATCH]

@@ -34,10 +34,13 @@ async def _clients(target: Target, count: int, act: Client) -> None:
 
 
 async def _status(reader: asyncio.StreamReader, answers: Counter[str]) -> None:
-    """Count the answer by its status."""
-    line = await reader.readline()
+    """Count the answer by its status, and read it to its end, which may be that of a connection."""
+    line = b""
+    with suppress(OSError):
+        line = await reader.readline()
     answers[line.split()[1].decode() if line else "closed"] += 1
-    await reader.read()
+    with suppress(OSError):
+        await reader.read()
 
 
 async def _post(writer: asyncio.StreamWriter, path: str, kind: str, length: int) -> None:

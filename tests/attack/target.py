@@ -6,7 +6,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,17 +41,20 @@ class Target:
         return f"http://127.0.0.1:{self.port}"
 
     def memory(self) -> int:
-        """Bytes that its processes hold, the decoding ones too."""
-        return sum(p.memory_info().rss for p in [self.process, *self._children()])
+        """Bytes that its processes hold, the decoding ones too, which come and go."""
+        held = 0
+        for process in [self.process, *self._children()]:
+            with suppress(psutil.NoSuchProcess):
+                held += process.memory_info().rss
+        return held
 
     def disk(self) -> int:
-        """Bytes of uploads on the disk."""
+        """Bytes of uploads on the disk, where files and folders come and go meanwhile."""
         sizes = 0
-        for path in (self.data / "uploads").rglob("*"):
-            try:
-                sizes += path.stat().st_size
-            except FileNotFoundError:
-                continue
+        for folder, _, names in os.walk(self.data / "uploads"):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    sizes += Path(folder, name).stat().st_size
         return sizes
 
     @contextmanager

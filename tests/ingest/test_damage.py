@@ -10,7 +10,7 @@ from sqlalchemy import update
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.indexes import published
+from soundalike.catalog.indexes import published, published_before, require_built
 from soundalike.catalog.tables import BatchRow, EmbeddedBatchRow, IndexVersionRow, TrackRow
 from soundalike.errors import ArtifactError, StorageError
 from soundalike.ingest.artifacts import Damage, Kind, all_artifacts, damages_of
@@ -18,11 +18,13 @@ from soundalike.ingest.build_index import build_index
 from soundalike.ingest.healing import heal, mark, messages
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
+from soundalike.maps.draw import draw_map
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import read_manifest
+from soundalike.vectors.map_files import MANIFEST, POINTS
 from tests.conftest import new_database
-from tests.damage import writable
+from tests.damage import flip_a_bit, writable
 from tests.library import Library
 from tests.sounds import song
 
@@ -185,6 +187,28 @@ def test_a_lost_folder_is_filled_again(library: Library, folder: str) -> None:
     ingest(library)
     assert damaged(library) == []
     assert contents(library) == before
+
+
+@pytest.mark.parametrize("name", [POINTS, MANIFEST])
+def test_a_damaged_map_is_noticed_and_drawn_again(whole: Library, name: str) -> None:
+    folder = whole.store.map(draw_map(whole.sessions, whole.store).index_version)
+    points = (folder / POINTS).read_bytes()
+    with whole.sessions() as session:
+        [older] = published_before(session, folder.name)
+    shutil.copytree(folder, whole.store.map(older))
+    for each in (folder, whole.store.map(older)):
+        flip_a_bit(each / name)
+    found = damaged(whole)
+    assert {each.artifact.path for each in found} == {folder, whole.store.map(older)}
+    assert {each.artifact.kind for each in found} == {Kind.MAP}
+    assert mark(whole.sessions, whole.store, found) == found
+    assert list(whole.store.maps.iterdir()) == []
+    with whole.sessions() as session:
+        require_built(session, older)  # the indexes are whole
+    draw_map(whole.sessions, whole.store)
+    assert (folder / POINTS).read_bytes() == points
+    assert damaged(whole) == []
+    remove_folder(whole.store.maps)
 
 
 def test_lost_indexes_are_built_again_and_older_ones_retired(library: Library) -> None:

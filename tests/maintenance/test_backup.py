@@ -23,9 +23,9 @@ from soundalike.maintenance.backup_files import (
 )
 from soundalike.maintenance.restore import restore
 from soundalike.maps.draw import draw_map
-from soundalike.maps.map_files import read_manifest
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.map_files import read_manifest
 from tests.conftest import new_database
 from tests.damage import flip_a_bit
 from tests.library import Library

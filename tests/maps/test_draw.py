@@ -5,9 +5,10 @@ import pytest
 
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
-from soundalike.maps.draw import draw_map
+from soundalike.maps.draw import draw_map, has_map
 from soundalike.maps.layout import EXTENT, refit
-from soundalike.maps.map_files import (
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.map_files import (
     MANIFEST,
     POINTS,
     MapManifest,
@@ -15,7 +16,6 @@ from soundalike.maps.map_files import (
     read_manifest,
     read_points,
 )
-from soundalike.storage.layout import ArtifactStore
 from tests.damage import flip_a_bit, overwrite, truncate
 from tests.serving.collection import Collection, numbered
 
@@ -122,6 +122,56 @@ def test_a_damaged_map_is_not_read_and_drawn_again(
     assert positions(same) == positions(points)
 
 
+def test_no_flipped_bit_of_a_manifest_changes_what_it_says(collection: Collection) -> None:
+    manifest, _ = drawn(collection)
+    file = collection.store.map(manifest.index_version) / MANIFEST
+    whole, noticed = file.read_bytes(), 0
+    for position in range(len(whole)):
+        for bit in range(8):
+            changed = bytearray(whole)
+            changed[position] ^= 1 << bit
+            overwrite(file, bytes(changed))
+            try:
+                assert read_manifest(file.parent) == manifest
+            except ArtifactError:
+                noticed += 1
+    assert noticed > 0.9 * 8 * len(whole), "but for blanks, and letters that JSON takes either way"
+
+
+def test_a_map_of_before_manifests_had_a_digest_is_read_and_gone_on_from(
+    collection: Collection,
+) -> None:
+    first, points = drawn(collection)
+    folder = collection.store.map(first.index_version)
+    overwrite(folder / MANIFEST, first.model_dump_json(exclude={"digest"}).encode())
+    assert has_map(collection.store, first.index_version)
+    assert read_points(folder, read_manifest(folder)).track_ids == points.track_ids
+    collection.add(*numbered(1))
+    collection.publish()
+    second, _ = drawn(collection)
+    assert second.layout == first.layout
+    assert second.digest is not None
+
+
+def test_after_a_rollback_music_stays_where_it_was_seen_last(collection: Collection) -> None:
+    """And not where it is on the newest map, which is that of the version that was left."""
+    first, before = drawn(collection)
+    added = collection.add(*numbered(20))
+    collection.publish()
+    left, _ = drawn(collection)
+    assert left.layout != first.layout
+    for track in added:
+        collection.remove(track)
+    collection.publish(first.index_version)
+    assert drawn(collection)[0] == first
+    collection.add(*numbered(1))
+    collection.publish()
+    after, points = drawn(collection)
+    assert after.index_version not in (first.index_version, left.index_version)
+    assert after.layout == first.layout
+    assert positions(before).items() <= positions(points).items()
+
+
 def test_without_an_index_there_is_no_map(sessions: Sessions, store: ArtifactStore) -> None:
     with pytest.raises(ArtifactError, match="no index is published"):
         draw_map(sessions, store)
@@ -132,7 +182,7 @@ def test_a_map_of_another_space_is_no_start(collection: Collection) -> None:
     first, _ = drawn(collection)
     folder = collection.store.map(first.index_version)
     other = first.model_copy(update={"space": "another"})
-    overwrite(folder / MANIFEST, other.model_dump_json().encode())
+    overwrite(folder / MANIFEST, other.signed().model_dump_json().encode())
     folder.rename(collection.store.map("older"))
     again, _ = drawn(collection)
     assert again.parent is None

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.check_results import LEAST_TRUST, map_result
 from soundalike.maps.draw import published_map
-from soundalike.maps.map_files import MANIFEST, MapManifest
+from soundalike.vectors.map_files import MANIFEST, MapManifest
 from tests.damage import truncate
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song

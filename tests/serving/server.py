@@ -4,8 +4,8 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 
 import httpx
@@ -81,3 +81,28 @@ def workers_of(pid: int) -> set[int]:
             if "resource_tracker" not in " ".join(child.cmdline()):
                 found.add(child.pid)
     return found
+
+
+@contextmanager
+def answering_alone(worker: int, server: int) -> Iterator[None]:
+    """Only that worker accepts connections: the others, and who would replace them, are stopped."""
+    others = [psutil.Process(pid) for pid in workers_of(server) - {worker}]
+    assert others, "there is no other worker"
+    stopped = [psutil.Process(server), *others]
+    try:
+        for process in stopped:
+            process.suspend()
+        yield
+    finally:
+        for process in reversed(stopped):
+            process.resume()
+
+
+async def both_workers(server: int) -> set[int]:
+    """The two workers, once they are there."""
+
+    async def look() -> set[int]:
+        workers = workers_of(server)
+        return workers if len(workers) == 2 else set()
+
+    return await eventually(look)

@@ -1,18 +1,23 @@
 """Listening: ranges, types, the original only while it is the file that was scanned."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import Mock
 
 import anyio
 import httpx
+import psutil
 import pytest
+from fastapi import Request
+from starlette.types import Message
 
+from serving.file_answer import file_answer
 from serving.routes.audio import media_type
 from soundalike.catalog import roots
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
+from soundalike.storage.private_copy import open_regular
 from tests.library import Library
 from tests.sounds import song
 
@@ -59,13 +64,18 @@ async def test_both_forms_are_the_files_to_the_byte(played: Played) -> None:
 
 
 async def test_head_reads_no_file(played: Played, monkeypatch: pytest.MonkeyPatch) -> None:
-    whole = await played.get()
-    monkeypatch.setattr(anyio, "open_file", Mock(side_effect=AssertionError("it was opened")))
-    answer = await played.api.head(played.url + "/audio", params={"as": "original"})
-    assert answer.status_code == 200
-    assert answer.content == b""
-    for name in ("content-length", "content-type", "etag", "accept-ranges"):
-        assert answer.headers[name] == whole.headers[name]
+    whole, part = await played.get(), await played.get(Range="bytes=3-9")
+    monkeypatch.setattr(os, "pread", Mock(side_effect=AssertionError("it was read")))
+    url, original = played.url + "/audio", {"as": "original"}
+    answers = [
+        await played.api.head(url, params=original),
+        await played.api.head(url, params=original, headers={"Range": "bytes=3-9"}),
+    ]
+    for answer, expected in zip(answers, (whole, part), strict=True):
+        assert answer.status_code == expected.status_code
+        assert answer.content == b""
+        for name in ("content-length", "content-type", "etag", "accept-ranges", "cache-control"):
+            assert answer.headers[name] == expected.headers[name]
 
 
 @pytest.mark.parametrize(
@@ -108,10 +118,85 @@ async def test_a_header_that_is_no_single_range_does_not_count(played: Played, w
     assert answer.content == played.file.read_bytes()
 
 
-async def test_a_range_of_another_version_is_the_whole_file(played: Played) -> None:
-    tag = (await played.get()).headers["etag"]
-    assert (await played.get(Range="bytes=0-9", If_Range=tag)).status_code == 206
-    assert (await played.get(Range="bytes=0-9", If_Range='"other"')).status_code == 200
+@pytest.mark.parametrize("wanted", ["bytes=0-9", "bytes=99999999-", "bytes=-0"])
+async def test_a_range_of_another_version_is_the_whole_file(played: Played, wanted: str) -> None:
+    """Also one beyond the end of this version (RFC 9110, 14.2)."""
+    whole = await played.get()
+    same = await played.get(Range=wanted, If_Range=whole.headers["etag"])
+    assert same.status_code == (206 if wanted == "bytes=0-9" else 416)
+    day = "Wed, 21 Oct 2015 07:28:00 GMT"
+    for other in ('"other"', "W/" + whole.headers["etag"], day, ""):
+        answer = await played.get(Range=wanted, If_Range=other)
+        assert answer.status_code == 200
+        assert answer.content == whole.content
+        assert "content-range" not in answer.headers
+
+
+async def test_what_the_client_has_is_not_sent_again(played: Played) -> None:
+    etag = (await played.get()).headers["etag"]
+    for headers in (
+        {"If_None_Match": etag},
+        {"If_None_Match": f'"other", W/{etag}', "Range": "bytes=0-9"},
+        {"If_None_Match": "*", "Range": "bytes=99999999-", "If_Range": '"other"'},
+    ):
+        answer = await played.get(**headers)
+        assert answer.status_code == 304
+        assert answer.content == b""
+        assert answer.headers["etag"] == etag
+        assert answer.headers["cache-control"] == "private, max-age=86400"
+    assert (await played.get(If_None_Match='"other"')).status_code == 200
+    touched = played.copy.stat().st_mtime_ns + 1
+    before = (await played.get("flac")).headers["etag"]
+    os.utime(played.copy, ns=(touched, touched))
+    assert (await played.get("flac", If_None_Match=before)).status_code == 200
+
+
+async def sent(file: Path, meanwhile: Callable[[], object]) -> tuple[int, bytes]:
+    """The length and the bytes that are sent of a file, to which something happens meanwhile."""
+    request = Request({"type": "http", "headers": []})
+    answer = file_answer(request, open_regular(file), "audio/flac", {})
+    meanwhile()
+    body = bytearray()
+
+    async def receive() -> Message:
+        await anyio.sleep_forever()
+        raise AssertionError
+
+    async def send(message: Message) -> None:
+        body.extend(message.get("body", b""))
+
+    await answer({**request.scope, "method": "GET"}, receive, send)
+    return int(answer.headers["content-length"]), bytes(body)
+
+
+async def test_a_file_that_is_replaced_while_it_is_sent_is_sent_as_it_was(tmp_path: Path) -> None:
+    file, whole = tmp_path / "a.flac", os.urandom(200_000)
+    file.write_bytes(whole)
+    (tmp_path / "b.flac").write_bytes(b"another")
+    found = await sent(file, lambda: (tmp_path / "b.flac").replace(file))
+    assert found == (len(whole), whole)
+    assert file.read_bytes() == b"another"
+
+
+async def test_no_more_is_sent_than_was_told_and_the_end_of_a_truncated_file_is_one(
+    tmp_path: Path,
+) -> None:
+    file, whole = tmp_path / "a.flac", os.urandom(200_000)
+    file.write_bytes(whole)
+    assert await sent(file, lambda: file.write_bytes(whole + b"x")) == (len(whole), whole)
+    assert await sent(file, lambda: os.truncate(file, 70_000)) == (200_001, whole[:70_000])
+
+
+async def test_no_file_stays_open(played: Played) -> None:
+    etag = (await played.get()).headers["etag"]
+    await played.get(Range="bytes=1-2")
+    problem_of(await played.get(Range="bytes=99999999-"), 416)
+    await played.get(If_None_Match=etag)
+    await played.api.head(played.url + "/audio", params={"as": "original"})
+    state = played.file.stat()
+    os.utime(played.file, ns=(state.st_atime_ns, state.st_mtime_ns + 1))
+    problem_of(await played.get(), 404)
+    assert str(played.file) not in {file.path for file in psutil.Process().open_files()}
 
 
 async def test_only_the_file_that_was_scanned_is_played(played: Played, tmp_path: Path) -> None:

@@ -13,9 +13,10 @@ from serving.browser_sessions import COOKIE, Token
 from soundalike.catalog.engine import Sessions
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
+from tests.patience import PATIENCE
 
 from .conftest import KEY
-from .server import server
+from .server import answering_alone, both_workers, server
 from .service import eventually, problem_of, running
 from .test_keys import eventually_answers, make, revoke
 
@@ -184,13 +185,14 @@ async def test_every_worker_knows_the_session(
     settings: Settings, sessions: Sessions, store: ArtifactStore, tmp_path: Path
 ) -> None:
     phone = (await make(sessions, "phone"))["X-API-Key"]
-    async with server(settings, tmp_path / "log", workers=2) as (_, url):
+    async with server(settings, tmp_path / "log", workers=2) as (process, url):
         async with httpx.AsyncClient(base_url=url) as api:
             answer = await api.post(SESSION, headers={"X-API-Key": phone})
             cookies = dict(api.cookies)
         assert answer.is_success
-        for _ in range(20):  # each over a connection of its own, which any worker may accept
-            async with httpx.AsyncClient(base_url=url, cookies=cookies) as api:
-                assert (await api.get("/v1/tracks")).is_success
+        for worker in await both_workers(process.pid):
+            async with httpx.AsyncClient(base_url=url, cookies=cookies, timeout=PATIENCE) as api:
+                with answering_alone(worker, process.pid):
+                    assert (await api.get("/v1/tracks")).is_success
     assert stat.S_IMODE(store.session_secret.stat().st_mode) == 0o600
     assert phone not in (tmp_path / "log").read_text()

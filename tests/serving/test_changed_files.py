@@ -14,10 +14,10 @@ from tests.damage import overwrite, segment_of
 from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
-from .server import server, workers_of
+from .server import answering_alone, both_workers, server, workers_of
 from .service import eventually, eventually_serves
 
-ASKED = 40  # requests, each on a connection of its own, so that both workers answer
+ASKED = 20  # requests of each worker
 
 
 @pytest.mark.slow
@@ -32,12 +32,14 @@ async def test_workers_survive_truncation_and_answer_exactly(
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
             await eventually_serves(api, version)
         await eventually(lambda: _loaded_twice(tmp_path / "log"))
-        workers = workers_of(process.pid)
+        workers = await both_workers(process.pid)
         for content in (b"", os.urandom(len(whole))):
             overwrite(path, content)
-            await _all_exact(url, collection, tracks)
-            await eventually(lambda: _told(url))
-            await _all_exact(url, collection, tracks)
+            for worker in workers:
+                with answering_alone(worker, process.pid):
+                    await _all_exact(url, collection, tracks)
+                    await eventually(lambda: _told(url))
+                    await _all_exact(url, collection, tracks)
         assert workers_of(process.pid) == workers, "no worker was replaced"
 
 

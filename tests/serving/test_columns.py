@@ -65,6 +65,7 @@ async def test_searches_go_on_while_postgres_is_away_and_say_so(
         ("GET", f"/v1/tracks/{one}/similar?format=m3u8", None),
         ("GET", f"/v1/tracks/{one}/embedding", None),
         ("GET", f"/v1/journeys?from={one}&to={other}&steps=4", None),
+        ("GET", "/v1/facets/artists?q=art&year_from=2005", None),
         ("POST", "/v1/search", {"positive": [one], "filter": {"path_prefix": "a"}}),
         ("POST", "/v1/search/batch", {"searches": [{"positive": [one]}, {"positive": [other]}]}),
     ]

@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from serving.limits import MAX_HEADER_BYTES, MAX_UPLOAD_BYTES
 from serving.problems import PROBLEM_TYPES, URN
@@ -29,7 +30,7 @@ COMMANDS = {
 }
 SHORT = (
     "import serving.limits as limits\n"
-    "limits.HEADER_SECONDS = limits.BODY_GRACE_SECONDS = 0.5\n"
+    "limits.HEADER_SECONDS = limits.BODY_GRACE_SECONDS = limits.WRITE_SECONDS = 0.5\n"
     "limits.MAX_CONNECTIONS = 20\n"
 )
 
@@ -40,9 +41,12 @@ class Running:
     def __init__(self, process: subprocess.Popen[bytes], port: int, stack: ExitStack) -> None:
         self.process, self.port, self._stack = process, port, stack
 
-    def connect(self, data: bytes = b"") -> socket.socket:
-        client = self._stack.enter_context(socket.create_connection(("127.0.0.1", self.port)))
+    def connect(self, data: bytes = b"", receive_buffer: int | None = None) -> socket.socket:
+        client = self._stack.enter_context(socket.socket())
+        if receive_buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", self.port))
         client.sendall(data)
         return client
 
@@ -114,6 +118,14 @@ def refusal(client: socket.socket) -> dict[str, str]:
     return {"kind": kind, **headers}
 
 
+def refusals(server: Running) -> dict[str, int]:
+    """The number of refused connections, by reason."""
+    text = httpx.get(f"http://127.0.0.1:{server.port}/metrics", timeout=PATIENCE).text
+    samples = [each for metric in text_string_to_metric_families(text) for each in metric.samples]
+    name = "soundalike_refused_connections_total"
+    return {each.labels["reason"]: int(each.value) for each in samples if each.name == name}
+
+
 HEAD = b"GET /health/live HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 UPLOAD = b"POST /v1/search/audio HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 SEARCH = b"POST /v1/search HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
@@ -147,6 +159,30 @@ def test_connections_are_bounded_and_nothing_is_left_at_the_end(server: Running)
         half.append(server.connect(HEAD))
         half.append(server.connect(UPLOAD + b"Content-Length: 100\r\n\r\n{"))
     assert server.stop(signal.SIGTERM) in (0, -signal.SIGTERM), "whatever waits"
+
+
+@pytest.mark.slow
+def test_refused_connections_are_counted_by_reason(server: Running) -> None:
+    slow = SEARCH + b"Content-Length: 9\r\n\r\n{"
+    whole = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n"
+    sent: dict[str, list[bytes]] = {
+        "malformed-request": [b"nonsense\r\n\r\n"],
+        "request-too-slow": [HEAD, slow],
+        "headers-too-large": [HEAD + b"X-A: " + b"a" * MAX_HEADER_BYTES],
+        "idle": [b""],
+        "answer-not-read": [10 * whole],
+    }
+    assert refusals(server) == dict.fromkeys([*sent, "too-many-connections", "stopping"], 0)
+    for data in (data for each in sent.values() for data in each):
+        server.connect(data, receive_buffer=4096)
+    expected = {reason: len(each) for reason, each in sent.items()}
+    deadline = time.monotonic() + PATIENCE
+    while (found := refusals(server)) != expected | {"too-many-connections": 0, "stopping": 0}:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    for _ in range(30):
+        server.connect(HEAD)
+    assert refusals(server)["too-many-connections"] > 0
 
 
 @pytest.mark.slow

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from serving.problems import PROBLEM_TYPES
-from serving.search import uploads
+from serving.search import upload_model
 from tests.fakes import FakeModel
 from tests.sounds import song
 
@@ -86,8 +86,8 @@ async def test_curl_line_works(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     model = FakeModel(SPACE)
-    monkeypatch.setattr(uploads, "space_for", lambda _: model.space)
-    monkeypatch.setattr(uploads, "load_embedder", lambda _: model.load())
+    monkeypatch.setattr(upload_model, "space_for", lambda _: model.space)
+    monkeypatch.setattr(upload_model, "load_embedder", lambda _: model.load())
     if "file=@song.mp3" in arguments:
         song(tmp_path / "song.mp3", seconds=2.0, seed=3)
     answer = await documented.send(request_of(arguments, tmp_path))

@@ -4,15 +4,22 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from soundalike.catalog import library_settings, roots
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.tables import FileRow
+from soundalike.catalog.tables import FileRow, TrackRow
 from soundalike.embedders.base import PredictedTag
 from soundalike.settings import Settings
 
 from .collection import SPACE, Collection, numbered
-from .service import eventually_serves, problem_of
+from .service import (
+    ServiceClient,
+    eventually_follows,
+    eventually_serves,
+    problem_of,
+    running,
+)
 
 TAGS = tuple(PredictedTag(f"tag {number}", 1 - number / 10) for number in range(7))
 FACTS = (
@@ -25,7 +32,7 @@ PATHS = ("Ana/One/1.flac", "Ana/One/2.flac", "Ana/Two/3.flac", "top.flac")
 
 
 @pytest.fixture
-def tracks(collection: Collection) -> list[str]:
+async def tracks(api: ServiceClient, collection: Collection) -> list[str]:
     """Four tracks, the second of which has a copy in another root, and a gone one."""
     facts = [{**fact, "path": path.encode()} for fact, path in zip(FACTS, PATHS, strict=True)]
     *ids, gone = collection.add(*facts, {"artists": ["Gone"], "album": "Gone", "year": 1900})
@@ -35,6 +42,7 @@ def tracks(collection: Collection) -> list[str]:
         copy.root_id, copy.track_id, copy.batch_id, copy.unread = other, ids[1], 1, False
         session.add(copy)
     collection.remove(gone)
+    await eventually_follows(api, collection.sessions)
     return ids
 
 
@@ -112,8 +120,9 @@ async def test_number_is_the_total_of_a_list_within_the_value(
     assert tracks
 
 
-async def test_pages_have_each_value_once(api: httpx.AsyncClient, collection: Collection) -> None:
+async def test_pages_have_each_value_once(api: ServiceClient, collection: Collection) -> None:
     collection.add(*({"artists": [f"Artist {n}", f"Artist {n // 3}"]} for n in range(20)))
+    await eventually_follows(api, collection.sessions)
     everything = await facet(api, "artists", limit=200)
     assert len({value for value, _ in everything}) == 20
     found: list[tuple[str, int]] = []
@@ -126,6 +135,53 @@ async def test_pages_have_each_value_once(api: httpx.AsyncClient, collection: Co
             break
         cursor = {"cursor": answer["next_cursor"]}
     assert found == everything
+
+
+async def test_what_changed_since_the_columns_were_read_counts_once(
+    collection: Collection, settings: Settings, tracks: list[str]
+) -> None:
+    """A service that starts has all tracks in its base; a change is beside it."""
+    first, second, third, _ = tracks
+    async with running(settings) as api:
+        await eventually_follows(api, collection.sessions)
+        before = await facet(api, "artists")
+        with collection.sessions.begin() as session:
+            rows = update(TrackRow).where(TrackRow.id == first)
+            facts = {"artists": ["New", "New"], "genres": ["Folk"], "album": "Other"}
+            names = ["artist=new", "genre=folk", "album=other"]
+            session.execute(rows.values(**facts, names=names))
+        collection.remove(third)
+        await eventually_follows(api, collection.sessions)
+        assert before == [("Ana Lua", 2), ("Rui", 1), ("Ánã", 1)]
+        assert await facet(api, "artists") == [("Ana Lua", 1), ("New", 1)]
+        assert await facet(api, "genres") == [("Folk", 2), ("Fado", 1)]
+        assert await facet(api, "albums") == [("Marés", 1), ("Other", 1)]
+        assert await facet(api, "artists", q="ne") == [("New", 1)]
+        assert await facet(api, "artists", exclude_ids=[first, second]) == []
+        assert await facet(api, "folders", q="Ana/") == [("Ana/One/", 2), ("Ana/One/", 1)]
+
+
+async def test_a_track_is_in_a_folder_once_however_many_files_it_has_there(
+    api: ServiceClient, collection: Collection
+) -> None:
+    [track] = collection.add({"path": b"a/1.flac"})
+    with collection.sessions.begin() as session:
+        [root] = roots.roots(session)
+        for name in ("a/2.flac", "a/b/3.flac"):
+            copy = FileRow(path=name.encode(), shown=name, size=1, mtime_ns=1)
+            copy.root_id, copy.track_id, copy.batch_id, copy.unread = root.id, track, 1, False
+            session.add(copy)
+    await eventually_follows(api, collection.sessions)
+    assert await facet(api, "folders") == [("a/", 1)]
+    assert await facet(api, "folders", q="a/") == [("a/b/", 1)]
+    assert await facet(api, "folders", q="a/", paths=["a/1.flac"]) == []
+
+
+async def test_before_the_catalog_was_ever_read_nothing_is_counted(
+    offline_api: httpx.AsyncClient,
+) -> None:
+    problem = problem_of(await offline_api.get("/v1/facets/artists"), 503)
+    assert problem["type"].endswith("catalog-unreachable")
 
 
 @pytest.mark.slow

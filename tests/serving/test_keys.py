@@ -17,10 +17,11 @@ from serving.limits import MAX_FAILED_KEYS
 from soundalike.catalog.api_keys import Scope, add_key, every_key, revoke_key
 from soundalike.catalog.engine import Sessions
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 from .collection import Collection
 from .conftest import KEY
-from .server import server
+from .server import answering_alone, both_workers, server
 from .service import eventually, problem_of, running
 from .test_follower import refuse_connections
 from .test_openapi import operations
@@ -218,19 +219,23 @@ async def test_wrong_keys_lock_no_key_of_the_catalog_out(
 async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_path: Path) -> None:
     phone = await make(sessions, "phone")
     await make(sessions, "tv")
-    async with server(settings, tmp_path / "log", workers=2) as (_, url):
+    async with server(settings, tmp_path / "log", workers=2) as (process, url):
+        workers = await both_workers(process.pid)
 
         async def statuses() -> list[int]:
-            """Each over a connection of its own, which any worker may accept."""
-            headers = {"Connection": "close", **phone}
-            async with httpx.AsyncClient(base_url=url, headers=headers) as api:
-                return [(await api.get("/v1/tracks")).status_code for _ in range(20)]
+            """Of each worker one."""
+            found = []
+            for worker in workers:
+                async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
+                    with answering_alone(worker, process.pid):
+                        found.append((await api.get("/v1/tracks", headers=phone)).status_code)
+            return found
 
-        assert await statuses() == [200] * 20
+        assert await statuses() == [200, 200]
         await revoke(sessions, "phone")
 
         async def look() -> bool:
-            return not {200} & set(await statuses())
+            return await statuses() == [401, 401]
 
         await eventually(look)
 

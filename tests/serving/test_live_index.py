@@ -141,7 +141,7 @@ async def test_a_damaged_version_is_not_read_again_until_its_files_change(
     version = collection.publish()
     collection.damage(version)
     read: list[str] = []
-    opened = live_index._open_verified
+    opened = live_index.open_verified
 
     def noted(
         folder: Path, row: IndexVersionRow, others: Iterable[Segment]
@@ -149,7 +149,7 @@ async def test_a_damaged_version_is_not_read_again_until_its_files_change(
         read.append(folder.name)
         return opened(folder, row, others)
 
-    monkeypatch.setattr(live_index, "_open_verified", noted)
+    monkeypatch.setattr(live_index, "open_verified", noted)
     for _ in range(3):
         await live.follow(published(collection))
     assert read == [version]

@@ -10,15 +10,16 @@ from serving.maps.drawn_map import NOWHERE, DrawnMap
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import TrackRow
 from soundalike.maps.draw import draw_map
-from soundalike.maps.map_files import POINTS, read_manifest, read_points
+from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.map_files import POINTS, Points, read_manifest, read_points, write_map
 from tests.damage import flip_a_bit
 
 from .collection import Collection, numbered
 from .service import eventually, eventually_serves, problem_of
 
-Points = tuple[np.ndarray, np.ndarray, np.ndarray]
+Sent = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ async def publish(api: httpx.AsyncClient, collection: Collection) -> None:
     await eventually_serves(api, version)
 
 
-async def points(api: httpx.AsyncClient, colour: str = "genre") -> Points:
+async def points(api: httpx.AsyncClient, colour: str = "genre") -> Sent:
     about = (await api.get("/v1/map")).json()
     path = f"/v1/map/{about['layout']}/{about['index_version']}/points"
     answer = await api.get(path, params={"colour": colour})
@@ -123,6 +124,29 @@ async def test_a_damaged_map_is_no_map(api: httpx.AsyncClient, mapped: Collectio
     flip_a_bit(mapped.store.map(version) / POINTS)
     await eventually_serves(api, version)
     assert problem_of(await api.get("/v1/map"), 404)["type"].endswith("no-map")
+
+
+async def test_a_map_that_is_drawn_again_is_served(
+    api: httpx.AsyncClient, mapped: Collection
+) -> None:
+    """Also where it comes and goes meanwhile, the one that was read stays."""
+    before, x, y = (await api.get("/v1/map")).json(), *(await points(api))[:2]
+    version = before["index_version"]
+    folder = mapped.store.map(version)
+    manifest = read_manifest(folder)
+    old = read_points(folder, manifest)
+    remove_folder(folder)
+    assert (await api.get("/v1/map")).json() == before
+    again = manifest.model_copy(update={"layout": "another"})
+    write_map(folder, again, Points(old.track_ids, -old.positions, old.fitted))
+    assert (await api.get("/v1/map")).json()["layout"] == "another"
+    new_x, new_y, _ = await points(api)
+    assert (new_x == -x).all()
+    assert (new_y == -y).all()
+    path = f"/v1/map/{before['layout']}/{version}/points"
+    assert problem_of(await api.get(path), 409)["type"].endswith("index-changed")
+    flip_a_bit(folder / POINTS)
+    assert (await api.get("/v1/map")).json()["layout"] == "another"
 
 
 @pytest.mark.slow

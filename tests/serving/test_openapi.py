@@ -11,8 +11,9 @@ from pydantic import BaseModel, SecretStr
 
 from serving.app import create_app
 from serving.problems import PROBLEM_TYPES, urn
-from serving.schemas import responses
+from serving.schemas import results
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
+from serving.schemas.tracks import TrackPage
 from soundalike.settings import Settings
 
 from .service import running
@@ -58,9 +59,13 @@ def test_operations_have_names_of_their_own_and_words(document: dict[str, Any]) 
 
 
 def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any]) -> None:
-    for path, _, operation in operations(document):
-        responses = operation["responses"]
+    for path, method, operation in operations(document):
+        responses = dict(operation["responses"])
         assert {"200", "422", "431", "500"} <= set(responses), path
+        assert ("304" in responses) == ("ETag" in responses["200"]["headers"]) == (method == "get")
+        unchanged = responses.pop("304", {"headers": {"X-Request-ID": {}}})
+        assert "content" not in unchanged
+        assert "X-Request-ID" in unchanged["headers"]
         for status, response in responses.items():
             assert "X-Request-ID" in response["headers"]
             assert ("Retry-After" in response["headers"]) == (status in ("429", "503"))
@@ -77,6 +82,17 @@ def test_errors_are_problems_and_every_answer_has_its_id(document: dict[str, Any
     assert search == refused | {
         *("200", "400", "404", "409", "413", "415", "422", "431", "500", "503")
     }
+
+
+def test_answers_that_may_be_stale_name_the_header_that_says_so(document: dict[str, Any]) -> None:
+    found = {
+        operation["operationId"]
+        for _, _, operation in operations(document)
+        if "Cache-Status" in operation["responses"]["200"]["headers"]
+    }
+    searches = {"find_similar_tracks", "find_journey", "search_tracks_by_audio"}
+    searches |= {"search_tracks_by_examples", "search_tracks_in_batch"}
+    assert found == searches | {"get_map", "get_map_points", "look_up_tracks", "list_facet_values"}
 
 
 async def test_document_says_how_to_send_a_key_and_of_which_scope(offline: Settings) -> None:
@@ -161,11 +177,11 @@ async def test_docs_page_needs_nothing_from_elsewhere(offline_api: httpx.AsyncCl
 
 
 WRITTEN_BY_HAND: list[tuple[str, str, dict[str, Any], type[BaseModel]]] = [
-    ("GET", "/v1/tracks", {}, responses.TrackPage),
-    ("GET", "/v1/tracks/{one}/similar", {}, responses.SimilarTracks),
-    ("GET", "/v1/journeys?from={one}&to={other}&steps=2", {}, responses.Journey),
-    ("POST", "/v1/search", {"positive": ["{one}"]}, responses.SearchResults),
-    ("POST", "/v1/search/batch", {"searches": [{"positive": ["{one}"]}]}, responses.BatchResults),
+    ("GET", "/v1/tracks", {}, TrackPage),
+    ("GET", "/v1/tracks/{one}/similar", {}, results.SimilarTracks),
+    ("GET", "/v1/journeys?from={one}&to={other}&steps=2", {}, results.Journey),
+    ("POST", "/v1/search", {"positive": ["{one}"]}, results.SearchResults),
+    ("POST", "/v1/search/batch", {"searches": [{"positive": ["{one}"]}]}, results.BatchResults),
 ]
 
 

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from serving.errors import Problem
-from serving.schemas.requests import SearchRequest
+from serving.schemas.search_requests import SearchRequest
 from serving.search.cursor import SearchCursor, fingerprint, page_of, parse_cursor
 from soundalike.vectors.limits import MAX_RANKED
 from soundalike.vectors.ranking import Result

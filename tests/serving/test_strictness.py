@@ -16,7 +16,7 @@ from serving.limits import MAX_BODY_BYTES, MAX_FIELD_PROBLEMS
 from serving.query_parameters import query_parameters
 from serving.routes import __path__ as path
 from serving.schemas.base import TRACK_ID
-from serving.schemas.requests import SearchRequest
+from serving.schemas.search_requests import SearchRequest
 from soundalike.settings import Settings
 
 from .service import problem_of

@@ -16,9 +16,9 @@ from starlette.types import Message
 
 from serving.errors import as_problem
 from serving.middleware import body_limits
-from serving.search import upload_folder, uploads
+from serving.search import upload_folder, upload_model, uploads
 from serving.search.upload_folder import UploadFolder
-from serving.search.uploads import UploadEmbedder
+from serving.search.upload_model import UploadModel
 from soundalike.embedders import space_for
 from soundalike.errors import WeightsError
 from soundalike.settings import Settings
@@ -35,8 +35,8 @@ from .service import problem_of, running
 def model(monkeypatch: pytest.MonkeyPatch) -> FakeModel:
     """What the settings name, for the service."""
     made = FakeModel()
-    monkeypatch.setattr(uploads, "space_for", lambda _: made.space)
-    monkeypatch.setattr(uploads, "load_embedder", lambda _: made.load())
+    monkeypatch.setattr(upload_model, "space_for", lambda _: made.space)
+    monkeypatch.setattr(upload_model, "load_embedder", lambda _: made.load())
     return made
 
 
@@ -188,7 +188,7 @@ async def test_the_type_of_the_content_decides(
 async def test_a_file_that_is_too_long_is_refused(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "MAX_UPLOAD_SECONDS", 1.0)
+    monkeypatch.setattr(upload_model, "MAX_UPLOAD_SECONDS", 1.0)
     problem = problem_of(await ask(served, song(tmp_path / "x.ogg", seconds=2.0)), 422)
     assert "too_long" in problem["detail"]
 
@@ -205,7 +205,7 @@ async def test_an_upload_may_last_an_hour(served: httpx.AsyncClient, model: Fake
 async def test_what_would_be_computed_is_bounded_by_the_header(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(uploads, "MAX_UPLOAD_SAMPLES", 44_100)
+    monkeypatch.setattr(upload_model, "MAX_UPLOAD_SAMPLES", 44_100)
     problem = problem_of(await ask(served, song(tmp_path / "x.flac", seconds=2.0)), 422)
     assert problem["code"] == "too_many_samples"
     assert "44100 Hz" in problem["detail"]
@@ -215,7 +215,7 @@ async def test_a_header_that_understates_does_not_help(
     served: httpx.AsyncClient, model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It decodes for longer than its header says; the processor's seconds are bounded too."""
-    monkeypatch.setattr(uploads, "MAX_UPLOAD_CPU_SECONDS", 0.0)
+    monkeypatch.setattr(upload_model, "MAX_UPLOAD_CPU_SECONDS", 0.0)
     answer = await served.post("/v1/search/audio", content=flac_bomb(hours=0.9, claimed=8_000))
     assert problem_of(answer, 422)["code"] == "too_much_computing"
 
@@ -233,7 +233,7 @@ async def test_a_model_that_cannot_be_had_leaves_the_rest_at_work(
     def gone(_: Settings) -> None:
         raise WeightsError("no weights in /models")
 
-    monkeypatch.setattr(uploads, "load_embedder", gone)
+    monkeypatch.setattr(upload_model, "load_embedder", gone)
     answer = await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3))
     assert problem_of(answer, 503)["type"].endswith("model-unavailable")
     assert "/models" not in answer.text
@@ -246,7 +246,7 @@ async def test_a_model_of_another_space_is_not_compared(
     served: httpx.AsyncClient, model: FakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other = FakeModel(model.space.__class__("other", "fake", 16, {"version": 9}))
-    monkeypatch.setattr(uploads, "space_for", lambda _: other.space)
+    monkeypatch.setattr(upload_model, "space_for", lambda _: other.space)
     problem = problem_of(await ask(served, song(tmp_path / "x.mp3", seconds=2.0, seed=3)), 409)
     assert model.space.key in problem["detail"]
     assert other.space.key in problem["detail"]
@@ -257,9 +257,9 @@ def test_uploads_are_embedded_as_the_served_index_was_made(windows: str | int) -
     made_by = Settings(model="musicnn-msd", windows=windows)
     space = space_for(made_by)
     manifest = IndexManifest.model_construct(model=space.model, parameters=dict(space.parameters))
-    followed = UploadEmbedder(Settings())._settings_for(manifest)
+    followed = UploadModel(Settings())._settings_for(manifest)
     assert space_for(followed).key == space.key
-    explicit = UploadEmbedder(Settings(windows=5))._settings_for(manifest)
+    explicit = UploadModel(Settings(windows=5))._settings_for(manifest)
     assert (explicit.model, explicit.windows) == ("musicnn-msd", 5), "what is set is not replaced"
 
 
@@ -357,13 +357,13 @@ async def test_the_work_ends_when_its_sender_leaves(
     monkeypatch.setattr(uploads, "MAX_UPLOADS", 1)
     started = asyncio.Event()
     loop = asyncio.get_running_loop()
-    require = uploads.require_possible_audio
+    require = upload_model.require_possible_audio
 
     def told(file: Path) -> None:
         require(file)
         loop.call_soon_threadsafe(started.set)
 
-    monkeypatch.setattr(uploads, "require_possible_audio", told)
+    monkeypatch.setattr(upload_model, "require_possible_audio", told)
     left = asyncio.Event()
     work = asyncio.create_task(send_and_leave(served, flac_bomb(hours=0.99), left))
     await started.wait()

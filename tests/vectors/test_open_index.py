@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import hashes_of, read_manifest, write_manifest, write_tracks
+from soundalike.vectors.index_files import read_manifest, write_manifest
 from soundalike.vectors.queries import VectorQuery
-from tests.indexes import neighbours, unit_vectors, write_index
+from tests.indexes import hashes_of, neighbours, unit_vectors, write_index, write_tracks
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from soundalike.storage.atomic import atomic_file, sha256_of
 from soundalike.storage.locks import exclusive
 from soundalike.storage.private_copy import ChangedFile, open_private
 
-FORMAT = 1  # of the columns and of what is in them; files of another one are not read
+FORMAT = 2  # of the columns and of what is in them; files of another one are not read
 COLUMNS, ABOUT, LOCK = "columns.arrow", "columns.json", "lock"
 
 

@@ -41,9 +41,9 @@ def _conditions(columns: TrackColumns, wanted: TrackFilter) -> Iterator[Mask]:
         if names:
             yield _has_any(columns, "names", [name_term(field, name) for name in names])
     if wanted.tags:
-        yield _has_any(columns, "tags", [word.lower() for word in wanted.tags])
+        yield _has_any(columns, "top_tags", [word.lower() for word in wanted.tags])
     for word in wanted.tags_all:
-        yield _has_any(columns, "tags", [word.lower()])
+        yield _has_any(columns, "top_tags", [word.lower()])
     if wanted.isrcs:
         yield _has_any(columns, "isrcs", map(plain_isrc, wanted.isrcs))
     if wanted.musicbrainz_ids:
@@ -66,10 +66,17 @@ def _bounds(column: pa.ChunkedArray, lowest: float | None, highest: float | None
 
 def _has_any(columns: TrackColumns, name: str, texts: Iterable[str]) -> Mask:
     """Return whether one of the texts is among the track's, by the codes of the dictionary."""
+    dictionary = columns.list_of(name).values.dictionary
+    codes = [code for text in texts if (code := _code(dictionary, text)) is not None]
+    return rows_with_any(columns, name, np.array(codes, np.int64))
+
+
+def rows_with_any(columns: TrackColumns, name: str, codes: NDArray[np.int64]) -> Mask:
+    """Return whether one of the texts with these codes [m] is among the track's, bool [n]."""
     column = columns.list_of(name)
-    values = column.values
-    codes = [code for text in texts if (code := _code(values.dictionary, text)) is not None]
-    found = np.flatnonzero(np.isin(values.indices.to_numpy(), np.array(codes, np.int32)))
+    is_wanted = np.zeros(len(column.values.dictionary), bool)
+    is_wanted[codes] = True
+    found = np.flatnonzero(is_wanted[column.values.indices.to_numpy()])
     return _at(len(columns), _rows(column, found))
 
 
@@ -82,6 +89,12 @@ def _code(dictionary: pa.Array, text: str) -> int | None:
 
 def _has_file_with(columns: TrackColumns, wanted: TrackFilter) -> Mask:
     """Return whether one file of the track meets all that is asked of files."""
+    found = np.flatnonzero(allowed_files(columns, wanted))
+    return _at(len(columns), _rows(columns.list_of("paths"), found))
+
+
+def allowed_files(columns: TrackColumns, wanted: TrackFilter) -> Mask:
+    """Return whether each file, in the order of the columns, meets all that is asked of files."""
     paths, roots = columns.list_of("paths"), columns.list_of("roots")
     mask = np.ones(len(paths.values), bool)
     if wanted.roots:
@@ -92,7 +105,7 @@ def _has_file_with(columns: TrackColumns, wanted: TrackFilter) -> Mask:
     if wanted.path_prefix:
         beginnings = [pc.starts_with(paths.values, each) for each in spellings(wanted.path_prefix)]
         mask &= np.logical_or.reduce([_true(each) for each in beginnings])
-    return _at(len(columns), _rows(paths, np.flatnonzero(mask)))
+    return mask
 
 
 def _rows(column: pa.LargeListArray, positions: NDArray[np.int64]) -> NDArray[np.int64]:

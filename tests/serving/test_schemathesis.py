@@ -1,5 +1,6 @@
 """What schemathesis makes up against the document: every answer is one that the document has."""
 
+import re
 import threading
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import uvicorn
 from hypothesis import HealthCheck, given, settings
 from schemathesis import GenerationMode, checks
 from schemathesis.config import SchemathesisConfig
+from schemathesis.core.failures import FailureGroup
 
 from serving.app import create_app
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
@@ -104,9 +106,23 @@ def send_made_up(operation: schemathesis.APIOperation, mode: GenerationMode, exa
     @given(case=operation.as_strategy(generation_mode=mode))
     def answers_as_documented(case: schemathesis.Case) -> None:
         answer = case.call()
-        case.validate_response(answer, checks=CHECKS)
+        try:
+            case.validate_response(answer, checks=CHECKS)
+        except FailureGroup as found:
+            if not all(_is_of_types_that_a_query_lacks(failure) for failure in found.exceptions):
+                raise
 
     answers_as_documented()
+
+
+def _is_of_types_that_a_query_lacks(failure: Exception) -> bool:
+    """A number where a list or nothing was: `ids=5` is a list of one text, and `year_from=0.0` 0.
+
+    Which of these are made up changes with the code, whose constants hypothesis takes.
+    """
+    violations = re.findall(r"violates `(\w+)` at .*\(was (\w+), became (\w+)\)", str(failure))
+    harmless = {("type", was, now) for was in ("array", "null") for now in ("integer", "number")}
+    return "in query" in str(failure) and bool(violations) and set(violations) <= harmless
 
 
 @pytest.mark.parametrize(("name", "mode"), CASES)

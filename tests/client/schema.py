@@ -16,6 +16,7 @@ SAID = ("type", "anyOf", "items", "$ref", "format", "const", "additionalProperti
 SAMPLES: Mapping[str, Any] = {"file": b"x", "searches": []}
 OTHER_FORMS = {"format", "base"}  # of a list's answer: `Call.playlist`, which any list takes
 OTHER_NAMES = {"InvalidField": "FieldProblem", "ProblemBody": "ProblemDetails"}
+NO_PROBLEMS = {200, 206, 304}  # the last is for who sends If-None-Match, which the client does not
 Document = Mapping[str, Any]
 
 
@@ -145,5 +146,5 @@ def shape(schema: Any) -> Any:
 
 def _statuses(document: Document) -> Iterator[str]:
     told = {int(s) for *_, operation in _operations(document) for s in operation["responses"]}
-    for status in sorted(told - ProblemError.statuses.keys() - {200, 206}):
+    for status in sorted(told - ProblemError.statuses.keys() - NO_PROBLEMS):
         yield f"status {status}: no class in soundalike/client/problems.py"

@@ -36,7 +36,13 @@ def run(command: str, data: Path, **settings: str) -> subprocess.CompletedProces
     )
 
 
-@pytest.mark.parametrize("command", [*READING, *SWITCHING])
+@pytest.mark.parametrize(
+    "command",
+    [
+        READING[0],
+        *(pytest.param(command, marks=pytest.mark.slow) for command in READING[1:] + SWITCHING),
+    ],
+)
 def test_without_a_library_the_place_and_the_known_ones_are_named(
     command: str, tmp_path: Path
 ) -> None:

@@ -66,6 +66,7 @@ def test_one_new_file_is_embedded_alone_and_served_without_restart(
         assert track["tags"][0]["weight"] >= track["tags"][-1]["weight"] > 0
 
 
+@pytest.mark.slow
 def test_neighbours_share_the_instrumentation(installation: Installation, music: Path) -> None:
     titles = installation.ask("select json_object_agg(id, title) from tracks")
     version = installation.ask("select version from publications order by id desc limit 1")

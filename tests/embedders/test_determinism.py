@@ -75,6 +75,7 @@ def test_on_a_cpu_neither_order_nor_company_changes_a_bit(
         assert all(vector.tobytes() == other.tobytes() for other in others)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", [1, 5])
 def test_the_batch_does_not_change_the_vector(
     settings: Settings, tracks: list[Path], batch: int

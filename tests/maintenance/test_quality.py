@@ -39,6 +39,7 @@ def measured(library: Library) -> Quality:
     return index_quality(library.sessions, library.store)
 
 
+@pytest.mark.slow
 def test_the_numbers_are_of_other_tracks_than_the_index_s(library: Library) -> None:
     index = build(library, 16)
     numbers = measured(library).numbers

@@ -134,6 +134,7 @@ def test_the_runs_that_built_what_is_served_or_kept_stay(pruned: Pruned) -> None
     assert kept[LAST] >= 3
 
 
+@pytest.mark.slow
 def test_a_run_that_has_not_ended_or_belongs_to_a_backfill_that_has_not_stays(
     pruned: Pruned,
 ) -> None:

@@ -70,6 +70,7 @@ async def test_a_publication_is_told_and_says_what_the_routes_say(
         assert again == told, "what has not changed is told again"
 
 
+@pytest.mark.slow
 async def test_all_places_taken_is_said_and_they_come_free(
     settings: Settings, tmp_path: Path
 ) -> None:
@@ -92,6 +93,7 @@ async def test_all_places_taken_is_said_and_they_come_free(
         assert await eventually(has_room)
 
 
+@pytest.mark.slow
 async def test_a_server_that_stops_does_not_wait_for_listeners(
     settings: Settings, tmp_path: Path
 ) -> None:

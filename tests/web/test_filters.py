@@ -12,6 +12,8 @@ from .actions import DROP, Page, until
 from .conftest import OpenPage
 from .site import Site
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.slow
 def test_folders_of_the_same_name_are_of_their_roots(

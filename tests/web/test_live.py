@@ -13,6 +13,8 @@ from .actions import Page, eventually
 from .conftest import OpenPage
 from .site import Site
 
+pytestmark = pytest.mark.slow
+
 # Keeps the page's streams, and says which of them are open.
 COUNT_STREAMS = """
   const Real = EventSource, made = [];

@@ -158,6 +158,7 @@ def test_zoom_and_pan_replace_the_address_and_do_not_fill_the_history(
     assert page.evaluate("history.length") == before
 
 
+@pytest.mark.slow
 def test_what_is_pointed_at_is_heard_if_wished_and_the_queue_stays(
     mapped: Mapped, visit: OpenPage
 ) -> None:
@@ -199,6 +200,7 @@ def test_keys_walk_from_track_to_track(mapped: Mapped, visit: OpenPage) -> None:
     page.locator("#sheet h2", has_text=names[-1]).wait_for()
 
 
+@pytest.mark.slow
 def test_what_is_drawn_around_is_a_list(mapped: Mapped, visit: OpenPage) -> None:
     page = drawn(visit(mapped.site))
     page.get_by_role("button", name="Draw around tracks").click()
@@ -318,6 +320,7 @@ def test_a_fault_in_the_worker_is_said_and_there_is_the_list(
     assert page.locator("#map").is_hidden()
 
 
+@pytest.mark.slow
 def test_a_worker_that_does_not_load_is_said(mapped: Mapped, visit: OpenPage) -> None:
     def block(page: Page) -> None:
         page.context.route("**/web/map/grid.js", lambda route: route.abort())

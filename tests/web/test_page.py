@@ -30,6 +30,7 @@ def test_a_track_is_found_heard_and_three_like_it(site: Site, visit: OpenPage) -
     assert "q=opus" in page.url
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("title", ["Opus song", pytest.param("Flac song", marks=pytest.mark.slow)])
 def test_seeking_goes_on_from_there(site: Site, visit: OpenPage, title: str) -> None:
     page = visit(site, f"?q={title.split(maxsplit=1)[0]}")
@@ -53,6 +54,7 @@ def test_what_the_browser_cannot_play_is_played_as_its_copy(site: Site, visit: O
     assert "cannot play wv" in page.locator("#player .problem").inner_text()
 
 
+@pytest.mark.slow
 def test_the_list_goes_on_after_what_was_queued(site: Site, visit: OpenPage) -> None:
     page = visit(site)
     page.locator("#rows .cover").nth(0).click()
@@ -68,6 +70,7 @@ def test_the_list_goes_on_after_what_was_queued(site: Site, visit: OpenPage) -> 
     assert page.locator("#sheet h2").inner_text() == "Queue"
 
 
+@pytest.mark.slow
 def test_more_and_less_like_change_the_list_and_the_address(site: Site, visit: OpenPage) -> None:
     page = visit(site, "?q=opus")
     open_track(page, "Opus song")
@@ -183,6 +186,7 @@ def test_the_keyboard_is_enough(site: Site, visit: OpenPage) -> None:
     assert page.locator(".welcome").is_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "title", [LONG, RTL, HOSTILE, pytest.param("🎵🇵🇹 Saudade", marks=pytest.mark.slow)]
 )

@@ -16,6 +16,8 @@ from .actions import enter_key, look_at_server, open_track, plays, search
 from .conftest import KEY, OpenPage
 from .site import Site
 
+pytestmark = pytest.mark.slow
+
 
 def ids_of(site: Site, *titles: str) -> list[str]:
     headers = {"X-API-Key": KEY} if site.settings.api_key else {}

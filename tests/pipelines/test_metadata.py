@@ -243,16 +243,19 @@ def labels() -> set[str]:
     return {label for label in found if "_" in label}
 
 
-@pytest.mark.slow
 def test_no_code_reads_a_label_back() -> None:
-    """Consumers of a report take the report (the `reports` resource), not what the UI calls it."""
-    assert len(labels()) > 15
+    """Consumers of a report take the report (the `reports` resource), not what the UI calls it.
+
+    `soundalike` knows nothing of Dagster, and has other things of the same names.
+    """
+    known = labels()
+    assert len(known) > 15
     readers = []
-    for file in files("pipelines", "soundalike", "serving"):
+    for file in files("pipelines", "serving"):
         for node in ast.walk(ast.parse(file.read_text())):
             key = getattr(node, "slice", None)
             if isinstance(node, ast.Subscript) and isinstance(key, ast.Constant):
-                readers += [f"{file}: {key.value}"] if key.value in labels() else []
+                readers += [f"{file}: {key.value}"] if key.value in known else []
             if isinstance(node, ast.Attribute) and node.attr == "get_asset_materialization_events":
                 readers.append(f"{file}: {node.attr}")
     assert readers == []

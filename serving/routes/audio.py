@@ -18,9 +18,8 @@ from soundalike.errors import AudioError
 from soundalike.storage.private_copy import ChangedFile, open_regular
 
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
-files = APIRouter(
-    prefix="/v1/tracks", tags=["tracks"]
-)  # whose answers take no turn of the searches
+# Its answers take no turn of the searches: they last as long as they are listened to.
+files = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
 BINARY = {"type": "string", "format": "binary"}
 # The audio of an id never changes; only what the file says of it besides may.

@@ -55,7 +55,7 @@ export const WORDS = {
   zoomOut: "Zoom out",
   wholeMap: "Whole map",
   lasso: "Draw around tracks",
-  hearOnHover: "Hear what is pointed at",
+  previewOnHover: "Preview on hover",
   lassoHow: "Draw around tracks with the mouse or a finger.",
   area: "Drawn around",
   areaNone: "Draw around some points on the map, and their tracks are listed here.",

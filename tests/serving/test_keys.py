@@ -223,7 +223,7 @@ async def test_every_worker_follows(settings: Settings, sessions: Sessions, tmp_
         workers = await both_workers(process.pid)
 
         async def statuses() -> list[int]:
-            """Of each worker one."""
+            """The status that each worker answers with."""
             found = []
             for worker in workers:
                 async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:

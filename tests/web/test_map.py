@@ -159,16 +159,14 @@ def test_zoom_and_pan_replace_the_address_and_do_not_fill_the_history(
 
 
 @pytest.mark.slow
-def test_what_is_pointed_at_is_heard_if_wished_and_the_queue_stays(
-    mapped: Mapped, visit: OpenPage
-) -> None:
+def test_a_preview_on_hover_leaves_the_queue_as_it_is(mapped: Mapped, visit: OpenPage) -> None:
     title, query = mapped.at_a_track()
     canonical(mapped.collection.store, sorted(mapped.collection.vectors)[7], seconds=30.0)
     page = drawn(visit(mapped.site, query))
     x, y = middle(page)
     page.mouse.move(x + 4, y)
     page.locator(".tip", has_text=title).wait_for()
-    hear = page.get_by_role("button", name="Hear what is pointed at")
+    hear = page.get_by_role("button", name="Preview on hover")
     assert page.evaluate(PREVIEWED) is None
     hear.click()
     page.mouse.move(x + 4, y)

@@ -25,7 +25,7 @@ const labels = h("div", { class: "labels", "aria-hidden": "true" });
 const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
 const legend = h("div", {});
 const lassoButton = iconButton("lasso", WORDS.lasso, () => pointing.setLasso(!pointing.isLasso), { "aria-pressed": "false" });
-const hearButton = iconButton("sound", WORDS.hearOnHover, () => { preview.turn(!preview.isOn); hearButton.setAttribute("aria-pressed", String(preview.isOn)); }, { "aria-pressed": "false" });
+const hearButton = iconButton("sound", WORDS.previewOnHover, () => { preview.turn(!preview.isOn); hearButton.setAttribute("aria-pressed", String(preview.isOn)); }, { "aria-pressed": "false" });
 const missing = h("p", { class: "about", id: "no-map", role: "status", hidden: true });
 
 let about = null; // of /v1/map

@@ -1,4 +1,4 @@
-/** Hearing what the map is pointed at: from its midst, while what plays is silent. Off at first. */
+/** Preview on hover: a part of the track under the mouse on the map, while what plays waits. Off at first. */
 
 import { tell } from "../views/messages.js";
 import { player } from "./player.js";
@@ -13,7 +13,7 @@ class Preview {
   isOn = false;
   #audio = new Audio();
   #heard = null; // the track that sounds, or is about to
-  #isHushing = false; // what played waits until nothing is pointed at
+  #isHushing = false; // what played waits until the preview ends
   #waiting;
   #fading;
 

@@ -54,8 +54,9 @@ def write_codes(
 ) -> None:
     """Write the codes of float32 [n, dim], rows in the same order: dim / 8 + 8 bytes a vector.
 
-    `centre` is that of `centre_of`: with the same one, a vector has the same code in any file. By
-    default it is that of the matrix.
+    `centre` is that of `centre_of`: with the same one, a vector has the same code in any file, but
+    for the last bits of its rotation, which depend on how many are rotated at once. By default it
+    is that of the matrix.
     """
     dimension = matrix.shape[1]
     if kind.name == "ivf":

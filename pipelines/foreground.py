@@ -97,7 +97,7 @@ class Foreground:
             "progress": ProgressBars(console),
             "reports": self._reports,
         }
-        self._store = ArtifactStore(settings.data)
+        self._store = ArtifactStore.of(settings)
         self._failed_runs: list[str] = []
         self._tried: set[str] = set()
         # Loading them reads the catalog, which is open now.

@@ -76,7 +76,7 @@ def sessions_resource(_: dg.InitResourceContext) -> Iterator[Sessions]:
 @dg.resource(description="The artifact store below the data root.")
 def store_resource(_: dg.InitResourceContext) -> ArtifactStore:
     """Return the artifact store of the configured data root."""
-    return ArtifactStore(load_settings().data)
+    return ArtifactStore.of(load_settings())
 
 
 def library_space_key() -> str | None:

@@ -17,6 +17,7 @@ from serving.dependencies import State
 from serving.feed import Feed
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
+from serving.index.replica import Replica
 from serving.key_ring import KeyRing
 from serving.maps.served_map import ServedMap
 from serving.metric_samples import MetricSampler
@@ -64,8 +65,8 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     require_key_beyond_loopback(settings)
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
-    store = ArtifactStore(settings.data)
-    live = LiveIndex(store, search_threads(settings))
+    store = ArtifactStore.of(settings)
+    live = LiveIndex(store, search_threads(settings), Replica.of(store, settings))
     columns = LiveColumns(store.columns)
     ring = KeyRing(settings.api_key.get_secret_value() if settings.api_key else None)
     browser_sessions = BrowserSessions(ring, store.session_secret)

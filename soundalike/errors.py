@@ -53,6 +53,14 @@ class StorageError(SoundalikeError):
     """The data root cannot be written: its disk is full, or read-only."""
 
 
+class BucketError(SoundalikeError):
+    """The bucket of artifacts does not answer, or refuses."""
+
+
+class MissingObject(BucketError):
+    """The bucket of artifacts has no such object."""
+
+
 class BackupError(SoundalikeError):
     """A backup cannot be written, or is not whole, or must not be restored here."""
 

@@ -23,6 +23,7 @@ from soundalike.embedders import fetch_weights
 from soundalike.embedders.mert.published import PUBLISHED
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
+from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
 from tests.hub import MODEL, PUBLISHED_TINY, TINY, Hub, serve
 from tests.library import Library
@@ -156,6 +157,12 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
     client = boto3.client("s3")
     client.create_bucket(Bucket="music")
     return client
+
+
+@pytest.fixture
+def bucket(s3: BaseClient) -> Bucket:
+    """A bucket for artifacts, with nothing in it."""
+    return Bucket(f"s3://music/{uuid.uuid4().hex}/home")
 
 
 @pytest.fixture(scope="session")

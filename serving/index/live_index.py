@@ -7,6 +7,7 @@ import structlog
 from anyio import to_thread
 
 from serving.index.disk_check import Signature, Stopped
+from serving.index.replica import BeingFetched, NotHere, Replica
 from serving.index.search_threads import SearchThreads
 from serving.index.served_index import ServedIndex, merged_since, open_verified, signature_of
 from soundalike.catalog.indexes import PublishedIndex
@@ -37,8 +38,12 @@ def search_threads(settings: Settings) -> int:
 class LiveIndex:
     """The served index, and the problem if it is not the published version, whole on the disk."""
 
-    def __init__(self, store: ArtifactStore, threads: int = 1) -> None:
+    def __init__(
+        self, store: ArtifactStore, threads: int = 1, replica: Replica | None = None
+    ) -> None:
         self._store = store
+        self._replica = replica
+        self._source = store  # of the version that is served
         self.threads = SearchThreads(threads)
         self.served: ServedIndex | None = None
         self._publication_problem: str | None = NOT_READ_YET
@@ -71,18 +76,24 @@ class LiveIndex:
             self._refuse(version, error)
         else:
             self._publication_problem = self._refused = None
+        if self._replica and self.served:
+            served = self.served.manifest.version
+            await to_thread.run_sync(self._replica.look_for_map, served)
 
     async def _serve(self, published: PublishedIndex) -> None:
         version, published_at = published.index.version, published.publication.published_at
         if self.served and self.served.manifest.version == version:
             if self.served.published_at != published_at:
                 self.served = replace(self.served, published_at=published_at)
-            merged = await to_thread.run_sync(merged_since, self._store, self.served)
+            merged = await to_thread.run_sync(merged_since, self._source, self.served)
             if merged is None or merged == self._tried:
                 return
             self._tried = merged  # once: if it is damaged, what is opened goes on
-        folder = self._store.index(version)
-        seen = await to_thread.run_sync(signature_of, self._store, folder)
+        source = self._store
+        if self._replica:
+            source = await to_thread.run_sync(self._replica.provide, published.index)
+        folder = source.index(version)
+        seen = await to_thread.run_sync(signature_of, source, folder)
         if self._damage and self._damage[0] == seen:
             raise self._damage[1]  # without reading it all again
         try:
@@ -94,13 +105,18 @@ class LiveIndex:
             raise
         except ArtifactError as error:
             self._damage = seen, error
+            if self._replica:
+                await to_thread.run_sync(self._replica.refused, version, error)
             raise
         log.info("index.loaded", version=version, tracks=len(index))
-        self.close()
+        self._stop_disk_check()
         # The swap is one assignment. Running requests keep the version that they took, and the
         # last of them frees its memory.
         self.served = ServedIndex(index, published_at, self.threads, disk_check)
+        self._source = source
         self._disk_cause = None
+        if self._replica:
+            await to_thread.run_sync(self._replica.hold, version)
 
     async def check_disk(self) -> None:
         """Compare the files of the served version with what is served, if they changed."""
@@ -119,15 +135,27 @@ class LiveIndex:
         self._disk_cause = problem
 
     def close(self) -> None:
-        """End the check of the served version's files."""
+        """End the check of the served version's files, and a download."""
+        self._stop_disk_check()
+        if self._replica:
+            self._replica.close()
+
+    def _stop_disk_check(self) -> None:
         if self.served:
             self.served.disk_check.stop()
 
     def _refuse(self, version: str, error: Exception) -> None:
+        if isinstance(error, BeingFetched):
+            self._publication_problem = f"index {version} is published, and not here yet: {error}"
+            return
         self.load_failures += 1
-        if (refused := (version, str(error))) != self._refused:  # logged once, not every attempt
-            log.error("index.refused", version=version, reason=str(error))
+        reason = str(error.__cause__ if isinstance(error, NotHere) else error)
+        if (refused := (version, reason)) != self._refused:  # logged once, not every attempt
+            log.error("index.refused", version=version, reason=reason)
         self._refused = refused
+        if isinstance(error, NotHere):
+            self._publication_problem = f"index {version} is published, but not here: {error}"
+            return
         # The reason may name folders, which clients are not told.
         self._publication_problem = (
             f"index {version} is published but cannot be opened; the log has the cause "

@@ -48,15 +48,20 @@ class ServedMap:
             known = self._drawn
             if known and known.manifest.index_version != version:
                 known = None
-            files = await to_thread.run_sync(signature, [self._store.map(version)])
+            store = await to_thread.run_sync(self._store_of, version)
+            files = await to_thread.run_sync(signature, [store.map(version)])
             if known is None or files != self._files:
                 try:
-                    known = await to_thread.run_sync(DrawnMap.read, self._store, served.index)
+                    known = await to_thread.run_sync(DrawnMap.read, store, served.index)
                 except ArtifactError:
                     if known is None:  # else it is being drawn again, or what is read stays
                         raise
                 self._drawn, self._files = known, files
             return known
+
+    def _store_of(self, version: str) -> ArtifactStore:
+        """Return the cache of what the bucket has for a map that is not in the data root."""
+        return self._store if self._store.map(version).exists() else self._store.cache
 
     async def of(self, served: ServedIndex, columns: Snapshot) -> ColouredMap:
         """Return the same with its colours."""

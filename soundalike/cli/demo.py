@@ -149,7 +149,7 @@ def _show_neighbours(settings: Settings) -> None:
         served = published(session)
         if served is None:
             raise LibraryError("no track was embedded, so there is nothing to show")
-        store = ArtifactStore(settings.data)
+        store = ArtifactStore.of(settings)
         indexed = OpenIndex.open(store.index(served.index.version))
         rows = session.execute(*tracks.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]

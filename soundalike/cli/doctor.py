@@ -212,7 +212,7 @@ def _artifacts(examined: Examined) -> Iterator[Finding]:
     """Find what is lost or damaged: the served index is read, of canonical audio the sizes."""
     if examined.sessions is None:
         return
-    store = ArtifactStore(examined.settings.data)
+    store = ArtifactStore.of(examined.settings)
     with examined.sessions() as session:
         artifacts = [a for a in all_artifacts(session, store) if a.kind is not Kind.OLDER_INDEX]
     found = list(filter(None, damages_of(artifacts, audio=False)))

@@ -43,7 +43,7 @@ def gc(
     Without the options, as SOUNDALIKE_KEEP_INDEXES and SOUNDALIKE_KEEP_DAYS say.
     """
     settings = load_settings()
-    store = ArtifactStore(settings.data)
+    store = ArtifactStore.of(settings)
     keep = Retention(
         settings.keep_indexes if keep_indexes is None else keep_indexes,
         settings.keep_days if keep_days is None else keep_days,

@@ -35,7 +35,7 @@ def verify(
     removed.
     """
     settings = load_settings()
-    store = ArtifactStore(settings.data)
+    store = ArtifactStore.of(settings)
     out, bars = Console(), ProgressBars(Console(stderr=True))
     with existing_library(settings) as sessions:
         with sessions() as session:

@@ -3,18 +3,23 @@
 import datetime as dt
 from dataclasses import dataclass
 
+import structlog
+
 from soundalike.catalog import indexes
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, BucketError
 from soundalike.ingest.build_index import version_of
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remembered_sha256
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
+from soundalike.vectors.index_copies import is_uploaded
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -87,7 +92,7 @@ def next_index(
             f"are embedded in {space.key}; {len(pending)} are not",
         )
     version = version_of(space, contents, choice)
-    if served and served.index.version == version and whole:
+    if served and served.index.version == version and whole and _is_in_bucket(store, served.index):
         reason = f"index {version} with {contents.tracks} tracks is up to date"
         return NextIndex(None, reason, served=served, is_current=True)
     return NextIndex(
@@ -107,3 +112,12 @@ def _is_whole(store: ArtifactStore, index: IndexVersionRow) -> bool:
     except (ArtifactError, OSError):
         return False
     return True
+
+
+def _is_in_bucket(store: ArtifactStore, index: IndexVersionRow) -> bool:
+    """Return whether the version is in the bucket, or there is no bucket, or nobody can tell."""
+    try:
+        return is_uploaded(store, index.version, index.manifest_sha256)
+    except BucketError as error:
+        log.warning("bucket.unreachable", reason=str(error).partition("\n")[0])
+        return True

@@ -1,4 +1,7 @@
-"""Stage `published_index`: make a version the served one, once it was read and found whole."""
+"""Stage `published_index`: make a version the served one, once it was read and found whole.
+
+Where artifacts are also in a bucket, it is there before it is served.
+"""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -7,12 +10,14 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import indexes
+from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index_checks import served_segments
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
+from soundalike.vectors.index_copies import upload_version
 from soundalike.vectors.index_files import IndexManifest
 
 
@@ -50,12 +55,16 @@ def publish(
     A `version` given by a user is a rollback: it stays until a user publishes another. Automation
     therefore passes the id of the publication it has `seen`: if a user published another one since,
     that one stays, and its manifest is returned. `run_id` is the Dagster run that publishes.
-    Raises ArtifactError if the version was never built, is damaged, or failed its checks.
+    Raises ArtifactError if the version was never built, is damaged, or failed its checks, and
+    BucketError if it cannot be put into the bucket.
     """
     with sessions() as session:
         chosen = built_version(session, space.key, version)
         served = indexes.published(session)
     require_publishable(store, chosen, served_segments(store, served))
+    if store.bucket:
+        with bucket_lock(sessions):
+            upload_version(store, store.bucket, chosen.version)
     with sessions.begin() as session:
         indexes.publish(session, chosen.version, version is not None, seen, run_id)
         return published_manifest(session, store)

@@ -7,7 +7,6 @@ was. What is of another embedding space, or mostly new, is drawn from scratch.
 
 import hashlib
 import time
-from contextlib import suppress
 
 import numpy as np
 import structlog
@@ -15,12 +14,13 @@ import structlog
 from soundalike.catalog import indexes
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, BucketError
 from soundalike.maintenance.exported_vectors import published_vectors
 from soundalike.maps.layout import fit, place, refit
 from soundalike.maps.trust import trustworthiness
 from soundalike.storage.atomic import remembered_sha256
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.map_copies import is_map_uploaded, upload_map
 from soundalike.vectors.map_files import (
     POINTS,
     MapManifest,
@@ -40,11 +40,20 @@ log = structlog.get_logger()
 def draw_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
     """Draw and write the published index's map, if it has none; return its manifest.
 
-    Raises ArtifactError if no index is published, or it is damaged.
+    It is put into the store's bucket too, if that has it not. Raises ArtifactError if no index is
+    published, or it is damaged, and BucketError.
     """
+    try:
+        manifest = published_map(sessions, store)
+    except ArtifactError:
+        manifest = _draw(sessions, store)
+    if store.bucket and not is_map_uploaded(store, manifest.index_version):
+        upload_map(store, store.bucket, manifest.index_version)
+    return manifest
+
+
+def _draw(sessions: Sessions, store: ArtifactStore) -> MapManifest:
     started = time.process_time()
-    with suppress(ArtifactError):
-        return published_map(sessions, store)
     with sessions() as session:
         source = published_vectors(session, store)
         version = source.name.removeprefix("index-")
@@ -75,12 +84,20 @@ def draw_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
 
 
 def has_map(store: ArtifactStore, version: str) -> bool:
-    """Return whether an index version has a map that can be read."""
+    """Return whether an index version has a map that can be read, also in the store's bucket.
+
+    A bucket that does not answer counts as one that has it.
+    """
     folder = store.map(version)
     try:
-        return remembered_sha256(folder / POINTS) == read_manifest(folder).points_sha256
+        is_whole = remembered_sha256(folder / POINTS) == read_manifest(folder).points_sha256
     except (ArtifactError, OSError):
         return False
+    try:
+        return is_whole and is_map_uploaded(store, version)
+    except BucketError as error:
+        log.warning("bucket.unreachable", reason=str(error).partition("\n")[0])
+        return is_whole
 
 
 def published_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:

@@ -43,6 +43,7 @@ Owners = Annotated[tuple[Owner, ...], NoDecode, BeforeValidator(values.listed)]
 AssetTags = Annotated[dict[str, str], NoDecode, BeforeValidator(values.asset_tags)]
 Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.listed)]
 RateLimit = Annotated[str, AfterValidator(values.rate_limit)]
+BucketUrl = Annotated[str, AfterValidator(values.bucket_url)]
 WebAddress = Annotated[str, AfterValidator(values.web_address)]
 
 
@@ -69,6 +70,8 @@ class Settings(BaseSettings):
     data: AbsolutePath = Field(default_factory=default_data)
     models: AbsolutePath | None = None
     uploads: AbsolutePath | None = None
+    artifacts: BucketUrl | None = None
+    cache_gigabytes: float = Field(50.0, gt=0)
 
     model: ModelName = "mert-v1-95m"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"

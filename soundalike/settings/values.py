@@ -34,6 +34,7 @@ CRON = (
 )
 NOT_IN_DAGSTER = re.compile(r"LW|\dL", re.IGNORECASE)  # CronSim knows these, Dagster does not
 RATE_LIMIT = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)", re.ASCII)
+BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?#\s]*)?", re.ASCII)
 OWNER = re.compile(r"team:.+|[\w.%+-]+@[\w.-]+\.[A-Za-z]{2,7}", re.ASCII)  # Dagster's rule
 TAG_NAME = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
 TAG_TEXT = re.compile(r"[\w.-]{0,63}", re.ASCII)
@@ -157,6 +158,13 @@ def postgres_url(value: str) -> str:
     if not separator or scheme.partition("+")[0] not in {"postgresql", "postgres"}:
         raise ValueError("must look like postgresql://user:password@host:5432/database")
     return f"postgresql+psycopg://{rest}"
+
+
+def bucket_url(value: str) -> str:
+    """Require the URL of a bucket, or of a prefix in one. Raises ValueError."""
+    if not BUCKET.fullmatch(value):
+        raise ValueError("must look like s3://bucket or s3://bucket/prefix")
+    return value.rstrip("/")
 
 
 def absolute(path: Path) -> Path:

@@ -1,7 +1,11 @@
 """Paths of the artifacts below the data root. Names only; nothing here reads or writes."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
+
+from soundalike.settings import Settings
+from soundalike.storage.bucket import Bucket
 
 
 @dataclass(frozen=True)
@@ -9,10 +13,22 @@ class ArtifactStore:
     """The data root's layout.
 
     Every name is derived from a content hash, a batch key, a space key or an index version; no
-    name ever comes from a file of the music collection or from a client.
+    name ever comes from a file of the music collection or from a client. What is also in the
+    `bucket`, if there is one, is there under its path below the root.
     """
 
     root: Path
+    bucket: Bucket | None = field(default=None, compare=False)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The store of a process: its data root, and its bucket if it has one."""
+        return cls(settings.data, Bucket(settings.artifacts) if settings.artifacts else None)
+
+    @property
+    def cache(self) -> "ArtifactStore":
+        """The layout of copies of what the bucket has, which may be removed at any time."""
+        return ArtifactStore(self.root / "cache", self.bucket)
 
     @property
     def scratch(self) -> Path:
@@ -74,6 +90,10 @@ class ArtifactStore:
     def sidecar(self, space: str, batch: str) -> Path:
         """The table beside `vectors`, one row per row of it: track id and tags."""
         return self.embeddings / space / f"{batch}.parquet"
+
+    def key(self, path: Path) -> str:
+        """The key in the bucket of an artifact's file or folder."""
+        return path.relative_to(self.root).as_posix()
 
     def index(self, version: str) -> Path:
         """Folder of a version's manifest.json, which names its segments."""

@@ -114,8 +114,14 @@ def read_manifest(folder: Path, sha256: str | None = None) -> IndexManifest:
     `sha256` is the recorded one, None if it is not known.
     """
     files = ArtifactFiles(f"index {folder.name}", folder, {})
+    return parse_manifest(folder, files.read(MANIFEST, sha256))
+
+
+def parse_manifest(folder: Path, content: bytes) -> IndexManifest:
+    """Read the manifest of the version in this folder. Raises ArtifactError if it is invalid."""
+    files = ArtifactFiles(f"index {folder.name}", folder, {})
     try:
-        return IndexManifest.model_validate_json(files.read(MANIFEST, sha256))
+        return IndexManifest.model_validate_json(content)
     except ValidationError as error:
         raise files.damaged(MANIFEST, f"is not an index manifest ({error})") from error
 

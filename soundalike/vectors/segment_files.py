@@ -111,9 +111,14 @@ def map_origins(file: BinaryIO) -> NDArray[np.void]:
 
 def read_segment(folder: Path) -> SegmentManifest:
     """Read a segment's manifest. Raises ArtifactError if it is missing, or not this segment's."""
+    return parse_segment(folder, _files_of(folder).read(MANIFEST))
+
+
+def parse_segment(folder: Path, content: bytes) -> SegmentManifest:
+    """Read the manifest of the segment that the folder is named after. Raises ArtifactError."""
     files = _files_of(folder)
     try:
-        manifest = SegmentManifest.model_validate_json(files.read(MANIFEST))
+        manifest = SegmentManifest.model_validate_json(content)
     except ValidationError as error:
         raise files.damaged(MANIFEST, f"is not a segment's manifest ({error})") from error
     if manifest != manifest.signed() or manifest.name != folder.name:

@@ -60,6 +60,24 @@ def kept_versions(session: Session) -> dict[str, str]:
     return {row.version: row.space for row in rows}
 
 
+def kept_manifests(session: Session) -> dict[str, str]:
+    """Return the recorded hash of the manifest of each version that was not retired."""
+    known = IndexVersionRow.collected_at.is_(None), IndexVersionRow.manifest_sha256.is_not(None)
+    columns = select(IndexVersionRow.version, IndexVersionRow.manifest_sha256).where(*known)
+    return {version: str(sha256) for version, sha256 in session.execute(columns)}
+
+
+def built_versions(session: Session) -> set[str]:
+    """Return every index version that was ever built, retired or not."""
+    return set(session.scalars(select(IndexVersionRow.version)))
+
+
+def served_version(session: Session) -> str | None:
+    """Return the version that is served, or None."""
+    served = published(session)
+    return served.index.version if served else None
+
+
 def runs_of_kept_versions(session: Session) -> set[str]:
     """Return ids of the Dagster runs that built the index versions that were not retired."""
     kept = IndexVersionRow.collected_at.is_(None), IndexVersionRow.dagster_run_id.is_not(None)

@@ -25,7 +25,7 @@ from soundalike.cli.weights import download_note
 from soundalike.embedders import MODELS, space_for, weights_path
 from soundalike.embedders.registry import MORE_MEMORY
 from soundalike.environment import shell_environment
-from soundalike.errors import LibraryError, SettingsError, SoundalikeError
+from soundalike.errors import BucketError, LibraryError, SettingsError, SoundalikeError
 from soundalike.ingest.artifacts import Kind, all_artifacts, damages_of
 from soundalike.ingest.healing import counted_damage
 from soundalike.memory import memory_left
@@ -36,6 +36,7 @@ from soundalike.storage.disk_space import existing_parent, require_free_space
 from soundalike.storage.layout import ArtifactStore
 from soundalike.terminal import safe
 
+PROBE = "doctor"
 LOW_DISK_BYTES = 5 * 2**30
 SHOWN_PACKAGES = ("dagster", "torch", "transformers", "av", "soxr", "faiss-cpu", "fastapi")
 
@@ -96,6 +97,7 @@ def _all_findings(stack: ExitStack) -> Iterator[Finding]:
         _decoder,
         _music,
         _data,
+        _bucket,
         _catalog,
         _artifacts,
         _access,
@@ -189,6 +191,23 @@ def _data(examined: Examined) -> Iterator[Finding]:
     advice = "free some space: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
     exists = "" if data.exists() else " (the first ingest creates it)"
     yield Finding("data root", f"{data}{exists}, {free / 2**30:.0f} GiB free", advice)
+
+
+def _bucket(examined: Examined) -> Iterator[Finding]:
+    """Put a small object into the bucket and remove it again, as builders have to."""
+    bucket = ArtifactStore.of(examined.settings).bucket
+    if bucket is None:
+        return
+    bucket.listed("indexes/")
+    try:
+        bucket.put_bytes(PROBE, b"")
+        bucket.remove([PROBE])
+    except BucketError as error:
+        state = f"{bucket.url} can be read, which a machine that only serves needs; {error}"
+        summary, _, advice = state.partition("\n")
+        yield Finding("bucket", summary, advice)
+        return
+    yield Finding("bucket", f"{bucket.url} can be read and written")
 
 
 def _catalog(examined: Examined) -> Iterator[Finding]:

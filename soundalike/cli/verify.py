@@ -8,9 +8,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from soundalike.catalog.engine import Sessions
 from soundalike.cli.library import existing_library
 from soundalike.ingest.artifacts import Artifact, Damage, all_artifacts, damages_of
 from soundalike.ingest.healing import mark
+from soundalike.maintenance.bucket_check import DamagedObject, check_bucket, repair_bucket
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import PathCell
@@ -26,6 +28,13 @@ def verify(
         typer.Option(
             "--repair",
             help="Remove what is damaged, so that the next ingest makes it again.",
+        ),
+    ] = False,
+    bucket: Annotated[
+        bool,
+        typer.Option(
+            "--bucket",
+            help="Read the bucket of SOUNDALIKE_ARTIFACTS too, of which only sizes are compared.",
         ),
     ] = False,
 ) -> None:
@@ -46,11 +55,35 @@ def verify(
         if repair and found:
             marked = {damage.artifact for damage in mark(sessions, store, found, audio=True)}
             left = [d for d in found if d.forbidden or d.artifact not in marked]
-    out.print(_counts(artifacts, found))
-    if found:
-        out.print(_listed(found, store))
-        out.print(_advice(found, left, repair=repair))
-    raise typer.Exit(1 if left else 0)
+        out.print(_counts(artifacts, found))
+        if found:
+            out.print(_listed(found, store))
+            out.print(_advice(found, left, repair=repair))
+        lost = _verify_bucket(sessions, store, out, repair=repair, read=bucket)
+    raise typer.Exit(1 if left or lost else 0)
+
+
+def _verify_bucket(
+    sessions: Sessions, store: ArtifactStore, out: Console, *, repair: bool, read: bool
+) -> list[DamagedObject]:
+    """Say what is wrong in the bucket; return what stays so."""
+    if store.bucket is None:
+        return []
+    found = check_bucket(sessions, store, store.bucket, read=read)
+    for damaged in found[:SHOWN]:
+        out.print(safe(f"{store.bucket.url}/{damaged.key}"), f"[yellow]{damaged.problem}[/yellow]")
+    if not found:
+        compared = "whole" if read else "there; --bucket reads it too"
+        out.print(f"the bucket: all of it is {compared}")
+        return []
+    if not repair:
+        out.print(f"the bucket: {counted(len(found), 'object')} lost or damaged; --repair mends it")
+        return found
+    left = repair_bucket(sessions, store, store.bucket, found)
+    out.print(f"the bucket: {counted(len(found) - len(left), 'object')} put again")
+    if left:
+        out.print(f"{counted(len(left), 'object')} are lost here too: the next index replaces them")
+    return left
 
 
 def _counts(artifacts: Sequence[Artifact], found: Sequence[Damage]) -> Table:

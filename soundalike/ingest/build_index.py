@@ -2,18 +2,20 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import structlog
 
 from soundalike.catalog import indexes
+from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import IndexContents
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError, UnreadableArtifact
+from soundalike.ingest.bucket_versions import fetch_version, put_version
 from soundalike.ingest.healing import (
     counted_damage,
     heal,
@@ -66,8 +68,9 @@ def build_index(
     """Build the version that the library needs now, unless a valid one exists.
 
     If `choice` is `auto`, the number of tracks decides the kind, and a kind whose recall on this
-    library is too low falls back to another. Raises ArtifactError if there is nothing to index, or
-    if the embeddings of a batch are lost, which is then pending again.
+    library is too low falls back to another. With a bucket, the version is put there before it is
+    recorded, and taken from there if another builder has built it. Raises ArtifactError if there is
+    nothing to index, or if the embeddings of a batch are lost, which is then pending again.
     """
     with Monitor() as monitor:
         with sessions() as session:
@@ -82,6 +85,7 @@ def build_index(
         folder = store.index(version)
         with sessions() as session:
             recorded = indexes.recorded_manifest(session, version)
+        fetch_version(store, version, recorded)
         reused = _keep_valid(store, folder, recorded)
         if not reused:
             with (
@@ -97,11 +101,20 @@ def build_index(
                         raise
                     _write(temporary, sessions, store, space, contents, choice, run_id)
                 make_read_only(temporary)
+        manifest = _record(sessions, store, version)
+    return BuildReport(manifest, folder, reused, monitor.usage())
+
+
+def _record(sessions: Sessions, store: ArtifactStore, version: str) -> IndexManifest:
+    """Record a version, which is in the bucket by then, if there is one."""
+    folder = store.index(version)
+    with bucket_lock(sessions) if store.bucket else nullcontext(), sessions.begin() as session:
+        if store.bucket:
+            put_version(session, store, store.bucket, version)
         manifest = index_files.read_manifest(folder)
         sha256 = {"manifest_sha256": sha256_of(folder / MANIFEST)}
-        with sessions.begin() as session:
-            indexes.record_version(session, manifest.model_dump(include=RECORDED) | sha256)
-    return BuildReport(manifest, folder, reused, monitor.usage())
+        indexes.record_version(session, manifest.model_dump(include=RECORDED) | sha256)
+    return manifest
 
 
 def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None) -> bool:

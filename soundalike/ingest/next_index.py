@@ -105,8 +105,13 @@ def next_index(
 
 
 def _is_whole(store: ArtifactStore, index: IndexVersionRow) -> bool:
-    """Return whether the version is on disk, of this release and undamaged; else it is rebuilt."""
+    """Return whether the version is on disk, of this release and undamaged; else it is rebuilt.
+
+    One that another builder has built is in the bucket alone.
+    """
     folder = store.index(index.version)
+    if store.bucket and not folder.exists():
+        return _is_in_bucket(store, index)
     try:
         index_files.verify_version(folder, index.manifest_sha256, remembered_sha256)
     except (ArtifactError, OSError):

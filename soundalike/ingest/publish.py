@@ -14,6 +14,7 @@ from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.bucket_versions import fetch_version
 from soundalike.ingest.index_checks import served_segments
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
@@ -61,6 +62,7 @@ def publish(
     with sessions() as session:
         chosen = built_version(session, space.key, version)
         served = indexes.published(session)
+    fetch_version(store, chosen.version, chosen.manifest_sha256)
     require_publishable(store, chosen, served_segments(store, served))
     if store.bucket:
         with bucket_lock(sessions):

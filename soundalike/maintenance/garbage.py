@@ -5,7 +5,7 @@ kept for a day, because artifacts are written before they are recorded.
 """
 
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,9 @@ from pathlib import Path
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError, UnreadableArtifact
+from soundalike.maintenance.bucket_garbage import remove_unneeded, unneeded_objects
 from soundalike.storage.atomic import is_temporary, remove_folder
+from soundalike.storage.bucket import StoredObject
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import cover_of, read_manifest
 
@@ -21,11 +23,15 @@ DAY = 24 * 3600
 DAMAGED = ".damaged-"
 SUPERSEDED = "index older than the published one"
 UNNAMED = "segment of no index that is kept"
+IN_BUCKET = "in the bucket: of no index that is kept"
 
 
 @dataclass(frozen=True)
 class Garbage:
-    """A file or folder that may be removed, with its size in bytes and the reason."""
+    """A file or folder that may be removed, with its size in bytes and the reason.
+
+    Of an object in the bucket, `path` is where it would be in the data root.
+    """
 
     path: Path
     size: int
@@ -65,6 +71,7 @@ def find_garbage(
         *_audio(store, audio),
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
+        *_as_garbage(store, unneeded_objects(sessions, store, old)),
     ]
     # Superseded indexes are first: a build may need one of them again at any time.
     return sorted(garbage, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
@@ -85,6 +92,8 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
         needed = needed_segments(store, retention.kept_versions(session))
     removed = []
     for item in garbage:
+        if item.reason == IN_BUCKET:
+            continue
         if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
         if item.reason == UNNAMED and (item.path.name in needed or _age(item.path) < DAY):
@@ -95,7 +104,11 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
             else:
                 item.path.unlink()
             removed.append(item)
-    return removed
+    return removed + _as_garbage(store, remove_unneeded(sessions, store))
+
+
+def _as_garbage(store: ArtifactStore, objects: Iterable[StoredObject]) -> list[Garbage]:
+    return [Garbage(store.root / found.key, found.size, IN_BUCKET) for found in objects]
 
 
 def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -> None:

@@ -15,7 +15,7 @@ from soundalike.storage.atomic import atomic_folder, make_read_only
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST, ArtifactFiles
-from soundalike.vectors.index_files import parse_manifest
+from soundalike.vectors.index_files import IndexManifest, parse_manifest
 from soundalike.vectors.segment_files import SegmentManifest, parse_segment, read_segment
 
 REPAIR = "`soundalike verify --repair` where it was built mends the bucket"
@@ -45,6 +45,20 @@ def upload_version(store: ArtifactStore, bucket: Bucket, version: str) -> None:
     _upload(store, bucket, manifest.files_in(folder))
     sha256 = hashlib.sha256(content).hexdigest()
     bucket.put_new(manifest_key(store, version, sha256), content)
+
+
+def version_in_bucket(
+    store: ArtifactStore, bucket: Bucket, version: str, sha256: str
+) -> IndexManifest:
+    """Read a version's manifest. Raises MissingObject, or ArtifactError if it is damaged."""
+    return parse_manifest(store.index(version), _recorded(store, bucket, version, sha256))
+
+
+def _recorded(store: ArtifactStore, bucket: Bucket, version: str, sha256: str) -> bytes:
+    content = bucket.read(manifest_key(store, version, sha256))
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise ArtifactError(f"index {version}: its manifest in the bucket is damaged; {REPAIR}")
+    return content
 
 
 def is_uploaded(store: ArtifactStore, version: str, sha256: str | None) -> bool:
@@ -79,10 +93,8 @@ class VersionDownload:
         """Read the manifests: of the version, which has this hash, and of segments to fetch."""
         self._copies, self._bucket = copies, bucket
         self._folder = copies.index(version)
-        key = manifest_key(copies, version, sha256)
-        self._content = self._read(key, f"index {version}")
-        if hashlib.sha256(self._content).hexdigest() != sha256:
-            raise ArtifactError(f"index {version}: its manifest in the bucket is damaged; {REPAIR}")
+        with _missing_named(f"index {version}"):
+            self._content = _recorded(copies, bucket, version, sha256)
         self.manifest = parse_manifest(self._folder, self._content)
         self._segments = [*self._missing_segments()]
 
@@ -102,7 +114,8 @@ class VersionDownload:
         for name in self.manifest.segments:
             folder = self._copies.segments / name
             if not folder.is_dir():
-                content = self._read(self._copies.key(folder / MANIFEST), f"segment {name}")
+                with _missing_named(f"segment {name}"):
+                    content = self._bucket.read(self._copies.key(folder / MANIFEST))
                 yield content, parse_segment(folder, content)
 
     def _fetch(self, files: ArtifactFiles, manifest: bytes, watch: Watch) -> None:
@@ -128,10 +141,6 @@ class VersionDownload:
                 target.write(block)
         if digest.hexdigest() != files.sha256[name]:
             raise ArtifactError(f"{label} in the bucket is damaged; {REPAIR}")
-
-    def _read(self, key: str, label: str) -> bytes:
-        with _missing_named(label):
-            return self._bucket.read(key)
 
 
 @contextmanager

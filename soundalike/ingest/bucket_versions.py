@@ -1,0 +1,46 @@
+"""Index versions of builders that share a catalog and a bucket, and no disk.
+
+Equal inputs give equal versions, but each builder's manifest says when and by which run it was
+built. The first one that is recorded is the version's; the others take it.
+"""
+
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import indexes
+from soundalike.storage.atomic import remove_folder, sha256_of
+from soundalike.storage.bucket import Bucket
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.artifact_files import MANIFEST
+from soundalike.vectors.index_copies import VersionDownload, is_uploaded, upload_version
+
+
+def fetch_version(store: ArtifactStore, version: str, sha256: str | None) -> None:
+    """Fetch a version into the data root, if it is not there and the bucket has it.
+
+    Raises ArtifactError if what the bucket has of it is damaged, and BucketError.
+    """
+    folder = store.index(version)
+    if store.bucket is None or sha256 is None or folder.exists():
+        return
+    if is_uploaded(store, version, sha256):
+        VersionDownload(store, store.bucket, version, sha256).fetch(_unwatched)
+
+
+def put_version(session: Session, store: ArtifactStore, bucket: Bucket, version: str) -> None:
+    """Put a version that was built; or take the one that another builder put and recorded first.
+
+    Call it under `bucket_lock`, and record the version before that is released. Raises BucketError.
+    """
+    folder = store.index(version)
+    recorded = indexes.recorded_manifest(session, version)
+    if recorded in (None, sha256_of(folder / MANIFEST)) or not is_uploaded(
+        store, version, recorded
+    ):
+        upload_version(store, bucket, version)
+        return
+    remove_folder(folder)
+    fetch_version(store, version, recorded)
+
+
+def _unwatched(_: int) -> None:
+    """Nobody waits to end the download."""

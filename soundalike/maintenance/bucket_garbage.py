@@ -1,0 +1,93 @@
+"""Garbage collection in the bucket of artifacts: objects that no kept index version needs.
+
+What was put within a day is left alone, and so is everything while a version is put.
+"""
+
+import datetime as dt
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from pathlib import PurePosixPath
+
+import structlog
+from sqlalchemy.orm import Session
+
+from soundalike.catalog import retention
+from soundalike.catalog.bucket_lock import bucket_lock
+from soundalike.catalog.engine import Sessions
+from soundalike.errors import ArtifactError, BucketError, MissingObject
+from soundalike.storage.bucket import Bucket, StoredObject
+from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_copies import version_in_bucket
+
+DAY = dt.timedelta(days=1)
+REMOVED_AT_ONCE = 500
+
+log = structlog.get_logger()
+
+
+def unneeded_objects(
+    sessions: Sessions, store: ArtifactStore, retired: Collection[str] = ()
+) -> list[StoredObject]:
+    """List what may be removed from the bucket once these versions are retired. Removes nothing.
+
+    Nothing if there is no bucket, or if it does not answer, which is logged. Raises ArtifactError
+    if it seems to belong to another catalog.
+    """
+    if store.bucket is None:
+        return []
+    try:
+        with sessions() as session:
+            return [*_unneeded(session, store, store.bucket, retired)]
+    except BucketError as error:
+        log.warning("bucket.not_collected", reason=str(error).partition("\n")[0])
+        return []
+
+
+def remove_unneeded(sessions: Sessions, store: ArtifactStore) -> list[StoredObject]:
+    """Remove what `unneeded_objects` lists; return it. A version goes before its segments."""
+    if store.bucket is None:
+        return []
+    with bucket_lock(sessions):
+        found = unneeded_objects(sessions, store)
+        keys = sorted((each.key for each in found), key=lambda key: not key.startswith("indexes/"))
+        try:
+            for start in range(0, len(keys), REMOVED_AT_ONCE):
+                store.bucket.remove(keys[start : start + REMOVED_AT_ONCE])
+        except BucketError as error:
+            log.warning("bucket.not_collected", reason=str(error).partition("\n")[0])
+            return []
+    return found
+
+
+def _unneeded(
+    session: Session, store: ArtifactStore, bucket: Bucket, retired: Collection[str]
+) -> Iterator[StoredObject]:
+    recorded = retention.kept_manifests(session)
+    kept = {version: sha256 for version, sha256 in recorded.items() if version not in retired}
+    before = dt.datetime.now(dt.UTC) - DAY
+    old = {
+        folder: [found for found in bucket.listed(f"{folder}/") if found.put_at < before]
+        for folder in ("indexes", "segments", "maps")
+    }
+    _refuse_foreign(bucket, set(map(_name, old["indexes"])), retention.built_versions(session))
+    segments: set[str] = set()
+    for version, sha256 in kept.items():
+        with suppress(MissingObject):  # it was never put
+            segments.update(version_in_bucket(store, bucket, version, sha256).segments)
+    needed = {"indexes": kept.keys(), "segments": segments, "maps": kept.keys()}
+    for folder, objects in old.items():
+        yield from (found for found in objects if _name(found) not in needed[folder])
+
+
+def _refuse_foreign(bucket: Bucket, versions: set[str], known: set[str]) -> None:
+    """Raise ArtifactError if the catalog has built few of the versions in the bucket."""
+    if len(versions - known) * 2 > len(versions):
+        raise ArtifactError(
+            f"the catalog does not know most of what is in {bucket.url}; is it another catalog's? "
+            "Nothing was removed. Check DATABASE_URL and SOUNDALIKE_ARTIFACTS"
+        )
+
+
+def _name(found: StoredObject) -> str:
+    """Return the name of the version or segment that an object belongs to."""
+    return PurePosixPath(found.key).parts[1]

@@ -41,6 +41,10 @@ from soundalike.vectors.kinds import KindName
         ("SOUNDALIKE_OWNERS", "team:", "must be an e-mail address, or a team"),
         ("SOUNDALIKE_ASSET_TAGS", "domain", "must be pairs such as domain=music"),
         ("SOUNDALIKE_ASSET_TAGS", "a b=c", "must be pairs such as domain=music"),
+        ("SOUNDALIKE_ARTIFACTS", "/mnt/shelf", "must look like s3://bucket or s3://bucket/prefix"),
+        ("SOUNDALIKE_ARTIFACTS", "gs://shelf", "must look like s3://bucket or s3://bucket/prefix"),
+        ("SOUNDALIKE_ARTIFACTS", "s3:///prefix", "must look like s3://bucket"),
+        ("SOUNDALIKE_CACHE_GIGABYTES", "0", "greater than 0"),
         ("SOUNDALIKE_CODE_URL", "github.com/x", "begins with https:// or http://"),
     ],
 )
@@ -114,6 +118,16 @@ def test_several_music_folders_are_separated_as_in_path(monkeypatch: pytest.Monk
 def test_buckets_may_stand_among_the_music_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOUNDALIKE_MUSIC", "/a:s3://bucket/music:s3://other")
     assert load_settings().music == ("/a", "s3://bucket/music", "s3://other")
+
+
+def test_a_bucket_of_artifacts_is_a_url_with_or_without_a_prefix(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert load_settings().artifacts is None
+    for value in ("s3://shelf", "s3://shelf/", "s3://shelf/of/ours", "s3://shelf/of/ours/"):
+        monkeypatch.setenv("SOUNDALIKE_ARTIFACTS", value)
+        load_settings.cache_clear()
+        assert load_settings().artifacts == value.rstrip("/")
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def is_uploaded(store: ArtifactStore, version: str, sha256: str | None) -> bool:
 
 def _upload(store: ArtifactStore, bucket: Bucket, files: ArtifactFiles) -> None:
     """Put those of the files that are not there with their size, once they are verified."""
+    files.verify_sizes()
     prefix = store.key(files.folder) + "/"
     there = {stored.key: stored.size for stored in bucket.listed(prefix)} if files.sha256 else {}
     missing = {

@@ -112,11 +112,19 @@ def maps(store: ArtifactStore) -> Iterator[Artifact]:
 
 
 def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
-    """Yield the artifacts of all batches, then the indexes, their segments and their maps."""
-    yield from artifacts_of_batches(session, store)
-    yield from indexes(session, store)
+    """Yield the artifacts of all batches, then the indexes, their segments and their maps.
+
+    With a bucket, only those that are in this data root: others are fetched when they are needed.
+    """
+    yield from filter(partial(is_expected, store), artifacts_of_batches(session, store))
+    yield from filter(partial(is_expected, store), indexes(session, store))
     yield from segments(store)
     yield from maps(store)
+
+
+def is_expected(store: ArtifactStore, artifact: Artifact) -> bool:
+    """Return whether the artifact must be in this data root: with a bucket only if it is there."""
+    return store.bucket is None or artifact.path.exists()
 
 
 def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:

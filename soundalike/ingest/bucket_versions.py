@@ -11,19 +11,7 @@ from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST
-from soundalike.vectors.index_copies import VersionDownload, is_uploaded, upload_version
-
-
-def fetch_version(store: ArtifactStore, version: str, sha256: str | None) -> None:
-    """Fetch a version into the data root, if it is not there and the bucket has it.
-
-    Raises ArtifactError if what the bucket has of it is damaged, and BucketError.
-    """
-    folder = store.index(version)
-    if store.bucket is None or sha256 is None or folder.exists():
-        return
-    if is_uploaded(store, version, sha256):
-        VersionDownload(store, store.bucket, version, sha256).fetch(_unwatched)
+from soundalike.vectors.index_copies import fetch_version, is_uploaded, upload_version
 
 
 def put_version(session: Session, store: ArtifactStore, bucket: Bucket, version: str) -> None:
@@ -40,7 +28,3 @@ def put_version(session: Session, store: ArtifactStore, bucket: Bucket, version:
         return
     remove_folder(folder)
     fetch_version(store, version, recorded)
-
-
-def _unwatched(_: int) -> None:
-    """Nobody waits to end the download."""

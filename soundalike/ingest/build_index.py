@@ -15,7 +15,7 @@ from soundalike.catalog.indexes import IndexContents
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError, UnreadableArtifact
-from soundalike.ingest.bucket_versions import fetch_version, put_version
+from soundalike.ingest.bucket_versions import put_version
 from soundalike.ingest.healing import (
     counted_damage,
     heal,
@@ -30,6 +30,7 @@ from soundalike.storage.atomic import atomic_folder, make_read_only, remove_fold
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.artifact_files import MANIFEST
+from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest
 from soundalike.vectors.kinds import FALLBACK_KIND, kind_for
 from soundalike.vectors.recall import RECALL
@@ -85,9 +86,12 @@ def build_index(
         folder = store.index(version)
         with sessions() as session:
             recorded = indexes.recorded_manifest(session, version)
+            served = indexes.published(session)
         fetch_version(store, version, recorded)
         reused = _keep_valid(store, folder, recorded)
         if not reused:
+            if served:  # for its segments
+                fetch_version(store, served.index.version, served.index.manifest_sha256)
             with (
                 _lost_embeddings_marked(sessions, store, contents.batches),
                 atomic_folder(folder) as temporary,
@@ -190,7 +194,7 @@ def _write(
             dagster_run_id=run_id,
             created_at=dt.datetime.now(dt.UTC),
         )
-        manifest = _checked(folder, store, manifest, new)
+        manifest = _checked(folder, sessions, store, manifest, new)
         fallback = FALLBACK_KIND.get(kind.name)
         if choice != "auto" or fallback is None or not _recalls_too_little(manifest):
             return
@@ -203,11 +207,15 @@ def _recalls_too_little(manifest: IndexManifest) -> bool:
 
 
 def _checked(
-    folder: Path, store: ArtifactStore, manifest: IndexManifest, new: frozenset[str]
+    folder: Path,
+    sessions: Sessions,
+    store: ArtifactStore,
+    manifest: IndexManifest,
+    new: frozenset[str],
 ) -> IndexManifest:
     """Check what is new; return the manifest with the results, as written into the folder."""
     index_files.write_manifest(folder, manifest)
     trusted = set(manifest.segments) - new
-    checked = manifest.model_copy(update={"checks": check_folder(folder, store, trusted)})
+    checked = manifest.model_copy(update={"checks": check_folder(folder, sessions, store, trusted)})
     index_files.write_manifest(folder, checked)
     return checked

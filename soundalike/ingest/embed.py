@@ -26,7 +26,7 @@ from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.checks import check_matrix
-from soundalike.vectors.embedding_files import load_batch, save_batch
+from soundalike.vectors.embedding_files import load_batch, put_batch, save_batch
 
 STAGE = "embeddings"
 
@@ -83,6 +83,7 @@ def embed_batch(
             lock.fence(session)
             path = save_batch(store, space, batch, embeddings)
             sha256, sidecar = sha256_of(path), sha256_of(store.sidecar(space.key, batch))
+            put_batch(store, space.key, batch, sha256, sidecar)
             results.record_embeddings(session, batch_id, space.key, sha256, tags, sidecar, run_id)
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)

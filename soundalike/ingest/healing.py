@@ -18,8 +18,17 @@ from soundalike.catalog.batch_locks import idle_batch
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.retention import retire_lost
 from soundalike.errors import ArtifactError, StorageError, UnreadableArtifact
-from soundalike.ingest.artifacts import Damage, Kind, artifacts_of_batches, damages_of, indexes
+from soundalike.ingest.artifacts import (
+    Artifact,
+    Damage,
+    Kind,
+    artifacts_of_batches,
+    damages_of,
+    indexes,
+    is_expected,
+)
 from soundalike.storage.atomic import remove_folder
+from soundalike.storage.bucket_files import recorded_key
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import cover_of, read_manifest
 from soundalike.vectors.segment_files import read_segment, segment_names
@@ -35,12 +44,15 @@ def heal(
     """Find what is damaged of all batches, or of these, and make it pending; return it.
 
     A batch that a run is at work on is left to the next call. Of indexes, only lost folders are
-    looked for: `next_index` looks at the served one. Raises StorageError if a folder of the data
-    root is a link to nowhere.
+    looked for: `next_index` looks at the served one. With a bucket, what is not in the data root
+    is lost only if it was asked for by its batch, and is not in the bucket. Raises StorageError if
+    a folder of the data root is a link to nowhere.
     """
     with sessions() as session:
-        _require_disk(store, has_artifacts=recorded.has_any(session))
-        folders = [index for index in indexes(session, store) if not index.path.exists()]
+        has_artifacts = recorded.has_any(session) and store.bucket is None
+        _require_disk(store, has_artifacts=has_artifacts)
+        kept = [index for index in indexes(session, store) if is_expected(store, index)]
+        folders = [index for index in kept if not index.path.exists()]
     lost = [Damage(index, "missing") for index in folders]
     return mark(sessions, store, _damages(sessions, store, batches, audio=False) + lost)
 
@@ -116,7 +128,27 @@ def _damages(
 ) -> list[Damage]:
     with sessions() as session:
         expected = list(artifacts_of_batches(session, store, batches))
-    return list(filter(None, damages_of(expected, audio=audio)))
+    here = [artifact for artifact in expected if is_expected(store, artifact)]
+    lost = [] if batches is None else _lost_in_bucket(store, expected)
+    return [*filter(None, damages_of(here, audio=audio)), *lost]
+
+
+def _lost_in_bucket(store: ArtifactStore, artifacts: Iterable[Artifact]) -> list[Damage]:
+    """Return the vectors that are neither in the data root nor, as recorded, in the bucket."""
+    return [
+        Damage(artifact, "not in the bucket")
+        for artifact in artifacts
+        if artifact.kind in (Kind.VECTORS, Kind.SIDECAR)
+        and not is_expected(store, artifact)
+        and not _is_in_bucket(store, artifact)
+    ]
+
+
+def _is_in_bucket(store: ArtifactStore, artifact: Artifact) -> bool:
+    """Return whether the store's bucket has the artifact as it is recorded."""
+    if store.bucket is None or artifact.sha256 is None:
+        return False
+    return store.bucket.exists(recorded_key(store, artifact.path, artifact.sha256))
 
 
 def _mark_batch(
@@ -129,8 +161,9 @@ def _mark_batch(
         found = [d for d in _damages(sessions, store, [batch_id], audio) if not d.forbidden]
         for damage in found:  # files first: without its record, a damaged one might be trusted
             _delete(damage)
+        lost = [damage for damage in found if not _is_in_bucket(store, damage.artifact)]
         with sessions.begin() as session:
-            _forget(session, batch_id, found)
+            _forget(session, batch_id, lost)
     return found
 
 

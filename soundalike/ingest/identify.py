@@ -1,5 +1,6 @@
 """Stage `raw_audio`: read each file of a batch once; identity, stream facts, tags, manifest."""
 
+from contextlib import suppress
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,6 +19,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.failures import TRANSIENT_CODES
 from soundalike.catalog.results import IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
+from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import (
     EVERYTHING,
     Outcome,
@@ -30,6 +32,7 @@ from soundalike.ingest.stage import (
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import atomic_file, sha256_of
+from soundalike.storage.bucket_files import fetch_file, put_file
 from soundalike.storage.layout import ArtifactStore
 
 ReadFile = tuple[Identified, FileTags]
@@ -167,6 +170,8 @@ def _read_manifest(store: ArtifactStore, batch: str, recorded: str | None) -> li
     """
     path = store.batch_manifest(batch)
     try:
+        with suppress(ArtifactError):
+            fetch_file(store, path, recorded)
         if recorded is not None and sha256_of(path) != recorded:
             return []
         table = pq.read_table(path)
@@ -184,4 +189,6 @@ def _write_manifest(store: ArtifactStore, batch: str, rows: list[dict[str, Any]]
     path = store.batch_manifest(batch)
     with atomic_file(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, MANIFEST), temporary)
-    return sha256_of(path)
+    sha256 = sha256_of(path)
+    put_file(store, path, sha256)
+    return sha256

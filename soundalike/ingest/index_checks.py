@@ -12,12 +12,14 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.indexes import PublishedIndex
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.bucket_batches import fetch_embeddings
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest
 
 if TYPE_CHECKING:
@@ -34,9 +36,10 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
     with sessions() as session:
         version = indexes.latest_built(session, space.key)
         served = indexes.published(session)
-    if version is None:
-        raise ArtifactError("no index was built yet; materialise faiss_index")
-    return check_folder(store.index(version), store, served_segments(store, served))
+        if version is None:
+            raise ArtifactError("no index was built yet; materialise faiss_index")
+        fetch_version(store, version, indexes.recorded_manifest(session, version))
+    return check_folder(store.index(version), sessions, store, served_segments(store, served))
 
 
 def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> frozenset[str]:
@@ -52,7 +55,9 @@ def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> froz
     return frozenset(segment.name for segment in chosen.segments) if chosen else frozenset()
 
 
-def check_folder(folder: Path, store: ArtifactStore, trusted: Collection[str] = ()) -> list[Check]:
+def check_folder(
+    folder: Path, sessions: Sessions, store: ArtifactStore, trusted: Collection[str] = ()
+) -> list[Check]:
     """Check an index against the batches that its manifest names, not against later ones.
 
     Segments that are `trusted`, by name, were checked before; of these only some tracks are asked
@@ -64,6 +69,7 @@ def check_folder(folder: Path, store: ArtifactStore, trusted: Collection[str] = 
     new = [segment for segment in index.segments if segment.name not in trusted]
     batches = [key for segment in new for key in _batches_of(index.manifest, segment)]
     space = index.manifest.space
+    fetch_embeddings(sessions, store, space, dict.fromkeys(batches))
     sidecars = {batch: read_sidecar(store, space, batch) for batch in dict.fromkeys(batches)}
     ids = [
         segment.ids[row].decode()

@@ -13,6 +13,7 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
 from soundalike.vectors.segment_files import SegmentManifest
 from soundalike.vectors.tiers import to_merge
@@ -60,6 +61,7 @@ def merge_segments(
             f"when an index of {space.key} is served"
         )
     with Monitor() as monitor:
+        fetch_version(store, served.index.version, served.index.manifest_sha256)
         manifest, sources = _due(store, served.index)
         segment = _merged(store, space, manifest, sources, run_id) if sources else None
     if segment:

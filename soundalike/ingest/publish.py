@@ -14,11 +14,10 @@ from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
-from soundalike.ingest.bucket_versions import fetch_version
 from soundalike.ingest.index_checks import served_segments
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
-from soundalike.vectors.index_copies import upload_version
+from soundalike.vectors.index_copies import fetch_version, upload_version
 from soundalike.vectors.index_files import IndexManifest
 
 

@@ -6,6 +6,7 @@ from soundalike.catalog import batches
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
+from soundalike.ingest.bucket_batches import fetch_embeddings
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import Check
@@ -43,6 +44,7 @@ def check_batch(
         detail = f"it is not embedded in {space.key} yet; materialise embeddings of it first"
         return [Check(name="embedded", passed=False, detail=detail)]
     try:
+        fetch_embeddings(sessions, store, space.key, [batch])
         sidecar = read_sidecar(store, space.key, batch)
         matrix = load_vectors(store, space.key, batch)
     except ArtifactError as error:

@@ -14,6 +14,7 @@ from soundalike.catalog.indexes import LocatedTrack
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import load_recorded
+from soundalike.vectors.index_copies import fetch_version
 
 ROWS_AT_ONCE = 1024  # rows of a block: 3 MB of vectors of 768 dimensions
 
@@ -45,6 +46,7 @@ def published_vectors(session: Session, store: ArtifactStore) -> VectorSource:
     served = indexes.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; run `soundalike ingest FOLDER`")
+    fetch_version(store, served.index.version, served.index.manifest_sha256)
     index = OpenIndex.open(store.index(served.index.version))
     starts = range(0, len(index), ROWS_AT_ONCE)
     ids = (index.track_ids[start : start + ROWS_AT_ONCE] for start in starts)

@@ -18,6 +18,7 @@ from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.study import Space, retrieval, space
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.index_copies import fetch_version
 
 MAX_TRACKS = 2000  # hubness depends on the number of tracks: one size for all larger libraries
 MIN_TRACKS = 12  # with fewer, the 10 neighbours are all other tracks
@@ -53,6 +54,7 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
         served = indexes.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; materialise published_index")
+    fetch_version(store, served.index.version, served.index.manifest_sha256)
     sample, matrix = _sample(store, served.index.version)
     numbers: dict[str, float] = {"sampled_tracks": len(sample)}
     if len(sample) < MIN_TRACKS:

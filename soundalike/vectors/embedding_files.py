@@ -3,6 +3,7 @@
 import hashlib
 import io
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from soundalike.embedders.base import Embedding, EmbeddingSpace, PredictedTag
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.storage.atomic import atomic_file, sha256_of
+from soundalike.storage.bucket_files import fetch_file, put_file
 from soundalike.storage.layout import ArtifactStore
 
 MATRIX = 2  # dimensions of an array with a row per track
@@ -49,6 +51,22 @@ def _rows(tags: tuple[PredictedTag, ...]) -> list[dict[str, str | float]]:
     return [{"word": tag.word, "weight": tag.weight} for tag in tags]
 
 
+def fetch_batch(
+    store: ArtifactStore, space: str, batch: str, sha256: str | None, sidecar_sha256: str | None
+) -> None:
+    """Fetch the batch's files that are in the store's bucket alone. Raises ArtifactError."""
+    fetch_file(store, store.sidecar(space, batch), sidecar_sha256)
+    fetch_file(store, store.vectors(space, batch), sha256)
+
+
+def put_batch(
+    store: ArtifactStore, space: str, batch: str, sha256: str, sidecar_sha256: str
+) -> None:
+    """Put the batch's files into the store's bucket, if it has one. Raises BucketError."""
+    put_file(store, store.sidecar(space, batch), sidecar_sha256)
+    put_file(store, store.vectors(space, batch), sha256)
+
+
 def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.float32]:
     """The batch's float32 [n, dim], memory-mapped.
 
@@ -69,9 +87,11 @@ def load_vectors(store: ArtifactStore, space: str, batch: str) -> NDArray[np.flo
 def load_recorded(store: ArtifactStore, space: str, batch: str, sha256: str) -> NDArray[np.float32]:
     """The batch's float32 [n, dim], in memory, read from the same bytes that were verified.
 
-    Raises ArtifactError if the file is missing, or its SHA-256 is not `sha256`.
+    Fetched first, if it is in the store's bucket alone. Raises ArtifactError if the file is
+    missing, or its SHA-256 is not `sha256`.
     """
     path = store.vectors(space, batch)
+    fetch_file(store, path, sha256)
     try:
         content = path.read_bytes()
     except FileNotFoundError as error:
@@ -129,10 +149,12 @@ def load_batch(
     """Load what `save_batch` wrote, by track, if the files have the recorded SHA-256.
 
     That of the sidecar may be unknown. Empty if they have not, or if a file is missing, damaged or
-    only half replaced: the batch is then embedded again. Raises SpaceMismatch if intact files are
-    of another space or dimension.
+    only half replaced: the batch is then embedded again. What is in the store's bucket alone is
+    fetched. Raises SpaceMismatch if intact files are of another space or dimension.
     """
     path = store.vectors(space.key, batch)
+    with suppress(ArtifactError):
+        fetch_batch(store, space.key, batch, sha256, sidecar_sha256)
     if not path.exists() or sha256_of(path) != sha256:
         return {}
     try:

@@ -6,20 +6,16 @@ two builders put, a reader takes the one that was recorded.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import BinaryIO
+from collections.abc import Iterator
 
-from soundalike.errors import ArtifactError, MissingObject
+from soundalike.errors import ArtifactError
 from soundalike.storage.atomic import atomic_folder, make_read_only
 from soundalike.storage.bucket import Bucket
+from soundalike.storage.bucket_files import REPAIR, Watch, download, missing_named
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST, ArtifactFiles
 from soundalike.vectors.index_files import IndexManifest, parse_manifest
 from soundalike.vectors.segment_files import SegmentManifest, parse_segment, read_segment
-
-REPAIR = "`soundalike verify --repair` where it was built mends the bucket"
-Watch = Callable[[int], None]  # is told the bytes of each block, and may raise to end a download
 
 
 def manifest_key(store: ArtifactStore, version: str, sha256: str) -> str:
@@ -45,6 +41,21 @@ def upload_version(store: ArtifactStore, bucket: Bucket, version: str) -> None:
     _upload(store, bucket, manifest.files_in(folder))
     sha256 = hashlib.sha256(content).hexdigest()
     bucket.put_new(manifest_key(store, version, sha256), content)
+
+
+def fetch_version(store: ArtifactStore, version: str, sha256: str | None) -> None:
+    """Fetch a version into the data root, if it is not there and the bucket has it.
+
+    Raises ArtifactError if what the bucket has of it is damaged, and BucketError.
+    """
+    if store.bucket is None or sha256 is None or store.index(version).exists():
+        return
+    if is_uploaded(store, version, sha256):
+        VersionDownload(store, store.bucket, version, sha256).fetch(_unwatched)
+
+
+def _unwatched(_: int) -> None:
+    """Nobody waits to end the download."""
 
 
 def version_in_bucket(
@@ -94,7 +105,7 @@ class VersionDownload:
         """Read the manifests: of the version, which has this hash, and of segments to fetch."""
         self._copies, self._bucket = copies, bucket
         self._folder = copies.index(version)
-        with _missing_named(f"index {version}"):
+        with missing_named(f"index {version}"):
             self._content = _recorded(copies, bucket, version, sha256)
         self.manifest = parse_manifest(self._folder, self._content)
         self._segments = [*self._missing_segments()]
@@ -115,39 +126,16 @@ class VersionDownload:
         for name in self.manifest.segments:
             folder = self._copies.segments / name
             if not folder.is_dir():
-                with _missing_named(f"segment {name}"):
+                with missing_named(f"segment {name}"):
                     content = self._bucket.read(self._copies.key(folder / MANIFEST))
                 yield content, parse_segment(folder, content)
 
     def _fetch(self, files: ArtifactFiles, manifest: bytes, watch: Watch) -> None:
         with atomic_folder(files.folder) as temporary:
-            for name in files.sha256:
+            for name, sha256 in files.sha256.items():
+                key, label = self._copies.key(files.folder / name), f"{files.label}: {name}"
+                about = sha256, label, files.sizes.get(name), watch
                 with (temporary / name).open("wb") as target:
-                    self._fetch_file(files, name, target, watch)
+                    download(self._bucket, key, target, *about)
             (temporary / MANIFEST).write_bytes(manifest)
             make_read_only(temporary)
-
-    def _fetch_file(self, files: ArtifactFiles, name: str, target: BinaryIO, watch: Watch) -> None:
-        label, key = f"{files.label}: {name}", self._copies.key(files.folder / name)
-        size, digest = files.sizes.get(name), hashlib.sha256()
-        with _missing_named(label):
-            found = self._bucket.size(key)
-            if size not in (None, found):
-                raise ArtifactError(
-                    f"{label} in the bucket has {found} bytes instead of {size}; {REPAIR}"
-                )
-            for block in self._bucket.blocks(key):
-                watch(len(block))
-                digest.update(block)
-                target.write(block)
-        if digest.hexdigest() != files.sha256[name]:
-            raise ArtifactError(f"{label} in the bucket is damaged; {REPAIR}")
-
-
-@contextmanager
-def _missing_named(label: str) -> Iterator[None]:
-    """Raise that an object is not there as an ArtifactError, which names no URL."""
-    try:
-        yield
-    except MissingObject as error:
-        raise ArtifactError(f"{label} is not in the bucket; {REPAIR}") from error

@@ -1,4 +1,4 @@
-"""Garbage collection in the bucket of artifacts: objects that no kept index version needs.
+"""Garbage collection in the bucket: objects of no recorded batch and no kept index version.
 
 What was put within a day is left alone, and so is everything while a version is put.
 """
@@ -15,7 +15,9 @@ from soundalike.catalog import retention
 from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError, BucketError, MissingObject
+from soundalike.maintenance.bucket_check import FOLDERS, recorded_files
 from soundalike.storage.bucket import Bucket, StoredObject
+from soundalike.storage.bucket_files import recorded_key
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_copies import version_in_bucket
 
@@ -67,7 +69,7 @@ def _unneeded(
     before = dt.datetime.now(dt.UTC) - DAY
     old = {
         folder: [found for found in bucket.listed(f"{folder}/") if found.put_at < before]
-        for folder in ("indexes", "segments", "maps")
+        for folder in ("indexes", "segments", "maps", *FOLDERS)
     }
     _refuse_foreign(bucket, set(map(_name, old["indexes"])), retention.built_versions(session))
     segments: set[str] = set()
@@ -75,8 +77,11 @@ def _unneeded(
         with suppress(MissingObject):  # it was never put
             segments.update(version_in_bucket(store, bucket, version, sha256).segments)
     needed = {"indexes": kept.keys(), "segments": segments, "maps": kept.keys()}
-    for folder, objects in old.items():
-        yield from (found for found in objects if _name(found) not in needed[folder])
+    for folder, names in needed.items():
+        yield from (found for found in old[folder] if _name(found) not in names)
+    files = {recorded_key(store, file.path, file.sha256) for file in recorded_files(session, store)}
+    for folder in FOLDERS:
+        yield from (found for found in old[folder] if found.key not in files)
 
 
 def _refuse_foreign(bucket: Bucket, versions: set[str], known: set[str]) -> None:

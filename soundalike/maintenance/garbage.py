@@ -23,7 +23,7 @@ DAY = 24 * 3600
 DAMAGED = ".damaged-"
 SUPERSEDED = "index older than the published one"
 UNNAMED = "segment of no index that is kept"
-IN_BUCKET = "in the bucket: of no index that is kept"
+IN_BUCKET = "in the bucket: of no batch and no index that is kept"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.cli import app
 from soundalike.cli.doctor import Examined, _bucket
 from soundalike.errors import BucketError
+from soundalike.maintenance.bucket_check import check_bucket, repair_bucket
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
@@ -32,6 +33,8 @@ def published(
     collection = Collection(sessions, ArtifactStore(store.root, bucket))
     collection.add(*numbered(3))
     collection.publish()
+    load = check_bucket(sessions, collection.store, bucket, read=False)
+    repair_bucket(sessions, collection.store, bucket, load)  # its vectors, which it did not embed
     return collection
 
 

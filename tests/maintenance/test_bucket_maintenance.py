@@ -1,6 +1,8 @@
 """What keeps the bucket small and whole takes nothing that a kept version needs."""
 
 import datetime as dt
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,9 @@ from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index_files import read_manifest
 from tests.conftest import new_database
 from tests.damage import delete, segment_of
+from tests.library import Library
 from tests.serving.collection import SPACE, Collection, numbered
+from tests.sounds import song
 
 KEEP = Retention(indexes=1, days=30)
 
@@ -63,7 +67,8 @@ def test_versions_go_and_the_segments_that_others_share_stay(
         for name in read_manifest(collection.store.index(version)).segments
     }
     assert {found.key.split("/")[1] for found in bucket.listed("segments/")} == named
-    assert check_bucket(collection.sessions, collection.store, bucket, read=True) == []
+    damaged = check_bucket(collection.sessions, collection.store, bucket, read=True)
+    assert not [each for each in damaged if isinstance(each.of, str)]
 
 
 @pytest.mark.usefixtures("days_later")
@@ -131,7 +136,10 @@ def test_what_is_lost_or_damaged_is_found_and_put_again(
         return {damaged.key: damaged.problem for damaged in found}
 
     size = (folder / "tracks.ids").stat().st_size
-    by_size = {keys["tracks.ids"]: f"5 bytes instead of {size}"}
+    vectors = {key: problem for key, problem in problems(read=False).items() if "/b0000" in key}
+    assert set(vectors.values()) == {"missing"}, "this collection never put its vectors"
+    assert len(vectors) == 2
+    by_size = vectors | {keys["tracks.ids"]: f"5 bytes instead of {size}"}
     assert problems(read=False) == by_size, "an older version need not be there"
     assert problems(read=True) == by_size | {keys[INDEX]: "not as it was written"}
     found = check_bucket(collection.sessions, collection.store, bucket, read=True)
@@ -150,3 +158,40 @@ def test_what_is_lost_here_too_is_told(collection: Collection, bucket: Bucket) -
     found = check_bucket(collection.sessions, collection.store, bucket, read=False)
     left = repair_bucket(collection.sessions, collection.store, bucket, found)
     assert [damaged.key for damaged in left] == [key]
+
+
+def test_a_library_of_before_is_put_with_all_its_vectors(
+    library: Library, bucket: Bucket, tmp_path: Path
+) -> None:
+    song(library.music / "1.flac", seconds=2.0)
+    library.ingest()
+    version = library.publish().version
+    one = replace(library, store=ArtifactStore(library.store.root, bucket))
+    found = check_bucket(one.sessions, one.store, bucket, read=False)
+    assert len(found) == 4, "manifest, vectors and sidecar of the batch, and the index"
+    assert repair_bucket(one.sessions, one.store, bucket, found) == []
+    assert check_bucket(one.sessions, one.store, bucket, read=True) == []
+    other = replace(library, store=ArtifactStore(tmp_path / "other", bucket))
+    assert other.process("b000001")[-1].reused == 1
+    assert other.publish().version == version
+
+
+@pytest.mark.usefixtures("days_later")
+def test_vectors_that_were_replaced_go_and_recorded_ones_stay(
+    library: Library, bucket: Bucket
+) -> None:
+    one = replace(library, store=ArtifactStore(library.store.root, bucket))
+    song(one.music / "1.flac", seconds=2.0)
+    one.ingest()
+    one.publish()
+    [key] = [found.key for found in bucket.listed("embeddings/") if ".npy/" in found.key]
+    of_before = key.replace(key.rpartition("/")[2], 64 * "0")
+    bucket.put_bytes(of_before, b"of a run that was killed")
+    bucket.put_bytes("batches/b000009.parquet/0123", b"of a batch that is gone")
+    space = one.model.space.key
+    removed = collect(one.sessions, one.store, space, KEEP)
+    assert {one.store.key(item.path) for item in removed} == {
+        of_before,
+        "batches/b000009.parquet/0123",
+    }
+    assert check_bucket(one.sessions, one.store, bucket, read=True) == []

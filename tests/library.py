@@ -41,9 +41,10 @@ class Library:
 
     def process(self, batch: str) -> list[StageReport]:
         quiet = NoProgress()
+        space = None if self.store.has_all_audio else self.model.space.key
         return [
             identify_batch(self.sessions, self.store, self.decoders, batch, quiet),
-            resample_batch(self.sessions, self.store, self.decoders, batch, quiet),
+            resample_batch(self.sessions, self.store, self.decoders, batch, quiet, space=space),
             embed_batch(self.sessions, self.store, self.model.space, self.model.load, batch, quiet),
         ]
 

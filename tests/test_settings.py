@@ -45,6 +45,8 @@ from soundalike.vectors.kinds import KindName
         ("SOUNDALIKE_ARTIFACTS", "gs://shelf", "must look like s3://bucket or s3://bucket/prefix"),
         ("SOUNDALIKE_ARTIFACTS", "s3:///prefix", "must look like s3://bucket"),
         ("SOUNDALIKE_CACHE_GIGABYTES", "0", "greater than 0"),
+        ("SOUNDALIKE_KEEP_AUDIO", "bucket", "needs SOUNDALIKE_ARTIFACTS"),
+        ("SOUNDALIKE_KEEP_AUDIO", "cloud", "'disk', 'bucket' or 'none'"),
         ("SOUNDALIKE_CODE_URL", "github.com/x", "begins with https:// or http://"),
     ],
 )

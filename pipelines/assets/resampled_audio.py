@@ -10,6 +10,7 @@ import dagster as dg
 from pipelines.assets.raw_audio import raw_audio
 from pipelines.materializations import Events, each_batch
 from pipelines.partitions import batches, batches_in_one_run
+from pipelines.resources import Model
 from pipelines.stage_config import StageConfig
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
@@ -36,11 +37,17 @@ def resampled_audio(
     sessions: dg.ResourceParam[Sessions],
     store: dg.ResourceParam[ArtifactStore],
     decoders: dg.ResourceParam[Decoders],
+    model: dg.ResourceParam[Model],
     progress: dg.ResourceParam[Progress],
     reports: dg.ResourceParam[Reports],
 ) -> Events:
     """Decodes and resamples each track once, to a FLAC file named by the hash of its audio."""
+    space = None if store.has_all_audio else model.space.key
     stage = partial(
-        resample_batch, sessions, store, decoders, progress=progress, selection=config.selection
+        resample_batch,
+        *(sessions, store, decoders),
+        progress=progress,
+        selection=config.selection,
+        space=space,
     )
     yield from each_batch(context, reports, stage, CODE_VERSION)

@@ -7,7 +7,7 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import StateDep, reading
+from serving.dependencies import State, StateDep, reading
 from serving.errors import Problem, documented
 from serving.file_answer import file_answer
 from serving.schemas.requests import PathTrackId
@@ -80,9 +80,7 @@ async def get_audio(
         try:
             copy = await to_thread.run_sync(open_regular, state["store"].audio(track_id))
         except (OSError, ChangedFile) as error:
-            raise _no_audio(
-                "its canonical copy is not there; `soundalike doctor` says why"
-            ) from error
+            raise _no_audio(_no_copy(state)) from error
         return file_answer(request, copy, "audio/flac", HEADERS)
     for file in (AudioFile(*row) for row in rows):
         if opened := await to_thread.run_sync(file.opened):
@@ -109,9 +107,7 @@ async def get_peaks(
     try:
         found = await to_thread.run_sync(peaks, flac, n, limiter=_measuring)
     except AudioError as error:
-        raise _no_audio(
-            "its canonical copy cannot be read; `soundalike doctor` says why"
-        ) from error
+        raise _no_audio(_no_copy(state)) from error
     return Response(found.tobytes(), media_type="application/octet-stream", headers=CACHED)
 
 
@@ -119,6 +115,12 @@ def media_type(extension: str) -> str:
     """Return the media type of a file's extension: always one of audio, whatever the file is."""
     known = re.fullmatch(r"[a-z0-9]{1,8}", extension)
     return TYPES.get(extension, f"audio/x-{extension}" if known else "audio/x-unknown")
+
+
+def _no_copy(state: State) -> str:
+    if state["store"].has_all_audio:
+        return "its canonical copy cannot be read; `soundalike doctor` says why"
+    return "its canonical copy is not on this machine (SOUNDALIKE_KEEP_AUDIO)"
 
 
 def _no_audio(reason: str) -> Problem:

@@ -216,6 +216,14 @@ def recorded_hash(session: Session, batch_id: int, space: str) -> str | None:
     return done.sha256 if done else None
 
 
+def embedded_tracks(session: Session, batch_id: int, space: str) -> set[str]:
+    """Return the batch's tracks whose vectors are recorded in the space, and not lost."""
+    if recorded_hash(session, batch_id, space) is None:
+        return set()
+    of_batch = VectorRow.space == space, VectorRow.batch_id == batch_id
+    return set(session.scalars(select(VectorRow.track_id).where(*of_batch)))
+
+
 def recorded_sidecar(session: Session, batch_id: int, space: str) -> str | None:
     """Return the recorded SHA-256 of the .npy's sidecar; None if it was never recorded."""
     done = session.get(EmbeddedBatchRow, (space, batch_id))

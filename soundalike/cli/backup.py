@@ -34,7 +34,7 @@ def backup(
     settings = load_settings()
     bars = ProgressBars(Console(stderr=True))
     with existing_library(settings) as sessions:
-        store = ArtifactStore(settings.data)
+        store = ArtifactStore.of(settings)
         written = back_up(sessions, store, target, bars, audio=audio)
     out.print(PathCell(str(target)), _size(written), sep="\n")
 

@@ -34,7 +34,7 @@ def export(
     FILE.npy has the vectors alone, and FILE.parquet beside it the tracks, in the same order.
     """
     settings = load_settings()
-    store, bars = ArtifactStore(settings.data), ProgressBars(out)
+    store, bars = ArtifactStore.of(settings), ProgressBars(out)
     with existing_library(settings) as sessions, sessions() as session:
         if space:
             source = space_vectors(session, store, space)

@@ -123,8 +123,12 @@ def all_artifacts(session: Session, store: ArtifactStore) -> Iterator[Artifact]:
 
 
 def is_expected(store: ArtifactStore, artifact: Artifact) -> bool:
-    """Return whether the artifact must be in this data root: with a bucket only if it is there."""
-    return store.bucket is None or artifact.path.exists()
+    """Return whether the artifact must be in this data root: with a bucket only if it is there.
+
+    So it is with canonical audio that is not kept on the disk.
+    """
+    everywhere = store.has_all_audio if artifact.kind is Kind.AUDIO else store.bucket is None
+    return everywhere or artifact.path.exists()
 
 
 def damages_of(artifacts: Sequence[Artifact], *, audio: bool) -> Iterator[Damage | None]:

@@ -1,6 +1,7 @@
 """Stage `embeddings`: one vector for each track of a batch, as .npy with a sidecar."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 
 import numpy as np
@@ -24,6 +25,7 @@ from soundalike.ingest.upstream import require_read, with_audio
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
+from soundalike.storage.bucket_files import fetch_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.checks import check_matrix
 from soundalike.vectors.embedding_files import load_batch, put_batch, save_batch
@@ -67,6 +69,7 @@ def embed_batch(
             file for file in selection.of(files) if selection.force or file.track_id not in known
         ]
         with sessions() as session:
+            _fetch_audio(store, batches.recorded_audio(session, batch_id), missing)
             missing = with_audio(session, store, batch_id, missing)
         outcomes: list[Outcome[Embedded]] = []
         notes: Notes = {"device": "none needed"}
@@ -88,6 +91,7 @@ def embed_batch(
             tried = [file.id for file in missing]
             results.record_failures(session, batch_id, STAGE, tried, failures)
             spaces = batches.spaces_of(session, batch_id)
+        _remove_embedded(store, embeddings)
     return StageReport(
         stage=STAGE,
         version=sha256,
@@ -118,6 +122,26 @@ def _embed(
             model_seconds += item.model_seconds
             outcomes.append(_outcome(item))
     return outcomes, {"device": embedder.device, "model_seconds": round(model_seconds, 2)}
+
+
+def _fetch_audio(
+    store: ArtifactStore, recorded: Mapping[str, tuple[int, str]], files: Sequence[BatchFile]
+) -> None:
+    """Fetch the canonical audio of these files that another builder has put into the bucket."""
+    for file in files if store.keep_audio == "bucket" else ():
+        path, (_, sha256) = (
+            store.audio(str(file.track_id)),
+            recorded.get(str(file.track_id), (0, "")),
+        )
+        if sha256 and not path.exists():
+            with suppress(ArtifactError):  # then it counts as not there
+                fetch_file(store, path, sha256)
+
+
+def _remove_embedded(store: ArtifactStore, tracks: Iterable[str]) -> None:
+    """Remove the canonical audio of tracks that have a vector, unless it stays on the disk."""
+    for track in tracks if store.keep_audio != "disk" else ():
+        store.audio(track).unlink(missing_ok=True)
 
 
 def _remove_damaged(store: ArtifactStore, failures: Sequence[StageFailure]) -> None:

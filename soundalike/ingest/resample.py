@@ -4,8 +4,10 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import soundfile
+from sqlalchemy.orm import Session
 
 from soundalike.audio.resample import canonical_facts
 from soundalike.audio.sandbox import Decoders
@@ -14,6 +16,7 @@ from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.results import DecodedTrack
+from soundalike.errors import ArtifactError
 from soundalike.ingest.stage import (
     EVERYTHING,
     Outcome,
@@ -27,6 +30,7 @@ from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
+from soundalike.storage.bucket_files import fetch_file, put_file
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
@@ -49,10 +53,13 @@ def resample_batch(
     batch: str,
     progress: Progress,
     selection: Selection = EVERYTHING,
+    space: str | None = None,
 ) -> StageReport:
     """Write missing, damaged or forced canonical FLACs; record lengths, flaws and failures.
 
-    Raises LibraryError if there is no such batch, and ArtifactError if a file is not read yet.
+    Where canonical audio does not stay in the data root, tracks that have a vector in `space` need
+    none and are left out. Raises LibraryError if there is no such batch, and ArtifactError if a
+    file is not read yet.
     """
     with sessions() as session:
         batch_id = batches.require_batch(session, batch)
@@ -65,6 +72,8 @@ def resample_batch(
             require_read(session, batch_id, selection)
             files = selection.of(batches.track_files_of(session, batch_id))
             recorded = batches.recorded_audio(session, batch_id)
+            settled = _settled(session, store, batch_id, space, selection)
+        files = [file for file in files if file.track_id not in settled]
         work = partial(_canonical, store, decoders, recorded, selection.force)
         tracked = progress.track(attempt_all(work, files), STAGE, len(files), _seconds)
         outcomes = list(tracked)
@@ -83,14 +92,24 @@ def resample_batch(
         version=version_of(decoded),
         batch=batch,
         uri=store.canonical.as_uri(),
-        done=len(done),
-        reused=sum(result.reused for result in done.values()),
+        done=len(done) + len(settled),
+        reused=sum(result.reused for result in done.values()) + len(settled),
         failures=failures,
         audio_seconds=sum(map(_seconds, outcomes)),
         usage=monitor.usage(),
         notes={"left_out_by_length": left_out, "partly_broken": len(flawed)},
         flawed=flawed,
     )
+
+
+def _settled(
+    session: Session, store: ArtifactStore, batch_id: int, space: str | None, selection: Selection
+) -> set[str]:
+    """Return the tracks that need no canonical audio: it was decoded, embedded, and removed."""
+    if store.has_all_audio or space is None or selection.force:
+        return set()
+    decoded = batches.recorded_audio(session, batch_id)
+    return batches.embedded_tracks(session, batch_id, space) & decoded.keys()
 
 
 def _seconds(outcome: Outcome[Resampled]) -> float:
@@ -108,11 +127,22 @@ def _canonical(
     target = store.audio(track_id)
     size, sha256 = recorded.get(track_id, (None, None))
     if not force:
+        if store.keep_audio == "bucket":
+            with suppress(ArtifactError):  # then it is decoded
+                fetch_file(store, target, sha256)
         with suppress(soundfile.LibsndfileError):  # missing, or damaged: written again
             audio, found = canonical_facts(target), target.stat().st_size
             if size in (None, found):
                 hashed = sha256 or sha256_of(target)
+                _put(store, target, hashed)
                 return Resampled(DecodedTrack(audio, found, hashed), reused=True)
     with file.local_copy(store.scratch) as path:
         audio = decoders.write_canonical(path, track_id, target)
-    return Resampled(DecodedTrack(audio, target.stat().st_size, sha256_of(target)), reused=False)
+    sha256 = sha256_of(target)
+    _put(store, target, sha256)
+    return Resampled(DecodedTrack(audio, target.stat().st_size, sha256), reused=False)
+
+
+def _put(store: ArtifactStore, flac: Path, sha256: str) -> None:
+    if store.keep_audio == "bucket":
+        put_file(store, flac, sha256)

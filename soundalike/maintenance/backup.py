@@ -31,8 +31,10 @@ from soundalike.maintenance.backup_files import (
 from soundalike.postgres.dump import dump_database
 from soundalike.progress import Progress
 from soundalike.storage.atomic import atomic_folder, sha256_of
+from soundalike.storage.bucket_files import fetch_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST
+from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import read_manifest
 from soundalike.vectors.segment_files import read_segment
 
@@ -122,14 +124,23 @@ def _dump(
 
 def _artifacts(session: Session, store: ArtifactStore, *, audio: bool) -> Iterator[_Wanted]:
     for _, batch, sha256 in recorded.manifests(session, None):
-        yield _Wanted(store.batch_manifest(batch), sha256)
+        yield _fetched(store, store.batch_manifest(batch), sha256)
     for _, batch, space, sha256, sidecar in recorded.embeddings(session, None):
-        yield _Wanted(store.vectors(space, batch), sha256)
-        yield _Wanted(store.sidecar(space, batch), sidecar)
+        yield _fetched(store, store.vectors(space, batch), sha256)
+        yield _fetched(store, store.sidecar(space, batch), sidecar)
     for flac in recorded.audio(session, None) if audio else ():
-        yield _Wanted(store.audio(flac.track), flac.sha256)
+        path = store.audio(flac.track)
+        if store.has_all_audio or path.exists():
+            yield _Wanted(path, flac.sha256)
     if served := published(session):  # a version that was published by hand may not come again
+        fetch_version(store, served.index.version, served.index.manifest_sha256)
         yield from _of_version(store, served.index)
+
+
+def _fetched(store: ArtifactStore, path: Path, sha256: str | None) -> _Wanted:
+    """Return a file of a batch, which is fetched if it is in the bucket alone."""
+    fetch_file(store, path, sha256)
+    return _Wanted(path, sha256)
 
 
 def _of_version(store: ArtifactStore, version: IndexVersionRow) -> Iterator[_Wanted]:

@@ -20,7 +20,7 @@ from soundalike.vectors.artifact_files import MANIFEST, ArtifactFiles
 from soundalike.vectors.index_copies import manifest_key, upload_version, version_in_bucket
 from soundalike.vectors.segment_files import parse_segment
 
-FOLDERS = "batches", "embeddings"
+FOLDERS = "batches", "embeddings", "audio"
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,10 @@ def repair_bucket(
 
 
 def recorded_files(session: Session, store: ArtifactStore) -> Iterator[RecordedFile]:
-    """Yield the manifests, vectors and sidecars of all batches, whose hashes are recorded."""
+    """Yield what the bucket is to have of all batches: manifests, vectors, sidecars and audio.
+
+    Only that whose hash is recorded.
+    """
     for _, batch, sha256 in artifacts.manifests(session, None):
         if sha256:
             yield RecordedFile(store.batch_manifest(batch), sha256)
@@ -87,6 +90,9 @@ def recorded_files(session: Session, store: ArtifactStore) -> Iterator[RecordedF
         yield RecordedFile(store.vectors(space, batch), sha256)
         if sidecar:
             yield RecordedFile(store.sidecar(space, batch), sidecar)
+    for flac in artifacts.audio(session, None) if store.keep_audio == "bucket" else ():
+        if flac.sha256:
+            yield RecordedFile(store.audio(flac.track), flac.sha256)
 
 
 def _damaged_files(

@@ -28,29 +28,29 @@ log = structlog.get_logger()
 
 
 def unneeded_objects(
-    sessions: Sessions, store: ArtifactStore, retired: Collection[str] = ()
+    sessions: Sessions, store: ArtifactStore, days: int, retired: Collection[str] = ()
 ) -> list[StoredObject]:
     """List what may be removed from the bucket once these versions are retired. Removes nothing.
 
-    Nothing if there is no bucket, or if it does not answer, which is logged. Raises ArtifactError
-    if it seems to belong to another catalog.
+    Audio of tracks that left the library stays for `days`. Nothing if there is no bucket, or if it
+    does not answer, which is logged. Raises ArtifactError if it seems to be another catalog's.
     """
     if store.bucket is None:
         return []
     try:
         with sessions() as session:
-            return [*_unneeded(session, store, store.bucket, retired)]
+            return [*_unneeded(session, store, store.bucket, days, retired)]
     except BucketError as error:
         log.warning("bucket.not_collected", reason=str(error).partition("\n")[0])
         return []
 
 
-def remove_unneeded(sessions: Sessions, store: ArtifactStore) -> list[StoredObject]:
+def remove_unneeded(sessions: Sessions, store: ArtifactStore, days: int) -> list[StoredObject]:
     """Remove what `unneeded_objects` lists; return it. A version goes before its segments."""
     if store.bucket is None:
         return []
     with bucket_lock(sessions):
-        found = unneeded_objects(sessions, store)
+        found = unneeded_objects(sessions, store, days)
         keys = sorted((each.key for each in found), key=lambda key: not key.startswith("indexes/"))
         try:
             for start in range(0, len(keys), REMOVED_AT_ONCE):
@@ -62,7 +62,11 @@ def remove_unneeded(sessions: Sessions, store: ArtifactStore) -> list[StoredObje
 
 
 def _unneeded(
-    session: Session, store: ArtifactStore, bucket: Bucket, retired: Collection[str]
+    session: Session,
+    store: ArtifactStore,
+    bucket: Bucket,
+    days: int,
+    retired: Collection[str],
 ) -> Iterator[StoredObject]:
     recorded = retention.kept_manifests(session)
     kept = {version: sha256 for version, sha256 in recorded.items() if version not in retired}
@@ -80,6 +84,9 @@ def _unneeded(
     for folder, names in needed.items():
         yield from (found for found in old[folder] if _name(found) not in names)
     files = {recorded_key(store, file.path, file.sha256) for file in recorded_files(session, store)}
+    if store.keep_audio != "none":  # audio that was put stays as long as its track
+        kept_audio = retention.kept_audio(session, days)
+        old["audio"] = [found for found in old["audio"] if _track(found) not in kept_audio]
     for folder in FOLDERS:
         yield from (found for found in old[folder] if found.key not in files)
 
@@ -91,6 +98,11 @@ def _refuse_foreign(bucket: Bucket, versions: set[str], known: set[str]) -> None
             f"the catalog does not know most of what is in {bucket.url}; is it another catalog's? "
             "Nothing was removed. Check DATABASE_URL and SOUNDALIKE_ARTIFACTS"
         )
+
+
+def _track(found: StoredObject) -> str:
+    """Return the track whose canonical audio it is."""
+    return PurePosixPath(found.key).parent.stem
 
 
 def _name(found: StoredObject) -> str:

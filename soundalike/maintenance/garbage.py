@@ -71,7 +71,7 @@ def find_garbage(
         *_audio(store, audio),
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
-        *_as_garbage(store, unneeded_objects(sessions, store, old)),
+        *_as_garbage(store, unneeded_objects(sessions, store, keep.days, old)),
     ]
     # Superseded indexes are first: a build may need one of them again at any time.
     return sorted(garbage, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
@@ -104,7 +104,7 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
             else:
                 item.path.unlink()
             removed.append(item)
-    return removed + _as_garbage(store, remove_unneeded(sessions, store))
+    return removed + _as_garbage(store, remove_unneeded(sessions, store, keep.days))
 
 
 def _as_garbage(store: ArtifactStore, objects: Iterable[StoredObject]) -> list[Garbage]:

@@ -4,7 +4,7 @@ What must be the same for all processes of a library is kept in its catalog
 (soundalike/catalog/library_settings.py), and a setting that a process does not set follows that.
 """
 
-from soundalike.settings.fields import KindChoice, ModelName, Settings, Windows
+from soundalike.settings.fields import AudioPlace, KindChoice, ModelName, Settings, Windows
 from soundalike.settings.file import settings_file
 from soundalike.settings.loading import is_loopback, load_settings
 from soundalike.settings.origins import Origin, origin_of
@@ -12,6 +12,7 @@ from soundalike.settings.values import MUSIC_EXTENSIONS
 
 __all__ = [
     "MUSIC_EXTENSIONS",
+    "AudioPlace",
     "KindChoice",
     "ModelName",
     "Origin",

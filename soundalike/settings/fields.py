@@ -32,6 +32,7 @@ from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 ModelName = Annotated[str, AfterValidator(known_model)]
 Windows = Literal["balanced", "all"] | int
 KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
+AudioPlace = Literal["disk", "bucket", "none"]
 Cron = Annotated[str, AfterValidator(values.cron)]
 AbsolutePath = Annotated[Path, AfterValidator(values.absolute)]
 Roots = Annotated[tuple[str, ...], NoDecode, BeforeValidator(values.music_roots)]
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
     uploads: AbsolutePath | None = None
     artifacts: BucketUrl | None = None
     cache_gigabytes: float = Field(50.0, gt=0)
+    keep_audio: AudioPlace = "disk"
 
     model: ModelName = "mert-v1-95m"
     device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
@@ -133,6 +135,13 @@ class Settings(BaseSettings):
         shortest = others.data.get("shortest_seconds", 0.0)
         if value <= shortest:
             raise ValueError(f"must be more than SOUNDALIKE_SHORTEST_SECONDS={shortest}")
+        return value
+
+    @field_validator("keep_audio")
+    @classmethod
+    def _has_bucket(cls, value: AudioPlace, others: ValidationInfo) -> AudioPlace:
+        if value == "bucket" and not others.data.get("artifacts"):
+            raise ValueError("needs SOUNDALIKE_ARTIFACTS, the bucket to keep it in")
         return value
 
     @field_validator("alert_url")

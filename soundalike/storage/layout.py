@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from soundalike.settings import Settings
+from soundalike.settings import AudioPlace, Settings
 from soundalike.storage.bucket import Bucket
 
 
@@ -14,16 +14,24 @@ class ArtifactStore:
 
     Every name is derived from a content hash, a batch key, a space key or an index version; no
     name ever comes from a file of the music collection or from a client. What is also in the
-    `bucket`, if there is one, is there under its path below the root.
+    `bucket`, if there is one, is there under its path below the root. `keep_audio` says where
+    canonical audio stays once it is embedded.
     """
 
     root: Path
     bucket: Bucket | None = field(default=None, compare=False)
+    keep_audio: AudioPlace = "disk"
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
         """The store of a process: its data root, and its bucket if it has one."""
-        return cls(settings.data, Bucket(settings.artifacts) if settings.artifacts else None)
+        bucket = Bucket(settings.artifacts) if settings.artifacts else None
+        return cls(settings.data, bucket, settings.keep_audio)
+
+    @property
+    def has_all_audio(self) -> bool:
+        """Whether all canonical audio must be in the data root, as nobody else has it."""
+        return self.bucket is None and self.keep_audio == "disk"
 
     @property
     def cache(self) -> "ArtifactStore":

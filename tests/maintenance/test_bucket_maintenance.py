@@ -98,7 +98,7 @@ def test_another_catalogs_bucket_is_left_alone(
     with new_database(server_url) as url:
         sessions = open_catalog(url)
         with pytest.raises(ArtifactError, match=r"another catalog's\? Nothing was removed"):
-            bucket_garbage.remove_unneeded(sessions, collection.store)
+            bucket_garbage.remove_unneeded(sessions, collection.store, 30)
         sessions.kw["bind"].dispose()
     assert bucket.listed() == before
 

@@ -27,7 +27,7 @@ Signature = dict[Path, tuple[tuple[str, int, int, int], ...]]
 
 
 class Stopped(Exception):
-    """The service is ending, and the check with it."""
+    """The service is ending, and the check or the download with it."""
 
 
 class DiskCheck:

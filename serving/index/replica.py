@@ -12,6 +12,7 @@ from typing import Self
 
 import structlog
 
+from serving.index.disk_check import Stopped
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.errors import ArtifactError, BucketError, StorageError
 from soundalike.settings import Settings
@@ -35,10 +36,6 @@ class NotHere(Exception):
 
 class BeingFetched(NotHere):
     """A version is being downloaded."""
-
-
-class Stopped(Exception):
-    """The service is ending, and the download with it."""
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,7 @@ class ArtifactStore:
 
     @property
     def has_all_audio(self) -> bool:
-        """Whether all canonical audio must be in the data root, as nobody else has it."""
+        """Return whether all canonical audio must be in the data root, as nobody else has it."""
         return self.bucket is None and self.keep_audio == "disk"
 
     @property

@@ -5,7 +5,7 @@ import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import boto3
@@ -135,7 +135,10 @@ def free_port() -> int:
 
 @pytest.fixture(scope="session")
 def s3_server() -> Iterator[str]:
-    """An S3 server on loopback."""
+    """An S3 server on loopback; another one, which takes any keys, if TEST_S3 is its URL."""
+    if "TEST_S3" in os.environ:
+        yield os.environ["TEST_S3"]
+        return
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()
@@ -155,7 +158,8 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
     }.items():
         monkeypatch.setenv(name, value)
     client = boto3.client("s3")
-    client.create_bucket(Bucket="music")
+    with suppress(client.exceptions.BucketAlreadyOwnedByYou):
+        client.create_bucket(Bucket="music")
     return client
 
 

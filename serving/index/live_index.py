@@ -109,14 +109,14 @@ class LiveIndex:
                 await to_thread.run_sync(self._replica.refused, version, error)
             raise
         log.info("index.loaded", version=version, tracks=len(index))
+        if self._replica:
+            await to_thread.run_sync(self._replica.hold, version)
         self._stop_disk_check()
         # The swap is one assignment. Running requests keep the version that they took, and the
         # last of them frees its memory.
         self.served = ServedIndex(index, published_at, self.threads, disk_check)
         self._source = source
         self._disk_cause = None
-        if self._replica:
-            await to_thread.run_sync(self._replica.hold, version)
 
     async def check_disk(self) -> None:
         """Compare the files of the served version with what is served, if they changed."""

@@ -12,7 +12,7 @@ MIN_KEPT_SECONDS = 0.1  # a quicker reading is not kept
 
 
 class SharedReading(Generic[T]):
-    """What a reading returned: whoever asks meanwhile waits for the same one.
+    """Reads something once for all who ask meanwhile.
 
     It is kept for KEPT_SHARE times as long as it took, so that clients can keep the catalog busy
     for a sixth of the time, whatever the size of the library. Errors are not kept.

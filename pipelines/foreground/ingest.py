@@ -21,8 +21,8 @@ from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.failures import FailureView, failures_of
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.publications import published
 from soundalike.ingest.merge import due_merge
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.scan import ScanReport

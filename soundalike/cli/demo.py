@@ -12,8 +12,8 @@ from rich.console import Console
 
 from soundalike.catalog import tracks
 from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import read
+from soundalike.catalog.publications import published
 from soundalike.catalog.upgrade import upgrade
 from soundalike.cli.ingest import INGEST, interrupts_deferred
 from soundalike.cli.library import existing_library, followed

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from mutagen.flac import FLAC
 
-from soundalike.catalog import index_contents, tracks
+from soundalike.catalog import index_contents, track_lists
 from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.errors import ArtifactError
 from soundalike.ingest.embed import embed_batch
@@ -28,7 +28,7 @@ def held(library: Library) -> set[str]:
 
 def shown_paths(library: Library) -> list[str]:
     with library.sessions() as session:
-        return sorted(row.path.decode() for row in session.execute(*tracks.page("", 50, None)))
+        return sorted(row.path.decode() for row in session.execute(*track_lists.page("", 50, None)))
 
 
 @pytest.mark.parametrize("moved", ["file", "folder"])

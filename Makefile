@@ -64,7 +64,7 @@ torture: $(INSTALLED) ## kill -9 at every stage, fifty times; minutes
 chaos: $(INSTALLED) ## hits on a running `up`; an hour [HITS=40 SEED=1]
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.chaos.campaign --hits $(or $(HITS),40) --seed $(or $(SEED),1) $(OPTIONS)
 
-attack: $(INSTALLED) ## floods, slow senders, bombs, a hung PostgreSQL; minutes
+attack: $(INSTALLED) ## floods, bombs, a hung PostgreSQL, a changed index; minutes
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.attack.campaign
 
 mutants: $(INSTALLED) ## mistakes planted in the code; hours, and resumable

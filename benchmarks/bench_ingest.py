@@ -24,7 +24,7 @@ from simulated_library import ALBUM, SPACE, SimulatedLibrary
 from serving.index.live_index import LiveIndex
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions, open_catalog
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.upgrade import upgrade
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate

@@ -11,7 +11,7 @@ from pathlib import Path
 import search_data
 
 from serving.index.live_index import LiveIndex
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindName

@@ -16,7 +16,7 @@ import numpy as np
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import tracks
+from soundalike.catalog import track_lists, tracks
 from soundalike.catalog.engine import Sessions, engine_of, open_catalog
 from soundalike.catalog.search_words import record_words
 from soundalike.catalog.tables import Base, BatchRow, FileRow, FileWordsRow, RootRow, TrackRow
@@ -125,8 +125,8 @@ def queries(session: Session, count: int) -> list[str]:
 
 def search(session: Session, query: str) -> int:
     """What the service does for a query; returns the number of matches."""
-    session.execute(*tracks.page(query, PAGE + 1, None)).all()
-    return session.scalar(*tracks.count(query)) or 0
+    session.execute(*track_lists.page(query, PAGE + 1, None)).all()
+    return session.scalar(*track_lists.count(query)) or 0
 
 
 def scan_names(session: Session, query: str) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 import dagster as dg
 
 from pipelines.partitions import batches
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 
 # A scan or a new index does not wait behind a backlog of batches.
 HIGH_PRIORITY = {"dagster/priority": "1"}

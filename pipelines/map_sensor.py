@@ -8,7 +8,7 @@ from pipelines.due_runs import request_if_due
 from pipelines.jobs import map_job
 from pipelines.runs import unfinished_runs
 from pipelines.sensors import INGEST
-from soundalike.catalog import indexes
+from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import ingest_running
 from soundalike.maps.draw import has_map
@@ -30,7 +30,7 @@ def published_without_map(
     if ingest_running(sessions):
         return dg.SkipReason(INGEST)
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     if served is None:
         return dg.SkipReason("no index is published yet")
     version = served.index.version

@@ -1,6 +1,6 @@
 """Resources of the assets: thin factories over soundalike's own objects.
 
-What these objects do is in soundalike; the foreground's own replacements are in foreground.py.
+What these objects do is in soundalike; the foreground has its own, in foreground/job_runner.py.
 """
 
 import sys

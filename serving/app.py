@@ -48,6 +48,7 @@ from serving.routes import (
 )
 from serving.scopes import require_scopes
 from serving.search.uploads import UploadEmbedder
+from serving.shared_reading import SharedReading
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.api_keys import Scope as ApiScope
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
@@ -154,6 +155,7 @@ def _lifespan(
                             upload_embedder=embedder,
                             browser_sessions=browser_sessions,
                             feed=Feed(partial(events.read_state, sessions, live)),
+                            statistics=SharedReading(partial(facets.read_statistics, sessions)),
                         )
             live.threads.close()
             await engine.dispose()

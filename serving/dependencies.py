@@ -28,6 +28,8 @@ from serving.metrics import Metrics
 from serving.search.catalog import SearchCatalog
 from serving.search.tracks import ShownTrack, as_track
 from serving.search.uploads import UploadEmbedder
+from serving.shared_reading import SharedReading
+from soundalike.catalog.statistics import Statistics
 from soundalike.catalog.tracks import TrackView
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
@@ -50,6 +52,7 @@ class State(TypedDict):
     upload_embedder: UploadEmbedder
     browser_sessions: BrowserSessions
     feed: Feed
+    statistics: SharedReading[Statistics]
 
 
 def state_of(request: Request) -> State:

@@ -22,7 +22,6 @@ PAGE = 1000  # tracks that a statement reads
 PART = 50_000  # tracks that are held as Python objects
 MAX_CHANGED = 2000  # tracks beside the mapped columns; more, and those are written again
 MAX_READ_SINGLY = 20_000  # changed tracks; with more, such as a root's new name, all are read
-NONE = TrackColumns.of(())
 
 
 @dataclass(eq=False)
@@ -54,7 +53,8 @@ class LiveColumns:
         self._folder = folder
         self._followed: FollowedColumns | None = None
         self._unread_since: float | None = None
-        self.snapshot = Snapshot(0, NONE, NONE)
+        none = TrackColumns.of(())  # not while modules are imported: pyarrow imports pandas for it
+        self.snapshot = Snapshot(0, none, none)
         self.read_before = 0  # the snapshot has what earlier transactions changed
 
     @property

@@ -21,7 +21,7 @@ from serving.database import CONNECT_TIMEOUT_SECONDS
 from serving.index.live_index import LiveIndex
 from soundalike.catalog.columns.changes import TRACKS_CHANNEL
 from soundalike.catalog.engine import KEEPALIVES
-from soundalike.catalog.indexes import PUBLISHED_CHANNEL, PublishedIndex, published_statement
+from soundalike.catalog.publications import PUBLISHED_CHANNEL, PublishedIndex, published_statement
 
 log = structlog.get_logger()
 

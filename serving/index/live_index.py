@@ -10,7 +10,7 @@ from serving.index.disk_check import Signature, Stopped
 from serving.index.replica import BeingFetched, NotHere, Replica
 from serving.index.search_threads import SearchThreads
 from serving.index.served_index import ServedIndex, merged_since, open_verified, signature_of
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.cores import available_cores
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.settings import Settings

@@ -5,9 +5,10 @@ from typing import Annotated
 
 from anyio import to_thread
 from fastapi import APIRouter, Depends, Path
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving.cursors import decode_cursor, encode_cursor
-from serving.dependencies import LiveDep, SearchContextDep, SessionDep
+from serving.dependencies import SearchContextDep, StateDep
 from serving.errors import documented
 from serving.json_answer import JsonAnswer
 from serving.query_parameters import FromQuery, described
@@ -15,7 +16,7 @@ from serving.schemas.library import FacetPage, Stats
 from serving.schemas.requests import FacetParameters
 from serving.search.catalog import known_columns
 from soundalike.catalog.columns.facets import Facet, FacetName, order
-from soundalike.catalog.statistics import library_statistics
+from soundalike.catalog.statistics import Statistics, library_statistics
 
 router = APIRouter(prefix="/v1", tags=["tracks"])
 
@@ -54,11 +55,20 @@ async def list_facet_values(
     )
 
 
+async def read_statistics(sessions: async_sessionmaker[AsyncSession]) -> Statistics:
+    """Count the library's tracks, files and vectors in a session of its own."""
+    async with sessions() as session:
+        return await session.run_sync(library_statistics)
+
+
 @router.get("/stats", responses=documented(503))
-async def get_stats(session: SessionDep, live: LiveDep) -> Stats:
-    """Return the size of the collection, and how far it is embedded and indexed."""
-    counted = await session.run_sync(library_statistics)
-    served = live.served
+async def get_stats(state: StateDep) -> Stats:
+    """Return the size of the collection, and how far it is embedded and indexed.
+
+    Requests share a count that takes long, so they may get one of a few seconds ago.
+    """
+    counted = await state["statistics"].get()
+    served = state["live"].served
     return Stats.model_validate(
         {
             **asdict(counted),

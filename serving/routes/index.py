@@ -15,7 +15,7 @@ from serving.errors import Problem, documented
 from serving.index.served_index import ServedIndex
 from serving.schemas.administration import PUBLICATION_EXAMPLES, PublicationRequest
 from serving.schemas.state import Index, Publication
-from soundalike.catalog import indexes, library_settings
+from soundalike.catalog import library_settings, publications
 from soundalike.errors import ArtifactError
 from soundalike.ingest.publish import (
     BuiltVersion,
@@ -75,7 +75,7 @@ async def publish_version(
         raise Problem(409, "unusable-version", detail) from error
     async with writing() as writer:
         with _known_version():  # it may have been removed meanwhile
-            await writer.run_sync(indexes.publish, built.version, request.version is not None)
+            await writer.run_sync(publications.publish, built.version, request.version is not None)
         manifest = await writer.run_sync(published_manifest, store)
     log.info("index.published", version=built.version, key=caller.name)
     return Publication.model_validate(manifest)
@@ -92,6 +92,6 @@ def _known_version() -> Iterator[None]:
 
 def _built(session: Session, version: str | None) -> BuiltVersion:
     """Return the version to publish: without a name the newest of the library's space."""
-    library, served = library_settings.read(session), indexes.published(session)
+    library, served = library_settings.read(session), publications.published(session)
     space = library.space if library else served.index.space if served else ""
     return built_version(session, space, version)

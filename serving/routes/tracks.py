@@ -16,10 +16,11 @@ from serving.schemas.requests import ListParameters, PathTrackId
 from serving.schemas.tracks import TrackDetails, TrackPage
 from serving.search.catalog import with_all_tags
 from serving.search.tracks import as_file, known_track
-from soundalike.catalog import suggestions, tracks
+from soundalike.catalog import suggestions, track_lists, tracks
 from soundalike.catalog.file_views import all_files, view_of
 from soundalike.catalog.text_search import RANKS, TextQuery
-from soundalike.catalog.tracks import TrackPosition, storable
+from soundalike.catalog.track_lists import TrackPosition
+from soundalike.catalog.tracks import storable
 
 router = APIRouter(prefix="/v1/tracks", tags=["tracks"])
 
@@ -45,14 +46,14 @@ async def list_tracks(
     limit, after = parameters.limit, _position(parameters.cursor) if parameters.cursor else None
     wanted = parameters.in_catalog, parameters.exclude_ids
     # One more than requested shows whether there is a next page.
-    rows = (await session.execute(*tracks.page(parameters.q, limit + 1, after, *wanted))).all()
+    rows = (await session.execute(*track_lists.page(parameters.q, limit + 1, after, *wanted))).all()
     views = {row.id: tracks.view(row) for row in rows[:limit]}
     if kind := playlist_form(request, parameters):
         return playlist(kind, parameters, parameters.q or "soundalike", views.values())
     if parameters.all_tags:
         views = await with_all_tags(session, views)
     last = rows[limit - 1] if len(rows) > limit else None
-    total = await session.scalar(*tracks.count(parameters.q, *wanted)) or 0
+    total = await session.scalar(*track_lists.count(parameters.q, *wanted)) or 0
     return JsonAnswer(
         {
             "items": list(map(as_track, views.values())),

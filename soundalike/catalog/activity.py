@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.batch_locks import BATCH_LOCK
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.failures import count as count_failures
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_key
+from soundalike.catalog.publications import published
 
 # A stage holds its batch's lock while it works; the server frees it however the stage ends.
 BATCHES_AT_WORK = text(

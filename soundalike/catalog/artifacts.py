@@ -20,9 +20,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library import batch_key
 from soundalike.catalog.presence import is_embeddable
+from soundalike.catalog.publications import published
 from soundalike.catalog.tables import (
     BatchRow,
     EmbeddedBatchRow,

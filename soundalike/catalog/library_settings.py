@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.tables import IndexVersionRow, LibrarySettingsRow
 from soundalike.embedders import MODELS, space_for
 from soundalike.embedders.base import EmbeddingSpace

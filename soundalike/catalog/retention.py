@@ -6,8 +6,8 @@ from collections.abc import Collection
 from sqlalchemy import delete, exists, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from soundalike.catalog.indexes import lock_publishing, published
 from soundalike.catalog.library import batch_key
+from soundalike.catalog.publications import lock_publishing, published
 from soundalike.catalog.tables import (
     BatchRow,
     EmbeddedBatchRow,

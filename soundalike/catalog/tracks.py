@@ -1,38 +1,32 @@
 """Statements that read tracks for the API and the command line, for any kind of session."""
 
 import hashlib
-from collections.abc import Collection, Iterable
-from dataclasses import asdict, dataclass
-from functools import cache
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import (
     ARRAY,
     ColumnElement,
-    Integer,
     Select,
     Text,
-    all_,
     and_,
     any_,
-    bindparam,
     false,
     func,
     literal,
     or_,
     select,
     true,
-    tuple_,
 )
 from sqlalchemy.engine import Row
 
 from soundalike.catalog import presence
 from soundalike.catalog.file_views import FileView, first_file, view_of
-from soundalike.catalog.filters import NO_FILTER, TrackFilter, conditions, top_tags
-from soundalike.catalog.presence import has_file, is_present
+from soundalike.catalog.filters import top_tags
+from soundalike.catalog.presence import is_present
 from soundalike.catalog.search_words import full_name
-from soundalike.catalog.tables import FailureRow, FileRow, FileWordsRow, TrackRow
-from soundalike.catalog.text_search import TextQuery, count_matches, ranked
+from soundalike.catalog.tables import FailureRow, FileRow, TrackRow
 
 
 @dataclass(frozen=True)
@@ -74,15 +68,6 @@ class TrackView:
         return self.file.path if self.file else None
 
 
-@dataclass(frozen=True)
-class TrackPosition:
-    """A track's position in the order of a list."""
-
-    rank: int
-    sort_key: str
-    track_id: str
-
-
 def storable(text: str) -> bool:
     """Return whether Postgres can store or compare the text: no NUL, no lone surrogate."""
     return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
@@ -94,7 +79,7 @@ def sort_key(title: str, artist: str | None, album: str | None) -> str:
 
 
 _FILE = first_file()
-_VIEW: tuple[Any, ...] = (
+VIEW: tuple[Any, ...] = (
     TrackRow.id,
     TrackRow.title,
     TrackRow.artist,
@@ -108,7 +93,7 @@ _VIEW: tuple[Any, ...] = (
     *_FILE.c,
     top_tags().label("tags"),
 )
-_DESCRIPTION, _TAGS = 10, len(_VIEW) - 1
+_DESCRIPTION, _TAGS = 10, len(VIEW) - 1
 
 
 def view(row: Row[Any]) -> TrackView:
@@ -120,7 +105,7 @@ def view(row: Row[Any]) -> TrackView:
 
 def by_ids(track_ids: list[str]) -> Select[Any]:
     """Select the tracks with these ids, in no order; ids may be any text that a client sent."""
-    return _viewed(*_VIEW).where(_has_one_of(track_ids))
+    return viewed(*VIEW).where(_has_one_of(track_ids))
 
 
 def tags_of(track_ids: list[str]) -> Select[str, list[dict[str, Any]]]:
@@ -133,7 +118,8 @@ def _has_one_of(track_ids: list[str]) -> ColumnElement[bool]:
     return TrackRow.id == any_(literal(list(filter(storable, track_ids)), ARRAY(Text)))
 
 
-def _viewed(*columns: Any) -> Select[Any]:  # noqa: ANN401 - columns of any type
+def viewed(*columns: Any) -> Select[Any]:  # noqa: ANN401 - columns of any type
+    """Select columns of tracks, among which VIEW may be."""
     return select(*columns).select_from(TrackRow).outerjoin(_FILE, true())
 
 
@@ -148,7 +134,7 @@ def at_paths(places: Iterable[tuple[int, bytes]]) -> Select[Any]:
         for root_id, path in places
     ]
     files = select(FileRow.track_id).where(or_(false(), *at), is_present())
-    return _viewed(*_VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
+    return viewed(*VIEW).where(TrackRow.id.in_(files)).order_by(TrackRow.id)
 
 
 def file_tags_of(track_id: str) -> Select[dict[str, Any]]:
@@ -175,84 +161,3 @@ def failures_of(track_id: str) -> Select[str, str]:
         .where(FileRow.track_id == track_id)
         .order_by(FailureRow.failed_at.desc())
     )
-
-
-Statement = tuple[Select[Any], dict[str, Any]]  # and its parameters: arguments of `execute`
-
-
-def page(
-    query: str,
-    limit: int,
-    after: TrackPosition | None,
-    track_filter: TrackFilter = NO_FILTER,
-    excluded: Collection[str] = (),
-) -> Statement:
-    """Select up to `limit` tracks that match query and filter, after a position, the best first.
-
-    Tracks of one rank, and all tracks if the query has no words, are in sort order. Rows end with
-    rank and sort key, for the next cursor. `excluded` are ids.
-    """
-    words = TextQuery.of(query)
-    held = _held(track_filter, excluded)
-    build = _page_within if held else _page
-    statement = build(held, with_words=bool(words.words), continued=after is not None)
-    position = {} if after is None else asdict(after)
-    return statement, {"limit": limit, **words.parameters, **position}
-
-
-def count(
-    query: str, track_filter: TrackFilter = NO_FILTER, excluded: Collection[str] = ()
-) -> Statement:
-    """Select the number of tracks that match query and filter, over all pages."""
-    words = TextQuery.of(query)
-    held = _held(track_filter, excluded)
-    build = _count_within if held else _count
-    return build(held, with_words=bool(words.words)), words.parameters
-
-
-Conditions = tuple[ColumnElement[bool], ...]  # on TrackRow
-
-
-def _held(track_filter: TrackFilter, excluded: Collection[str]) -> Conditions:
-    held = conditions(track_filter)
-    if excluded:
-        held.append(TrackRow.id != all_(literal(list(excluded), ARRAY(Text))))
-    return tuple(held)
-
-
-def _page_within(held: Conditions, *, with_words: bool, continued: bool) -> Select[Any]:
-    found = (ranked() if with_words else _listed()).subquery()
-    order = ("rank", "sort_key", "track_id") if with_words else ("sort_key", "track_id")
-    columns = [found.c[name] for name in order]
-    statement = select(found).order_by(*columns).limit(bindparam("limit", type_=Integer))
-    if held:
-        statement = statement.where(found.c.track_id.in_(select(TrackRow.id).where(*held)))
-    if continued:
-        position = (bindparam(name, type_=found.c[name].type) for name in order)
-        statement = statement.where(tuple_(*columns) > tuple_(*position))
-    top = statement.subquery()
-    return (
-        _viewed(*_VIEW, top.c.rank, top.c.sort_key)
-        .join(top, top.c.track_id == TrackRow.id)
-        .order_by(*(top.c[name] for name in order))
-    )
-
-
-def _listed() -> Select[str, str, int]:
-    """Select every track that has a file, all of one rank."""
-    columns = TrackRow.id.label("track_id"), TrackRow.sort_key, literal(0).label("rank")
-    return select(*columns).where(has_file())
-
-
-def _count_within(held: Conditions, *, with_words: bool) -> Select[int]:
-    if not with_words:
-        return select(func.count()).select_from(TrackRow).where(has_file(), *held)
-    matches = count_matches()
-    if not held:
-        return matches
-    return matches.where(FileWordsRow.track_id.in_(select(TrackRow.id).where(*held)))
-
-
-# Without a filter there are few statements, and building one takes longer than running it.
-_page = cache(_page_within)
-_count = cache(_count_within)

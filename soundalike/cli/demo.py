@@ -10,10 +10,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from soundalike.catalog import tracks
+from soundalike.catalog import track_lists, tracks
 from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import read
+from soundalike.catalog.publications import published
 from soundalike.catalog.upgrade import upgrade
 from soundalike.cli.ingest import INGEST, interrupts_deferred
 from soundalike.cli.library import existing_library, followed
@@ -151,7 +151,7 @@ def _show_neighbours(settings: Settings) -> None:
             raise LibraryError("no track was embedded, so there is nothing to show")
         store = ArtifactStore.of(settings)
         indexed = OpenIndex.open(store.index(served.index.version))
-        rows = session.execute(*tracks.page("", 200, None))
+        rows = session.execute(*track_lists.page("", 200, None))
         views = [tracks.view(row) for row in rows if row.id in indexed]
         for position in sorted({0, len(views) // 2}) if views else ():
             _, results = nearest(session, store, views[position], SHOWN_NEIGHBOURS)

@@ -15,9 +15,9 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.api_keys import has_usable_key
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import follow, library_space
 from soundalike.catalog.process_locks import up_running
+from soundalike.catalog.publications import published
 from soundalike.catalog.roots import roots
 from soundalike.cli.library import existing_library, nothing_ingested
 from soundalike.cli.up import require_free_ports

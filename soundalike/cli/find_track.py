@@ -9,7 +9,7 @@ from rich.console import Console
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import suggestions, tracks
+from soundalike.catalog import suggestions, track_lists, tracks
 from soundalike.catalog.folding import spellings
 from soundalike.catalog.roots import roots
 from soundalike.catalog.text_search import TextQuery
@@ -29,13 +29,17 @@ def find_track(session: Session, text: str, settings: Settings) -> TrackView:
     Other matches are listed on standard error. Raises LibraryError if there is no match, with names
     that are nearly the same, and NothingIngested if there are no tracks at all.
     """
-    if not (tracks_there := session.scalar(*tracks.count(""))):
+    if not (tracks_there := session.scalar(*track_lists.count(""))):
         raise NothingIngested(nothing_ingested(settings))
     named = session.execute(tracks.by_ids([text])).first() or _of_file(session, text)
     if named:
         return tracks.view(named)
     query = TextQuery.of(text)
-    rows = session.execute(*tracks.page(text, 1 + SHOWN_OTHERS, None)).all() if query.words else []
+    rows = (
+        session.execute(*track_lists.page(text, 1 + SHOWN_OTHERS, None)).all()
+        if query.words
+        else []
+    )
     if not rows:
         raise LibraryError(
             f"no track matches {shown(text)!r}, of {counted(tracks_there, 'track')} in "
@@ -44,7 +48,7 @@ def find_track(session: Session, text: str, settings: Settings) -> TrackView:
         )
     best, *others = map(tracks.view, rows)
     if others:
-        _list_others(text, best, others, session.scalar(*tracks.count(text)) or 0)
+        _list_others(text, best, others, session.scalar(*track_lists.count(text)) or 0)
     return best
 
 

@@ -9,7 +9,7 @@ from rich.console import Console
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import tracks
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.tracks import TrackView
 from soundalike.cli.find_track import find_track
 from soundalike.cli.library import existing_library

@@ -9,9 +9,9 @@ from rich.table import Table
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import library_settings
-from soundalike.catalog.indexes import published
 from soundalike.catalog.library_settings import SPACE
 from soundalike.catalog.process_locks import ingest_lock
+from soundalike.catalog.publications import published
 from soundalike.catalog.spaces import SpaceCoverage, coverage
 from soundalike.cli.library import existing_library
 from soundalike.cli.switching import differences, library_or_own, wanted

@@ -6,7 +6,7 @@ built. The first one that is recorded is the version's; the others take it.
 
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_versions
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
@@ -20,7 +20,7 @@ def put_version(session: Session, store: ArtifactStore, bucket: Bucket, version:
     Call it under `bucket_lock`, and record the version before that is released. Raises BucketError.
     """
     folder = store.index(version)
-    recorded = indexes.recorded_manifest(session, version)
+    recorded = index_versions.recorded_manifest(session, version)
     if recorded in (None, sha256_of(folder / MANIFEST)) or not is_uploaded(
         store, version, recorded
     ):

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import structlog
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_contents, index_versions, publications
 from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import IndexContents
+from soundalike.catalog.index_contents import IndexContents
 from soundalike.catalog.library import batch_number
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError, UnreadableArtifact
@@ -75,8 +75,8 @@ def build_index(
     """
     with Monitor() as monitor:
         with sessions() as session:
-            contents = indexes.contents(session, space.key)
-            lost = indexes.lost_batches(session, space.key)
+            contents = index_contents.contents(session, space.key)
+            lost = index_contents.lost_batches(session, space.key)
         if lost:
             named = ", ".join(lost)
             raise ArtifactError(f"the vectors of {named} are lost; embed these again first")
@@ -85,8 +85,8 @@ def build_index(
         version = version_of(space, contents, choice)
         folder = store.index(version)
         with sessions() as session:
-            recorded = indexes.recorded_manifest(session, version)
-            served = indexes.published(session)
+            recorded = index_versions.recorded_manifest(session, version)
+            served = publications.published(session)
         fetch_version(store, version, recorded)
         reused = _keep_valid(store, folder, recorded)
         if not reused:
@@ -117,7 +117,7 @@ def _record(sessions: Sessions, store: ArtifactStore, version: str) -> IndexMani
             put_version(session, store, store.bucket, version)
         manifest = index_files.read_manifest(folder)
         sha256 = {"manifest_sha256": sha256_of(folder / MANIFEST)}
-        indexes.record_version(session, manifest.model_dump(include=RECORDED) | sha256)
+        index_versions.record_version(session, manifest.model_dump(include=RECORDED) | sha256)
     return manifest
 
 

@@ -3,7 +3,7 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from soundalike.catalog import indexes, library
+from soundalike.catalog import library, publications
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.ingest.next_index import next_index
@@ -52,7 +52,7 @@ def index_freshness(
     if wanted.version is None:
         return Freshness(True, wanted.reason, 0.0)
     with sessions() as session:
-        since = indexes.behind_since(session, space.key)
+        since = publications.behind_since(session, space.key)
     lag = max((now - since).total_seconds(), 0.0) if since else 0.0
     told = f"an index of {wanted.reason} has been waiting to be published for {about(lag)}"
     return Freshness(lag <= allowed.total_seconds(), told, lag)

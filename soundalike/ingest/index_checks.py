@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_versions, publications
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.bucket_batches import fetch_embeddings
@@ -34,11 +34,11 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
     Raises ArtifactError if none was built.
     """
     with sessions() as session:
-        version = indexes.latest_built(session, space.key)
-        served = indexes.published(session)
+        version = index_versions.latest_built(session, space.key)
+        served = publications.published(session)
         if version is None:
             raise ArtifactError("no index was built yet; materialise faiss_index")
-        fetch_version(store, version, indexes.recorded_manifest(session, version))
+        fetch_version(store, version, index_versions.recorded_manifest(session, version))
     return check_folder(store.index(version), sessions, store, served_segments(store, served))
 
 

@@ -6,7 +6,7 @@ there, and answers do not change.
 
 from dataclasses import dataclass
 
-from soundalike.catalog import indexes
+from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.embedders.base import EmbeddingSpace
@@ -35,7 +35,7 @@ def due_merge(sessions: Sessions, store: ArtifactStore, space: str) -> list[Segm
     None of a version that is of another space than `space`, or is damaged: it is replaced.
     """
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     if served is None or served.index.space != space:
         return []
     try:
@@ -52,7 +52,7 @@ def merge_segments(
     Raises ArtifactError if nothing is published, if the version is of another space, or damaged.
     """
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; materialise published_index")
     if served.index.space != space.key:
@@ -66,7 +66,7 @@ def merge_segments(
         segment = _merged(store, space, manifest, sources, run_id) if sources else None
     if segment:
         with sessions.begin() as session:
-            indexes.notify(session, manifest.version)
+            publications.notify(session, manifest.version)
     return MergeReport(served.index.version, sources, segment, monitor.usage())
 
 

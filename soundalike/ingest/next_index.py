@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_contents, publications
 from soundalike.catalog.batches import pending_batches
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError, BucketError
@@ -68,10 +68,10 @@ def next_index(
 ) -> NextIndex:
     """Compare the index that the library needs, of the chosen kind, with the served one."""
     with sessions() as session:
-        contents = indexes.contents(session, space.key)
-        served = indexes.published(session)
+        contents = index_contents.contents(session, space.key)
+        served = publications.published(session)
         pending = pending_batches(session, space.key)
-        lost = indexes.lost_batches(session, space.key)
+        lost = index_contents.lost_batches(session, space.key)
     if lost:
         kept = f"; index {served.index.version} stays until then" if served else ""
         return NextIndex(None, f"the vectors of {', '.join(lost)} are made again{kept}")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_versions, publications
 from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
@@ -60,24 +60,24 @@ def publish(
     """
     with sessions() as session:
         chosen = built_version(session, space.key, version)
-        served = indexes.published(session)
+        served = publications.published(session)
     fetch_version(store, chosen.version, chosen.manifest_sha256)
     require_publishable(store, chosen, served_segments(store, served))
     if store.bucket:
         with bucket_lock(sessions):
             upload_version(store, store.bucket, chosen.version)
     with sessions.begin() as session:
-        indexes.publish(session, chosen.version, version is not None, seen, run_id)
+        publications.publish(session, chosen.version, version is not None, seen, run_id)
         return published_manifest(session, store)
 
 
 def built_version(session: Session, space: str, version: str | None) -> BuiltVersion:
     """Return `version`, or if it is None the one of `space` built last. Raises ArtifactError."""
-    chosen = version or indexes.latest_built(session, space)
+    chosen = version or index_versions.latest_built(session, space)
     if chosen is None:
         raise ArtifactError("no index was built yet; materialise faiss_index")
-    indexes.require_built(session, chosen)
-    return BuiltVersion(chosen, indexes.recorded_manifest(session, chosen))
+    index_versions.require_built(session, chosen)
+    return BuiltVersion(chosen, index_versions.recorded_manifest(session, chosen))
 
 
 def require_publishable(
@@ -99,14 +99,14 @@ def require_publishable(
 
 def published_manifest(session: Session, store: ArtifactStore) -> PublishedManifest:
     """Return the manifest of the served index. Raises ArtifactError if none is served."""
-    served = indexes.published(session)
+    served = publications.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; materialise published_index")
     folder = store.index(served.index.version)
     return PublishedManifest(
         **dict(index_files.read_manifest(folder)),
         folder=folder,
-        replaces=indexes.replaced_version(session, served),
+        replaces=publications.replaced_version(session, served),
         pinned=served.publication.by_hand,
         published_by=served.publication.dagster_run_id,
     )

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_contents
 from soundalike.catalog.engine import Sessions
-from soundalike.catalog.indexes import IndexContents, LocatedTrack
+from soundalike.catalog.index_contents import IndexContents, LocatedTrack
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
@@ -121,7 +121,7 @@ def _located(
 ) -> dict[str, list[LocatedTrack]]:
     """The tracks of the missing rows, by batch."""
     with sessions() as session:
-        embedded = indexes.embedded_tracks(session, contents.space, missing.keys())
+        embedded = index_contents.embedded_tracks(session, contents.space, missing.keys())
     located: dict[str, list[LocatedTrack]] = {key: [] for key in missing}
     for track in embedded:
         rows, removed = missing[track.batch], contents.removed.get(track.batch, ())

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from soundalike.catalog import artifacts as recorded
 from soundalike.catalog.engine import Sessions, engine_of
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.catalog.upgrade import revision_of
 from soundalike.errors import BackupError

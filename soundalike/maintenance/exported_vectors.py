@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_contents, publications
 from soundalike.catalog.exports import embedded_spaces
-from soundalike.catalog.indexes import LocatedTrack
+from soundalike.catalog.index_contents import LocatedTrack
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.embedding_files import load_recorded
@@ -43,7 +43,7 @@ def published_vectors(session: Session, store: ArtifactStore) -> VectorSource:
     """
     from soundalike.vectors.index.open_index import OpenIndex
 
-    served = indexes.published(session)
+    served = publications.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; run `soundalike ingest FOLDER`")
     fetch_version(store, served.index.version, served.index.manifest_sha256)
@@ -62,7 +62,7 @@ def space_vectors(session: Session, store: ArtifactStore, space: str) -> VectorS
     Raises ArtifactError if nothing is embedded in it, or a batch's file is lost, damaged or cannot
     be read.
     """
-    tracks = indexes.located_tracks(session, space)
+    tracks = index_contents.located_tracks(session, space)
     if not tracks:
         known = ", ".join(embedded_spaces(session)) or "none yet"
         raise ArtifactError(f"no track is embedded in {space!r}; the library's spaces are: {known}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from soundalike.catalog import indexes, tracks
+from soundalike.catalog import publications, tracks
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError
@@ -51,7 +51,7 @@ def index_quality(sessions: Sessions, store: ArtifactStore) -> Quality:
     Raises ArtifactError if none is published, or its files are damaged.
     """
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; materialise published_index")
     fetch_version(store, served.index.version, served.index.manifest_sha256)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import structlog
 
-from soundalike.catalog import indexes
+from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
 from soundalike.errors import ArtifactError, BucketError
@@ -62,7 +62,7 @@ def _draw(sessions: Sessions, store: ArtifactStore) -> MapManifest:
         for ids, block in source.blocks:
             vectors[len(track_ids) : len(track_ids) + len(ids)] = block
             track_ids += ids
-        earlier = indexes.published_before(session, version)
+        earlier = publications.published_before(session, version)
     before = _map_seen_last(store, source.space, earlier)
     layout, parent, points = _points(track_ids, vectors, source.space, before)
     manifest = MapManifest(
@@ -106,7 +106,7 @@ def published_map(sessions: Sessions, store: ArtifactStore) -> MapManifest:
     Raises ArtifactError if no index is published, or its map is not drawn or damaged.
     """
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     if served is None:
         raise ArtifactError("no index is published yet; materialise published_index")
     manifest = read_manifest(store.map(served.index.version))

@@ -2,7 +2,8 @@
 
 It ends with a JSON line: for each attack the worst time of /health/live in ms, what was answered,
 what memory grew by and what uploads held of the disk, in bytes; answers of 500 and above that are
-no 503; seconds to stop with half-sent requests waiting. It fails where a bound does not hold.
+no 503; wrong answers from a changed index, and how often readiness told of the change; seconds to
+stop with half-sent requests waiting. It fails where a bound does not hold.
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.attack.attacks import ATTACKS, Attack, half_requests
+from tests.attack.changed_index import changed_index
 from tests.attack.target import Target, target
 
 ATTACK_SECONDS = float(os.environ.get("ATTACK_SECONDS", "15"))
@@ -66,7 +68,7 @@ async def stopped(running: Target) -> float:
 async def campaign(running: Target) -> dict[str, Any]:
     """Run every attack, then stop the server; return all figures."""
     figures: dict[str, Any] = {}
-    for attack in ATTACKS:
+    for attack in (*ATTACKS, changed_index):
         figures[attack.__name__] = await attacked(running, attack)
         print(attack.__name__, json.dumps(figures[attack.__name__]), flush=True)
     return {
@@ -74,6 +76,8 @@ async def campaign(running: Target) -> dict[str, Any]:
         "health_worst_ms": max(each["health_worst_ms"] for each in figures.values()),
         "health_failed": sum(each["failed"] for each in figures.values()),
         "bytes_held": max(each["bytes_held"] for each in figures.values()),
+        "wrong_answers": figures["changed_index"]["answers"].get("wrong", 0),
+        "changes_noticed": figures["changed_index"]["answers"].get("noticed", 0),
         "stop_seconds": await stopped(running),
         "unexpected_5xx": running.unexpected(),
     }
@@ -90,6 +94,8 @@ def main() -> None:
         figures["health_worst_ms"] > MAX_HEALTH_MS,
         figures["health_failed"] > 0,
         figures["bytes_held"] > MAX_BYTES_HELD,
+        figures["wrong_answers"] > 0,
+        figures["changes_noticed"] == 0,
         figures["stop_seconds"] > MAX_STOP_SECONDS,
         bool(figures["unexpected_5xx"]),
     ]

@@ -9,7 +9,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, select, text
 
-from soundalike.catalog import tracks
+from soundalike.catalog import track_lists
 from soundalike.catalog.engine import Sessions, dagster_url, engine_of
 from soundalike.catalog.search_words import record_words
 from soundalike.catalog.tables import Base, FileWordsRow, TrackRow
@@ -102,7 +102,7 @@ def test_an_upgrade_fills_the_words_of_what_was_there(
     filled = words_of(sessions)
     assert len(filled) == 2100
     with sessions.begin() as session:
-        assert session.scalar(*tracks.count("simon and co stuck rem")) == 2100
+        assert session.scalar(*track_lists.count("simon and co stuck rem")) == 2100
         record_words(session, filled)
     assert words_of(sessions) == filled
 

@@ -6,7 +6,7 @@ from unicodedata import normalize
 
 import pytest
 
-from soundalike.catalog import suggestions, tracks
+from soundalike.catalog import suggestions, track_lists
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.results import forget_tracks
 from soundalike.catalog.text_search import MAX_WORDS, TextQuery
@@ -22,8 +22,8 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
 def found(sessions: Sessions, query: str) -> list[str]:
     """The titles that match, in order; their number is the one that is counted."""
     with sessions() as session:
-        rows = session.execute(*tracks.page(query, 100, None)).all()
-        assert session.scalar(*tracks.count(query)) == len(rows)
+        rows = session.execute(*track_lists.page(query, 100, None)).all()
+        assert session.scalar(*track_lists.count(query)) == len(rows)
     return [row.title for row in rows]
 
 

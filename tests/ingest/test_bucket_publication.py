@@ -9,7 +9,7 @@ import pytest
 from botocore.client import BaseClient
 from sqlalchemy import select
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_versions, publications
 from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import IndexVersionRow
@@ -115,7 +115,7 @@ def test_a_publication_killed_between_two_files_is_invisible_and_goes_on(
             collection.publish(version)
     assert len(bucket.listed()) == survivors
     with collection.sessions() as session:
-        assert indexes.published(session) is None
+        assert publications.published(session) is None
     with pytest.raises(ArtifactError, match="not in the bucket"):
         fetched(collection, bucket, version, tmp_path / "half")
     segments = [found.key for found in bucket.listed("segments/")]
@@ -138,7 +138,7 @@ def test_a_build_that_is_killed_while_it_puts_is_not_recorded(
         with pytest.raises(Killed):
             collection.build()
     with collection.sessions() as session:
-        assert indexes.latest_built(session, SPACE.key) is None
+        assert index_versions.latest_built(session, SPACE.key) is None
     fetched(collection, bucket, collection.build(), tmp_path / "whole")
 
 
@@ -174,7 +174,7 @@ def test_two_builders_at_once_leave_one_whole_version(
     for thread in threads:
         thread.join()
     with sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     assert served
     version = served.index.version
     assert len(bucket.listed("indexes/")) == 1
@@ -220,7 +220,7 @@ def test_a_bucket_that_is_away_keeps_the_served_version(
     with pytest.raises(BucketError, match="cannot be"):
         collection.publish()
     with collection.sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     assert served
     assert served.index.version == first
     wanted = next_index(collection.sessions, collection.store, SPACE, "auto")

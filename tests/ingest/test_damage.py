@@ -10,7 +10,8 @@ from sqlalchemy import update
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.batch_locks import batch_lock
 from soundalike.catalog.engine import open_catalog
-from soundalike.catalog.indexes import published, published_before, require_built
+from soundalike.catalog.index_versions import require_built
+from soundalike.catalog.publications import published, published_before
 from soundalike.catalog.tables import BatchRow, EmbeddedBatchRow, IndexVersionRow, TrackRow
 from soundalike.errors import ArtifactError, StorageError
 from soundalike.ingest.artifacts import Damage, Kind, all_artifacts, damages_of

@@ -5,7 +5,7 @@ import shutil
 import pytest
 from mutagen.flac import FLAC
 
-from soundalike.catalog import indexes, tracks
+from soundalike.catalog import index_contents, track_lists
 from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.errors import ArtifactError
 from soundalike.ingest.embed import embed_batch
@@ -23,12 +23,12 @@ def fill(library: Library, count: int = 3) -> None:
 def held(library: Library) -> set[str]:
     """Tracks that an index built now would have."""
     with library.sessions() as session:
-        return {t.track_id for t in indexes.located_tracks(session, library.model.space.key)}
+        return {t.track_id for t in index_contents.located_tracks(session, library.model.space.key)}
 
 
 def shown_paths(library: Library) -> list[str]:
     with library.sessions() as session:
-        return sorted(row.path.decode() for row in session.execute(*tracks.page("", 50, None)))
+        return sorted(row.path.decode() for row in session.execute(*track_lists.page("", 50, None)))
 
 
 @pytest.mark.parametrize("moved", ["file", "folder"])

@@ -4,7 +4,7 @@ import datetime as dt
 
 import pytest
 
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.ingest.next_index import NextIndex, PublishRule, publication_due
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.catalog import roots
-from soundalike.catalog.tracks import page
+from soundalike.catalog.track_lists import page
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
 from soundalike.ingest.roots import (

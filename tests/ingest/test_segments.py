@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from serving.index.live_index import LiveIndex
-from soundalike.catalog import indexes
+from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.ingest import segments as segments_module
@@ -189,9 +189,9 @@ async def test_a_worker_takes_a_merged_segment_and_opens_only_what_is_new(
 ) -> None:
     live = LiveIndex(collection.store)
 
-    def published() -> indexes.PublishedIndex | None:
+    def published() -> publications.PublishedIndex | None:
         with collection.sessions() as session:
-            return indexes.published(session)
+            return publications.published(session)
 
     collection.add(*numbered(40))
     collection.publish()

@@ -9,7 +9,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
-from soundalike.catalog import indexes
+from soundalike.catalog import index_versions, publications
 from soundalike.catalog.engine import open_catalog
 from soundalike.errors import ArtifactError
 from soundalike.ingest.next_index import next_index
@@ -90,7 +90,7 @@ class Publications(RuleBasedStateMachine):
     @invariant()
     def what_was_published_last_is_served(self) -> None:
         with self.library.sessions() as session:
-            served = indexes.published(session)
+            served = publications.published(session)
         assert (served.index.version if served else None) == self.served
 
     @invariant()
@@ -101,7 +101,7 @@ class Publications(RuleBasedStateMachine):
                 assert not store.index(version).exists()
                 continue
             with self.library.sessions() as session:
-                recorded = indexes.recorded_manifest(session, version)
+                recorded = index_versions.recorded_manifest(session, version)
             assert verify_version(store.index(version), recorded).tracks == len(tracks)
             assert OpenIndex.open(store.index(version)).track_ids == tracks
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sqlalchemy import select
 
-from soundalike.catalog.indexes import latest_built
+from soundalike.catalog.index_versions import latest_built
 from soundalike.catalog.tables import TrackRow
 from soundalike.errors import ArtifactError
 from soundalike.maintenance import quality

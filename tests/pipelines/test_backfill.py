@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from sqlalchemy import select
 
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.tables import EmbeddedBatchRow
 from soundalike.ingest.publish import publish
 from tests.fakes import FakeModel

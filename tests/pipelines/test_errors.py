@@ -6,7 +6,7 @@ from sqlalchemy.exc import OperationalError
 
 from pipelines import retries
 from pipelines.run_errors import run_failure
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.errors import StorageError
 from soundalike.ingest import embed
 from tests.pipelines.conftest import Orchestra

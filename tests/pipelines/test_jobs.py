@@ -9,7 +9,7 @@ from sqlalchemy import delete, update
 
 from pipelines.jobs import automatic_publish_config
 from pipelines.run_errors import reason_of_run
-from soundalike.catalog.indexes import published
+from soundalike.catalog.publications import published
 from soundalike.catalog.tables import IndexVersionRow, RootRow
 from soundalike.embedders.base import Embedding
 from soundalike.ingest import embed

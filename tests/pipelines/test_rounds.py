@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from pipelines.rounds import MAX_ROUNDS, work_off
-from soundalike.catalog import indexes
+from soundalike.catalog import index_contents
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.ingest.identify import identify_batch
 from soundalike.progress import NoProgress
@@ -35,7 +35,7 @@ def test_a_track_whose_file_was_moved_after_it_was_read_is_embedded(library: Lib
     assert work_off(lambda: pending(library), work) == []
     assert len(rounds) > 1, "one listing of the pending batches would have left the track out"
     with library.sessions() as session:
-        assert indexes.contents(session, library.model.space.key).tracks == 1
+        assert index_contents.contents(session, library.model.space.key).tracks == 1
 
 
 def test_a_batch_that_cannot_be_done_is_tried_once_and_left(library: Library) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import soundfile
 
-from soundalike.catalog import batches, indexes, library, results, roots
+from soundalike.catalog import batches, library, publications, results, roots
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import batch_number
 from soundalike.catalog.results import IdentifiedTrack
@@ -112,7 +112,7 @@ class Collection:
     def publish_unchecked(self, version: str) -> None:
         """As if the artifact had been whole when it was published."""
         with self.sessions.begin() as session:
-            indexes.publish(session, version, by_hand=True)
+            publications.publish(session, version, by_hand=True)
 
     def damage(self, version: str) -> bytes:
         """Flip one bit of a stored vector; returns the file as it was."""

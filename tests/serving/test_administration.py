@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from serving.routes import index as module
-from soundalike.catalog import failures, indexes
+from soundalike.catalog import failures, publications
 from soundalike.catalog.failures import FailureView
 from soundalike.catalog.retention import retire_lost
 
@@ -29,7 +29,7 @@ async def test_a_rollback_is_served_and_stays_until_the_newest_is_asked_for(
     assert answer.json() == {"version": new, "tracks": 4, "replaces": old, "pinned": False}
     await eventually_serves(api, new)
     with collection.sessions() as session:
-        served = indexes.published(session)
+        served = publications.published(session)
     assert served is not None
     assert not served.publication.by_hand
 
@@ -60,7 +60,7 @@ async def test_a_damaged_version_is_not_published(
     assert problem_of(answer, 409)["type"].endswith("unusable-version")
     assert str(collection.store.root) not in answer.text
     with collection.sessions() as session:
-        published = indexes.published(session)
+        published = publications.published(session)
     assert published is not None
     assert published.index.version == served
 
@@ -79,7 +79,7 @@ async def test_a_version_that_is_removed_while_it_is_read_is_not_published(
     answer = await api.post(PUBLICATIONS, json={"version": removed})
     assert problem_of(answer, 404)["type"].endswith("unknown-version")
     with collection.sessions() as session:
-        assert indexes.published(session) is None
+        assert publications.published(session) is None
 
 
 @pytest.fixture

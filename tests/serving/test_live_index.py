@@ -10,8 +10,8 @@ from sqlalchemy import update
 from serving.index import live_index
 from serving.index.disk_check import DiskCheck
 from serving.index.live_index import LiveIndex
-from soundalike.catalog import indexes
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog import publications
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
@@ -31,7 +31,7 @@ def live(collection: Collection) -> LiveIndex:
 
 def published(collection: Collection) -> PublishedIndex | None:
     with collection.sessions() as session:
-        return indexes.published(session)
+        return publications.published(session)
 
 
 async def test_nothing_published_says_what_to_do(live: LiveIndex) -> None:

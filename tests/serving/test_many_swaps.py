@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from serving.index.live_index import LiveIndex
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore

@@ -10,8 +10,8 @@ import pytest
 from serving.index import replica as module
 from serving.index.live_index import LiveIndex
 from serving.index.replica import Replica
-from soundalike.catalog import indexes
-from soundalike.catalog.indexes import PublishedIndex
+from soundalike.catalog import publications
+from soundalike.catalog.publications import PublishedIndex
 from soundalike.maps.draw import draw_map
 from soundalike.settings import Settings
 from soundalike.storage.bucket import Bucket
@@ -45,7 +45,7 @@ def live(empty: ArtifactStore, bucket: Bucket) -> LiveIndex:
 
 def published(collection: Collection) -> PublishedIndex | None:
     with collection.sessions() as session:
-        return indexes.published(session)
+        return publications.published(session)
 
 
 async def follow_until(live: LiveIndex, collection: Collection, done: Callable[[], object]) -> None:

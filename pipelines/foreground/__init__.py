@@ -1,0 +1,1 @@
+"""Ingest in the foreground: the pipeline's jobs, now, in one process."""

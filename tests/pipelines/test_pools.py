@@ -15,7 +15,7 @@ from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.retries import transient_errors_retried
 from pipelines.schedules import scan_schedule
 from soundalike.audio.process import DecoderUnavailable
-from soundalike.errors import StorageError
+from soundalike.errors import BucketError, StorageError
 from soundalike.ingest.reports import NoReports
 from soundalike.ingest.scan import scan as ingest_scan
 from tests.e2e.conftest import until
@@ -119,6 +119,7 @@ def gone() -> OperationalError:
 PASSING = (
     *(gone(), ConnectionResetError(), TimeoutError()),
     *(DecoderUnavailable("a decoding process does not start (SIGKILL)"), FileNotFoundError(2, "a")),
+    BucketError("the bucket s3://shelf cannot be written: no route"),
 )
 
 

@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,8 +90,9 @@ def build_index(
         fetch_version(store, version, recorded)
         reused = _keep_valid(store, folder, recorded)
         if not reused:
-            if served:  # for its segments
-                fetch_version(store, served.index.version, served.index.manifest_sha256)
+            with suppress(ArtifactError):  # for its segments; without them they are written anew
+                if served:
+                    fetch_version(store, served.index.version, served.index.manifest_sha256)
             with (
                 _lost_embeddings_marked(sessions, store, contents.batches),
                 atomic_folder(folder) as temporary,

@@ -28,7 +28,7 @@ from soundalike.ingest.artifacts import (
     is_expected,
 )
 from soundalike.storage.atomic import remove_folder
-from soundalike.storage.bucket_files import recorded_key
+from soundalike.storage.bucket_files import fetch_file
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import cover_of, read_manifest
 from soundalike.vectors.segment_files import read_segment, segment_names
@@ -45,8 +45,8 @@ def heal(
 
     A batch that a run is at work on is left to the next call. Of indexes, only lost folders are
     looked for: `next_index` looks at the served one. With a bucket, what is not in the data root
-    is lost only if it was asked for by its batch, and is not in the bucket. Raises StorageError if
-    a folder of the data root is a link to nowhere.
+    is lost only if it was asked for by its batch, and is not whole in the bucket. Raises
+    StorageError if a folder of the data root is a link to nowhere.
     """
     with sessions() as session:
         has_artifacts = recorded.has_any(session) and store.bucket is None
@@ -136,7 +136,7 @@ def _damages(
 def _lost_in_bucket(store: ArtifactStore, artifacts: Iterable[Artifact]) -> list[Damage]:
     """Return the vectors that are neither in the data root nor, as recorded, in the bucket."""
     return [
-        Damage(artifact, "not in the bucket")
+        Damage(artifact, "not in the bucket, or damaged there")
         for artifact in artifacts
         if artifact.kind in (Kind.VECTORS, Kind.SIDECAR)
         and not is_expected(store, artifact)
@@ -145,10 +145,14 @@ def _lost_in_bucket(store: ArtifactStore, artifacts: Iterable[Artifact]) -> list
 
 
 def _is_in_bucket(store: ArtifactStore, artifact: Artifact) -> bool:
-    """Return whether the store's bucket has the artifact as it is recorded."""
+    """Fetch the artifact from the store's bucket; return whether that has it as it is recorded."""
     if store.bucket is None or artifact.sha256 is None:
         return False
-    return store.bucket.exists(recorded_key(store, artifact.path, artifact.sha256))
+    try:
+        fetch_file(store, artifact.path, artifact.sha256)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _mark_batch(

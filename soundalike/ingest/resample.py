@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import soundfile
 from sqlalchemy.orm import Session
@@ -30,7 +29,7 @@ from soundalike.ingest.upstream import require_read
 from soundalike.progress import Progress
 from soundalike.resource_usage import Monitor
 from soundalike.storage.atomic import sha256_of
-from soundalike.storage.bucket_files import fetch_file, put_file
+from soundalike.storage.bucket_files import fetch_file, put_file, put_missing_file
 from soundalike.storage.layout import ArtifactStore
 
 STAGE = "resampled_audio"
@@ -134,15 +133,12 @@ def _canonical(
             audio, found = canonical_facts(target), target.stat().st_size
             if size in (None, found):
                 hashed = sha256 or sha256_of(target)
-                _put(store, target, hashed)
+                if store.keep_audio == "bucket":
+                    put_missing_file(store, target, hashed)
                 return Resampled(DecodedTrack(audio, found, hashed), reused=True)
     with file.local_copy(store.scratch) as path:
         audio = decoders.write_canonical(path, track_id, target)
     sha256 = sha256_of(target)
-    _put(store, target, sha256)
-    return Resampled(DecodedTrack(audio, target.stat().st_size, sha256), reused=False)
-
-
-def _put(store: ArtifactStore, flac: Path, sha256: str) -> None:
     if store.keep_audio == "bucket":
-        put_file(store, flac, sha256)
+        put_file(store, target, sha256)
+    return Resampled(DecodedTrack(audio, target.stat().st_size, sha256), reused=False)

@@ -25,12 +25,21 @@ def recorded_key(store: ArtifactStore, path: Path, sha256: str) -> str:
 
 
 def put_file(store: ArtifactStore, path: Path, sha256: str) -> None:
+    """Put a file of the data root that was written now; nothing without a bucket.
+
+    What is there may be damaged, and is replaced. Raises BucketError.
+    """
+    if store.bucket:
+        store.bucket.put(recorded_key(store, path, sha256), path)
+
+
+def put_missing_file(store: ArtifactStore, path: Path, sha256: str) -> None:
     """Put a file of the data root, unless it is there; nothing without a bucket.
 
     Raises BucketError.
     """
-    if store.bucket and not store.bucket.exists(key := recorded_key(store, path, sha256)):
-        store.bucket.put(key, path)
+    if store.bucket and not store.bucket.exists(recorded_key(store, path, sha256)):
+        put_file(store, path, sha256)
 
 
 def fetch_file(store: ArtifactStore, path: Path, sha256: str | None) -> None:

@@ -1,5 +1,6 @@
 """Two machines build one library: they share the catalog, the music and a bucket, and no disk."""
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -144,6 +145,10 @@ def _cut(bucket: Bucket, key: str) -> None:
     bucket.put_bytes(key, bucket.read(key)[:-1])
 
 
+def _is_whole(bucket: Bucket, key: str) -> bool:
+    return hashlib.sha256(bucket.read(key)).hexdigest() == key.rpartition("/")[2]
+
+
 @pytest.mark.parametrize("damage", [_flip, _cut])
 def test_damaged_vectors_in_the_bucket_never_get_into_an_index(
     one: Library, other: Library, bucket: Bucket, damage: Callable[[Bucket, str], None]
@@ -155,7 +160,25 @@ def test_damaged_vectors_in_the_bucket_never_get_into_an_index(
     with pytest.raises(ArtifactError, match="in the bucket is damaged"):
         other.publish()
     assert not list(other.store.embeddings.rglob("*.npy"))
-    assert one.publish().tracks == 1
+    assert other.pending() == ["b000001"], "it is made again, and replaces what is damaged"
+    other.process("b000001")
+    assert other.publish().tracks == 1
+    objects = bucket.listed("embeddings/")
+    assert [each.key for each in objects if not _is_whole(bucket, each.key)] == []
+    assert len(objects) == 2
+
+
+def test_a_builder_needs_no_whole_copy_of_the_served_index(
+    one: Library, other: Library, bucket: Bucket
+) -> None:
+    add(one, 1)
+    one.ingest()
+    one.publish()
+    [key] = [found.key for found in bucket.listed("segments/") if found.key.endswith("index.faiss")]
+    _flip(bucket, key)
+    add(one, 2)
+    one.ingest()
+    assert other.publish().tracks == 2
 
 
 def test_a_damaged_file_here_is_fetched_and_not_made_again(one: Library, bucket: Bucket) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from soundalike.embedders import weights_path
-from soundalike.errors import PluginError, StorageError, WeightsError
+from soundalike.errors import BucketError, PluginError, StorageError, WeightsError
 from soundalike.settings import Settings
 from soundalike.storage.disk_space import require_free_space
 from soundalike.storage.layout import ArtifactStore
@@ -28,11 +28,11 @@ def batch_conditions(settings: Settings) -> str:
 def index_conditions(
     settings: Settings, store: ArtifactStore, space: str, batches: Iterable[str]
 ) -> str:
-    """The conditions of building an index: those of the disk, and every file that is gathered."""
+    """The conditions of an index: the disk, the bucket, and every file that is gathered."""
     files = (
         path for key in batches for path in (store.vectors(space, key), store.sidecar(space, key))
     )
-    return _digest([PROCESS, _disk(settings.data), *map(_stat, files)])
+    return _digest([PROCESS, _disk(settings.data), _bucket(store), *map(_stat, files)])
 
 
 def disk_conditions(root: Path) -> str:
@@ -54,6 +54,16 @@ def _disk(root: Path) -> str:
     except StorageError as error:
         return f"{type(error).__name__} {writable}"
     return f"room {writable}"
+
+
+def _bucket(store: ArtifactStore) -> str:
+    if store.bucket is None:
+        return "no bucket"
+    try:
+        store.bucket.exists(store.key(store.indexes))
+    except BucketError:
+        return "the bucket is away"
+    return "the bucket answers"
 
 
 def _weights(settings: Settings) -> str:

@@ -41,8 +41,8 @@ for name in [name for name in os.environ if name.startswith(OURS)]:
 
 @pytest.fixture(autouse=True, scope="session")
 def _folders_of_no_user(tmp_path_factory: pytest.TempPathFactory) -> None:
-    """The list of data roots, and the default data root, are not those of who runs the tests."""
-    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME"):
+    """The lists of data roots, the default one and the cache are not those of the tests' user."""
+    for name in ("XDG_STATE_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME"):
         os.environ[name] = str(tmp_path_factory.mktemp(name))
 
 

@@ -12,6 +12,7 @@ from soundalike.audio.window_plan import WindowPlan
 from soundalike.embedders.inference import runner
 from soundalike.embedders.inference.probe import probe_windows
 from soundalike.embedders.inference.runner import Runner
+from soundalike.embedders.inference.speed import Times
 
 PLAN = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
 WINDOWS = probe_windows(PLAN).repeat(5, axis=0)  # 20
@@ -42,6 +43,11 @@ def running(
 
 
 EXPECTED = running(lambda _: Power())(WINDOWS)
+
+
+def faster(*_: object) -> Times:
+    """16 bits are twice as fast."""
+    return Times(machine="", float32=1.0, half=0.5)
 
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does_and_stays_so() -> None:
@@ -131,7 +137,7 @@ class Rounded(Power):
 def test_half_precision_is_used_only_where_it_agrees(
     monkeypatch: pytest.MonkeyPatch, error: float, used: str
 ) -> None:
-    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    monkeypatch.setattr(runner, "times_of", faster)
     run = running(lambda p: Power() if p == torch.float32 else Rounded(error), half=True)
     assert run.device == f"cpu {used}"
 
@@ -152,13 +158,21 @@ def test_a_precision_that_fails_one_kind_of_sound_is_not_used(
     rounded, probes = RoundedOnce(0.05), torch.from_numpy(probe_windows(PLAN))
     cosines = torch.cosine_similarity(rounded(probes), Power()(probes))
     assert cosines.min() < runner.AGREEMENT < cosines.mean()
-    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    monkeypatch.setattr(runner, "times_of", faster)
     run = running(lambda p: Power() if p == torch.float32 else rounded, half=True)
     assert run.device == "cpu float32"
 
 
+def test_half_precision_is_used_only_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    slower = Times(machine="", float32=1.0, half=0.9)
+    monkeypatch.setattr(runner, "times_of", lambda *_: slower)
+    assert running(lambda _: Power(), half=True).device == "cpu float32"
+    monkeypatch.setattr(runner, "times_of", faster)
+    assert running(lambda _: Power(), half=True).device == "cpu bfloat16"
+
+
 def test_float32_alone_can_be_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "half_precisions", lambda _: [torch.bfloat16])
+    monkeypatch.setattr(runner, "times_of", faster)
     assert running(lambda _: Power(), half=False).device == "cpu float32"
 
 

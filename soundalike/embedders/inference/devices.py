@@ -42,17 +42,14 @@ def _available() -> list[str]:
 
 
 def half_precisions(device: torch.device) -> list[torch.dtype]:
-    """The 16-bit types that are faster than float32 on a device, in the order to try them.
+    """The 16-bit types that may be faster than float32 on a device, in the order to try them.
 
-    bfloat16 has float32's range, so it comes first. CPUs with matrix units benefit from it (Intel's
-    AMX: measured 4 times as fast); others were not measured, and keep float32.
+    bfloat16 has float32's range, so it comes first. Whether a CPU is faster in it, speed.py says.
     """
     if device.type == "cuda":
         native = torch.cuda.is_bf16_supported(including_emulation=False)
         return [torch.bfloat16, torch.float16] if native else [torch.float16]
-    if device.type == "mps":
-        return [torch.float16]
-    return [torch.bfloat16] if torch.cpu._is_amx_tile_supported() else []
+    return [torch.float16] if device.type == "mps" else [torch.bfloat16]
 
 
 def windows_that_fit(device: torch.device, network: nn.Module, plan: WindowPlan) -> int:

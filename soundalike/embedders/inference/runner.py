@@ -5,14 +5,15 @@ cores, at most 16 at a time): cores that share one window wait for each other, w
 times as long in float32 and 1.25 times in bfloat16 on two. As a CPU computes each window by itself,
 its features are the same to the bit in any batch.
 
-Precision is a measured choice. 16 bits are several times as fast on GPUs, and on CPUs with matrix
-units, but not precise enough for every network. So each time a network is loaded, it first runs on
-probe windows in float32 and in 16 bits, and 16 bits are used only if the results agree.
+Precision is a measured choice. 16 bits are several times as fast on GPUs, and on some CPUs
+(speed.py), but not precise enough for every network. So each time a network is loaded, it first
+runs on probe windows in float32 and in 16 bits, and 16 bits are used only if the results agree.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial
+from functools import cache, partial
+from pathlib import Path
 
 import numpy as np
 import structlog
@@ -30,6 +31,7 @@ from soundalike.embedders.inference.devices import (
     windows_that_fit,
 )
 from soundalike.embedders.inference.probe import probe_windows
+from soundalike.embedders.inference.speed import times_of
 
 log = structlog.get_logger()
 
@@ -43,9 +45,9 @@ MAX_STREAMS = 16  # windows at a time on a CPU; each takes about 55 MB of memory
 class Runner:
     """A network, [n, samples] -> [n, features], as a function of arrays.
 
-    `build` makes the network on the CPU, in a precision. `half`: use 16 bits where they agree with
-    float32. `may_fall_back`: if the GPU fails for good, continue on the CPU; otherwise its error is
-    raised.
+    `build` makes the network on the CPU, in a precision. `half`: use 16 bits where they are faster
+    and agree with float32. `times`: where to keep how fast they are on a CPU (speed.py).
+    `may_fall_back`: if the GPU fails for good, continue on the CPU; otherwise its error is raised.
     """
 
     def __init__(
@@ -56,10 +58,12 @@ class Runner:
         *,
         half: bool,
         may_fall_back: bool,
+        times: Path | None = None,
     ) -> None:
         self._build = build
         self._plan = plan
         self._half = half
+        self._times = times
         self._may_fall_back = may_fall_back
         self._fell_back = ""
         try:
@@ -142,16 +146,22 @@ class Runner:
             self.batch = min(MAX_WINDOWS, windows_that_fit(device, self._network, self._plan))
 
     def _use_half_if_it_agrees(self) -> None:
-        precisions = half_precisions(self._device)
-        if not precisions:
-            return
         probes = torch.from_numpy(probe_windows(self._plan)).to(self._device)
-        exact = self._network(probes)
-        for precision in precisions:
-            network = self._build(precision).eval().to(self._device)
+        for precision in half_precisions(self._device):
+            half = cache(lambda precision=precision: self._build(precision).eval())
+            if self._device.type == "cpu" and not self._is_faster(half):
+                continue
+            network = half().to(self._device)
+            exact = self._network(probes)
             cosine = float(functional.cosine_similarity(network(probes).float(), exact).min())
             agrees = cosine >= AGREEMENT  # False for NaN
             log.info("embedder.precision", precision=str(precision), cosine=cosine, used=agrees)
             if agrees:
                 self._network, self._precision = network, precision
                 return
+
+    def _is_faster(self, half: Callable[[], nn.Module]) -> bool:
+        """Return whether the network in 16 bits is faster than the one in float32, on a CPU."""
+        times = times_of(self._network, half, self._plan, self._times)
+        log.info("embedder.speed", **times.model_dump(), half_is_faster=times.half_is_faster)
+        return times.half_is_faster

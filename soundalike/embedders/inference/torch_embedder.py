@@ -1,5 +1,7 @@
 """The base class of the MERT and musicnn embedders, which pass windows to a runner."""
 
+from pathlib import Path
+
 import torch
 
 from soundalike.audio.window_plan import WindowPlan
@@ -10,7 +12,7 @@ from soundalike.embedders.inference.runner import Build, Runner
 class TorchEmbedder:
     """An `Embedder` around a network; subclasses define how a track's features are pooled.
 
-    `build`, `half` and `may_fall_back`: see `Runner`.
+    `build`, `half`, `may_fall_back` and `times`: see `Runner`.
     """
 
     def __init__(
@@ -22,10 +24,13 @@ class TorchEmbedder:
         *,
         half: bool,
         may_fall_back: bool,
+        times: Path | None = None,
     ) -> None:
         self.space = space
         self.windows = windows
-        self._run = Runner(build, windows, device, half=half, may_fall_back=may_fall_back)
+        self._run = Runner(
+            build, windows, device, half=half, may_fall_back=may_fall_back, times=times
+        )
 
     @property
     def device(self) -> str:

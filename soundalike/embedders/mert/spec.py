@@ -104,6 +104,7 @@ def _load(model: str, settings: Settings) -> Embedder:
         device,
         half=settings.precision == "auto",
         may_fall_back=settings.device == "auto",
+        times=weights_folder(settings, model) / "times",
     )
 
 

@@ -1,5 +1,7 @@
 """MERT (Li et al. 2023) as an embedder: mean over time of one hidden state, mean over windows."""
 
+from pathlib import Path
+
 import torch
 from torch import nn
 
@@ -24,11 +26,17 @@ class MertEmbedder(TorchEmbedder):
         *,
         half: bool = True,
         may_fall_back: bool = False,
+        times: Path | None = None,
     ) -> None:
         self._checkpoint = checkpoint
-        space = mert_space(checkpoint, windows)
         super().__init__(
-            space, windows, self._network, device, half=half, may_fall_back=may_fall_back
+            mert_space(checkpoint, windows),
+            windows,
+            self._network,
+            device,
+            half=half,
+            may_fall_back=may_fall_back,
+            times=times,
         )
 
     def pool(self, features: FloatArray) -> Embedding:

@@ -15,6 +15,7 @@ from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
+from soundalike.cores import available_cores
 from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
@@ -32,6 +33,7 @@ from soundalike.vectors.segment_files import read_segment
 from tests.damage import overwrite, segment_of
 from tests.fakes import FakeModel
 from tests.library import Library
+from tests.patience import PATIENCE
 from tests.sounds import music, song, write_audio
 
 
@@ -201,6 +203,26 @@ def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
     ]
     assert rows[0]["codec"] == "flac"
     assert rows[0]["duration"] == pytest.approx(2.0)
+
+
+def test_the_manifest_is_in_the_order_of_paths_whichever_file_is_read_first(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, 2)
+    second_is_read, read = threading.Event(), library.decoders.read
+
+    def in_turn(path: Path) -> Any:
+        if path.name == "0.flac":
+            second_is_read.wait(PATIENCE if available_cores() > 1 else 0)
+        found = read(path)
+        if path.name == "1.flac":
+            second_is_read.set()
+        return found
+
+    monkeypatch.setattr(library.decoders, "read", in_turn)
+    library.ingest()
+    rows = pq.read_table(library.store.batch_manifest("b000001")).to_pylist()
+    assert [row["path"] for row in rows] == ["0.flac", "1.flac"]
 
 
 def test_an_index_holds_what_the_catalog_says_in_track_order(library: Library) -> None:

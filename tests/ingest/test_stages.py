@@ -15,15 +15,17 @@ from sqlalchemy import select
 
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
-from soundalike.cores import available_cores
 from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.ingest import segments
 from soundalike.ingest.build_index import build_index
+from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
+from soundalike.ingest.stage import Selection
+from soundalike.progress import NoProgress
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors import artifact_files, kinds, recall
@@ -33,7 +35,6 @@ from soundalike.vectors.segment_files import read_segment
 from tests.damage import overwrite, segment_of
 from tests.fakes import FakeModel
 from tests.library import Library
-from tests.patience import PATIENCE
 from tests.sounds import music, song, write_audio
 
 
@@ -205,23 +206,16 @@ def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
     assert rows[0]["duration"] == pytest.approx(2.0)
 
 
-def test_the_manifest_is_in_the_order_of_paths_whichever_file_is_read_first(
-    library: Library, monkeypatch: pytest.MonkeyPatch
+def test_the_manifest_is_in_the_order_of_paths_whichever_file_was_read_first(
+    library: Library,
 ) -> None:
     fill(library, 2)
-    second_is_read, read = threading.Event(), library.decoders.read
-
-    def in_turn(path: Path) -> Any:
-        if path.name == "0.flac":
-            second_is_read.wait(PATIENCE if available_cores() > 1 else 0)
-        found = read(path)
-        if path.name == "1.flac":
-            second_is_read.set()
-        return found
-
-    monkeypatch.setattr(library.decoders, "read", in_turn)
-    library.ingest()
-    rows = pq.read_table(library.store.batch_manifest("b000001")).to_pylist()
+    [batch] = library.scan().batches
+    for selection in (Selection(path_prefix="1."), Selection()):
+        identify_batch(
+            library.sessions, library.store, library.decoders, batch, NoProgress(), selection
+        )
+    rows = pq.read_table(library.store.batch_manifest(batch)).to_pylist()
     assert [row["path"] for row in rows] == ["0.flac", "1.flac"]
 
 

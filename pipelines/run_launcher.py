@@ -77,6 +77,12 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         """Make the launcher that dagster.yaml names."""
         return cls(inst_data, **config_value)
 
+    def warm_up(self) -> None:
+        """Start the process that runs are forked from, which otherwise the first run waits for."""
+        process = self._context.Process(target=os.getpid, daemon=True)
+        process.start()
+        process.join()
+
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run's process; it ends with the daemon that started it.
 
@@ -121,7 +127,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         The forkserver's socket is in the temporary folder: once that is emptied, no process can be
         forked any more.
         """
-        log.error("launcher.no_forkserver", message="no run can be started; the daemon ends")
+        log.error("launcher.no_forkserver", message="no run can be started; this process ends")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def terminate(self, run_id: str) -> bool:

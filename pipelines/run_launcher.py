@@ -29,6 +29,7 @@ from dagster._utils.interrupts import capture_interrupts
 from pipelines.orphaned_runs import fail_orphaned_run
 from pipelines.retries import DATABASE_AWAY
 from soundalike.process_identity import process_identity
+from soundalike.tracing import span, tracing
 
 # Imported once, before the first fork. Importing starts no thread that a fork would lose.
 PRELOADED = (
@@ -77,6 +78,12 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         """Make the launcher that dagster.yaml names."""
         return cls(inst_data, **config_value)
 
+    def warm_up(self) -> None:
+        """Start the process that runs are forked from, which otherwise the first run waits for."""
+        process = self._context.Process(target=os.getpid, daemon=True)
+        process.start()
+        process.join()
+
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run's process; it ends with the daemon that started it.
 
@@ -121,7 +128,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         The forkserver's socket is in the temporary folder: once that is emptied, no process can be
         forked any more.
         """
-        log.error("launcher.no_forkserver", message="no run can be started; the daemon ends")
+        log.error("launcher.no_forkserver", message="no run can be started; this process ends")
         os.kill(os.getpid(), signal.SIGTERM)
 
     def terminate(self, run_id: str) -> bool:
@@ -173,5 +180,10 @@ def _process_of(run: dg.DagsterRun) -> psutil.Process | None:
 def _execute(instance_ref: InstanceRef, run_id: str) -> None:
     """Execute a run in this process; its events and its end are recorded in the instance."""
     gc.freeze()  # or the first full collection goes through all that was imported: half a second
-    with capture_interrupts(), dg.DagsterInstance.from_ref(instance_ref) as instance:
+    with (
+        tracing("soundalike-runs"),
+        span("run", run=run_id),
+        capture_interrupts(),
+        dg.DagsterInstance.from_ref(instance_ref) as instance,
+    ):
         _execute_run_command_body(run_id, instance, lambda _: None, set_exit_code_on_failure=False)

@@ -55,6 +55,7 @@ from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.tracing import tracing
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -133,7 +134,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        with connected_database(settings) as url:
+        with tracing("soundalike-api"), connected_database(settings) as url:
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             restart = partial(restart_database, settings)

@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from serving.limits import STATEMENT_TIMEOUT_SECONDS
+from soundalike.tracing import trace_statements
 
 # Per worker process, which has one more connection that listens for publications.
 POOL_SIZE = 5
@@ -67,6 +68,7 @@ def open_pool(database_url: str) -> AsyncEngine:
         isolation_level="REPEATABLE READ",
     )
     event.listen(engine.sync_engine, "connect", _prepare)
+    trace_statements(engine.sync_engine)
     return engine
 
 

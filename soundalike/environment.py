@@ -1,6 +1,7 @@
 """The environment of child processes: the catalog's URL, and where Dagster keeps its files."""
 
 import os
+import sys
 from pathlib import Path
 
 from soundalike.catalog.engine import dagster_url
@@ -8,7 +9,9 @@ from soundalike.errors import SettingsError
 from soundalike.settings import Settings, settings_file
 from soundalike.settings.names import CONFIG
 
-PROJECT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[1]
+INSTALLED = Path(sys.prefix, "share", "soundalike")  # the wheel's copies of the two files
+PROJECT = CHECKOUT if (CHECKOUT / "dagster.yaml").is_file() else INSTALLED
 DAGSTER_URL = "SOUNDALIKE_DAGSTER_URL"
 DAGSTER_FILES = "SOUNDALIKE_DAGSTER_FILES"
 DAGSTER_LOGS = "SOUNDALIKE_DAGSTER_LOGS"

@@ -21,8 +21,10 @@ from serving.middleware.origins import CheckOrigin, SafeHeaders
 from serving.middleware.rate_limit import LimitRate
 from serving.middleware.request_log import LogRequests
 from serving.middleware.revalidation import Revalidate
+from serving.middleware.tracing import TraceRequests
 from serving.middleware.turns import TakeTurns
 from serving.routes import audio, docs, events, health, page, uploads
+from soundalike import tracing
 from soundalike.settings import Settings
 from soundalike.web_origins import known_hosts
 
@@ -36,6 +38,7 @@ def middleware(
     """List the middleware, outermost first: refused requests get an id and a log line too."""
     stack = [
         Middleware(CorrelationIdMiddleware, validator=_is_safe_id),
+        *([Middleware(TraceRequests)] if tracing.is_wanted() else []),
         Middleware(SafeHeaders),
         Middleware(LogRequests, metrics=request_metrics),
         Middleware(

@@ -18,6 +18,7 @@ from serving.search.catalog import SearchCatalog
 from serving.search.tracks import require_indexed
 from soundalike.catalog.filters import TrackFilter
 from soundalike.catalog.tracks import TrackView
+from soundalike.tracing import span
 from soundalike.vectors.journeys import ArcJourney
 from soundalike.vectors.queries import Hits, TrackQuery
 from soundalike.vectors.ranking import Ranking
@@ -56,7 +57,7 @@ async def search_tracks(
             rankings.append(await _prepared(catalog, served, search))
     grouped = any(each.caps_groups for each in searches)
     while waiting := [ranking for ranking in rankings if ranking.next_query is not None]:
-        with metrics.search_seconds.time():
+        with metrics.search_seconds.time(), span("search", queries=len(waiting)):
             hits = await served.search([each.next_query for each in waiting if each.next_query])
         paired = list(zip(waiting, hits, strict=True))
         wanted = {track for ranking, each in paired for track in ranking.without_metadata(each)}
@@ -117,7 +118,7 @@ async def journey_between(
     if not journey.next_queries:
         journey.add([], metadata)
     while journey.next_queries:
-        with metrics.search_seconds.time():
+        with metrics.search_seconds.time(), span("search", queries=len(journey.next_queries)):
             hits = await served.search(journey.next_queries)
         metadata |= columns.metadata(journey.without_metadata(hits), grouped=grouped)
         await to_thread.run_sync(journey.add, hits, metadata)

@@ -5,6 +5,7 @@ from sqlalchemy.exc import OperationalError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session, sessionmaker
 
 from soundalike.errors import PostgresError
+from soundalike.tracing import trace_statements
 
 Sessions = sessionmaker[Session]
 DAGSTER_SCHEMA = "dagster"
@@ -19,6 +20,7 @@ def open_catalog(database_url: str) -> Sessions:
     """Open sessions on a small pool. Raises PostgresError if the server does not answer."""
     arguments = {"connect_timeout": 10, **KEEPALIVES}
     engine = create_engine(database_url, pool_pre_ping=True, connect_args=arguments)
+    trace_statements(engine)
     try:
         with engine.connect() as connection:
             connection.execute(text("select 1"))

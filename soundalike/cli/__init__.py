@@ -1,11 +1,13 @@
 """The `soundalike` command: one module a subcommand; expected errors are printed here."""
 
 import sys
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
+from soundalike import __version__
 from soundalike.cli import (
     backup,
     config,
@@ -60,6 +62,21 @@ app.add_typer(space.space, name="space")
 app.add_typer(rules.rules, name="rules")
 app.add_typer(maintain.db, name="db")
 app.add_typer(maintain.models, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"soundalike {__version__}")
+        raise typer.Exit
+
+
+@app.callback(help=app.info.help)
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Take the options of `soundalike` itself."""
 
 
 def main() -> None:

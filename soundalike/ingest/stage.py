@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import contextmanager
 from contextvars import Context, copy_context
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -16,6 +16,7 @@ from soundalike.cores import available_cores
 from soundalike.display_text import printable
 from soundalike.errors import AudioError
 from soundalike.resource_usage import Usage
+from soundalike.tracing import span
 
 T = TypeVar("T")
 
@@ -92,9 +93,12 @@ def version_of(results: Iterable[object]) -> str:
     return hashlib.sha256(lines.encode(errors="surrogateescape")).hexdigest()[:16]
 
 
-def at_stage(stage: str, batch: str) -> AbstractContextManager[None]:
-    """Name the stage and the batch in each line that is logged within the block."""
-    return structlog.contextvars.bound_contextvars(stage=stage, batch=batch)
+@contextmanager
+def at_stage(stage: str, batch: str) -> Iterator[None]:
+    """Name the stage and the batch in each line that is logged within the block; it is a span."""
+    named = structlog.contextvars.bound_contextvars(stage=stage, batch=batch)
+    with named, span(stage, batch=batch):
+        yield
 
 
 def attempt(work: Callable[[BatchFile], T], file: BatchFile) -> Outcome[T]:

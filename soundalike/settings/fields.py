@@ -27,6 +27,7 @@ from pydantic_settings import (
 from soundalike.settings import values
 from soundalike.settings.file import SettingsFile, default_data
 from soundalike.settings.model_names import known_model
+from soundalike.settings.secret_files import SecretFiles
 from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 
 ModelName = Annotated[str, AfterValidator(known_model)]
@@ -123,11 +124,12 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return the sources, first wins: arguments, environment variables, the settings file."""
+        """Return the sources, first wins: arguments, variables, files of secrets, the file."""
         arguments = (
             init_settings.init_kwargs if isinstance(init_settings, InitSettingsSource) else {}
         )
-        return init_settings, env_settings, SettingsFile(settings_cls, arguments.get("data"))
+        file = SettingsFile(settings_cls, arguments.get("data"))
+        return init_settings, env_settings, SecretFiles(settings_cls), file
 
     @field_validator("longest_seconds")
     @classmethod

@@ -11,9 +11,13 @@ CONFIG = "SOUNDALIKE_CONFIG"
 PLAIN = frozenset(("environment", "debug", "log_level", "database_url"))
 SECRETS = frozenset(("database_url", "api_key", "alert_url"))
 
-# Variables that our processes tell their children, in soundalike/environment.py.
+# Variables that our processes tell their children (soundalike/environment.py), and the one that
+# leads to another container's runs (pipelines/run_requests.py).
 CHILD_VARIABLES = frozenset(
-    ("SOUNDALIKE_DAGSTER_URL", "SOUNDALIKE_DAGSTER_FILES", "SOUNDALIKE_DAGSTER_LOGS")
+    (
+        *("SOUNDALIKE_DAGSTER_URL", "SOUNDALIKE_DAGSTER_FILES", "SOUNDALIKE_DAGSTER_LOGS"),
+        "SOUNDALIKE_RUN_SERVER",
+    )
 )
 RENAMED = {
     "SOUNDALIKE_SCAN_MINUTES": "it is SOUNDALIKE_SCAN_CRON now: every 15 minutes is `*/15 * * * *`",
@@ -25,11 +29,17 @@ def variable_of(field: str) -> str:
     return field.upper() if field in PLAIN else f"{PREFIX}{field.upper()}"
 
 
+def file_variable(field: str) -> str:
+    """Return the environment variable that names the file of a secret."""
+    return f"{variable_of(field)}_FILE"
+
+
 def set_variable(field: str) -> str | None:
     """Return the name of the environment variable that sets a field, as it is spelt; or None."""
     wanted = variable_of(field)
     spelt = (name for name, value in os.environ.items() if value and name.upper() == wanted)
-    return next(spelt, None)
+    in_file = file_variable(field) if field in SECRETS else ""
+    return next(spelt, in_file if os.environ.get(in_file) else None)
 
 
 def refuse_unknown_variables(fields: Iterable[str]) -> None:
@@ -37,7 +47,7 @@ def refuse_unknown_variables(fields: Iterable[str]) -> None:
 
     Raises SettingsError naming each, and the setting that may be meant.
     """
-    known = {CONFIG, *map(variable_of, fields)}
+    known = {CONFIG, *map(variable_of, fields), *map(file_variable, SECRETS)}
     given = {
         name for name, value in os.environ.items() if value and name.upper().startswith(PREFIX)
     }

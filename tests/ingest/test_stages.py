@@ -20,9 +20,12 @@ from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
 from soundalike.ingest import segments
 from soundalike.ingest.build_index import build_index
+from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
+from soundalike.ingest.stage import Selection
+from soundalike.progress import NoProgress
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors import artifact_files, kinds, recall
@@ -201,6 +204,19 @@ def test_the_manifest_tells_what_is_in_the_batch(library: Library) -> None:
     ]
     assert rows[0]["codec"] == "flac"
     assert rows[0]["duration"] == pytest.approx(2.0)
+
+
+def test_the_manifest_is_in_the_order_of_paths_whichever_file_was_read_first(
+    library: Library,
+) -> None:
+    fill(library, 2)
+    [batch] = library.scan().batches
+    for selection in (Selection(path_prefix="1."), Selection()):
+        identify_batch(
+            library.sessions, library.store, library.decoders, batch, NoProgress(), selection
+        )
+    rows = pq.read_table(library.store.batch_manifest(batch)).to_pylist()
+    assert [row["path"] for row in rows] == ["0.flac", "1.flac"]
 
 
 def test_an_index_holds_what_the_catalog_says_in_track_order(library: Library) -> None:

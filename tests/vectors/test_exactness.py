@@ -65,6 +65,17 @@ def test_a_tie_cut_by_k_is_cut_in_id_order(flat: OpenIndex, k: int) -> None:
     assert hits.rows[: len(same)].tolist() == same[:k].tolist()
 
 
+def test_a_tie_at_0_with_a_row_that_was_never_near_is_cut_in_id_order(tmp_path: Path) -> None:
+    """Nearer to a negative example that it has nothing to do with, a row scores 0, far as it is."""
+    matrix = np.tile(np.float32([-0.6, 0, 0.8, 0]), (200, 1))
+    matrix[0] = (-0.8, 0, 0.6, 0)  # the last that is looked at
+    positive, negative = np.eye(4, dtype=np.float32)[:2]
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix))
+    [hits] = index.search([VectorQuery(positive[None], 10, negative=negative[None])])
+    assert hits.rows.tolist() == list(range(10))
+    assert (hits.scores == 0).all()
+
+
 @pytest.mark.parametrize("choice", ["flat", "flat+rabitq", "ivf"])
 def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
     """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""

@@ -76,6 +76,20 @@ def test_a_tie_at_0_with_a_row_that_was_never_near_is_cut_in_id_order(tmp_path: 
     assert (hits.scores == 0).all()
 
 
+def test_rows_that_differ_by_less_than_rounding_are_ranked_by_their_exact_scores(
+    tmp_path: Path,
+) -> None:
+    """Candidates are scored in another order of summing, which may rank such rows otherwise."""
+    center, off = unit_vectors(1, 512, seed=2), unit_vectors(500, 512, seed=3)
+    matrix = center + 5e-4 * off
+    matrix /= np.linalg.norm(matrix, axis=1, keepdims=True)
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix))
+    best = np.argsort(-index.exact.scores(center[0]), kind="stable")
+    for k in (1, 10, 100):
+        [hits] = index.search([VectorQuery(center, k)])
+        assert hits.rows.tolist() == best[:k].tolist()
+
+
 @pytest.mark.parametrize("choice", ["flat", "flat+rabitq", "ivf"])
 def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
     """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""

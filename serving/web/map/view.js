@@ -1,13 +1,13 @@
 /** The map's part of the page: its canvases, tools and legend, and when it is shown instead of the list. */
 
-import { h, iconButton, render } from "../dom.js";
+import { button, h, iconButton, render } from "../dom.js";
 import { preview } from "../player/preview.js";
 import { change, state, watch } from "../store.js";
 import { hasFilter } from "../views/filters.js";
 import { WORDS } from "../words.js";
 import { boundsOf, fitted, read, written } from "./camera.js";
 import { canDraw, Engine } from "./engine.js";
-import { listen } from "./gestures.js";
+import { ARROWS, listen } from "./gestures.js";
 import { drawLegend, numbersOf } from "./legend.js";
 import { broken, followMap } from "./loading.js";
 import { nameOn } from "./naming.js";
@@ -19,7 +19,7 @@ const map = document.getElementById("map");
 const list = document.getElementById("list");
 const top = h("canvas", { tabindex: "0", role: "img" });
 const legend = h("div", {});
-const toMap = h("button", { type: "button", id: "to-map", onclick: () => change({ pane: "map" }) }, WORDS.map);
+const toMap = button(WORDS.map, () => change({ pane: "map" }), { id: "to-map" });
 const missing = h("p", { class: "about", id: "no-map", role: "status" });
 let screen = null;
 let pointing = null;
@@ -43,7 +43,7 @@ function build() {
   const tools = h("div", { class: "tools", role: "group", "aria-label": WORDS.map },
     iconButton("add", WORDS.zoomIn, () => screen.zoom(ZOOM)), iconButton("minus", WORDS.zoomOut, () => screen.zoom(1 / ZOOM)),
     iconButton("whole", WORDS.wholeMap, () => screen.showWhole()), lasso, hear,
-    h("button", { type: "button", class: "text", onclick: () => change({ pane: "list" }) }, WORDS.asList));
+    button(WORDS.asList, () => change({ pane: "list" }), { class: "text" }));
   render(map, stage, h("div", { class: "bar" }, tools, h("details", { class: "legend", open: innerWidth > 860 }, h("summary", {}, WORDS.colours_), legend)));
   screen = new Screen(stage, points, top, new Engine(points));
   pointing = new Pointing(screen, top, tip, lasso);
@@ -83,8 +83,6 @@ function choosePane() {
   missing.textContent = state.noMap;
   missing.hidden = !state.noMap;
 }
-
-const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 
 /** Keys of the page that mean the map, where it is shown. */
 export function onMap(key) {

@@ -2,7 +2,7 @@
 
 import { open } from "../address.js";
 import { get, post } from "../api.js";
-import { h, render } from "../dom.js";
+import { button, h, heading, render } from "../dom.js";
 import { row } from "../tracks.js";
 import { player } from "../player/player.js";
 import { state, watch } from "../store.js";
@@ -20,11 +20,11 @@ export async function showWelcome(view) {
   if (!view.isConnected) return;
   const context = { name: WORDS.start, tracks: offered };
   render(view, h("div", { class: "welcome" },
-    h("h2", { tabindex: "-1" }, WORDS.welcome),
+    heading(WORDS.welcome),
     h("p", {}, WORDS.welcomeText),
     offered.length > 0 && h("p", { class: "buttons" },
-      h("button", { type: "button", class: "primary", onclick: surprise }, WORDS.surprise),
-      h("button", { type: "button", onclick: chooseFile }, WORDS.drop)),
+      button(WORDS.surprise, surprise, { class: "primary" }),
+      button(WORDS.drop, chooseFile)),
     offered.length > 0 && [h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
 }
 

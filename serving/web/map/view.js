@@ -39,7 +39,7 @@ function build() {
   const tip = h("div", { class: "tip", "aria-hidden": "true", hidden: true });
   const stage = h("div", { class: "stage" }, points, top, labels, tip);
   const lasso = iconButton("lasso", WORDS.lasso, () => pointing.setLasso(!pointing.isLasso), { "aria-pressed": "false" });
-  const hear = iconButton("sound", WORDS.previewOnHover, () => { preview.turn(!preview.isOn); hear.setAttribute("aria-pressed", String(preview.isOn)); }, { "aria-pressed": "false" });
+  const hear = iconButton("sound", WORDS.previewOnHover, () => { preview.turn(!preview.isOn); hear.setAttribute("aria-pressed", String(preview.isOn)); }, { class: "round preview", "aria-pressed": "false" });
   const tools = h("div", { class: "tools", role: "group", "aria-label": WORDS.map },
     iconButton("add", WORDS.zoomIn, () => screen.zoom(ZOOM)), iconButton("minus", WORDS.zoomOut, () => screen.zoom(1 / ZOOM)),
     iconButton("whole", WORDS.wholeMap, () => screen.showWhole()), lasso, hear,

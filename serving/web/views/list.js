@@ -5,7 +5,7 @@ import { button, h, render, say } from "../dom.js";
 import { change, state, watch } from "../store.js";
 import { markPlaying, row } from "../tracks.js";
 import { count, WORDS } from "../words.js";
-import { filterFields, filterPanel, hasFilter } from "./filters.js";
+import { EMPTY, filterFields, filterPanel, hasFilter } from "./filters.js";
 import { sentence } from "./messages.js";
 
 const PAGE = 50;
@@ -87,7 +87,7 @@ function none(page) {
     const near = page.did_you_mean.map((name) => button(name, () => change({ q: name }), { class: "chip" }));
     render(foot, h("p", {}, WORDS.nothingFound(state.q)), near.length && h("p", { class: "chips" }, WORDS.didYouMean, near));
   } else if (hasFilter()) {
-    render(foot, h("p", {}, WORDS.nothingFiltered));
+    render(foot, h("p", {}, WORDS.nothingFiltered), button(WORDS.clearFilter, () => change(EMPTY)));
   } else {
     render(foot, h("p", { class: "empty" }, WORDS.empty, " ", h("code", {}, WORDS.emptyCommand), ", ", WORDS.emptyThen));
   }

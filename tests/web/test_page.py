@@ -139,7 +139,7 @@ def test_a_dropped_file_is_compared(site: Site, visit: OpenPage) -> None:
     page = visit(site, "?show=drop")
     page.set_input_files("input[type=file]", site.library.music / "mp3.mp3")
     page.get_by_text("mp3.mp3 is in the collection.").wait_for()
-    assert page.locator("#sheet .row").count() > 0
+    page.locator("#sheet .row").first.wait_for()
     page.set_input_files("input[type=file]", site.library.music / "notes.mp3")
     page.locator(".trouble").wait_for()
     page.goto(site.url)

@@ -55,6 +55,7 @@ function draw() {
     folders.length > 0 && group(WORDS.folders, folders.map((each) => folderChip(each, new Set(folders.map(({ root }) => root)).size > 1))),
     years && group(WORDS.years, [year(0, WORDS.from), year(1, WORDS.to)]),
     hasFilter() && button(WORDS.clearFilter, () => change(EMPTY), { "data-key": "clear" }));
+  panel.hidden = !body.hasChildNodes(); // nothing to choose
 }
 
 const group = (name, content) => h("fieldset", {}, h("legend", {}, name), h("div", { class: "chips" }, content));

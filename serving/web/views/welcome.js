@@ -21,11 +21,9 @@ export async function showWelcome(view) {
   const context = { name: WORDS.start, tracks: offered };
   render(view, h("div", { class: "welcome" },
     heading(WORDS.welcome),
-    h("p", {}, WORDS.welcomeText),
-    offered.length > 0 && h("p", { class: "buttons" },
-      button(WORDS.surprise, surprise, { class: "primary" }),
-      button(WORDS.drop, chooseFile)),
-    offered.length > 0 && [h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
+    offered.length > 0 && [h("p", {}, WORDS.welcomeText),
+      h("p", { class: "buttons" }, button(WORDS.surprise, surprise, { class: "primary" }), button(WORDS.drop, chooseFile)),
+      h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
 }
 
 watch(["stats"], () => {

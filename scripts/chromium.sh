@@ -6,6 +6,7 @@ for name in "${CHROMIUM:-}" chromium chromium-browser google-chrome; do
 done
 if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     export DEBIAN_FRONTEND=noninteractive
-    apt-get update -qq && apt-get install -y -qq --no-install-recommends chromium >/dev/null && exit 0
+    wait="-o DPkg::Lock::Timeout=120"
+    apt-get $wait update -qq && apt-get $wait install -y -qq --no-install-recommends chromium >/dev/null && exit 0
 fi
-echo "The page's tests in a browser are skipped: no Chromium is here, and only root can install Debian's."
+echo "No Chromium is here, and Debian's cannot be installed (as root, by apt-get): the page's tests in a browser are skipped."

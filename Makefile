@@ -24,7 +24,7 @@ STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
 .PHONY: test-deploy bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots
-.PHONY: docs secrets lock audit sbom clean uninstall
+.PHONY: chromium docs secrets lock audit sbom clean uninstall
 
 help: ## this list
 	@awk -F ': .*## ' '/^[a-z-]+: .*## / { printf "make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,9 +52,11 @@ coverage: test ## the same, with coverage; half as long again
 test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(OPTIONS)
 
-test-web: $(INSTALLED) ## the page in a browser, long tests too; installs Chromium
-	@command -v chromium chromium-browser google-chrome >/dev/null || apt-get install -y chromium
+test-web: $(INSTALLED) chromium ## the page in a browser, long tests too
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/web $(OPTIONS)
+
+chromium: ## Debian's Chromium for the page's tests, where there is none
+	@sh scripts/chromium.sh
 
 test-deploy: $(INSTALLED) $(DEPLOY) ## containers and alerts; as root; installs promtool
 	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus

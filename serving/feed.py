@@ -26,15 +26,15 @@ class Feed:
         self._reading: asyncio.Task[None] | None = None
         self.listeners = 0
 
-    def require_room(self) -> None:
-        """Raise Problem, 503, if as many listen as may."""
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[AsyncIterator[str]]:
+        """Listen until the block ends: to what is so now, and then to what changes.
+
+        Raises Problem, 503, if as many listen as may.
+        """
         if self.listeners >= MAX_LISTENERS:
             detail = "too many clients listen to events; ask `/v1/pipeline` and `/v1/index` instead"
             raise Problem(503, "overloaded", detail, RETRY_LATER)
-
-    @asynccontextmanager
-    async def listening(self) -> AsyncIterator[AsyncIterator[str]]:
-        """Listen until the block ends: to what is so now, and then to what changes."""
         self.listeners += 1
         if self._reading is None:
             self._reading = asyncio.create_task(self._read_regularly())

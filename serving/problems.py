@@ -31,7 +31,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "request-too-slow": ProblemType(408, "The request did not arrive in time."),
     "unusable-version": ProblemType(409, "The index version is damaged, or failed its checks."),
     "not-in-index": ProblemType(409, "The track is known, but not in the served index."),
-    "index-changed": ProblemType(409, "The cursor belongs to another index version."),
+    "index-changed": ProblemType(409, "It is of another index version, or another map."),
     "too-few-tracks": ProblemType(409, "The collection has too few tracks for the journey."),
     "other-space": ProblemType(409, "The configured model is not that of the served index."),
     "body-too-large": ProblemType(413, "The body is larger than its route allows."),

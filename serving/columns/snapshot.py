@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from soundalike.catalog.columns.facets import Facet, FacetValues, counted
@@ -69,6 +70,22 @@ class Snapshot:
         newer = np.flatnonzero(allowed(self.newer, track_filter))
         rows_allowed[index.rows_of(each.decode() for each in self.newer.ids[newer])] = True
         return np.flatnonzero(rows_allowed)
+
+    @property
+    def parts(self) -> tuple[TrackColumns, TrackColumns]:
+        """The columns that tracks are in: mapped ones, and newer ones."""
+        return self.base, self.newer
+
+    def rows_in_parts(self, index: "OpenIndex") -> pa.Array:
+        """Return the row of each track of the index in the parts, one after the other.
+
+        int64 [n]; null for one that the catalog lacks.
+        """
+        rows = _base_rows(self.base, index).copy()
+        rows[index.rows_of(self.changed)] = -1
+        newer = index.rows_of(each.decode() for each in self.newer.ids)
+        rows[newer] = len(self.base) + self.newer.rows_of([index.track_ids[row] for row in newer])
+        return pa.array(rows, mask=rows < 0)
 
     def facet(self, facet: Facet, excluded: Sequence[str]) -> FacetValues:
         """Count the values of a facet; `excluded` are ids of tracks that do not count."""

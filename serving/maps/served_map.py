@@ -1,6 +1,5 @@
 """The map that is served: read whenever it was drawn, coloured from the columns."""
 
-import time
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -9,20 +8,19 @@ from anyio import Lock, to_thread
 from serving.columns.snapshot import Snapshot
 from serving.index.disk_check import Signature, signature
 from serving.index.served_index import ServedIndex
-from serving.maps.colours import COLOURS, Categories, Colour, categories, value_of
+from serving.maps.colours import COLOURS, Categories, Colour, categories, values_of
 from serving.maps.drawn_map import DrawnMap
+from serving.maps.labels import Label, labels
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 
-FRESH_SECONDS = 10.0  # retags are seen after so long, as all tracks are read for it
-PAGE = 4096  # tracks that are read at a time
-
 
 class ColouredMap(NamedTuple):
-    """A map, and the categories of its rows in each colour."""
+    """A map, the categories of its rows in each colour, and the labels of those."""
 
     drawn: DrawnMap
     colours: Mapping[Colour, Categories]
+    labels: Mapping[Colour, list[Label]]
 
 
 class ServedMap:
@@ -36,7 +34,6 @@ class ServedMap:
         self._files: Signature = {}
         self._map: ColouredMap | None = None
         self._revision: int | None = None
-        self._coloured_at = 0.0
 
     async def drawn(self, served: ServedIndex) -> DrawnMap:
         """Return the served index's map; one that was drawn again since replaces it.
@@ -67,20 +64,15 @@ class ServedMap:
         """Return the same with its colours."""
         drawn = await self.drawn(served)
         async with self._colouring:
-            waited = time.monotonic() - self._coloured_at
-            is_fresh = columns.revision == self._revision or waited < FRESH_SECONDS
-            if self._map is None or self._map.drawn is not drawn or not is_fresh:
-                colours = await to_thread.run_sync(_colours, served, columns)
-                self._map = ColouredMap(drawn, colours)
-                self._revision, self._coloured_at = columns.revision, time.monotonic()
+            is_known = self._map is not None and self._map.drawn is drawn
+            if self._map is None or not is_known or columns.revision != self._revision:
+                self._map = await to_thread.run_sync(_coloured, drawn, served, columns)
+                self._revision = columns.revision
             return self._map
 
 
-def _colours(served: ServedIndex, columns: Snapshot) -> dict[Colour, Categories]:
-    values: dict[Colour, list[str | None]] = {colour: [] for colour in COLOURS}
-    for start in range(0, len(served.index), PAGE):
-        page = served.index.track_ids[start : start + PAGE]
-        found = columns.views(page)
-        for colour, known in values.items():
-            known += [value_of(colour, found.get(track_id)) for track_id in page]
-    return {colour: categories(colour, known) for colour, known in values.items()}
+def _coloured(drawn: DrawnMap, served: ServedIndex, columns: Snapshot) -> ColouredMap:
+    parts, rows = columns.parts, columns.rows_in_parts(served.index)
+    found = {each: categories(each, values_of(each, parts).take(rows)) for each in COLOURS}
+    named = {each: labels(drawn.coordinates, known) for each, known in found.items()}
+    return ColouredMap(drawn, found, named)

@@ -53,8 +53,8 @@ class StateEvents(EventSourceResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Listen and send until the client leaves, the server stops, or its time is over."""
-        scope["state"]["is_endless"] = True  # the connection does not wait for it (connections.py)
         async with self._feed.listening() as states:
+            scope["state"]["is_endless"] = True  # the connection does not wait (connections.py)
             self.body_iterator = _events(states)
             await super().__call__(scope, receive, send)
 
@@ -72,5 +72,4 @@ async def follow_events(request: Request, state: StateDep) -> Response:
     """Send an event `state` now, on each change, and every few seconds."""
     if request.scope.get("is_head"):
         return Response(media_type=EventSourceResponse.media_type, headers=UNBUFFERED)
-    state["feed"].require_room()
     return StateEvents(state["feed"])

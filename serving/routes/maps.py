@@ -11,8 +11,7 @@ from serving.dependencies import SearchContext, SearchContextDep, served_index, 
 from serving.errors import Problem, documented
 from serving.index.served_index import ServedIndex
 from serving.json_answer import JsonAnswer
-from serving.maps.colours import Colour, first_choice
-from serving.maps.labels import labels
+from serving.maps.colours import Colour, first_choice, name_of
 from serving.maps.served_map import ColouredMap, ServedMap
 from serving.schemas.maps import LOOKUP_EXAMPLES, Lookup, LookupRequest, Map
 from soundalike.errors import ArtifactError
@@ -59,12 +58,13 @@ async def get_map(context: SearchContextDep, maps: ServedMapDep) -> JsonAnswer:
 
     The points themselves are at `/v1/map/{layout}/{index_version}/points`.
     """
-    _, (drawn, colours) = await _drawn(maps, context)
+    _, (drawn, colours, labels) = await _drawn(maps, context)
     manifest = drawn.manifest
     return JsonAnswer(
         {
             "index_version": manifest.index_version,
             "layout": manifest.layout,
+            "colouring": name_of(colours),
             "tracks": len(drawn.coordinates),
             "colour": first_choice({name: found.known for name, found in colours.items()}),
             "colours": {
@@ -77,8 +77,7 @@ async def get_map(context: SearchContextDep, maps: ServedMapDep) -> JsonAnswer:
                 for name, found in colours.items()
             },
             "labels": {
-                name: [label._asdict() for label in labels(drawn.coordinates, found)]
-                for name, found in colours.items()
+                name: [label._asdict() for label in found] for name, found in labels.items()
             },
         },
         headers=context.catalog.headers,
@@ -98,12 +97,18 @@ async def get_map_points(
     colour: Annotated[
         Colour, Query(description="What their categories are of.", examples=["genre"])
     ] = "genre",
+    colouring: Annotated[
+        str | None,
+        Query(max_length=64, description="As `/v1/map` has it.", examples=["9b1d4c07e2aa"]),
+    ] = None,
 ) -> Response:
     """Return the points of the map that `/v1/map` names."""
-    served, (drawn, colours) = await _drawn(maps, context)
+    served, (drawn, colours, _) = await _drawn(maps, context)
     _require_version(served, index_version)
     if layout != drawn.manifest.layout:
         raise Problem(409, "index-changed", f"the layout is {drawn.manifest.layout} now")
+    if colouring not in (None, name_of(colours)):  # a retag, or another worker's moment
+        raise Problem(409, "index-changed", "the categories are others now; ask for the map again")
     x, y = np.ascontiguousarray(drawn.coordinates.T).astype("<i2")
     content = x.tobytes() + y.tobytes() + colours[colour].codes.tobytes()
     return Response(content, media_type="application/octet-stream", headers=context.catalog.headers)

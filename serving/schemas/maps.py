@@ -36,7 +36,9 @@ class MapColours(ResponseModel):
 
     genre: list[MapCategory]
     tag: list[MapCategory] = Field(description="The strongest word that is heard in a track.")
-    folder: list[MapCategory] = Field(description="The highest folder of a track's file.")
+    folder: list[MapCategory] = Field(
+        description="The highest folder of a track's file, after its root where there are several."
+    )
     decade: list[MapCategory]
 
 
@@ -56,6 +58,10 @@ class Map(ResponseModel):
     layout: str = Field(
         description="Names the layout. Points keep their places as long as it is the same.",
         examples=["5f1a0c9b7d3e"],
+    )
+    colouring: str = Field(
+        description="Names which number is which category; the points are asked for with it.",
+        examples=["9b1d4c07e2aa"],
     )
     tracks: int = Field(description="Rows of the points.", examples=[1234])
     colour: Literal["genre", "tag", "folder", "decade"] = Field(

@@ -23,8 +23,8 @@ export function readAddress() {
   reading = false;
 }
 
-/** Write the address of these changes, for links. */
-export function addressOf(changes = {}) {
+/** Write the address of these changes. */
+function addressOf(changes = {}) {
   const wanted = { ...state, ...changes };
   const query = new URLSearchParams();
   if (wanted.q) query.set("q", wanted.q);
@@ -56,7 +56,8 @@ export function keepAddress() {
 
 const NOTHING = { track: null, like: [], not: [], from: null, to: null, list: null, show: null };
 
-/** Open a track: its list begins anew, and filters stay. */
-export const open = (track) => change({ ...NOTHING, track });
 export const openView = (view) => change({ ...NOTHING, ...view });
-export const close = () => change(NOTHING);
+/** Open a track: its list begins anew, and filters stay. */
+export const open = (track) => openView({ track });
+export const close = () => openView({});
+export const addressOfTrack = (track) => addressOf({ ...NOTHING, track });

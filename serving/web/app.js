@@ -1,7 +1,7 @@
 /** The page: its parts are put together here. */
 
 import { close, keepAddress, openView, readAddress } from "./address.js";
-import { h, icon, render } from "./dom.js";
+import { button, h, icon, render } from "./dom.js";
 import { listenToKeys } from "./keys.js";
 import { follow } from "./live.js";
 import { showMap } from "./map/view.js";
@@ -21,16 +21,16 @@ const menu = document.getElementById("menu");
 const banner = document.getElementById("banner");
 
 function showMenu() {
-  const status = h("button", { type: "button", class: "status", "aria-label": WORDS.state, onclick: () => openView({ show: state.show === "state" ? null : "state" }) });
-  const entry = (name, label, show) => h("button", { type: "button", "aria-label": label, title: label, onclick: () => (state.show === show ? close() : openView({ show })) }, icon(name), h("span", {}, label));
+  const status = button([], () => openView({ show: state.show === "state" ? null : "state" }), { class: "status", "aria-label": WORDS.state });
+  const entry = (name, label, show) => button([icon(name), h("span", {}, label)], () => (state.show === show ? close() : openView({ show })), { "aria-label": label, title: label });
   render(menu, status, entry("drop", WORDS.drop, "drop"), entry("lists", WORDS.playlists, "lists"),
-    h("button", { type: "button", class: "keys", "aria-label": WORDS.help, title: WORDS.help, onclick: showHelp }, icon("help")));
+    button("?", showHelp, { class: "keys", "aria-label": WORDS.help, title: WORDS.help }));
   watch(["pipeline", "stats", "down"], () => {
     if (!state.pipeline) return;
     status.dataset.state = state.down ? "down" : state.pipeline.state;
-    status.replaceChildren(h("i", { "aria-hidden": "true" }), h("span", {}, state.down ? WORDS.state : sentenceOf(state.pipeline)),
-      state.stats?.failed_files > 0 && h("b", { title: WORDS.failures(state.stats.failed_files) }, state.stats.failed_files) || "");
-    status.setAttribute("aria-label", `${WORDS.state}: ${sentenceOf(state.pipeline)}${state.stats?.failed_files ? `, ${WORDS.failures(state.stats.failed_files)}` : ""}`);
+    const [does, failed] = [sentenceOf(state.pipeline), state.stats?.failed_files ?? 0];
+    render(status, h("i", { "aria-hidden": "true" }), h("span", {}, state.down ? WORDS.state : does), failed > 0 && h("b", { title: WORDS.failures(failed) }, failed));
+    status.setAttribute("aria-label", `${WORDS.state}: ${does}${failed ? `, ${WORDS.failures(failed)}` : ""}`);
   });
 }
 
@@ -41,7 +41,7 @@ function showBanner() {
     const text = state.down ? WORDS.down : isNew ? WORDS.newIndex(more) : "";
     if (banner.dataset.text === text) return;
     banner.dataset.text = text;
-    render(banner, text && h("p", {}, text, " ", !state.down && h("button", { type: "button", onclick: () => change({ index: state.newest }) }, WORDS.show)));
+    render(banner, text && h("p", {}, text, " ", !state.down && button(WORDS.show, () => change({ index: state.newest }))));
   });
 }
 

@@ -44,22 +44,23 @@ const PATHS = {
   lists: "M4 6h11v2H4zM4 11h11v2H4zM4 16h7v2H4zM17 6h2v9.2a3 3 0 1 1-2-2.8z",
   sound: "M4 9v6h4l5 4V5L8 9zM15.5 8.5a5 5 0 0 1 0 7l1.4 1.4a7 7 0 0 0 0-9.8z",
   silent: "M4 9v6h4l5 4V5L8 9zM15 9.4l1.4-1.4 2.1 2.1L20.6 8 22 9.4 19.9 11.5 22 13.6 20.6 15l-2.1-2.1L16.4 15 15 13.6l2.1-2.1z",
-  journey: "M5 16a3 3 0 1 1 2.8 2H18a2 2 0 0 0 0-4H8a4 4 0 0 1 0-8h5.2a3 3 0 1 1 0 2H8a2 2 0 0 0 0 4h10a4 4 0 0 1 0 8H7.8",
   drop: "M11 4h2v8l3-3 1.4 1.4L12 15.8 6.6 10.4 8 9l3 3zM5 18h14v2H5z",
   up: "M12 6l6 6-1.4 1.4L13 9.8V19h-2V9.8l-3.6 3.6L6 12z",
   whole: "M4 4h6v2H6v4H4zM14 4h6v6h-2V6h-4zM4 14h2v4h4v2H4zM18 14h2v6h-6v-2h4z",
-  lasso: "M12 4c5 0 9 2.7 9 6s-4 6-9 6c-1 0-2-.1-2.9-.3A3 3 0 0 1 7 20.5l-1.2-1.6c.6-.4.9-.8 1-1.2A3 3 0 0 1 5 14.2C3.7 13.1 3 11.6 3 10c0-3.3 4-6 9-6zm0 2c-4 0-7 1.9-7 4 0 1 .6 1.9 1.6 2.6a3 3 0 0 1 3.2 1.3c.7.1 1.4.1 2.2.1 4 0 7-1.9 7-4s-3-4-7-4z",
-  help: "M12 3a9 9 0 1 0 0 18 9 9 0 0 0 0-18zm0 2a7 7 0 1 1 0 14 7 7 0 0 1 0-14zm-1 10h2v2h-2zm1-8a3.3 3.3 0 0 0-3.3 3.2h2a1.3 1.3 0 1 1 2 1.1c-1 .7-1.7 1.3-1.7 2.7h2c0-.7.3-1 1-1.4a3.2 3.2 0 0 0-2-5.6z",
+  lasso: "M12 4c5 0 9 2.5 9 5.5S17 15 12 15l-2-.1C9 17.5 7.5 19 5 20l-.7-1.9c1.7-.6 2.7-1.8 3.3-3.6C5 13.5 3 11.7 3 9.5 3 6.5 7 4 12 4zm0 2C8 6 5 7.7 5 9.5S8 13 12 13s7-1.7 7-3.5S16 6 12 6z",
 };
 
 export function icon(name) {
   return svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true", class: "icon" }, svg("path", { d: PATHS[name] }));
 }
 
+export const button = (content, onclick, properties = {}) => h("button", { type: "button", onclick, ...properties }, content);
+
 /** Make a button that shows a picture only, named for those who hear it. */
-export function iconButton(name, label, onclick, properties = {}) {
-  return h("button", { type: "button", class: "round", "aria-label": label, title: label, onclick, ...properties }, icon(name));
-}
+export const iconButton = (name, label, onclick, properties = {}) => button(icon(name), onclick, { class: "round", "aria-label": label, title: label, ...properties });
+
+/** Make the heading of a view, which may have the focus. */
+export const heading = (...text) => h("h2", { tabindex: "-1", dir: "auto" }, ...text);
 
 export function say(text) {
   document.getElementById("say").textContent = text;
@@ -70,8 +71,7 @@ let hiding;
 /** Show a short notice, perhaps with something to do about it. */
 export function notice(text, action, act) {
   document.querySelector(".notice")?.remove();
-  const button = action && h("button", { type: "button", onclick: () => { box.remove(); act(); } }, action);
-  const box = h("div", { class: "notice", role: "status" }, h("span", {}, text), button);
+  const box = h("div", { class: "notice", role: "status" }, h("span", {}, text), action && button(action, () => { box.remove(); act(); }));
   document.body.append(box);
   clearTimeout(hiding);
   hiding = setTimeout(() => box.remove(), 6000);

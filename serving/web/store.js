@@ -7,8 +7,8 @@ export const state = {
   // the address: what is chosen
   q: "", track: null, like: [], not: [], genres: [], tags: [], root: null, folder: null, years: [null, null],
   allOfArtist: false, editions: false, from: null, to: null, steps: 10, list: null, show: null, pane: null, colour: null, at: null, layout: null,
-  // the map: categories that are lit, tracks drawn around, those of the sheet
-  lit: [], area: null, near: [], way: [],
+  // the map: what is shown of it, or why none is; categories that are lit, tracks drawn around, those of the sheet
+  map: null, noMap: "", lit: [], area: null, near: [], way: [],
   // what the server told
   caller: null, opened: 0, stats: null, pipeline: null, index: null, newest: null, down: false, palette: new Map(),
 };

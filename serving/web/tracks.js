@@ -1,7 +1,7 @@
 /** Tracks as people see them: names, lengths, the picture of what was heard, and rows of lists. */
 
-import { addressOf, open } from "./address.js";
-import { h, icon, iconButton, notice, svg } from "./dom.js";
+import { addressOfTrack, open } from "./address.js";
+import { button, h, icon, iconButton, notice, svg } from "./dom.js";
 import { player } from "./player/player.js";
 import { state, watch } from "./store.js";
 import { nearness, WORDS } from "./words.js";
@@ -65,8 +65,6 @@ export function within(act) {
   };
 }
 
-const BLANK = { like: [], not: [], from: null, to: null, list: null, show: null };
-
 /**
  * Make a row. `context` is the list that goes on playing after it: a name and its tracks;
  * `rank`, `percentile` and `actions` (more buttons) are for lists that have them.
@@ -78,14 +76,17 @@ export function row(track, context, { rank, percentile, actions = [], key = "" }
   return h(
     "li",
     { class: `row${playing ? " playing" : ""}${playing && player.isPlaying ? " sounding" : ""}${state.track === track.id ? " open" : ""}`, "data-track": track.id },
-    h("button", { type: "button", class: "cover", "aria-label": WORDS.play(name), title: WORDS.play(name), onclick: start, "data-key": `play${key}${track.id}` }, glyph(track), icon("play"), icon("pause")),
-    h("a", { class: "words", href: addressOf({ ...BLANK, track: track.id }), onclick: within(() => open(track.id)), "data-key": `open${key}${track.id}`, "data-open": track.id },
+    button([glyph(track), icon("play"), icon("pause")], start, { class: "cover", "aria-label": WORDS.play(name), title: WORDS.play(name), "data-key": `play${key}${track.id}` }),
+    h("a", { class: "words", href: addressOfTrack(track.id), onclick: within(() => open(track.id)), "data-key": `open${key}${track.id}`, "data-open": track.id },
       h("span", { class: "title", dir: "auto" }, rank ? h("span", { class: "rank" }, `${rank} `) : null, track.title),
       h("span", { class: "about", dir: "auto" }, meter(percentile), about(track))),
     percentile === undefined && h("span", { class: "length" }, clock(track.duration)),
     h("span", { class: "acts" }, actions, iconButton("queue", WORDS.add(name), () => enqueue(track), { "data-key": `add${key}${track.id}`, class: "round queue-add" })),
   );
 }
+
+/** Make the button that plays a list from its beginning. */
+export const playAll = (context, text = WORDS.playAll) => button(["▶\u2002", text], () => player.play(context.tracks[0], context), { class: "primary", "data-key": "play" });
 
 export function enqueue(track) {
   player.enqueue(track);

@@ -106,10 +106,12 @@ def get_map() -> Call[answers.Map]:
     return Call(answers.Map, "GET", "/v1/map")
 
 
-def get_map_points(layout: str, index_version: str, colour: str = "genre") -> Call[bytes]:
+def get_map_points(
+    layout: str, index_version: str, colour: str = "genre", colouring: str | None = None
+) -> Call[bytes]:
     """Return the points of a map: int16 x, int16 y and uint8 category, each for all rows."""
     path = f"/v1/map/{_segment(layout)}/{_segment(index_version)}/points"
-    return Call(bytes, "GET", path, {"colour": colour})
+    return Call(bytes, "GET", path, {"colour": colour, "colouring": colouring})
 
 
 def look_up_tracks(

@@ -5,10 +5,14 @@ import numpy as np
 import pytest
 from sqlalchemy import update
 
-from serving.maps import served_map
+from serving.maps.colours import Colour, categories, values_of
 from serving.maps.drawn_map import NOWHERE, DrawnMap
+from soundalike.catalog.columns.reading import TrackFacts
+from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tables import TrackRow
+from soundalike.catalog.tracks import TrackView
 from soundalike.maps.draw import draw_map
 from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
@@ -83,9 +87,9 @@ async def test_colours_are_the_commonest_values(api: httpx.AsyncClient, mapped: 
 
 @pytest.mark.slow
 async def test_a_retag_changes_colours_and_no_place(
-    api: httpx.AsyncClient, mapped: Collection, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, mapped: Collection
 ) -> None:
-    monkeypatch.setattr(served_map, "FRESH_SECONDS", 0.0)
+    old = (await api.get("/v1/map")).json()
     before = await points(api)
     one = TrackRow.id == min(mapped.vectors)
     with mapped.sessions.begin() as session:
@@ -99,6 +103,11 @@ async def test_a_retag_changes_colours_and_no_place(
     after = await points(api)
     assert (after[0] == before[0]).all()
     assert (after[1] == before[1]).all()
+    path = f"/v1/map/{old['layout']}/{old['index_version']}/points"
+    refused = await api.get(path, params={"colouring": old["colouring"]})
+    assert problem_of(refused, 409)["type"].endswith("index-changed")
+    now = (await api.get("/v1/map")).json()["colouring"]
+    assert (await api.get(path, params={"colouring": now})).status_code == 200
 
 
 async def test_an_index_without_a_map_is_404_until_it_is_drawn(
@@ -179,3 +188,29 @@ def test_a_track_that_is_not_on_the_map_is_nowhere(
     assert drawn.at(0) == tuple(drawn.coordinates[0])
     drawn.coordinates[0] = NOWHERE
     assert drawn.at(0) is None
+
+
+def in_file(number: int, root: str, path: str, year: int | None = None) -> TrackFacts:
+    file = FileView(root, path, path.encode(), f"/{root}".encode())
+    view = TrackView(f"{number:032}", "T", None, [], None, None, [], year, 1.0, None, file, [])
+    return TrackFacts(view, [], None, [], [path], [root])
+
+
+def names(colour: Colour, *facts: TrackFacts) -> list[str]:
+    return categories(colour, values_of(colour, [TrackColumns.of(facts)])).names
+
+
+def test_folders_of_the_same_name_in_two_roots_are_two() -> None:
+    one = in_file(1, "old", "Jazz/a.flac"), in_file(2, "old", "b.flac")
+    assert names("folder", *one) == ["Jazz", "old"]
+    both = *one, in_file(3, "new", "Jazz/Live/a.flac"), in_file(4, "new", "Jazz/b.flac")
+    assert names("folder", *both) == ["new / Jazz", "old", "old / Jazz"]
+
+
+def test_decades_are_in_their_order_and_no_year_is_none() -> None:
+    years = 1999, 2001, 2009, None, 0, 1990
+    facts = [in_file(number, "r", "a", year) for number, year in enumerate(years)]
+    found = categories("decade", values_of("decade", [TrackColumns.of(facts)]))
+    assert (found.names, found.counts) == (["1990s", "2000s"], [2, 2])
+    assert found.codes.tolist() == [1, 2, 2, 0, 0, 1]
+    assert found.known == pytest.approx(4 / 6)

@@ -123,9 +123,10 @@ async def test_every_example_is_a_request_that_succeeds(
         if path == LOADS_A_MODEL:
             continue
         parameters = operation.get("parameters", [])
-        url, required = path, {}
+        url, required, current = path, {}, {}
         if "{layout}" in path:
-            url = path.format(**(await documented.get("/v1/map")).json())
+            current = (await documented.get("/v1/map")).json()
+            url = path.format(**current)
         for parameter in parameters:
             assert parameter["description"], (path, parameter["name"])
             if parameter["in"] == "path":
@@ -142,6 +143,7 @@ async def test_every_example_is_a_request_that_succeeds(
         for case in cases:
             if "cursor" in case:  # an index version's, or a list's: made by its own first page
                 case |= {"cursor": await cursor_of(documented, url)}
+            case |= {name: current[name] for name in case if name in current}
             for body in bodies or [None]:
                 if body:  # an index version is not the documentation's
                     body |= {name: served for name in ("version", "index_version") if name in body}

@@ -15,7 +15,6 @@ from .site import Site
 pytestmark = pytest.mark.slow
 
 
-@pytest.mark.slow
 def test_folders_of_the_same_name_are_of_their_roots(
     library: Library, empty_site: Site, visit: OpenPage, tmp_path: Path
 ) -> None:

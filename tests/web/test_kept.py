@@ -10,6 +10,8 @@ from .conftest import OpenPage
 from .site import Site
 from .test_recovery import ids_of
 
+pytestmark = pytest.mark.slow
+
 AWAY = "0123456789abcdef0123456789abcdef"
 BLOCKED = """Object.defineProperty(window, 'localStorage', {
   get() { throw new DOMException('The operation is insecure.', 'SecurityError'); },
@@ -69,7 +71,6 @@ def test_what_somebody_else_wrote_is_no_playlist(site: Site, visit: OpenPage, va
     page.get_by_text("No playlist yet.").wait_for()
 
 
-@pytest.mark.slow
 def test_a_full_storage_is_said(site: Site, visit: OpenPage) -> None:
     page = visit(site)
     open_track(page, "Opus song")

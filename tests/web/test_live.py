@@ -31,7 +31,6 @@ def refuse_events(page: Page) -> None:
     page.route("**/v1/events", lambda route: route.fulfill(status=503))
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("has_events", [True, False])
 def test_a_new_index_is_shown_when_asked_for(
     library: Library, database_url: str, visit: OpenPage, tmp_path: Path, has_events: bool
@@ -69,7 +68,6 @@ def test_a_page_that_is_hidden_holds_no_connection(site: Site, visit: OpenPage) 
     eventually(page, lambda: page.evaluate("open().length") == 0)
 
 
-@pytest.mark.slow
 def test_a_server_that_has_no_place_for_one_more_is_asked(site: Site, visit: OpenPage) -> None:
     asked: list[Any] = []
     page = visit(site, before=refuse_events)

@@ -20,7 +20,7 @@ from tests.serving.collection import Collection, canonical, numbered
 from .actions import Page, eventually, look_at_server, until
 from .conftest import OpenPage
 from .site import Site
-from .test_accessibility import SERIOUS, axe
+from .test_accessibility import LOOKS, SERIOUS, axe
 
 FADO, JAZZ, UNKNOWN = 20, 15, 5
 TRACKS = FADO + JAZZ + UNKNOWN
@@ -238,13 +238,6 @@ def test_the_list_has_the_same_tracks(mapped: Mapped, visit: OpenPage) -> None:
     page.locator("#list h2", has_text=f"{FADO} tracks found").wait_for()
 
 
-def test_without_a_map_there_is_the_list(site: Site, visit: OpenPage) -> None:
-    page = visit(site)
-    page.get_by_text("The map is not drawn yet. It comes by itself; search works.").wait_for()
-    page.locator("#rows .row").first.wait_for()
-    assert page.locator("#map").is_hidden()
-
-
 @pytest.mark.slow
 def test_a_new_index_does_not_move_the_map(
     database_url: str, decoders: Decoders, tmp_path: Path, visit: OpenPage
@@ -264,10 +257,7 @@ def test_a_new_index_does_not_move_the_map(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("scheme", "width"),
-    [("dark", 360), pytest.param("light", 1280, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize(("scheme", "width"), LOOKS)
 def test_axe_finds_nothing_serious_on_the_map(
     mapped: Mapped, visit: OpenPage, scheme: str, width: int
 ) -> None:
@@ -279,6 +269,26 @@ def test_axe_finds_nothing_serious_on_the_map(
     serious = [each for each in response["violations"] if each["impact"] in SERIOUS]
     assert [(each["id"], each["nodes"][0]["html"][:120]) for each in serious] == []
     assert len(response["passes"]) > 15, "rules that were looked at"
+
+
+@pytest.mark.slow
+def test_points_that_another_worker_colours_otherwise_are_asked_for_again(
+    mapped: Mapped, visit: OpenPage
+) -> None:
+    """A worker that knows of a retag a moment earlier has other numbers for the categories."""
+    refused: list[str] = []
+
+    def refuse_once(route: Any) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        problem = {"type": "urn:soundalike:problem:index-changed", "detail": "others now"}
+        route.fulfill(status=409, json=problem, content_type="application/problem+json")
+
+    drawn(visit(mapped.site, before=lambda page: page.route("**/points?*", refuse_once)))
+    assert len(refused) == 1
+    assert "&colouring=" in refused[0]
 
 
 @pytest.mark.slow

@@ -30,12 +30,12 @@ def test_a_track_is_found_heard_and_three_like_it(site: Site, visit: OpenPage) -
     assert "q=opus" in page.url
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("title", ["Opus song", pytest.param("Flac song", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("title", ["Opus song", "Flac song"])
 def test_seeking_goes_on_from_there(site: Site, visit: OpenPage, title: str) -> None:
-    page = visit(site, f"?q={title.split(maxsplit=1)[0]}")
-    page.locator("#rows .cover").first.click()
+    page = visit(site)
+    page.locator("#rows [data-track]", has_text=title).locator(".cover").click()
     plays(page)
+    assert title in page.title()
     wave = page.get_by_role("slider", name="Position in the track")
     box = wave.bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.75, box["y"] + box["height"] / 2)
@@ -139,7 +139,7 @@ def test_a_dropped_file_is_compared(site: Site, visit: OpenPage) -> None:
     page = visit(site, "?show=drop")
     page.set_input_files("input[type=file]", site.library.music / "mp3.mp3")
     page.get_by_text("mp3.mp3 is in the collection.").wait_for()
-    assert page.locator("#sheet .row").count() > 0
+    page.locator("#sheet .row").first.wait_for()
     page.set_input_files("input[type=file]", site.library.music / "notes.mp3")
     page.locator(".trouble").wait_for()
     page.goto(site.url)
@@ -186,10 +186,7 @@ def test_the_keyboard_is_enough(site: Site, visit: OpenPage) -> None:
     assert page.locator(".welcome").is_visible()
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "title", [LONG, RTL, HOSTILE, pytest.param("🎵🇵🇹 Saudade", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("title", [LONG, RTL, HOSTILE, "🎵🇵🇹 Saudade"])
 @pytest.mark.parametrize("width", [360, pytest.param(1280, marks=pytest.mark.slow)])
 def test_names_are_text_and_stay_within_the_page(
     site: Site, visit: OpenPage, title: str, width: int
@@ -219,7 +216,6 @@ def test_nothing_but_this_server_is_asked(site: Site, visit: OpenPage) -> None:
     assert [url for url in asked if not url.startswith((site.url, "data:"))] == []
 
 
-@pytest.mark.slow
 def test_the_key_is_asked_for_once_and_read_by_no_script(
     locked_site: Site, visit: OpenPage
 ) -> None:
@@ -241,7 +237,13 @@ def test_the_key_is_asked_for_once_and_read_by_no_script(
     dialog.wait_for()
 
 
-@pytest.mark.slow
+def test_without_a_map_there_is_the_list(site: Site, visit: OpenPage) -> None:
+    page = visit(site)
+    page.get_by_text("The map is not drawn yet. It comes by itself; search works.").wait_for()
+    page.locator("#rows .row").first.wait_for()
+    assert page.locator("#map").is_hidden()
+
+
 def test_an_empty_collection_says_how_to_begin(empty_site: Site, visit: OpenPage) -> None:
     page = visit(empty_site)
     page.get_by_text("No music yet.").wait_for()
@@ -249,7 +251,7 @@ def test_an_empty_collection_says_how_to_begin(empty_site: Site, visit: OpenPage
 
 
 @pytest.mark.slow
-def test_the_song_goes_on_while_the_server_is_away(
+def test_the_song_goes_on_while_the_server_is_killed_and_comes_back(
     songs: Any, visit: OpenPage, tmp_path: Path
 ) -> None:
     site = Site(*songs, tmp_path / "log")
@@ -258,7 +260,7 @@ def test_the_song_goes_on_while_the_server_is_away(
         page = visit(site, "?q=flac")
         page.locator("#rows .cover").first.click()
         plays(page)
-        site.stop()
+        site.kill()
         page.get_by_text("soundalike does not answer. Trying again in 5 s.").wait_for()
         assert page.locator("#rows .row").count() > 0
         plays(page, beyond=1)

@@ -31,9 +31,9 @@ def ids_of(site: Site, *titles: str) -> list[str]:
     ("query", "shown"),
     [
         ("?t={opus}", "#similar .row"),
-        pytest.param("?from={opus}&to={other}", ".way .row", marks=pytest.mark.slow),
-        pytest.param("?show=state", ".failures li", marks=pytest.mark.slow),
-        pytest.param("", ".welcome .row", marks=pytest.mark.slow),
+        ("?from={opus}&to={other}", ".way .row"),
+        ("?show=state", ".failures li"),
+        ("", ".welcome .row"),
     ],
 )
 def test_what_a_link_means_is_there_after_the_key(
@@ -73,7 +73,6 @@ def test_all_that_did_not_load_loads_when_the_server_answers_again(
         site.stop()
 
 
-@pytest.mark.slow
 def test_the_first_music_appears_by_itself(
     library: Library, empty_site: Site, visit: OpenPage
 ) -> None:
@@ -93,7 +92,6 @@ def test_the_first_music_appears_by_itself(
     page.locator("#map[data-drawn='3']").wait_for()
 
 
-@pytest.mark.slow
 def test_a_track_that_was_opened_before_the_first_index_is_compared_with_it(
     library: Library, empty_site: Site, visit: OpenPage
 ) -> None:
@@ -162,7 +160,6 @@ def test_an_original_that_went_away_is_played_as_its_copy(site: Site, visit: Ope
         away.rename(file)
 
 
-@pytest.mark.slow
 def test_a_key_that_may_only_read_sees_failures_and_no_way_to_try_again(
     library: Library, database_url: str, visit: OpenPage, tmp_path: Path
 ) -> None:
@@ -185,3 +182,22 @@ def test_a_key_that_may_only_read_sees_failures_and_no_way_to_try_again(
         assert page.get_by_text("may read only").count() == 0
     finally:
         site.stop()
+
+
+def test_a_waveform_that_did_not_load_is_asked_for_again(site: Site, visit: OpenPage) -> None:
+    refused: list[str] = []
+
+    def refuse_once(route: Any) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        problem = {"type": "urn:soundalike:problem:overloaded", "detail": "too much at once"}
+        route.fulfill(status=503, json=problem, content_type="application/problem+json")
+
+    page = visit(site, before=lambda page: page.route("**/peaks?*", refuse_once))
+    search(page, "flac song")
+    with page.expect_response(lambda answer: "/peaks" in answer.url and answer.ok):
+        page.locator("#rows .cover").first.click()
+        plays(page, beyond=1)
+    assert len(refused) == 1

@@ -1,7 +1,7 @@
 /** Mouse, touch and keyboard on the map, as what they mean: `pan`, `zoom`, `point`, `pick`, `lasso`, `hop`. */
 
 const SLOP = 5; // pixels that a click may move
-const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+export const ARROWS = { arrowleft: [-1, 0], arrowright: [1, 0], arrowup: [0, -1], arrowdown: [0, 1] };
 
 export function listen(canvas, acts) {
   const pointers = new Map();
@@ -72,7 +72,7 @@ export function listen(canvas, acts) {
 
   canvas.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const arrow = ARROWS[event.key];
+    const arrow = ARROWS[event.key.toLowerCase()];
     if (arrow) acts.hop(...arrow);
     else if (event.key === "Enter") acts.open();
     else return;

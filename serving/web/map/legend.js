@@ -1,6 +1,6 @@
 /** What colours mean: the categories with their counts, of which some may be lit and the rest dimmed. */
 
-import { h, render } from "../dom.js";
+import { button, h, render } from "../dom.js";
 import { change, state } from "../store.js";
 import { count, WORDS } from "../words.js";
 
@@ -20,8 +20,7 @@ export function drawLegend(box, about, colour, numbers, lit) {
   const choice = h("select", { "aria-label": WORDS.colour, "data-key": "colour", onchange: (event) => change({ colour: event.target.value, lit: [] }) },
     known.map(([name]) => h("option", { value: name, selected: name === colour }, WORDS.colours[name])));
   const flip = (id) => change({ lit: lit.includes(id) ? lit.filter((each) => each !== id) : [...lit, id] });
-  const entry = (id, name, tracks, number) => h("li", {}, h("button", { type: "button", class: "chip", "aria-pressed": String(lit.includes(id)), "data-key": `lit${id}`, onclick: () => flip(id) },
-    h("i", { class: `dot c${number}` }), h("span", { dir: "auto" }, name), h("small", {}, count(tracks))));
+  const entry = (id, name, tracks, number) => h("li", {}, button([h("i", { class: `dot c${number}` }), h("span", { dir: "auto" }, name), h("small", {}, count(tracks))], () => flip(id), { class: "chip", "aria-pressed": String(lit.includes(id)), "data-key": `lit${id}` }));
   render(box, h("label", {}, WORDS.colour, choice),
     h("ul", { class: `chips${lit.length ? " dims" : ""}` },
       categories.map(({ id, name, tracks }, place) => entry(id, name, tracks, numbers[place])),

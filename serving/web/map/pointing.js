@@ -7,6 +7,7 @@ import { state } from "../store.js";
 import { nameOf } from "../tracks.js";
 import { WORDS } from "../words.js";
 import { scaleOf, UNIT, unitsAt } from "./camera.js";
+import { changed } from "./loading.js";
 
 const [CLOSE_MOUSE, CLOSE_TOUCH] = [14, 26]; // pixels from a point that are still it
 const TIP_HALF = 110;
@@ -16,8 +17,7 @@ export class Pointing {
   isLasso = false;
   #row = null;
 
-  /** `lost` is told of lookups that fail. */
-  constructor(screen, canvas, tip, button, lost) { Object.assign(this, { screen, canvas, tip, button, lost }); }
+  constructor(screen, canvas, tip, button) { Object.assign(this, { screen, canvas, tip, button }); }
 
   take(names) {
     this.names = names;
@@ -37,7 +37,7 @@ export class Pointing {
   }
 
   async open(row = this.#row) {
-    const track = row === null ? null : await this.names.ofRow(row).catch(this.lost);
+    const track = row === null ? null : await this.names.ofRow(row).catch(changed);
     if (track) open(track.id);
   }
 
@@ -76,7 +76,7 @@ export class Pointing {
     if (!this.names || (row === this.#row && !isTold)) return;
     this.#row = row;
     this.canvas.classList.toggle("over", row !== null);
-    const track = row === null ? null : await this.names.ofRow(row).catch(this.lost);
+    const track = row === null ? null : await this.names.ofRow(row).catch(changed);
     if (row !== this.#row) return;
     const at = this.names.placeOfRow(row);
     this.screen.marks.pointed = at;

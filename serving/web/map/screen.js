@@ -40,6 +40,7 @@ export class Screen extends EventTarget {
     this.count = count;
     if (this.isWhole) this.camera = this.whole();
     this.draw();
+    this.dispatchEvent(new Event("rest"));
   }
 
   whole() { return fitted(this.#bounds, this.size, 40); }

@@ -1,7 +1,7 @@
 /** The player at the bottom, and the keys and pictures of the system's own player. */
 
-import { addressOf, open, openView } from "../address.js";
-import { h, icon, iconButton, render } from "../dom.js";
+import { addressOfTrack, open, openView } from "../address.js";
+import { button, h, icon, iconButton, render } from "../dom.js";
 import { state } from "../store.js";
 import { about, clock, glyph, markPlaying, within } from "../tracks.js";
 import { WORDS } from "../words.js";
@@ -16,7 +16,7 @@ const mute = iconButton("sound", WORDS.mute, () => player.mute(), { class: "roun
 const volume = h("input", { type: "range", min: "0", max: "1", step: "0.01", value: "1", "aria-label": WORDS.volume, class: "wide", oninput: () => player.setVolume(Number(volume.value)) });
 const queued = h("span", { class: "count" });
 const problem = h("p", { class: "problem", role: "alert", hidden: true });
-const showQueue = h("button", { type: "button", class: "round", onclick: () => openView(state.show === "queue" ? {} : { track: state.track, like: state.like, not: state.not, show: "queue" }) }, icon("queue"), queued);
+const showQueue = button([icon("queue"), queued], () => openView(state.show === "queue" ? {} : { track: state.track, like: state.like, not: state.not, show: "queue" }), { class: "round" });
 
 export function showPlayer() {
   render(bar, problem,
@@ -60,7 +60,7 @@ function changed() {
 function tell(track) {
   shown = track.id;
   title.replaceChildren(h("span", { class: "title", dir: "auto" }, track.title), h("span", { class: "about", dir: "auto" }, about(track)));
-  title.href = addressOf({ like: [], not: [], from: null, to: null, list: null, show: null, track: track.id });
+  title.href = addressOfTrack(track.id);
   title.onclick = within(() => open(track.id));
   document.getElementById("cover").replaceChildren(glyph(track));
   document.title = `${track.title} · soundalike`;

@@ -1,14 +1,10 @@
 /** Playing: the original as far as the browser can, else the canonical copy; the next one ahead. */
 
-import { Unreachable } from "../api.js";
 import { change, state, watch } from "../store.js";
-import { asSentence, WORDS } from "../words.js";
 import { Queue } from "./queue.js";
-import { refusal, source } from "./source.js";
+import { remedy, source } from "./source.js";
 
 const AHEAD_SECONDS = 20;
-const NETWORK_ERROR = 2; // of MediaError
-const UNAUTHORIZED = 401;
 
 class Player extends EventTarget {
   queue = new Queue();
@@ -112,40 +108,30 @@ class Player extends EventTarget {
     this.elements.find((each) => each !== this.audio).src = source(next, "original");
   }
 
-  /** Ask the server why: only what it sends and the browser cannot decode is played as its copy. */
+  /** Play the copy instead, wait for the server or the key, go on once after a connection that was cut, or say what is wrong. */
   async #failed(element) {
     if (!element.getAttribute("src")) return;
     const [address, failure, at] = [element.src, element.error, element.currentTime];
     const [track, form] = element === this.audio ? [this.current, this.form] : [this.queue.following, this.ahead?.form];
     if (element !== this.audio && this.ahead?.id !== track?.id) { this.ahead = null; return; } // the queue has changed
-    const why = await refusal(track, form);
+    const { copy = false, isAway = false, until, isCut, problem } = await remedy(track, form, failure);
     if (element.src !== address) return; // it plays something else by now
-    const needsCopy = form === "original" && (why === null ? failure?.code !== NETWORK_ERROR : why.kind === "no-audio");
     if (element !== this.audio) {
-      this.ahead = { id: track.id, form: "flac", isOriginalAway: why !== null, isReady: needsCopy }; // else it is asked for in its turn
-      if (needsCopy) element.src = source(track, "flac");
-    } else if (needsCopy) {
-      Object.assign(this, { form: "flac", isOriginalAway: why !== null });
+      this.ahead = { id: track.id, form: "flac", isOriginalAway: isAway, isReady: copy }; // else it is asked for in its turn
+      if (copy) element.src = source(track, "flac");
+    } else if (copy) {
+      Object.assign(this, { form: "flac", isOriginalAway: isAway });
       this.#goOn(at);
-    } else {
-      this.#stop(why, failure, at);
-    }
-    this.#changed();
-  }
-
-  /** Wait for the server or the key, go on once after a connection that was cut, or say what is wrong. */
-  #stop(why, failure, at) {
-    if (why instanceof Unreachable) {
-      this.#waiting = { at, until: "down" };
-      change({ down: true });
-    } else if (why?.status === UNAUTHORIZED) {
-      this.#waiting = { at, until: "opened" };
-    } else if (why === null && failure?.code === NETWORK_ERROR && at !== this.#cutAt) {
+    } else if (until) {
+      this.#waiting = { at, until };
+      if (until === "down") change({ down: true });
+    } else if (isCut && at !== this.#cutAt) {
       this.#cutAt = at;
       this.#goOn(at);
     } else {
-      this.problem = why ? asSentence(why.message) : WORDS.noSound(failure?.message ?? "");
+      this.problem = problem;
     }
+    this.#changed();
   }
 
   #goOn(at) {

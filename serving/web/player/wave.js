@@ -9,21 +9,23 @@ import { player } from "./player.js";
 const PARTS = 400;
 const STEP_SECONDS = 5;
 const BAR = 3; // CSS pixels a bar and its gap take
+const AGAIN_MS = 10_000; // until what did not load is asked for again
+const ABSENT = 404;
 
 let parts = new Uint8Array(0);
 let shown = null;
+let againAt = Infinity;
 const canvas = h("canvas", { "aria-hidden": "true" });
 export const wave = h("div", { class: "wave", role: "slider", tabindex: "0", "aria-label": WORDS.position, "aria-valuemin": "0", "aria-valuenow": "0", "aria-valuemax": "0" }, canvas);
 
 async function load(track) {
-  shown = track.id;
-  parts = new Uint8Array(0);
+  [shown, againAt, parts] = [track.id, Infinity, new Uint8Array(0)];
   try {
     const answer = await send(trackPath(track.id, `/peaks?n=${PARTS}`));
     const bytes = new Uint8Array(await answer.arrayBuffer());
     if (shown === track.id) parts = bytes;
-  } catch {
-    // Without a picture the slider works all the same.
+  } catch (error) { // without a picture the slider works all the same
+    if (shown === track.id && error.status !== ABSENT) againAt = performance.now() + AGAIN_MS;
   }
   draw();
 }
@@ -50,7 +52,7 @@ function draw() {
 }
 
 export function update() {
-  if (player.current && player.current.id !== shown) load(player.current);
+  if (player.current && (player.current.id !== shown || performance.now() > againAt)) load(player.current);
   const [now, whole] = [player.audio.currentTime, player.duration || 0];
   wave.setAttribute("aria-valuemax", String(Math.round(whole)));
   wave.setAttribute("aria-valuenow", String(Math.round(now)));

@@ -1,7 +1,7 @@
 /** The state of the collection: what is read, what waits, and what did not get through. */
 
 import { get, post } from "../api.js";
-import { h, render } from "../dom.js";
+import { button, h, heading, render } from "../dom.js";
 import { state, watch } from "../store.js";
 import { hours, tracks as countOf, WORDS } from "../words.js";
 import { forgetKey } from "./key.js";
@@ -12,11 +12,11 @@ const DAGSTER_PORT_NAMES = new Set(["127.0.0.1", "localhost", "[::1]"]);
 
 export async function showCollection(view) {
   const box = h("div", {});
-  render(view, h("h2", { tabindex: "-1" }, WORDS.state), h("div", { id: "progress", role: "status" }), box,
+  render(view, heading(WORDS.state), h("div", { id: "progress", role: "status" }), box,
     h("ul", { class: "links" },
       h("li", {}, h("a", { href: "docs" }, WORDS.docs)),
       state.caller?.dagster && DAGSTER_PORT_NAMES.has(location.hostname) && h("li", {}, h("a", { href: state.caller.dagster }, WORDS.dagster))),
-    state.caller && state.caller.name !== "owner" && h("p", {}, h("button", { type: "button", onclick: forgetKey }, WORDS.signOut)));
+    state.caller && state.caller.name !== "owner" && h("p", {}, button(WORDS.signOut, forgetKey)));
   showProgress();
   await showFailures(box);
 }
@@ -43,11 +43,11 @@ async function showFailures(box) {
     render(box,
       h("h3", {}, page.total ? WORDS.failures(page.total) : WORDS.failuresNone),
       page.total > 0 && !mayRetry && h("p", {}, WORDS.adminOnly),
-      page.total > 1 && mayRetry && h("p", {}, h("button", { type: "button", "data-key": "all", onclick: () => retry(box, {}) }, WORDS.tryAll)),
+      page.total > 1 && mayRetry && h("p", {}, button(WORDS.tryAll, () => retry(box, {}), { "data-key": "all" })),
       h("ul", { class: "failures" }, page.items.map((failure) => h("li", {},
         h("span", { class: "title", dir: "auto" }, failure.path),
         h("span", { class: "about" }, `${failure.message} · ${failure.retry_at ? WORDS.retryAt(new Date(failure.retry_at).toLocaleString()) : WORDS.retryNever}`),
-        mayRetry && h("button", { type: "button", "data-key": failure.path, onclick: () => retry(box, { path_prefix: failure.path }) }, WORDS.tryAgain)))));
+        mayRetry && button(WORDS.tryAgain, () => retry(box, { path_prefix: failure.path }), { "data-key": failure.path })))));
   } catch (error) {
     render(box, sentence(error, () => showFailures(box)));
   }

@@ -2,7 +2,7 @@
 
 import { latest, send } from "../api.js";
 import { openView } from "../address.js";
-import { h, notice, render } from "../dom.js";
+import { button, h, heading, notice, render } from "../dom.js";
 import { state } from "../store.js";
 import { WORDS } from "../words.js";
 import { sentence } from "./messages.js";
@@ -41,12 +41,12 @@ function take(files) {
 
 export async function showDropped(view) {
   const dropped = file;
-  const choose = (words) => h("p", { class: "buttons" }, h("button", { type: "button", class: "primary", "data-key": "choose", onclick: chooseFile }, words));
+  const choose = (words) => h("p", { class: "buttons" }, button(words, chooseFile, { class: "primary", "data-key": "choose" }));
   if (!dropped) {
-    render(view, h("h2", { tabindex: "-1" }, WORDS.drop), h("p", {}, WORDS.dropHere), choose(WORDS.drop));
+    render(view, heading(WORDS.drop), h("p", {}, WORDS.dropHere), choose(WORDS.drop));
     return;
   }
-  const title = h("h2", { tabindex: "-1", dir: "auto" }, dropped.name);
+  const title = heading(dropped.name);
   try {
     if (!heard) {
       render(view, title, h("p", { class: "working", role: "status" }, WORDS.listening(dropped.name)));
@@ -65,7 +65,7 @@ async function showHeard(view, title, name) {
   const said = isKnown ? WORDS.droppedKnown(name) : nearest ? WORDS.dropped(name, nearest.track.title) : WORDS.only;
   const box = view.querySelector("#similar") ?? h("div", { id: "similar" });
   render(view, title,
-    h("p", { role: "status" }, said, isKnown && [" ", h("button", { type: "button", onclick: () => openView({ track: id }) }, WORDS.show)]),
-    box, h("div", { class: "foot" }, h("button", { type: "button", "data-key": "choose", onclick: chooseFile }, WORDS.dropAnother)));
+    h("p", { role: "status" }, said, isKnown && [" ", button(WORDS.show, () => openView({ track: id }))]),
+    box, h("div", { class: "foot" }, button(WORDS.dropAnother, chooseFile, { "data-key": "choose" })));
   await showSimilar(box, isKnown ? { positive: [id] } : { vector }, () => WORDS.like_(name));
 }

@@ -1,7 +1,7 @@
 /** The filter: heard words and genres as chips, folders and years; for the list and what is near. */
 
 import { get } from "../api.js";
-import { h, render } from "../dom.js";
+import { button, h, render } from "../dom.js";
 import { change, state, watch } from "../store.js";
 import { coloured } from "../tracks.js";
 import { count, WORDS } from "../words.js";
@@ -54,7 +54,8 @@ function draw() {
     values.genres.length > 0 && group(WORDS.genres, chips("genres", values.genres, false)),
     folders.length > 0 && group(WORDS.folders, folders.map((each) => folderChip(each, new Set(folders.map(({ root }) => root)).size > 1))),
     years && group(WORDS.years, [year(0, WORDS.from), year(1, WORDS.to)]),
-    hasFilter() && h("button", { type: "button", "data-key": "clear", onclick: () => change(EMPTY) }, WORDS.clearFilter));
+    hasFilter() && button(WORDS.clearFilter, () => change(EMPTY), { "data-key": "clear" }));
+  panel.hidden = !body.hasChildNodes(); // nothing to choose
 }
 
 const group = (name, content) => h("fieldset", {}, h("legend", {}, name), h("div", { class: "chips" }, content));
@@ -87,8 +88,7 @@ function folderChip(folder, isNamed) {
 }
 
 const chip = (text, tracks, on, onclick, isColoured, key) =>
-  h("button", { type: "button", class: "chip", "aria-pressed": String(on), onclick, "data-key": key },
-    isColoured && h("i", coloured(text, "dot")), h("span", { dir: "auto" }, text), tracks !== null && h("small", {}, count(tracks)));
+  button([isColoured && h("i", coloured(text, "dot")), h("span", { dir: "auto" }, text), tracks !== null && h("small", {}, count(tracks))], onclick, { class: "chip", "aria-pressed": String(on), "data-key": key });
 
 function year(position, label) {
   const known = values.years.map((each) => Number(each.value)).sort((a, b) => a - b);

@@ -1,13 +1,11 @@
 /** A journey: from one track to another in steps of similar sound, played in order. */
 
 import { get, latest, trackPath } from "../api.js";
-import { h, notice, render } from "../dom.js";
+import { button, h, heading, notice, render } from "../dom.js";
 import { change, state } from "../store.js";
-import { row } from "../tracks.js";
-import { player } from "../player/player.js";
+import { playAll, row } from "../tracks.js";
 import { openView } from "../address.js";
 import { WORDS } from "../words.js";
-import { sentence } from "./messages.js";
 import { saveButton } from "./playlists.js";
 
 let start = null; // the track that a journey shall begin at, while its end is chosen
@@ -26,7 +24,7 @@ const ask = latest(async (signal) => {
 
 export function journeyButton(track) {
   const leads = start !== null && start.id !== track.id;
-  return h("button", { type: "button", "data-key": "journey", class: leads ? "primary" : null, onclick: () => choose(track) }, leads ? WORDS.journeyHere : WORDS.journey);
+  return button(leads ? WORDS.journeyHere : WORDS.journey, () => choose(track), { "data-key": "journey", class: leads ? "primary" : null });
 }
 
 /** Begin a journey at a track, or lead the one that was begun to it. */
@@ -46,23 +44,17 @@ export async function chooseById(id) {
 }
 
 export async function showJourney(view) {
-  try {
-    const journey = await ask();
-    if (!journey || !view.isConnected) return;
-    const tracks = journey.items.map((item) => item.track);
-    change({ way: tracks.map((track) => track.id) });
-    const [from, to] = [tracks[0].title, tracks.at(-1).title];
-    const context = { name: WORDS.journeyTitle(from, to), tracks };
-    const steps = h("input", { type: "range", min: "3", max: "30", value: state.steps, "aria-label": WORDS.journey, "data-key": "steps", onchange: (event) => change({ steps: Number(event.target.value) }) });
-    render(view,
-      h("h2", { tabindex: "-1" }, WORDS.journey), h("p", { class: "about", dir: "auto" }, context.name),
-      h("p", { class: "buttons" },
-        h("button", { type: "button", class: "primary", "data-key": "play", onclick: () => player.play(tracks[0], context) }, "▶\u2002", WORDS.playInOrder),
-        h("button", { type: "button", "data-key": "swap", onclick: () => change({ from: state.to, to: state.from }) }, WORDS.journeySwap)),
-      h("label", { class: "steps" }, steps, WORDS.journeySteps(state.steps)),
-      h("ol", { class: "rows way" }, journey.items.map((item) => row(item.track, context, { rank: item.position, key: "j" }))),
-      h("div", { class: "foot" }, tracks.length < state.steps && h("p", {}, WORDS.journeyShort), saveButton(context.name, () => tracks)));
-  } catch (error) {
-    render(view, h("h2", { tabindex: "-1" }, WORDS.journey), sentence(error, () => showJourney(view)));
-  }
+  const journey = await ask();
+  if (!journey || !view.isConnected) return;
+  const tracks = journey.items.map((item) => item.track);
+  change({ way: tracks.map((track) => track.id) });
+  const context = { name: WORDS.journeyTitle(tracks[0].title, tracks.at(-1).title), tracks };
+  const steps = h("input", { type: "range", min: "3", max: "30", value: state.steps, "aria-label": WORDS.journey, "data-key": "steps", onchange: (event) => change({ steps: Number(event.target.value) }) });
+  render(view,
+    heading(WORDS.journey), h("p", { class: "about", dir: "auto" }, context.name),
+    h("p", { class: "buttons" },
+      playAll(context, WORDS.playInOrder), button(WORDS.journeySwap, () => change({ from: state.to, to: state.from }), { "data-key": "swap" })),
+    h("label", { class: "steps" }, steps, WORDS.journeySteps(state.steps)),
+    h("ol", { class: "rows way" }, journey.items.map((item) => row(item.track, context, { rank: item.position, key: "j" }))),
+    h("div", { class: "foot" }, tracks.length < state.steps && h("p", {}, WORDS.journeyShort), saveButton(context.name, () => tracks)));
 }

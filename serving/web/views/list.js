@@ -1,11 +1,11 @@
 /** The list on the left: the whole collection, or what the words and the filter leave of it. */
 
 import { get, latest } from "../api.js";
-import { h, render, say } from "../dom.js";
+import { button, h, render, say } from "../dom.js";
 import { change, state, watch } from "../store.js";
 import { markPlaying, row } from "../tracks.js";
 import { count, WORDS } from "../words.js";
-import { filterFields, filterPanel, hasFilter } from "./filters.js";
+import { EMPTY, filterFields, filterPanel, hasFilter } from "./filters.js";
 import { sentence } from "./messages.js";
 
 const PAGE = 50;
@@ -69,7 +69,7 @@ function add(page) {
   context.tracks.push(...page.items);
   rows.append(...page.items.map((track) => row(track, context, { key: "l" })));
   cursor = page.next_cursor;
-  render(foot, cursor && h("button", { type: "button", "data-key": "more", onclick: more }, WORDS.more));
+  render(foot, cursor && button(WORDS.more, more, { "data-key": "more" }));
   markPlaying();
 }
 
@@ -84,10 +84,10 @@ async function more() {
 
 function none(page) {
   if (state.q) {
-    const near = page.did_you_mean.map((name) => h("button", { type: "button", class: "chip", onclick: () => change({ q: name }) }, name));
+    const near = page.did_you_mean.map((name) => button(name, () => change({ q: name }), { class: "chip" }));
     render(foot, h("p", {}, WORDS.nothingFound(state.q)), near.length && h("p", { class: "chips" }, WORDS.didYouMean, near));
   } else if (hasFilter()) {
-    render(foot, h("p", {}, WORDS.nothingFiltered));
+    render(foot, h("p", {}, WORDS.nothingFiltered), button(WORDS.clearFilter, () => change(EMPTY)));
   } else {
     render(foot, h("p", { class: "empty" }, WORDS.empty, " ", h("code", {}, WORDS.emptyCommand), ", ", WORDS.emptyThen));
   }

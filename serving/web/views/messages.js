@@ -1,7 +1,7 @@
 /** What went wrong, as a sentence and what can be done. */
 
 import { Unreachable } from "../api.js";
-import { h, notice } from "../dom.js";
+import { button, h, notice } from "../dom.js";
 import { change, state, watch } from "../store.js";
 import { asSentence, WORDS } from "../words.js";
 
@@ -10,7 +10,7 @@ const waiting = new Map(); // sentences that say so, and what is tried again onc
 /** Say an error; `again` is what is tried again, also by itself once a server that was away answers. */
 export function sentence(error, again) {
   if (error.status === 401) return null; // the form of the key is there
-  const box = h("div", { class: "trouble", role: "alert" }, h("p", {}, textOf(error, again)), again && h("button", { type: "button", onclick: again }, WORDS.tryAgain));
+  const box = h("div", { class: "trouble", role: "alert" }, h("p", {}, textOf(error, again)), again && button(WORDS.tryAgain, again));
   if (error instanceof Unreachable) {
     if (again) waiting.set(box, again);
     change({ down: true });
@@ -26,7 +26,7 @@ export function tell(error) {
 
 function textOf(error, again) {
   if (error instanceof Unreachable) return again ? WORDS.down : WORDS.unanswered;
-  return asSentence(error.message || WORDS.failed);
+  return error.kind === "unknown-track" ? WORDS.unknownTrack : asSentence(error.message || WORDS.failed);
 }
 
 watch(["down"], () => {

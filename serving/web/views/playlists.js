@@ -2,13 +2,12 @@
 
 import { get, send } from "../api.js";
 import { close, openView } from "../address.js";
-import { h, iconButton, notice, render } from "../dom.js";
+import { button, h, heading, iconButton, notice, render } from "../dom.js";
 import { keep, kept } from "../kept.js";
 import { state } from "../store.js";
-import { nameOf, row } from "../tracks.js";
-import { player } from "../player/player.js";
+import { nameOf, playAll, row } from "../tracks.js";
 import { tracks as countOf, WORDS } from "../words.js";
-import { sentence, tell } from "./messages.js";
+import { tell } from "./messages.js";
 
 const MOST = 1000;
 const PAGE = 200;
@@ -31,15 +30,15 @@ export function saveButton(name, tracks) {
     const list = { id: crypto.randomUUID?.() ?? String(Date.now()), name: name.slice(0, 200), tracks: tracks().map((each) => each.id).slice(0, MOST), made_from: location.search, changed_at: now() };
     if (keepAll([list, ...all()])) notice(WORDS.saved(list.name), WORDS.show, () => openView({ list: list.id }));
   };
-  return h("button", { type: "button", "data-key": "save", onclick: save }, WORDS.save);
+  return button(WORDS.save, save, { "data-key": "save" });
 }
 
 export function showPlaylists(view) {
   const lists = all();
-  render(view, h("h2", { tabindex: "-1" }, WORDS.playlists),
+  render(view, heading(WORDS.playlists),
     lists.length === 0 && h("p", {}, WORDS.playlistsEmpty),
     h("ul", { class: "names" }, lists.map((list) => h("li", {},
-      h("button", { type: "button", class: "link", "data-key": list.id, onclick: () => openView({ list: list.id }) }, h("span", { class: "title", dir: "auto" }, list.name), h("span", { class: "about" }, countOf(list.tracks.length))),
+      button([h("span", { class: "title", dir: "auto" }, list.name), h("span", { class: "about" }, countOf(list.tracks.length))], () => openView({ list: list.id }), { class: "link", "data-key": list.id }),
       iconButton("close", WORDS.deleteList(list.name), () => remove(list, view))))));
 }
 
@@ -53,17 +52,12 @@ function remove(list, view) {
 export async function showPlaylist(view) {
   const list = find(state.list);
   if (!list) return close();
-  try {
-    const byId = new Map();
-    for (let first = 0; first < list.tracks.length; first += PAGE) {
-      const page = await get("v1/tracks", { ids: list.tracks.slice(first, first + PAGE), limit: PAGE });
-      for (const track of page.items) byId.set(track.id, track);
-    }
-    if (state.list !== list.id || !view.isConnected) return;
-    draw(view, list, byId);
-  } catch (error) {
-    render(view, sentence(error, () => showPlaylist(view)));
+  const byId = new Map();
+  for (let first = 0; first < list.tracks.length; first += PAGE) {
+    const page = await get("v1/tracks", { ids: list.tracks.slice(first, first + PAGE), limit: PAGE });
+    for (const track of page.items) byId.set(track.id, track);
   }
+  if (state.list === list.id && view.isConnected) draw(view, list, byId);
 }
 
 /** Draw a playlist. It keeps the ids of tracks that are away, and which may come back. */
@@ -85,8 +79,8 @@ function draw(view, list, byId) {
   const missing = list.tracks.length - tracks.length;
   render(view, h("h2", { tabindex: "-1", class: "unseen" }, list.name), name,
     h("p", { class: "buttons" },
-      tracks.length > 0 && h("button", { type: "button", class: "primary", "data-key": "play", onclick: () => player.play(tracks[0], context) }, "▶\u2002", WORDS.playAll),
-      ["m3u8", "jspf"].map((form) => h("button", { type: "button", "data-key": form, onclick: () => download(name.value, tracks, form, base.value.trim()) }, form.toUpperCase()))),
+      tracks.length > 0 && playAll(context),
+      ["m3u8", "jspf"].map((form) => button(form.toUpperCase(), () => download(name.value, tracks, form, base.value.trim()), { "data-key": form }))),
     h("label", { class: "field" }, WORDS.base, base),
     missing > 0 && h("p", {}, WORDS.gone(missing)),
     h("ol", { class: "rows" }, tracks.map((track, position) => row(track, context, { rank: position + 1, key: `p${position}`, actions: actions(position) }))));

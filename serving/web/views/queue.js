@@ -1,6 +1,6 @@
 /** The queue: what a person put into it, and the list that goes on after it. */
 
-import { h, iconButton, render } from "../dom.js";
+import { button, h, heading, iconButton, render } from "../dom.js";
 import { state } from "../store.js";
 import { nameOf, row } from "../tracks.js";
 import { player } from "../player/player.js";
@@ -13,10 +13,10 @@ export function showQueue(view) {
   const { current, upcoming, context, rest } = player.queue;
   const out = (position) => iconButton("close", WORDS.remove(nameOf(upcoming[position])), () => { player.queue.remove(position); showQueue(view); }, { "data-key": `out${position}` });
   render(view,
-    h("h2", { tabindex: "-1" }, WORDS.queue),
+    heading(WORDS.queue),
     current && [h("h3", {}, WORDS.nowPlaying), h("ol", { class: "rows" }, row(current, null, { key: "c" }))],
     upcoming.length > 0
-      ? [h("div", { class: "head" }, h("h3", {}, WORDS.nextUp), h("button", { type: "button", "data-key": "clear", onclick: () => { player.queue.clear(); showQueue(view); } }, WORDS.clear)),
+      ? [h("div", { class: "head" }, h("h3", {}, WORDS.nextUp), button(WORDS.clear, () => { player.queue.clear(); showQueue(view); }, { "data-key": "clear" })),
         h("ol", { class: "rows" }, upcoming.map((track, position) => row(track, null, { key: `q${position}`, actions: out(position) })))]
       : h("p", {}, WORDS.queueEmpty),
     context && rest.length > 0 && [h("h3", {}, WORDS.then(context.name)), h("ol", { class: "rows" }, rest.slice(0, SHOWN).map((track) => row(track, context, { key: "r" })))],

@@ -8,6 +8,7 @@ import { showArea } from "./area.js";
 import { showCollection } from "./collection.js";
 import { showDropped } from "./drop.js";
 import { showJourney } from "./journey.js";
+import { sentence } from "./messages.js";
 import { showPlaylist, showPlaylists } from "./playlists.js";
 import { showQueue } from "./queue.js";
 import { showTrack } from "./track.js";
@@ -28,7 +29,7 @@ function chosen() {
 
 export function showSheet() {
   let before = null;
-  watch(["caller"], () => { if (state.show === "state") showCollection(document.getElementById("view")); });
+  watch(["caller"], () => { if (state.show === "state") draw(showCollection); });
   watch([...ADDRESS, "opened", "index"], () => {
     const [name, show] = chosen();
     const identity = [name, state.track, state.list].join(" ");
@@ -40,6 +41,16 @@ export function showSheet() {
       render(sheet, iconButton("close", WORDS.close, close, { class: "round close" }), h("div", { id: "view" }));
       sheet.scrollTop = 0;
     }
-    show(document.getElementById("view"), isNew);
+    draw(show, isNew);
   });
+}
+
+/** Draw a view, or say what went wrong. */
+async function draw(show, isNew) {
+  const view = document.getElementById("view");
+  try {
+    await show(view, isNew);
+  } catch (error) {
+    if (view.isConnected) render(view, sentence(error, () => draw(show, true)));
+  }
 }

@@ -1,7 +1,7 @@
 /** What sounds like a track or a file: how near, more and less like others, and what the rules hid. */
 
 import { get, latest, post } from "../api.js";
-import { h, iconButton, render, say } from "../dom.js";
+import { button, h, iconButton, render, say } from "../dom.js";
 import { change, state } from "../store.js";
 import { markPlaying, row } from "../tracks.js";
 import { player } from "../player/player.js";
@@ -71,7 +71,7 @@ function add(list, page) {
     }
   };
   render(foot,
-    page.next_cursor ? h("button", { type: "button", "data-key": "more", onclick: more }, WORDS.more) : hidden(page.removed, shown.tracks.length === 0),
+    page.next_cursor ? button(WORDS.more, more, { "data-key": "more" }) : hidden(page.removed, shown.tracks.length === 0),
     shown.tracks.length > 0 && saveButton(shown.name, () => shown.tracks));
   markPlaying();
   change({ near: shown.tracks.map((track) => track.id) });
@@ -84,7 +84,7 @@ const nearness = (item) => (state.not.length ? null : item.percentile);
 function hidden(removed, isEmpty) {
   const hiding = Object.entries(RULES).filter(([rule]) => removed[rule] > 0);
   if (hiding.length === 0) return isEmpty ? h("p", {}, WORDS.only) : null;
-  const buttons = hiding.filter(([, { loosen }]) => loosen).map(([rule, { loosen }]) => h("button", { type: "button", class: "chip", "data-key": `loosen${rule}`, onclick: () => change(LOOSER[rule]) }, loosen));
+  const buttons = hiding.filter(([, { loosen }]) => loosen).map(([rule, { loosen }]) => button(loosen, () => change(LOOSER[rule]), { class: "chip", "data-key": `loosen${rule}` }));
   return h("div", { class: "hidden-by" }, h("p", {}, shortList(hiding.map(([rule, { hid }]) => hid(removed[rule])), isEmpty)), h("p", { class: "chips" }, buttons));
 }
 
@@ -107,7 +107,7 @@ function examples() {
   const chips = [["like", WORDS.like], ["not", WORDS.not]].flatMap(([field, word]) => state[field].map((id) => {
     const name = known.get(id)?.title ?? id;
     const drop = () => change({ [field]: state[field].filter((each) => each !== id) });
-    return h("button", { type: "button", class: `chip ${field}`, "aria-label": WORDS.remove(name), "data-key": `x${id}`, onclick: drop }, h("b", {}, word), h("span", { dir: "auto" }, name), " ×");
+    return button([h("b", {}, word), h("span", { dir: "auto" }, name), " ×"], drop, { class: `chip ${field}`, "aria-label": WORDS.remove(name), "data-key": `x${id}` });
   }));
   return chips.length > 0 && h("p", { class: "chips" }, chips);
 }

@@ -1,13 +1,12 @@
 /** A track, and what sounds like it. */
 
 import { get, latest, trackPath } from "../api.js";
-import { h, render } from "../dom.js";
+import { button, h, heading, icon, render } from "../dom.js";
 import { change, state } from "../store.js";
 import { about, coloured, enqueue, glyph, markPlaying, nameOf } from "../tracks.js";
 import { player } from "../player/player.js";
 import { WORDS } from "../words.js";
 import { journeyButton } from "./journey.js";
-import { sentence } from "./messages.js";
 import { known, showSimilar } from "./similar.js";
 
 const HEARD = 5; // the filter looks at a track's five strongest
@@ -22,14 +21,10 @@ export async function showTrack(view, isNew) {
   const box = view.querySelector("#about-track");
   list(view.querySelector("#similar"), id);
   if (!isNew && known.has(id)) { showAbout(box, known.get(id)); return; }
-  try {
-    const track = await ask(id);
-    if (!track || state.track !== id) return;
-    known.set(id, track);
-    showAbout(box, track, isNew);
-  } catch (error) {
-    render(view, error.kind === "unknown-track" ? h("p", {}, WORDS.unknownTrack) : sentence(error, () => showTrack(view, true)));
-  }
+  const track = await ask(id);
+  if (!track || state.track !== id) return;
+  known.set(id, track);
+  showAbout(box, track, isNew);
 }
 
 async function list(box, id) {
@@ -43,19 +38,17 @@ function showAbout(box, track, isNew) {
   const heard = track.tags.slice(0, HEARD).map((tag) => {
     const on = state.tags.includes(tag.word);
     const flip = () => change({ tags: on ? state.tags.filter((each) => each !== tag.word) : [...state.tags, tag.word] });
-    return h("button", { type: "button", class: "chip", "aria-pressed": String(on), "data-key": `heard${tag.word}`, onclick: flip }, h("i", coloured(tag.word, "dot")), tag.word);
+    return button([h("i", coloured(tag.word, "dot")), tag.word], flip, { class: "chip", "aria-pressed": String(on), "data-key": `heard${tag.word}` });
   });
   const play = () => player.toggle(track, { name: WORDS.like_(track.title), tracks: similar?.of === track.id ? similar.shown.tracks : [] });
   render(box, h("div", { class: "title-block", "data-track": track.id },
-    h("button", { type: "button", class: "cover big", "aria-label": WORDS.play(nameOf(track)), onclick: play, "data-key": "play" }, glyph(track, 72), playIcons()),
-    h("div", {}, h("h2", { tabindex: "-1", dir: "auto" }, track.title), h("p", { class: "about", dir: "auto" }, about(track)))),
+    button([glyph(track, 72), icon("play"), icon("pause")], play, { class: "cover big", "aria-label": WORDS.play(nameOf(track)), "data-key": "play" }),
+    h("div", {}, heading(track.title), h("p", { class: "about", dir: "auto" }, about(track)))),
   heard.length > 0 && h("p", { class: "chips", "aria-label": WORDS.heard }, heard),
   h("p", { class: "buttons" },
-    h("button", { type: "button", class: "primary", "data-key": "play-text", onclick: play }, "▶\u2002Play"),
-    h("button", { type: "button", "data-key": "queue", onclick: () => enqueue(track) }, WORDS.queue, " +"),
+    button("▶\u2002Play", play, { class: "primary", "data-key": "play-text" }),
+    button([WORDS.queue, " +"], () => enqueue(track), { "data-key": "queue" }),
     journeyButton(track)));
   markPlaying();
   if (isNew && document.activeElement === document.body) box.querySelector("h2").focus({ preventScroll: true });
 }
-
-const playIcons = () => h("span", { class: "triangle", "aria-hidden": "true" }, "▶");

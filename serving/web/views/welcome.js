@@ -1,8 +1,8 @@
 /** The first view: a place to begin. */
 
 import { open } from "../address.js";
-import { get } from "../api.js";
-import { h, render } from "../dom.js";
+import { get, post } from "../api.js";
+import { button, h, heading, render } from "../dom.js";
 import { row } from "../tracks.js";
 import { player } from "../player/player.js";
 import { state, watch } from "../store.js";
@@ -10,6 +10,7 @@ import { WORDS } from "../words.js";
 import { chooseFile } from "./drop.js";
 
 const OFFERED = 3;
+const LOOKED_AT = 40;
 let offered = [];
 let asking = null;
 
@@ -19,12 +20,10 @@ export async function showWelcome(view) {
   if (!view.isConnected) return;
   const context = { name: WORDS.start, tracks: offered };
   render(view, h("div", { class: "welcome" },
-    h("h2", { tabindex: "-1" }, WORDS.welcome),
-    h("p", {}, WORDS.welcomeText),
-    offered.length > 0 && h("p", { class: "buttons" },
-      h("button", { type: "button", class: "primary", onclick: surprise }, WORDS.surprise),
-      h("button", { type: "button", onclick: chooseFile }, WORDS.drop)),
-    offered.length > 0 && [h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
+    heading(WORDS.welcome),
+    offered.length > 0 && [h("p", {}, WORDS.welcomeText),
+      h("p", { class: "buttons" }, button(WORDS.surprise, surprise, { class: "primary" }), button(WORDS.drop, chooseFile)),
+      h("h3", {}, WORDS.start), h("ol", { class: "rows" }, offered.map((track) => row(track, context, { key: "w" })))]));
 }
 
 watch(["stats"], () => {
@@ -39,20 +38,23 @@ async function surprise() {
   open(track.id);
 }
 
-/** Take tracks of different kinds: one of the strongest of each of some heard words. */
+/** Take tracks by chance, whose strongest words are different ones if there are so many. */
 async function someTracks() {
   try {
-    const { items } = await get("v1/facets/tags", { limit: 12 });
-    const words = items.map((each) => each.value).sort(() => Math.random() - 0.5).slice(0, OFFERED);
-    const pages = await Promise.all((words.length ? words : [null]).map((word) => get("v1/tracks", { tags: word, limit: 50 })));
-    const found = new Map();
-    for (const page of pages) {
-      const fresh = page.items.filter((track) => !found.has(track.id));
-      const track = fresh[Math.floor(Math.random() * fresh.length)];
-      if (track) found.set(track.id, track);
-    }
-    return [...found.values()];
+    const words = new Set();
+    const isOther = ({ tags }) => !words.has(tags[0]?.word) && words.add(tags[0]?.word);
+    const found = (await byChance()).sort(() => Math.random() - 0.5);
+    const others = found.filter(isOther);
+    return [...others, ...found.filter((track) => !others.includes(track))].slice(0, OFFERED);
   } catch {
     return [];
   }
+}
+
+/** Look at some rows of the index; where there is none yet, at the first tracks. */
+async function byChance() {
+  const index = await get("v1/index").catch(() => null);
+  if (!index) return (await get("v1/tracks", { limit: LOOKED_AT })).items;
+  const rows = new Set(Array.from({ length: LOOKED_AT }, () => Math.floor(Math.random() * index.tracks)));
+  return (await post("v1/tracks/lookup", { index_version: index.version, rows: [...rows] })).items.map(({ track }) => track).filter(({ path }) => path);
 }

@@ -51,6 +51,7 @@ class Map:
 
     index_version: str
     layout: str
+    colouring: str
     tracks: int
     colour: Literal["genre", "tag", "folder", "decade"]
     colours: MapColours

@@ -110,7 +110,7 @@ async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
     async def read_all(session: AsyncSession) -> None:
         raise AssertionError("all of it was read again")
 
-    monkeypatch.setattr(live_columns, "_everything", read_all)
+    monkeypatch.setattr(live_columns, "everything", read_all)
     async with running(settings) as api:
         again = await similar(api, query)
     for item in whole["items"]:

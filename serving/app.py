@@ -13,7 +13,6 @@ from serving import errors
 from serving.browser_sessions import BrowserSessions
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool, writing_session
-from serving.dependencies import State
 from serving.feed import Feed
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
@@ -49,6 +48,7 @@ from serving.routes import (
 from serving.scopes import require_scopes
 from serving.search.uploads import UploadEmbedder
 from serving.shared_reading import SharedReading
+from serving.state import State
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.api_keys import Scope as ApiScope
 from soundalike.logs import configure_logs, take_over_uvicorn_logs

@@ -5,59 +5,28 @@ of them.
 """
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated, TypedDict, cast
+from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from serving.browser_sessions import BrowserSessions
-from serving.columns.live_columns import LiveColumns
 from serving.errors import RETRY_LATER, Problem
-from serving.feed import Feed
 from serving.index.live_index import LiveIndex
 from serving.index.served_index import ServedIndex
 from serving.key_ring import Caller
 from serving.locations import may_see_locations
-from serving.maps.served_map import ServedMap
 from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.search.catalog import SearchCatalog
 from serving.search.tracks import ShownTrack, as_track
 from serving.search.uploads import UploadEmbedder
-from serving.shared_reading import SharedReading
-from soundalike.catalog.statistics import Statistics
+from serving.state import OpenWriting, State, state_of
 from soundalike.catalog.tracks import TrackView
-from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
-
-OpenWriting = Callable[[], AbstractAsyncContextManager[AsyncSession]]
-
-
-class State(TypedDict):
-    """The resources that the lifespan holds for the requests."""
-
-    settings: Settings
-    sessions: async_sessionmaker[AsyncSession]
-    writing: OpenWriting
-    store: ArtifactStore
-    live: LiveIndex
-    columns: LiveColumns
-    served_map: ServedMap
-    metrics: Metrics
-    metric_sampler: MetricSampler
-    upload_embedder: UploadEmbedder
-    browser_sessions: BrowserSessions
-    feed: Feed
-    statistics: SharedReading[Statistics]
-
-
-def state_of(request: Request) -> State:
-    """Return the lifespan's state, typed."""
-    return cast("State", request.state)
 
 
 async def get_state(request: Request) -> State:

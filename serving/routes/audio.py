@@ -7,11 +7,12 @@ from anyio import CapacityLimiter, to_thread
 from fastapi import APIRouter, Query, Request, Response
 
 from serving import limits
-from serving.dependencies import State, StateDep, reading
+from serving.dependencies import StateDep, reading
 from serving.errors import Problem, documented
 from serving.file_answer import file_answer
 from serving.schemas.requests import PathTrackId
 from serving.search.tracks import known_track, require_possible_id
+from serving.state import State
 from soundalike.audio.peaks import peaks
 from soundalike.catalog.audio_files import AudioFile, audio_files
 from soundalike.errors import AudioError

@@ -6,11 +6,12 @@ from contextlib import suppress
 from fastapi import APIRouter, Request, Response
 
 from serving.browser_sessions import COOKIE
-from serving.dependencies import CallerDep, State, StateDep
+from serving.dependencies import CallerDep, StateDep
 from serving.errors import documented
 from serving.key_ring import Caller
 from serving.limits import SESSION_SECONDS
 from serving.schemas.session import BrowserSession
+from serving.state import State
 from soundalike.settings import is_loopback
 
 router = APIRouter(prefix="/v1", tags=["health"])

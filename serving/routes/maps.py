@@ -7,13 +7,14 @@ import structlog
 from fastapi import APIRouter, Body, Depends, Path, Query, Request, Response
 
 from serving.content_type import require_json
-from serving.dependencies import SearchContext, SearchContextDep, served_index, state_of
+from serving.dependencies import SearchContext, SearchContextDep, served_index
 from serving.errors import Problem, documented
 from serving.index.served_index import ServedIndex
 from serving.json_answer import JsonAnswer
 from serving.maps.colours import Colour, first_choice, name_of
 from serving.maps.served_map import ColouredMap, ServedMap
 from serving.schemas.maps import LOOKUP_EXAMPLES, Lookup, LookupRequest, Map
+from serving.state import state_of
 from soundalike.errors import ArtifactError
 
 router = APIRouter(prefix="/v1", tags=["map"])

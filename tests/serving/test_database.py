@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 
 from serving import database
 from serving.database import POOL_OVERFLOW, POOL_SIZE, open_pool
-from serving.dependencies import State, open_session
+from serving.dependencies import open_session
 from serving.index.live_index import LiveIndex
 from serving.metrics import Metrics
+from serving.state import State
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import RootRow, TrackRow
 from soundalike.settings import Settings

@@ -36,6 +36,8 @@ AIMS = (
     Aim("built", pattern="indexes/[0-9a-f]*"),
     Aim("index's check", step="faiss_index_valid_index"),
     Aim("publishing", step="published_index"),
+    Aim("merging", step="merged_segments"),
+    Aim("drawing the map", step="map_layout"),
 )
 
 

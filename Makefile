@@ -23,7 +23,7 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: test-deploy bench bench-map bench-page bench-embed bench-ingest bench-search evaluate screenshots
+.PHONY: test-deploy bench bench-map bench-page bench-embed bench-gpu bench-ingest bench-search evaluate screenshots
 .PHONY: chromium docs secrets lock audit sbom clean uninstall
 
 help: ## this list
@@ -90,11 +90,14 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) ## every benchmark
-	@for file in benchmarks/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) ## every benchmark that needs no GPU
+	@for file in $(filter-out %/bench_gpu.py,$(sort $(wildcard benchmarks/bench_*.py))); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a peer
 	$(BIN)/python benchmarks/bench_embed.py
+
+bench-gpu: $(INSTALLED) ## the models on CUDA, ten minutes; exit code 2 without it
+	$(BIN)/python benchmarks/bench_gpu.py $(OPTIONS)
 
 bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 tracks
 	$(BIN)/python benchmarks/bench_ingest.py

@@ -20,15 +20,20 @@ def best_seconds(work: Callable[[], object], rounds: int = 5) -> float:
     return min(times)
 
 
-def gemm_peak(device: torch.device, precision: torch.dtype) -> float:
-    """FLOP/s of a 2048^3 matrix product."""
-    left, right = (torch.randn(SIZE, SIZE, device=device).to(precision) for _ in "ab")
-    repeats = 10 if device.type == "cpu" else 200
+def synchronize(device: torch.device) -> None:
+    """Wait until a GPU has done what it was given."""
+    if device.type != "cpu":
+        torch.get_device_module(device).synchronize()
+
+
+def gemm_peak(device: torch.device, precision: torch.dtype, size: int = SIZE) -> float:
+    """FLOP/s of a product of square matrices."""
+    left, right = (torch.randn(size, size, device=device).to(precision) for _ in "ab")
+    repeats = 10 if device.type == "cpu" else max(10, 200 * SIZE**3 // size**3)
 
     def work() -> None:
         for _ in range(repeats):
             left @ right
-        if device.type != "cpu":
-            torch.get_device_module(device).synchronize()
+        synchronize(device)
 
-    return repeats * 2 * SIZE**3 / best_seconds(work)
+    return repeats * 2 * size**3 / best_seconds(work)

@@ -5,6 +5,7 @@ depend on what its weights are.
 """
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -28,10 +29,14 @@ NEW_NAMES = {
 }
 
 
-def write_checkpoint(folder: Path) -> MertCheckpoint:
-    """A folder for SOUNDALIKE_MERT_PATH: config.json and model.safetensors, always the same."""
+def write_checkpoint(folder: Path, sizes: Mapping[str, object] = SIZES) -> MertCheckpoint:
+    """A folder for SOUNDALIKE_MERT_PATH: config.json and model.safetensors, always the same.
+
+    `sizes`: what differs from the tests' tiny network; nothing makes one of its size.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "config.json").write_text(json.dumps(json.loads(TINY.read_text()) | SIZES))
+    config_json = json.dumps(json.loads(TINY.read_text()) | dict(sizes))
+    (folder / "config.json").write_text(config_json)
     config = MertConfig.model_validate_json((folder / "config.json").read_bytes())
     torch.manual_seed(0)
     tensors = HubertModel(HubertConfig(**config.hubert)).state_dict()

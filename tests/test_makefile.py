@@ -38,3 +38,11 @@ def test_the_targets_of_the_readme_exist() -> None:
     )
     assert {"demo", "test", "uninstall"} <= named
     assert [name for name in sorted(named) if f"\n{name}:" not in MAKEFILE] == []
+
+
+def test_every_benchmark_but_that_of_gpus_is_part_of_bench() -> None:
+    """It ends with an exit code where there is no GPU, at which `make bench` would stop."""
+    run = set(re.findall(r"benchmarks/(bench_\w+)\.py", made("-n", "bench")))
+    there = {path.stem for path in (REPOSITORY / "benchmarks").glob("bench_*.py")}
+    assert there - run == {"bench_gpu"}
+    assert "benchmarks/bench_gpu.py" in made("-n", "bench-gpu")

@@ -113,6 +113,5 @@ def features(extract: Extract, inputs: Iterable[Tensor]) -> list[Tensor]:
 
 
 def worst_cosine(some: list[Tensor], others: list[Tensor]) -> float:
-    """The smallest cosine between the features of two networks, over all windows."""
-    cosines = map(functional.cosine_similarity, some, others)
-    return min(float(each.min()) for each in cosines)
+    """The smallest cosine between the features of two networks, over all windows; NaN if one is."""
+    return float(torch.cat(list(map(functional.cosine_similarity, some, others))).min())

@@ -121,3 +121,9 @@ def test_the_worst_window_decides(gpu_speed: ModuleType) -> None:
     exact = [torch.tensor([[1.0, 0.0], [0.0, 1.0]]), torch.tensor([[1.0, 1.0]])]
     other = [torch.tensor([[1.0, 0.0], [1.0, 1.0]]), torch.tensor([[1.0, 1.0]])]
     assert gpu_speed.worst_cosine(other, exact) == pytest.approx(0.5**0.5)
+
+
+def test_an_overflow_is_not_hidden(gpu_speed: ModuleType) -> None:
+    exact = [torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 1.0]])]
+    other = [torch.tensor([[1.0, 0.0]]), torch.tensor([[math.nan, 1.0]])]
+    assert math.isnan(gpu_speed.worst_cosine(other, exact))

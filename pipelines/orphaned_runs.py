@@ -1,10 +1,14 @@
 """Orphaned runs: runs whose process was killed, which are marked as failed.
 
-Whether a process may still execute them is known from the locks in soundalike/catalog/engine.py.
+Whether `soundalike ingest` may still execute its own is known from its lock
+(soundalike/catalog/process_locks.py). Of the others it is asked of the launcher that dagster.yaml
+names: a launcher that is not ours has processes where nobody here sees them, and its lost runs are
+found by Dagster's own monitoring of runs.
 """
 
 import dagster as dg
 
+from pipelines.run_launcher import ForkserverRunLauncher, fail_orphaned_run
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.process_locks import ingest_running
 from soundalike.settings import load_settings
@@ -18,27 +22,24 @@ def fail_orphaned_runs(
 ) -> int:
     """Mark runs that never ended as failed, and return how many there were.
 
-    `foreground`: those of `soundalike ingest`; `background`: those of `soundalike up`. Their pool
-    slots are freed, as they would block the other's runs too. The caller must know that no process
-    executes them.
+    `foreground`: those of `soundalike ingest`, of which the caller must know that no process
+    executes them; `background`: those that the daemon launched. Their pool slots are freed, as they
+    would block the other's runs too.
     """
     dead = [
         run
         for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTING))
-        if (foreground if FOREGROUND_TAG in run.tags else background)
+        if (foreground if FOREGROUND_TAG in run.tags else background and _is_lost(instance, run))
     ]
     for run in dead:
         fail_orphaned_run(instance, run)
     return len(dead)
 
 
-def fail_orphaned_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
-    """Mark a run as failed, or as cancelled if it was being cancelled, and free its pool slots."""
-    if run.status is dg.DagsterRunStatus.CANCELING:
-        instance.report_run_canceled(run, "its process was killed while it ended")
-    else:
-        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
-    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+def _is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Look whether a run was launched by a launcher of ours, and nothing executes it."""
+    launcher = instance.run_launcher
+    return isinstance(launcher, ForkserverRunLauncher) and launcher.has_lost(run)
 
 
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster

@@ -26,7 +26,6 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLa
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._utils.interrupts import capture_interrupts
 
-from pipelines.orphaned_runs import fail_orphaned_run
 from pipelines.retries import DATABASE_AWAY
 from soundalike.process_identity import process_identity
 from soundalike.tracing import span, tracing
@@ -157,6 +156,21 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         if PROCESS_TAG not in run.tags or _process_of(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended without a word")
+
+    def has_lost(self, run: dg.DagsterRun) -> bool:
+        """Look whether nothing executes a run of the daemon's: its process died, or never began."""
+        if PROCESS_TAG not in run.tags:
+            return True
+        return self.check_run_worker_health(run).status is not WorkerStatus.RUNNING
+
+
+def fail_orphaned_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+    """Mark a run as failed, or as cancelled if it was being cancelled, and free its pool slots."""
+    if run.status is dg.DagsterRunStatus.CANCELING:
+        instance.report_run_canceled(run, "its process was killed while it ended")
+    else:
+        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
+    instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
 def _name_of(process: BaseProcess) -> str:

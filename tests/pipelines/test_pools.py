@@ -32,11 +32,13 @@ NO_COMPUTE_LOGS = {
     }
 }
 
+OUR_LAUNCHER = {"run_launcher": {"module": "pipelines.run_server", "class": "InstanceRunLauncher"}}
+
 
 @pytest.fixture
 def pooled(orchestra: Orchestra) -> Iterator[Orchestra]:
     """On an instance that keeps count, as the one of dagster.yaml does."""
-    with dg.instance_for_test({**LIMITS, **NO_COMPUTE_LOGS}) as instance:
+    with dg.instance_for_test({**LIMITS, **NO_COMPUTE_LOGS, **OUR_LAUNCHER}) as instance:
         orchestra.instance = instance
         yield orchestra
 

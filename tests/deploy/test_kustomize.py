@@ -73,6 +73,16 @@ def test_runs_have_the_image_of_the_code_server(folder: str, image: str) -> None
     assert container["image"] == given["DAGSTER_CURRENT_IMAGE"] == image
 
 
+def test_an_api_that_serves_from_a_bucket_shares_no_disk() -> None:
+    found = pods(documents(rendered("overlays/bucket")))
+    sharing = {
+        name
+        for name, pod in found.items()
+        if any("persistentVolumeClaim" in volume for volume in pod["volumes"])
+    }
+    assert sharing == found.keys() - {"api"}
+
+
 class Cluster(ThreadingHTTPServer):
     """The API of Kubernetes' Jobs, as far as the launcher asks it: it keeps what it is given."""
 

@@ -15,12 +15,13 @@ import soundfile
 from search_data import TRACKS_A_CLUSTER, Matrix, vectors
 from sqlalchemy import text
 
+from soundalike.audio.resample import Canonical
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.window_plan import WindowPlan
 from soundalike.catalog import batches, results
 from soundalike.catalog.engine import Sessions, engine_of
 from soundalike.catalog.library import batch_number
-from soundalike.catalog.results import IdentifiedTrack
+from soundalike.catalog.results import DecodedTrack, IdentifiedTrack
 from soundalike.catalog.tracks import sort_key
 from soundalike.embedders.base import Embedding, EmbeddingSpace, FloatArray
 from soundalike.ingest.embed import embed_batch
@@ -115,6 +116,8 @@ class SimulatedLibrary:
             tracks = zip((file.id for file in files), _tracks(batch, files), strict=True)
             identified = dict(tracks)
             results.record_tracks(session, identified)
+            flac = DecodedTrack(Canonical(seconds=200.0, decoded_share=1.0), 0, "")
+            results.record_decoded(session, {track.id: flac for track in identified.values()})
         ids = sorted(track.id for track in identified.values())
         embeddings = dict(zip(ids, map(Embedding, vectors), strict=True))
         digest = sha256_of(save_batch(self.store, SPACE, batch, embeddings))

@@ -70,7 +70,9 @@ def next_index(
     with sessions() as session:
         contents = index_contents.contents(session, space.key)
         served = publications.published(session)
-        pending = pending_batches(session, space.key)
+        # Asked for only when it matters, as it reads all tracks.
+        is_of_another_space = served is not None and served.index.space != space.key
+        pending = pending_batches(session, space.key) if is_of_another_space else []
         lost = index_contents.lost_batches(session, space.key)
     if lost:
         kept = f"; index {served.index.version} stays until then" if served else ""
@@ -85,7 +87,7 @@ def next_index(
             f"version {served.index.version} was published by hand; materialise published_index "
             "without a version to follow the library again",
         )
-    if served and served.index.space != space.key and pending:
+    if served and pending:
         return NextIndex(
             None,
             f"index {served.index.version} of {served.index.space} is served until all batches "

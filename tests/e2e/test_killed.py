@@ -83,5 +83,5 @@ def test_an_ingest_killed_again_and_again_ends_with_the_same_index(
         kill_when(process, installation.data, pattern)
     output = installation.run("ingest", music)
     assert f"{TRACKS} music files: 0 new" in output
-    assert installation.published_vectors() == undisturbed.published_files()
+    assert installation.published_vectors() == undisturbed.published_vectors()
     assert_nothing_is_left(installation)

@@ -8,6 +8,7 @@ from pathlib import Path
 import faiss
 
 from soundalike.storage.atomic import sha256_of
+from soundalike.storage.bucket import Bucket
 from soundalike.vectors import artifact_files
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index_files import read_manifest, segments_of
@@ -117,3 +118,15 @@ def halve_vectors(folder: Path) -> str:
     named = manifest.model_copy(update={"segments": [*manifest.segments[:-1], signed.name]})
     overwrite(folder / MANIFEST, named.model_dump_json().encode())
     return sha256_of(folder / MANIFEST)
+
+
+def flip_in_bucket(bucket: Bucket, key: str) -> None:
+    """One bit in the middle of an object is another."""
+    content = bytearray(bucket.read(key))
+    content[len(content) // 2] ^= 1
+    bucket.put_bytes(key, bytes(content))
+
+
+def cut_in_bucket(bucket: Bucket, key: str) -> None:
+    """An object ends a byte earlier."""
+    bucket.put_bytes(key, bucket.read(key)[:-1])

@@ -129,7 +129,7 @@ class Replica:
                 if self._store_of(version) is None:  # else another worker has fetched it
                     self._download(version, published.manifest_sha256)
         except Stopped:
-            pass
+            pass  # the process ends, and the next one downloads again what was not whole
         except Exception as error:  # in a thread, nobody else would see it
             self._fail(version, error)
         else:

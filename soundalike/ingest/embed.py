@@ -129,10 +129,8 @@ def _fetch_audio(
 ) -> None:
     """Fetch the canonical audio of these files that another builder has put into the bucket."""
     for file in files if store.keep_audio == "bucket" else ():
-        path, (_, sha256) = (
-            store.audio(str(file.track_id)),
-            recorded.get(str(file.track_id), (0, "")),
-        )
+        track = str(file.track_id)
+        path, (_, sha256) = store.audio(track), recorded.get(track, (0, ""))
         if sha256 and not path.exists():
             with suppress(ArtifactError):  # then it counts as not there
                 fetch_file(store, path, sha256)

@@ -19,7 +19,7 @@ from soundalike.maps.draw import draw_map
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.open_index import OpenIndex
-from tests.damage import flip_a_bit
+from tests.damage import cut_in_bucket, flip_a_bit, flip_in_bucket
 from tests.library import Library
 from tests.sounds import song
 
@@ -135,21 +135,11 @@ def test_vectors_that_are_lost_everywhere_are_made_again_and_no_others(
     assert other.publish().tracks == 2
 
 
-def _flip(bucket: Bucket, key: str) -> None:
-    content = bytearray(bucket.read(key))
-    content[len(content) // 2] ^= 1
-    bucket.put_bytes(key, bytes(content))
-
-
-def _cut(bucket: Bucket, key: str) -> None:
-    bucket.put_bytes(key, bucket.read(key)[:-1])
-
-
 def _is_whole(bucket: Bucket, key: str) -> bool:
     return hashlib.sha256(bucket.read(key)).hexdigest() == key.rpartition("/")[2]
 
 
-@pytest.mark.parametrize("damage", [_flip, _cut])
+@pytest.mark.parametrize("damage", [flip_in_bucket, cut_in_bucket])
 def test_damaged_vectors_in_the_bucket_never_get_into_an_index(
     one: Library, other: Library, bucket: Bucket, damage: Callable[[Bucket, str], None]
 ) -> None:
@@ -175,7 +165,7 @@ def test_a_builder_needs_no_whole_copy_of_the_served_index(
     one.ingest()
     one.publish()
     [key] = [found.key for found in bucket.listed("segments/") if found.key.endswith("index.faiss")]
-    _flip(bucket, key)
+    flip_in_bucket(bucket, key)
     add(one, 2)
     one.ingest()
     assert other.publish().tracks == 2

@@ -17,7 +17,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index_files import read_manifest
 from tests.conftest import new_database
-from tests.damage import delete, segment_of
+from tests.damage import delete, flip_in_bucket, segment_of
 from tests.library import Library
 from tests.serving.collection import SPACE, Collection, numbered
 from tests.sounds import song
@@ -114,12 +114,6 @@ def test_a_bucket_that_is_away_keeps_no_disk_full(
     assert {path.name for path in collection.store.indexes.iterdir()} == set(versions[2:])
 
 
-def _flip(bucket: Bucket, key: str) -> None:
-    content = bytearray(bucket.read(key))
-    content[len(content) // 2] ^= 1
-    bucket.put_bytes(key, bytes(content))
-
-
 def test_what_is_lost_or_damaged_is_found_and_put_again(
     collection: Collection, bucket: Bucket
 ) -> None:
@@ -127,7 +121,7 @@ def test_what_is_lost_or_damaged_is_found_and_put_again(
     folder = segment_of(collection.store.index(second))
     keys = {name: collection.store.key(folder / name) for name in (INDEX, MANIFEST, "tracks.ids")}
     [version_key] = [found.key for found in bucket.listed(f"indexes/{first}/")]
-    _flip(bucket, keys[INDEX])
+    flip_in_bucket(bucket, keys[INDEX])
     bucket.put_bytes(keys["tracks.ids"], b"short")
     bucket.remove([version_key])
 

@@ -52,7 +52,7 @@ def test_runs_that_died_are_ended_and_others_left_alone(orchestra: Orchestra) ->
 
 
 def test_a_run_whose_process_lives_goes_on(orchestra: Orchestra) -> None:
-    """As those of the run server while `soundalike ingest` starts in another container."""
+    """The run server has such runs while `soundalike ingest` starts in another container."""
     with runs(orchestra, OURS, {PROCESS_TAG: LIVING}) as (instance, [living]):
         assert fail_orphaned_runs(instance, background=True, foreground=True) == 0
         assert under_way(instance) == [living]

@@ -19,7 +19,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.queries import VectorQuery
 from tests.conftest import Sessions
-from tests.damage import flip_a_bit, segment_of
+from tests.damage import cut_in_bucket, flip_a_bit, flip_in_bucket, segment_of
 from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
@@ -113,16 +113,6 @@ async def test_only_new_segments_are_fetched_for_the_next_version(
     assert first.items() <= now.items()
 
 
-def _flip(bucket: Bucket, key: str) -> None:
-    content = bytearray(bucket.read(key))
-    content[len(content) // 2] ^= 1
-    bucket.put_bytes(key, bytes(content))
-
-
-def _cut(bucket: Bucket, key: str) -> None:
-    bucket.put_bytes(key, bucket.read(key)[:-1])
-
-
 def _lose(bucket: Bucket, key: str) -> None:
     bucket.remove([key])
 
@@ -132,14 +122,14 @@ def _lose_manifest(bucket: Bucket, key: str) -> None:
 
 
 def _flip_manifest(bucket: Bucket, key: str) -> None:
-    _flip(bucket, key.replace(INDEX, MANIFEST))
+    flip_in_bucket(bucket, key.replace(INDEX, MANIFEST))
 
 
 @pytest.mark.parametrize(
     ("damage", "told"),
     [
-        (_flip, f"{INDEX} in the bucket is damaged"),
-        (_cut, f"{INDEX} in the bucket has"),
+        (flip_in_bucket, f"{INDEX} in the bucket is damaged"),
+        (cut_in_bucket, f"{INDEX} in the bucket has"),
         (_lose, f"{INDEX} is not in the bucket"),
         (_lose_manifest, "is not in the bucket"),
         (_flip_manifest, MANIFEST),

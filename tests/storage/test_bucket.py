@@ -93,7 +93,7 @@ def test_without_credentials_the_error_says_so(
 def test_a_profile_leads_to_the_same_bucket(
     s3: BaseClient, s3_server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As AWS's tools have it: keys, region and endpoint in a profile of the configuration."""
+    """AWS's own tools have keys, region and endpoint in a profile of the configuration."""
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_ENDPOINT_URL"):
         monkeypatch.delenv(name)
     file = tmp_path / "config"

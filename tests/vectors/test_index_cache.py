@@ -31,7 +31,7 @@ def copies(tmp_path: Path) -> ArtifactStore:
 
 
 def put_versions(collection: Collection, copies: ArtifactStore, count: int) -> list[str]:
-    """As many versions, each with a segment of its own, in the cache; used in this order."""
+    """Put as many versions, each with a segment of its own, in the cache; used in this order."""
     versions = []
     for number in range(count):
         collection.add(*numbered(10))

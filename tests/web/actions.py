@@ -64,3 +64,17 @@ def enter_key(page: Page, key: str) -> Any:
 def look_at_server(page: Page) -> None:
     """Have the page ask the server how it is, as it does every few seconds."""
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def refuse_once(page: Page, pattern: str, status: int, kind: str, refused: list[str]) -> None:
+    """Answer the first request of such a URL with a problem; `refused` gets the URL."""
+
+    def answer(route: Any) -> None:
+        if refused:
+            route.continue_()
+            return
+        refused.append(route.request.url)
+        problem = {"type": f"urn:soundalike:problem:{kind}", "detail": "not now"}
+        route.fulfill(status=status, json=problem, content_type="application/problem+json")
+
+    page.route(pattern, answer)

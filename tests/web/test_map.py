@@ -17,7 +17,7 @@ from tests.conftest import new_database
 from tests.library import Library
 from tests.serving.collection import Collection, canonical, numbered
 
-from .actions import Page, eventually, look_at_server, until
+from .actions import Page, eventually, look_at_server, refuse_once, until
 from .conftest import OpenPage
 from .site import Site
 from .test_accessibility import LOOKS, SERIOUS, axe
@@ -278,15 +278,12 @@ def test_points_that_another_worker_colours_otherwise_are_asked_for_again(
     """A worker that knows of a retag a moment earlier has other numbers for the categories."""
     refused: list[str] = []
 
-    def refuse_once(route: Any) -> None:
-        if refused:
-            route.continue_()
-            return
-        refused.append(route.request.url)
-        problem = {"type": "urn:soundalike:problem:index-changed", "detail": "others now"}
-        route.fulfill(status=409, json=problem, content_type="application/problem+json")
-
-    drawn(visit(mapped.site, before=lambda page: page.route("**/points?*", refuse_once)))
+    drawn(
+        visit(
+            mapped.site,
+            before=lambda page: refuse_once(page, "**/points?*", 409, "index-changed", refused),
+        )
+    )
     assert len(refused) == 1
     assert "&colouring=" in refused[0]
 

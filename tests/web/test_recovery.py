@@ -12,7 +12,7 @@ from soundalike.settings import Settings
 from tests.library import Library
 from tests.sounds import song
 
-from .actions import enter_key, look_at_server, open_track, plays, search
+from .actions import enter_key, look_at_server, open_track, plays, refuse_once, search
 from .conftest import KEY, OpenPage
 from .site import Site
 
@@ -187,15 +187,9 @@ def test_a_key_that_may_only_read_sees_failures_and_no_way_to_try_again(
 def test_a_waveform_that_did_not_load_is_asked_for_again(site: Site, visit: OpenPage) -> None:
     refused: list[str] = []
 
-    def refuse_once(route: Any) -> None:
-        if refused:
-            route.continue_()
-            return
-        refused.append(route.request.url)
-        problem = {"type": "urn:soundalike:problem:overloaded", "detail": "too much at once"}
-        route.fulfill(status=503, json=problem, content_type="application/problem+json")
-
-    page = visit(site, before=lambda page: page.route("**/peaks?*", refuse_once))
+    page = visit(
+        site, before=lambda page: refuse_once(page, "**/peaks?*", 503, "overloaded", refused)
+    )
     search(page, "flac song")
     with page.expect_response(lambda answer: "/peaks" in answer.url and answer.ok):
         page.locator("#rows .cover").first.click()

@@ -14,15 +14,18 @@ def available_cores() -> int:
     A quota of one and a half cores counts as two: a second thread uses the half.
     """
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return max(1, min(mine or 1, *_quotas(control_groups())))
+    return max(1, min(mine or 1, *_quotas(control_groups("cpu"))))
 
 
 def _quotas(groups: Iterable[Path]) -> Iterator[int]:
     """Yield the cores that each group leaves; one at least, so that there is a smallest."""
     yield os.cpu_count() or 1
     for group in groups:
-        try:
-            quota, period = (group / "cpu.max").read_text().split()
-            yield math.ceil(int(quota) / int(period))
-        except (OSError, ValueError):  # "max" is none
-            continue
+        for files in (("cpu.max",), ("cpu.cfs_quota_us", "cpu.cfs_period_us")):
+            try:
+                words = " ".join((group / name).read_text() for name in files).split()
+                quota, period = map(int, words)  # "max" is none, and so is -1
+            except (OSError, ValueError):
+                continue
+            if quota > 0:
+                yield math.ceil(quota / period)

@@ -6,6 +6,7 @@ Without that, the system kills the process without a word, or a library fails wi
 import resource
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
 import psutil
@@ -15,6 +16,12 @@ from soundalike.errors import LowMemory
 
 # What libraries map beyond the memory that they use: 0.6 GB measured with torch.
 MAPPED_BYTES = 700_000_000
+
+# A control group's limit, its use, and the part of that that is cache, in version 2 and 1.
+GROUP_FILES = (
+    ("memory.max", "memory.current", "inactive_file"),
+    ("memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file"),
+)
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ def require_memory(needed: int, what: str, advice: str) -> None:
 def _bounds() -> Iterator[MemoryLeft]:
     free = psutil.virtual_memory().available + psutil.swap_memory().free
     yield MemoryLeft(free, "this machine")
-    yield from _of_containers(control_groups())
+    yield from _of_containers(control_groups("memory"))
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit != resource.RLIM_INFINITY:
         used = psutil.Process().memory_info().vms
@@ -52,14 +59,13 @@ def _bounds() -> Iterator[MemoryLeft]:
 
 def _of_containers(groups: Iterable[Path]) -> Iterator[MemoryLeft]:
     """Yield what each of the control groups leaves."""
-    for group in groups:
+    for group, (limit, used, cache) in product(groups, GROUP_FILES):
         try:
-            limit = int((group / "memory.max").read_text())  # "max" is none
-            used = int((group / "memory.current").read_text())
-            cache = _field(group / "memory.stat", "inactive_file")
+            bound = int((group / limit).read_text())  # "max" is none
+            taken = int((group / used).read_text()) - _field(group / "memory.stat", cache)
         except (OSError, ValueError):
             continue
-        yield MemoryLeft(limit - used + cache, "the container's limit (cgroup)")
+        yield MemoryLeft(bound - taken, "the container's limit (cgroup)")
 
 
 def _field(file: Path, name: str) -> int:

@@ -19,6 +19,15 @@ def test_a_quota_is_cores_rounded_up(tmp_path: Path, said: str, cores: list[int]
     assert list(_quotas([tmp_path, tmp_path / "gone"])) == [os.cpu_count(), *cores]
 
 
+@pytest.mark.parametrize(("quota", "cores"), [("150000", [2]), ("100000", [1]), ("-1", [])])
+def test_a_quota_of_an_older_kernel_is_read_as_well(
+    tmp_path: Path, quota: str, cores: list[int]
+) -> None:
+    (tmp_path / "cpu.cfs_quota_us").write_text(f"{quota}\n")
+    (tmp_path / "cpu.cfs_period_us").write_text("100000\n")
+    assert list(_quotas([tmp_path])) == [os.cpu_count(), *cores]
+
+
 def test_affinity_counts() -> None:
     code = (
         "import os; os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})\n"

@@ -33,6 +33,18 @@ def group(folder: Path, limit: str, used: int, cache: int = 0) -> None:
     (folder / "memory.stat").write_text(f"anon {used}\ninactive_file {cache}\n")
 
 
+def older_group(folder: Path, limit: int, used: int, cache: int) -> None:
+    """As version 1 of the control groups has it."""
+    folder.mkdir(parents=True)
+    (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
+    (folder / "memory.usage_in_bytes").write_text(f"{used}\n")
+    (folder / "memory.stat").write_text(f"inactive_file 1\ntotal_inactive_file {cache}\n")
+
+
+def left_by(own: Path, mounted: Path) -> list[int]:
+    return sorted(left.size for left in _of_containers(control_groups("memory", own, mounted)))
+
+
 def test_a_model_that_does_not_fit_says_what_it_needs(models_dir: Path) -> None:
     command = [sys.executable, "-c", LIMITED, str(models_dir)]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
@@ -53,16 +65,22 @@ def test_the_tightest_container_counts_and_cache_is_free(tmp_path: Path) -> None
     own.write_text("4:memory:/older\n0::/outer/inner\n")
     group(tmp_path / "outer", "1000", used=900, cache=50)
     group(tmp_path / "outer" / "inner", "5000", used=100)
-    assert sorted(left.size for left in _of_containers(control_groups(own, tmp_path))) == [
-        150,
-        4900,
-    ]
+    assert left_by(own, tmp_path) == [150, 4900]
     group(tmp_path / "outer", "max", used=900)
-    assert [left.size for left in _of_containers(control_groups(own, tmp_path))] == [4900]
+    assert left_by(own, tmp_path) == [4900]
+
+
+def test_a_container_of_an_older_kernel_counts_as_well(tmp_path: Path) -> None:
+    own = tmp_path / "own"
+    own.write_text("5:cpu,cpuacct:/docker/a\n4:memory:/docker/a\n0::/docker/a\n")
+    older_group(tmp_path / "memory", 1000, used=900, cache=50)  # the container's own is the root
+    assert left_by(own, tmp_path) == [150]
+    older_group(tmp_path / "memory" / "docker" / "a", 700, used=600, cache=0)
+    assert left_by(own, tmp_path) == [100, 150]
 
 
 @pytest.mark.parametrize("said", ["", "4:memory:/older\n", "0::/gone\n"])
 def test_no_container_bounds_nothing(tmp_path: Path, said: str) -> None:
     (tmp_path / "own").write_text(said)
-    assert list(_of_containers(control_groups(tmp_path / "own", tmp_path))) == []
-    assert list(control_groups(tmp_path / "gone", tmp_path)) == []
+    assert left_by(tmp_path / "own", tmp_path) == []
+    assert list(control_groups("memory", tmp_path / "gone", tmp_path)) == []

@@ -100,6 +100,17 @@ def _killed_up(scene: Scene) -> Iterator[None]:
     scene.start()
 
 
+@contextmanager
+def _clock_jumps(seconds: int, scene: Scene) -> Iterator[None]:
+    """Set the clock of all processes, and set it right after some seconds."""
+    if scene.clock is None:
+        raise Absent("there is no C compiler for a clock of our own")
+    with scene.clock.off_by(seconds):
+        scene.pause(scene.random.uniform(5, 25))
+        yield
+
+
+CLOCK_JUMPS = {"an hour ahead": 3600, "an hour back": -3600, "two days ahead": 172_800}
 VICTIMS: dict[str, Find] = {
     "the API": service(API),
     "an API worker": api_worker,
@@ -125,5 +136,6 @@ PROCESS_HITS = (
     *(Hit(f"kill {name}", partial(_sent, find, signal.SIGKILL)) for name, find in VICTIMS.items()),
     *(Hit(f"stop {name}", partial(_stopped, VICTIMS[name])) for name in STOPPED),
     *(Hit(f"end {name}", partial(_sent, VICTIMS[name], signal.SIGTERM)) for name in ENDED),
+    *(Hit(f"clock {name}", partial(_clock_jumps, far)) for name, far in CLOCK_JUMPS.items()),
     Hit("kill up itself", _killed_up, restarts=True),
 )

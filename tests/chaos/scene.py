@@ -15,6 +15,7 @@ from dagster_graphql import DagsterGraphQLClient
 from soundalike.catalog.engine import Sessions
 from soundalike.process_identity import process_identity
 from tests.chaos.client import Client
+from tests.chaos.clock import Clock
 from tests.e2e.conftest import Installation, until
 from tests.e2e.test_up import dagster_client, free_ports
 from tests.patience import PATIENCE
@@ -45,6 +46,7 @@ class Scene:
         self.data = disk / "data"
         self.data.mkdir()
         self.api, self.dagster_port = free_ports(2)
+        self.clock = Clock(folder) if Clock.works() else None
         self.installation = Installation.at(
             self.data,
             models,
@@ -57,6 +59,7 @@ class Scene:
             SOUNDALIKE_SCAN_CRON="* * * * *",
             OMP_NUM_THREADS="1",
             TMPDIR=str(self.temporary),
+            **(self.clock.environment if self.clock else {}),
         )
         self.log = folder / "log"
         self.catalog: Catalog

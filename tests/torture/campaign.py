@@ -39,6 +39,7 @@ SERVED_AFTER = 8  # kills, at which an undisturbed ingest publishes and the API 
 CHANGES = 0.7  # of ingests find the library changed
 LONGEST_INGEST = 300.0  # seconds; on a machine with much else to do
 CATCHES_UP = 15.0  # seconds for it to serve what was published last
+TRIES = 8  # ingests in a row that an aim is kept for, if its moment does not come; a merge is rare
 LOOKS = 0.02  # of the moments while nothing else is waited for
 COMES_BACK = 30.0  # seconds for the API to bring PostgreSQL back
 
@@ -61,6 +62,7 @@ class Campaign:
         self.postgres_kills = self.ended_alone = 0
         self.problems: list[str] = []
         self._aims: list[Aim] = []
+        self._missed = 0
         self._log = (folder / "log").open("w")
 
     def installed(self, name: str) -> Installation:
@@ -76,9 +78,11 @@ class Campaign:
 
     def strike(self) -> None:
         """Start an ingest and kill it, unless it ends before its moment comes."""
-        if self.random.random() < CHANGES:
-            self.changes[self.library.change()] += 1
         self._aims = self._aims or self.random.sample(AIMS, len(AIMS))
+        if self._missed:
+            self.library.grow()  # each album is a segment, and four of them are merged
+        elif self.random.random() < CHANGES:
+            self.changes[self.library.change()] += 1
         aim, since = self._aims.pop(), self.catalog.newest_event()
         process = self._start()
         moment = trigger(
@@ -87,10 +91,13 @@ class Campaign:
             lambda step: self.catalog.has_started(step, since),
             self.random,
         )
-        if self._comes(moment, process, aim):
+        if came := self._comes(moment, process, aim):
             self._kill(process, since)
         else:
             self._ended(process)
+        self._missed = 0 if came else (self._missed + 1) % TRIES
+        if self._missed:
+            self._aims.append(aim)
         self.inspector.look()
 
     def finish(self) -> None:

@@ -79,7 +79,8 @@ def decide(state: WorkState, run: Run | None, note: Note | None, now: dt.datetim
     if note is None or note.run != run.id:
         note = _noted(state, run, note)
     due = run.ended_at + RETRY_DELAYS[max(0, min(note.failures, len(RETRY_DELAYS)) - 1)]
-    reason = _reason_to_run(state, run, note, is_due=now >= due)
+    set_back = run.ended_at > now  # the clock was ahead as it ended
+    reason = _reason_to_run(state, run, note, is_due=set_back or now >= due)
     if reason:
         failures = note.failures if note.wanted == state.wanted else 0
         return Decision(True, reason, Note(run.id, *state, failures, asked=True))

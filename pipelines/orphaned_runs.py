@@ -7,6 +7,7 @@ found by Dagster's own monitoring of runs.
 """
 
 import dagster as dg
+from dagster._core.launcher import WorkerStatus
 
 from pipelines.run_launcher import ForkserverRunLauncher, fail_orphaned_run
 from soundalike.catalog.engine import open_catalog
@@ -14,7 +15,8 @@ from soundalike.catalog.process_locks import ingest_running
 from soundalike.settings import load_settings
 
 FOREGROUND_TAG = "soundalike/foreground"
-EXECUTING = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED]
+STARTING = dg.DagsterRunStatus.STARTING
+EXECUTING = [STARTING, dg.DagsterRunStatus.STARTED]
 
 
 def fail_orphaned_runs(
@@ -34,6 +36,22 @@ def fail_orphaned_runs(
     for run in dead:
         fail_orphaned_run(instance, run)
     return len(dead)
+
+
+def fail_lost_launches(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed whose daemon died as it launched them.
+
+    Dagster's monitoring looks at the processes of runs that have started, and gives the others the
+    whole of start_timeout_seconds.
+    """
+    launcher = instance.run_launcher
+    if not isinstance(launcher, ForkserverRunLauncher):
+        return
+    for run in instance.get_runs(dg.RunsFilter(statuses=[STARTING])):
+        lost = launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
+        now = instance.get_run_by_id(run.run_id) if lost else None
+        if now and now.status is STARTING:  # or it ended by itself meanwhile
+            fail_orphaned_run(instance, now)
 
 
 def _is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:

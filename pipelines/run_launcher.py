@@ -86,10 +86,12 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run's process; it ends with the daemon that started it.
 
+        Until then the run has this process's name, so that it is known as lost if this one dies.
         Raises DagsterUserCodeUnreachableError if the database or the forkserver is away: the run
         goes back into the queue (max_user_code_failure_retries in dagster.yaml).
         """
         run_id = context.dagster_run.run_id
+        self._name(run_id, os.getpid())
         process = self._context.Process(
             target=_execute, args=(self._instance.get_ref(), run_id), daemon=True
         )
@@ -99,10 +101,10 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
             self._end_daemon()
             raise DagsterUserCodeUnreachableError("no process can be forked") from error
         try:
-            self._instance.add_run_tags(run_id, {PROCESS_TAG: _name_of(process)})
-        except DATABASE_AWAY as error:
+            self._name(run_id, process.pid or 0)
+        except DagsterUserCodeUnreachableError:
             process.kill()  # it would execute a run that is launched once more
-            raise DagsterUserCodeUnreachableError("the database is away") from error
+            raise
         Thread(target=self.await_end, args=(process, run_id), daemon=True).start()
 
     def await_end(self, process: BaseProcess, run_id: str) -> None:
@@ -120,6 +122,17 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
                 fail_orphaned_run(self._instance, run)
         except DATABASE_AWAY as error:
             log.warning("launcher.end_not_recorded", run=run_id, reason=str(error).split("\n")[0])
+
+    def _name(self, run_id: str, pid: int) -> None:
+        """Write down which process has the run, and on which machine, for people.
+
+        One that has ended already is named by its number only.
+        """
+        name = f"{process_identity(pid) or pid}@{socket.gethostname()}"
+        try:
+            self._instance.add_run_tags(run_id, {PROCESS_TAG: name})
+        except DATABASE_AWAY as error:
+            raise DagsterUserCodeUnreachableError("the database is away") from error
 
     def _end_daemon(self) -> None:
         """End this process, which `up` starts again, with a forkserver of its own.
@@ -171,12 +184,6 @@ def fail_orphaned_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
     else:
         instance.report_run_failed(run, "its process was killed; a later run repeats its work")
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
-
-
-def _name_of(process: BaseProcess) -> str:
-    """Name a process, and the machine for people; one that has ended already by its number only."""
-    pid = process.pid or 0
-    return f"{process_identity(pid) or pid}@{socket.gethostname()}"
 
 
 def _process_of(run: dg.DagsterRun) -> psutil.Process | None:

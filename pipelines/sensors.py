@@ -22,7 +22,7 @@ from pipelines.conditions import batch_conditions, disk_conditions, index_condit
 from pipelines.due_runs import request_if_due
 from pipelines.jobs import automatic_publish_config, batch_job, index_job, merge_job
 from pipelines.notes import Notes
-from pipelines.orphaned_runs import fail_orphaned_runs
+from pipelines.orphaned_runs import fail_lost_launches, fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
 from pipelines.runs import range_tags, unfinished_runs
@@ -60,6 +60,7 @@ def sealed_batches(
         return dg.SkipReason(INGEST)
     instance, settings, space = context.instance, model.settings, model.space.key
     fail_orphaned_runs(instance, foreground=True)  # of an ingest that was killed
+    fail_lost_launches(instance)
     with sessions() as session:
         pending, sealed = pending_batches(session, space), known_batches(session)
         embedded = set(embedded_batches(session, space))

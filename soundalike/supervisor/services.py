@@ -74,6 +74,7 @@ def _web_server(settings: Settings, server: CodeServer) -> list[str]:
 
 def _daemon(server: CodeServer) -> list[str]:
     return [
-        *(str(PROGRAMS / "dagster-daemon"), "run", "--workspace", str(server.workspace)),
+        *(sys.executable, "-P", "-m", "pipelines.daemon", "run"),
+        *("--workspace", str(server.workspace)),
         *("--log-level", "error", *JSON),
     ]

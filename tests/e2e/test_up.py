@@ -72,6 +72,9 @@ def running(installation: Installation) -> Iterator[Up]:
     with log.open("w") as output, told.start("up", stdout=output) as process:
         try:
             yield Up(process, api, until(lambda: dagster_client(dagster), TIMEOUT_SECONDS))
+        except BaseException:
+            print(log.read_text())  # pytest shows it
+            raise
         finally:
             process.send_signal(signal.SIGINT)
             process.wait(timeout=60)

@@ -38,6 +38,12 @@ def test_work_under_way_is_not_asked_for_again() -> None:
     assert decision.reason == "run 3fbb667c is under way"
 
 
+def test_a_failure_of_a_time_to_come_is_repeated_now() -> None:
+    """The clock was ahead as the run failed, and was set back."""
+    assert not after(ended(FAILED), None).request
+    assert after(ended(FAILED), None, -SECOND).request
+
+
 def test_a_failure_is_repeated_after_waits_that_grow_and_the_last_one_is_kept() -> None:
     note: Note | None = None
     hour, day = 3600, 86_400

@@ -151,13 +151,20 @@ def test_a_run_in_a_terminal_counts_as_living(
     assert launcher.check_run_worker_health(run_of(orchestra)).status is WorkerStatus.RUNNING
 
 
+@pytest.mark.parametrize("writes", [0, 1], ids=["away before", "away meanwhile"])
 def test_a_launch_without_a_database_goes_back_into_the_queue_and_leaves_no_process(
-    orchestra: Orchestra, launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch
+    orchestra: Orchestra,
+    launcher: ForkserverRunLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    writes: int,
 ) -> None:
-    def away(*_: object) -> None:
-        raise OperationalError("insert", {}, Exception("server closed the connection"))
-
+    written: list[object] = []
     started: list[BaseProcess] = []
+
+    def away(*tags: object) -> None:
+        written.append(tags)
+        if len(written) > writes:
+            raise OperationalError("insert", {}, Exception("server closed the connection"))
 
     def sleeping(**_: object) -> BaseProcess:
         spawned = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
@@ -169,9 +176,28 @@ def test_a_launch_without_a_database_goes_back_into_the_queue_and_leaves_no_proc
     run = run_of(orchestra, "STARTING")
     with pytest.raises(DagsterUserCodeUnreachableError):
         launcher.launch_run(LaunchRunContext(run, None))
-    [process] = started
-    process.join(60)
-    assert process.exitcode
+    assert len(started) == writes
+    for process in started:
+        process.join(60)
+        assert process.exitcode
+
+
+def test_a_run_has_a_name_while_it_is_launched(
+    orchestra: Orchestra, launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By which it is known as lost if the daemon dies at that moment."""
+
+    def killed(**_: object) -> BaseProcess:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(launcher._context, "Process", killed)
+    run = run_of(orchestra, "STARTING")
+    with pytest.raises(KeyboardInterrupt):
+        launcher.launch_run(LaunchRunContext(run, None))
+    named = orchestra.instance.get_run_by_id(run.run_id)
+    assert named
+    name = f"{process_identity(os.getpid())}@{socket.gethostname()}"
+    assert named.tags[PROCESS_TAG] == name
 
 
 def test_queued_runs_outlive_a_code_server_and_a_database_that_are_away() -> None:

@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -73,7 +74,7 @@ def running(installation: Installation) -> Iterator[Up]:
         try:
             yield Up(process, api, until(lambda: dagster_client(dagster), TIMEOUT_SECONDS))
         except BaseException:
-            print(log.read_text())  # pytest shows it
+            sys.stdout.write(log.read_text())  # pytest shows it
             raise
         finally:
             process.send_signal(signal.SIGINT)

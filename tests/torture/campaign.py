@@ -40,6 +40,7 @@ CHANGES = 0.7  # of ingests find the library changed
 LONGEST_INGEST = 300.0  # seconds; on a machine with much else to do
 CATCHES_UP = 15.0  # seconds for it to serve what was published last
 TRIES = 8  # ingests in a row that an aim is kept for, if its moment does not come; a merge is rare
+SHOWN_OF_A_LOG = 3000  # characters of what an ingest that failed has said last
 LOOKS = 0.02  # of the moments while nothing else is waited for
 COMES_BACK = 30.0  # seconds for the API to bring PostgreSQL back
 
@@ -150,7 +151,8 @@ class Campaign:
     def _ended(self, process: subprocess.Popen[str]) -> None:
         self.ended_alone += 1
         if process.returncode != 0:
-            self.problems.append(f"an ingest ended with exit code {process.returncode}")
+            said = (self.folder / "log").read_text()[-SHOWN_OF_A_LOG:]
+            self.problems.append(f"an ingest ended with exit code {process.returncode}:\n{said}")
 
 
 def free_port() -> int:

@@ -48,3 +48,10 @@ def test_a_segment_whose_rows_went_is_written_again(alive: int, due: bool) -> No
 def test_a_lone_segment_is_left_alone() -> None:
     assert to_merge({"one": (10, 10)}) == []
     assert to_merge({}) == []
+
+
+def test_smaller_segments_go_along_when_a_tier_is_merged() -> None:
+    """Left beside it, they would be written again soon, for the sake of a few rows."""
+    large = {f"large {number}": (SMALLEST * FAN_OUT, SMALLEST * FAN_OUT) for number in range(4)}
+    largest = {"largest": (SMALLEST * FAN_OUT**3, SMALLEST * FAN_OUT**3)}
+    assert to_merge({**large, **largest, "small": (3, 3)}) == sorted([*large, "small"])

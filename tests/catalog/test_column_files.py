@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.catalog.columns import column_files
 from soundalike.catalog.columns.changes import Moment
 from soundalike.catalog.columns.column_files import newest_moment, open_columns, write_columns
 from soundalike.catalog.columns.reading import TrackFacts
@@ -37,3 +38,16 @@ def test_columns_are_replaced_by_newer_ones_and_those_of_another_database(
     assert opened[1] == newest_moment(tmp_path)
     assert opened[1].xid == kept
     assert len(opened[0]) == (1 if later == at(9) else 2)
+
+
+def test_columns_of_another_format_are_not_read_but_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr(column_files, "FORMAT", column_files.FORMAT - 1)
+        write_columns(tmp_path, columns("a"), at(10))
+    assert newest_moment(tmp_path) is None
+    assert open_columns(tmp_path) is None
+    write_columns(tmp_path, columns("a", "b"), at(9))
+    opened = open_columns(tmp_path)
+    assert opened and len(opened[0]) == 2

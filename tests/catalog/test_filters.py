@@ -160,6 +160,15 @@ def test_only_those_included(sessions: Sessions, facts_of: dict[str, Facts]) -> 
     assert TrackFilter().is_empty
 
 
+@pytest.mark.parametrize("field", ["year", "duration"])
+def test_both_ends_of_a_range_are_in_it(
+    field: str, sessions: Sessions, store: ArtifactStore
+) -> None:
+    ids = Collection(sessions, store).add(*({field: value} for value in (1969, 1970, 1980, 1981)))
+    ends = {f"{field}_from": 1970, f"{field}_to": 1980}
+    assert found(sessions, TrackFilter(**ends)) == set(ids[1:3])  # type: ignore[arg-type]
+
+
 IDENTIFIED = [
     {"musicbrainz_recording_id": "B1A9C0E9-D987-4042-AE91-78D6A3267D69"},
     {"isrcs": ["GB-AYE-69 00531", "usrc17607839"]},

@@ -89,8 +89,11 @@ def test_second_process_shares_the_copy_of_the_first(source: Path) -> None:
     with open_private(source, SHA256, len(CONTENT)) as copy:
         inode = os.fstat(copy.fileno()).st_ino
         assert told() == [str(inode), "True"]
+        os.fchmod(copy.fileno(), 0o622)
+        assert told()[0] != str(inode), "one that others may write to is not shared"
+        os.fchmod(copy.fileno(), 0o600)
         os.pwrite(copy.fileno(), b"damage", 100)
-        assert told()[0] != str(inode), "a damaged copy is not shared"
+        assert told()[0] != str(inode), "nor is a damaged one"
 
 
 @pytest.mark.timeout(60)

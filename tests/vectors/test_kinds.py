@@ -11,11 +11,10 @@ from soundalike.settings import KindChoice
 from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import read_manifest, version_of, write_manifest
-from soundalike.vectors.kinds import IndexKind, kind_for
+from soundalike.vectors.index_files import read_manifest, write_manifest
+from soundalike.vectors.kinds import kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall
-from tests.fakes import FAKE_SPACE
 from tests.indexes import hashes_of, unit_vectors, write_index
 
 CODED: list[KindChoice] = ["flat+rabitq", "ivf"]
@@ -38,16 +37,6 @@ def test_kind_follows_size_unless_chosen() -> None:
     assert kind_for(1_500_000).name == "ivf"
     assert kind_for(3, "flat+rabitq").name == "flat+rabitq"
     assert kind_for(5_000_000, "flat").name == "flat"
-
-
-def test_kind_and_parameters_make_another_version() -> None:
-    kinds = [
-        IndexKind("flat"),
-        IndexKind("flat+rabitq", {"codes": 1}),
-        IndexKind("flat+rabitq", {"codes": 2}),
-    ]
-    kinds += [kind_for(1000, "ivf"), kind_for(100_000, "ivf")]
-    assert len({version_of(FAKE_SPACE, kind, {}, []) for kind in kinds}) == len(kinds)
 
 
 @pytest.mark.parametrize("choice", CODED)

@@ -78,14 +78,16 @@ def open_private(path: Path, sha256: str, size: int | None) -> BinaryIO:
                 shared.close()
                 raise
             return shared
-        folders = path.parent.parent, Path(tempfile.gettempdir())
-        for folder in folders:
-            with suppress(OSError):
+        reasons = []
+        for folder in (path.parent.parent, Path(tempfile.gettempdir())):
+            try:
                 return _copy(source, folder, sha256)
+            except OSError as error:
+                reasons.append(f"in {folder} ({error.strerror})")
         megabytes = os.fstat(source.fileno()).st_size / 1e6
         raise StorageError(
-            f"no room for a private copy of {path.name} ({megabytes:.0f} MB), neither in "
-            f"{folders[0]} nor in {folders[1]}; free some space in one of them"
+            f"no room for a private copy of {path.name} ({megabytes:.0f} MB), neither "
+            f"{' nor '.join(reasons)}; free some space in one of them"
         )
 
 

@@ -62,6 +62,7 @@ def test_without_room_for_a_copy_nothing_is_opened(source: Path) -> None:
     command = [sys.executable, "-c", code, str(source), SHA256, str(len(CONTENT))]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "no room for a private copy of file (3 MB)" in done.stdout
+    assert f"neither in {source.parents[1]} (File too large) nor in " in done.stdout
     assert list(source.parents[1].iterdir()) == [source.parent]
 
 

@@ -169,6 +169,16 @@ def test_both_ends_of_a_range_are_in_it(
     assert found(sessions, TrackFilter(**ends)) == set(ids[1:3])  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("folder", ["R_ck/", "Rock%/", "x\\y/"])
+def test_signs_in_a_folders_name_are_no_wildcards(
+    folder: str, sessions: Sessions, store: ArtifactStore
+) -> None:
+    paths = [f"{name}1.flac".encode() for name in ("Rock/", "R_ck/", "Rock%/", "Rocks/", "x\\y/")]
+    ids = Collection(sessions, store).add(*({"path": path} for path in paths))
+    [own] = [i for i, path in zip(ids, paths, strict=True) if path.startswith(folder.encode())]
+    assert found(sessions, TrackFilter(path_prefix=folder)) == {own}
+
+
 IDENTIFIED = [
     {"musicbrainz_recording_id": "B1A9C0E9-D987-4042-AE91-78D6A3267D69"},
     {"isrcs": ["GB-AYE-69 00531", "usrc17607839"]},

@@ -181,6 +181,9 @@ def test_embeddings_of_a_model_no_longer_used_go_and_come_again(library: Library
     assert found(library) == []
     aged(folder, 31)
     assert found(library) == [], "an index that is kept for a rollback is of that model"
+    aged(folder, 29)
+    assert folder not in [item.path for item in found(library, Retention(indexes=0, days=30))]
+    aged(folder, 31)
     assert folder in collected(library, Retention(indexes=0, days=30))
     library.model = old
     assert library.pending() == ["b000001"]

@@ -7,6 +7,7 @@ from sqlalchemy import select
 from soundalike.catalog.index_versions import latest_built
 from soundalike.catalog.tables import TrackRow
 from soundalike.errors import ArtifactError
+from soundalike.evaluation.labels import LabelFacts, collected
 from soundalike.maintenance import quality
 from soundalike.maintenance.quality import Quality, index_quality
 from soundalike.vectors.index.open_index import OpenIndex
@@ -65,6 +66,16 @@ def test_the_numbers_are_of_other_tracks_than_the_index_s(library: Library) -> N
 
 def genres(track: TrackRow) -> set[str]:
     return {genre.casefold() for genre in track.genres}
+
+
+def test_tracks_without_a_genre_are_no_neighbours_of_a_genre() -> None:
+    vectors = np.random.default_rng(1).standard_normal((40, 8)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    facts = [LabelFacts(("jazz", "rock")[n % 2], f"artist {n // 2}", "") for n in range(24)]
+    untagged = [LabelFacts("", f"untagged {n}", "") for n in range(16)]
+    among_others = quality._by_genre(vectors, collected([*facts, *untagged]))
+    assert among_others
+    assert among_others == quality._by_genre(vectors[:24], collected(facts))
 
 
 def test_untagged_music_has_no_genre_precision(library: Library) -> None:

@@ -59,7 +59,7 @@ def queries(index: OpenIndex, seed: int) -> list[VectorQuery]:
     return asked
 
 
-@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 @settings(max_examples=5)
 @given(partition=partitions(), seed=st.integers(0, 2**32))
 def test_any_partition_gives_the_same_answers_to_the_bit(
@@ -137,7 +137,7 @@ def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
     parts = [np.arange(50), np.arange(50, 80)]
     names = []
     for name in "ab":
-        write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+rabitq")
+        write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+pq")
         names.append(sorted(path.name for path in (tmp_path / name / "segments").iterdir()))
     assert names[0] == names[1]
 

@@ -103,7 +103,7 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
     below 0, may also belong to a row that was never near.
     """
     safe = np.concatenate([_safe_rows(each) for each in candidates])
-    if not np.isin(hits.rows, safe).all():
+    if not set(safe.tolist()).issuperset(hits.rows.tolist()):
         return False
     best_outside = max(0.0, *(float(each.estimates[-1]) for each in candidates))
     return not len(query.negative) or float(hits.scores[-1]) > best_outside
@@ -111,13 +111,16 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
 
 def _safe_rows(candidates: Candidates) -> NDArray[np.int64]:
     """Rows whose estimate, and all that are tied with it, are within the first quarter."""
-    count = len(candidates.rows)
-    as_good = count - np.searchsorted(candidates.estimates[::-1], candidates.estimates)
-    return candidates.rows[as_good <= count // SAFE_FRACTION]
+    best_unsafe = candidates.estimates[len(candidates.rows) // SAFE_FRACTION]
+    safe: NDArray[np.int64] = candidates.rows[candidates.estimates > best_unsafe]
+    return safe
 
 
 def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
-    rows: NDArray[np.int64] = np.unique(np.concatenate([each.rows for each in candidates]))
+    if len(candidates) == 1:  # no row is there twice
+        rows: NDArray[np.int64] = np.sort(candidates[0].rows)
+    else:
+        rows = np.unique(np.concatenate([each.rows for each in candidates]))
     return rows
 
 

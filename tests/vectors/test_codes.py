@@ -60,6 +60,17 @@ def test_estimates_are_cosines(tmp_path: Path) -> None:
     assert (np.diff(estimates[0]) <= 0).all()
 
 
+def test_estimates_do_not_depend_on_the_other_queries(tmp_path: Path) -> None:
+    matrix, queries = space(384, 0.7, seed=2), space(384, 0.7, seed=3)[:33]
+    write_codes(tmp_path / CODES, matrix)
+    codes = Codes(RowNumbers([np.arange(COUNT).astype("S8")], [None]), [opened(tmp_path / CODES)])
+    together = codes.candidates(queries, CANDIDATES)
+    for query, (estimates, rows) in zip(queries, together, strict=True):
+        [(alone, its_rows)] = codes.candidates(query[None], CANDIDATES)
+        assert alone.tobytes() == estimates.tobytes()
+        assert sorted(its_rows.tolist()) == sorted(rows.tolist())
+
+
 def test_a_segments_quantizer_makes_the_same_codes_of_other_vectors(tmp_path: Path) -> None:
     matrix, others = space(64, 0.7, seed=2), space(64, 0.7, seed=3)
     quantizer = train_quantizer(matrix)
@@ -88,7 +99,7 @@ def test_codes_of_one_bit_as_older_releases_wrote_them_find_the_nearest() -> Non
     codes = Codes(RowNumbers([np.arange(COUNT).astype("S8")], [None]), [StoredCodes(inner)])
     queries = space(96, 0.7, seed=3)[:50]
     true = np.argsort(-queries @ matrix.T, axis=1)[:, :NEAREST]
-    found = [codes.candidates(query, CANDIDATES)[1] for query in queries]
+    found = [rows for _, rows in codes.candidates(queries, CANDIDATES)]
     assert np.mean([np.isin(a, b) for a, b in zip(true, found, strict=True)]) >= 0.98
 
 

@@ -71,6 +71,7 @@ def closing(figures: Figures, size: int) -> Figures:
         f"text_ms_{size // 1000}k": figures[f"text_ms_{size}"],
         f"http_rps_1_worker_{size // 1000}k": figures["http_requests_a_second_16_clients"],
         "http_p99_ms": figures["http_p99_ms_1_clients"],
+        "http_search_ms": figures["http_search_ms_1_clients"],  # with waiting for its thread
         # Of the event loop's thread, which does everything but the search itself.
         "http_cpu_us": figures["http_cpu_us_16_clients"],
         "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_pq_{size}"],

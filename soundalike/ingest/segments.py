@@ -6,7 +6,6 @@ from the batches' recorded .npy files; nothing is embedded again.
 
 import hashlib
 import json
-import math
 import os
 from collections.abc import Mapping
 from contextlib import suppress
@@ -29,10 +28,11 @@ from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatc
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment_writer import Draft
 
-# The quantizer of all codes is trained on tracks of the whole library, and again whenever that has
-# doubled, so that it has always seen half of the music. Until then a vector's code is the same in
-# any segment, unless the first batches are others.
-TRAINED_AT = 50_000
+# The quantizer of all codes is trained on tracks of the whole library, and again when that has
+# grown to these sizes, as its music may be other music then; all segments are written anew for it,
+# so not of a very large one. In between a vector's code is the same in any segment, unless the
+# first batches are others.
+TRAINED_AT = (100_000, 200_000)
 NAMING_TRACKS = 20_000
 
 
@@ -48,8 +48,8 @@ def coding_of(kind: IndexKind, contents: IndexContents) -> str:
     """Name what the codes of a version's segments are computed with; empty for no codes."""
     if not kind.has_codes:
         return ""
-    doublings = max(0, math.floor(math.log2(max(contents.tracks, 1) / TRAINED_AT)))
-    parts = [doublings, *((key, contents.batches[key]) for key in _first_batches(contents))]
+    trainings = sum(contents.tracks >= size for size in TRAINED_AT)
+    parts = [trainings, *((key, contents.batches[key]) for key in _first_batches(contents))]
     return f"{kind.text}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
 
 

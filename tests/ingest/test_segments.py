@@ -237,7 +237,7 @@ def test_segments_of_a_former_kind_are_not_merged(sessions: Sessions, store: Art
     assert merge(collection) is None
 
 
-def test_codes_have_another_name_once_the_library_has_doubled() -> None:
+def test_codes_are_trained_again_when_the_library_has_grown_and_not_of_a_very_large_one() -> None:
     def coding(*rows: int) -> str:
         keys = [f"b{number:06d}" for number in range(len(rows))]
         contents = IndexContents(
@@ -250,7 +250,9 @@ def test_codes_have_another_name_once_the_library_has_doubled() -> None:
     doubled = coding(20_000, 30_000, 50_000)
     assert doubled != small
     assert doubled == coding(20_000, 179_999)
-    assert len({small, doubled, coding(20_000, 180_000)}) == 3
+    large = coding(20_000, 180_000)
+    assert len({small, doubled, large}) == 3
+    assert large == coding(20_000, 5_000_000)
     assert coding_of(IndexKind("flat"), IndexContents("space", {}, {}, {})) == ""
 
 

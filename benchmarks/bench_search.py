@@ -63,16 +63,18 @@ def run(part: str, folder: Path, tracks: int) -> Figures:
 def closing(figures: Figures, size: int) -> Figures:
     """The most important figures first, then all others."""
     named = {
-        f"rabitq_speedup_{size // 1000}k": figures[f"rabitq_speedup_{size}"],
-        f"rabitq_recall_at_10_{size // 1000}k": figures[f"rabitq_recall_at_10_{size}"],
+        f"search_ms_{size // 1000}k": figures[f"pq_ms_{size}"],
+        f"search_recall_{size // 1000}k": figures[f"pq_recall_at_10_{size}"],
+        f"search_speedup_{size // 1000}k": figures[f"pq_speedup_{size}"],
+        f"hnswlib_ms_{size // 1000}k": figures[f"peer_hnswlib_ms_{size}"],
         f"bandwidth_floor_share_{size // 1000}k": figures[f"bandwidth_floor_share_{size}"],
         f"text_ms_{size // 1000}k": figures[f"text_ms_{size}"],
         f"http_rps_1_worker_{size // 1000}k": figures["http_requests_a_second_16_clients"],
         "http_p99_ms": figures["http_p99_ms_1_clients"],
+        "http_search_ms": figures["http_search_ms_1_clients"],  # with waiting for its thread
         # Of the event loop's thread, which does everything but the search itself.
         "http_cpu_us": figures["http_cpu_us_16_clients"],
-        # Of the flat kind, where a batch is one multiplication; codes benefit only from more cores.
-        "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_flat_{size}"],
+        "throughput_ratio_32_clients": figures[f"throughput_ratio_32_clients_pq_{size}"],
     }
     peers = {
         name.removesuffix(f"_{size}"): value

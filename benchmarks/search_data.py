@@ -66,7 +66,7 @@ def write_artifact(store: ArtifactStore, matrix: Matrix, name: KindName) -> str:
     else:
         write_exact(folder / artifact_files.INDEX, matrix)
     if kind.has_codes:
-        write_codes(folder / artifact_files.CODES, matrix, kind)
+        write_codes(folder / artifact_files.CODES, matrix)
     ids = pa.table({"track_id": pa.array(track_ids(len(matrix)), pa.string())})
     pq.write_table(ids, folder / index_files.TRACKS)
     index_files.write_manifest(folder, _manifest(folder, version, matrix, kind))

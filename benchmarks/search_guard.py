@@ -15,7 +15,7 @@ from search_single import milliseconds
 from soundalike.storage.layout import ArtifactStore
 from soundalike.storage.private_copy import open_private, open_verified
 from soundalike.vectors.artifact_files import INDEX
-from soundalike.vectors.index.exact import ExactVectors
+from soundalike.vectors.index.exact import StoredVectors
 from soundalike.vectors.index_files import read_manifest
 
 K = 10
@@ -29,9 +29,9 @@ def main() -> None:
     path, recorded = folder / INDEX, read_manifest(folder)
     known = recorded.files[INDEX], recorded.sizes[INDEX]
     # Each is opened alone, so that no copy is shared with the one before.
-    ways: dict[str, Callable[[], ExactVectors]] = {
-        "mapped": lambda: ExactVectors.map(open_verified(path, *known)),
-        "private": lambda: ExactVectors.map(open_private(path, *known)),
+    ways: dict[str, Callable[[], StoredVectors]] = {
+        "mapped": lambda: StoredVectors.map(open_verified(path, *known)),
+        "private": lambda: StoredVectors.map(open_private(path, *known)),
         "memory": lambda: _in_memory(path, known[0]),
         "memfd": lambda: _in_memfd(path, known[0]),
     }
@@ -40,7 +40,7 @@ def main() -> None:
     for name, load in ways.items():
         seconds = min(_seconds(load) for _ in range(ROUNDS))
         exact = load()
-        took = milliseconds(lambda n, e=exact: e.candidates(queries[n : n + 1], K))
+        took = milliseconds(lambda n, e=exact: e.best(queries[n : n + 1], K))
         figures |= {f"open_{name}_s_{count}": seconds, f"search_{name}_ms_{count}": took}
         opened, searched = (
             figures[f"{what}_{count}"] / figures[f"{base}_{count}"]
@@ -63,18 +63,18 @@ def _seconds(load: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def _in_memory(path: Path, sha256: str) -> ExactVectors:
+def _in_memory(path: Path, sha256: str) -> StoredVectors:
     index = faiss.read_index(str(path))
     _require(path, sha256)
-    return ExactVectors(index)
+    return StoredVectors(index)
 
 
-def _in_memfd(path: Path, sha256: str) -> ExactVectors:
+def _in_memfd(path: Path, sha256: str) -> StoredVectors:
     with os.fdopen(os.memfd_create("vectors"), "w+b") as copy:
         copy.write(path.read_bytes())
         copy.flush()
         _require(Path(f"/dev/fd/{copy.fileno()}"), sha256)
-        return ExactVectors.map(copy)
+        return StoredVectors.map(copy)
 
 
 def _require(path: Path, sha256: str) -> None:

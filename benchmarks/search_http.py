@@ -95,6 +95,7 @@ def measure(port: int, pid: int, count: int) -> dict[str, float]:
         }
         if clients == 1:
             figures["http_share_1_client"] = ping / p50
+            figures["http_search_ms_1_clients"] = search
             figures["rest_share_1_client"] = 1 - (ping + search) / p50
             print(f"      of that HTTP {ping:.2f} ms ({ping / p50:.0%}), columns and JSON the rest")
     for share in SHARES:  # years are spread evenly over 1000 of them

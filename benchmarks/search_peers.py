@@ -90,7 +90,7 @@ def shown(name: str, measured: Measured) -> dict[str, float]:
         f"  {name:<12} recall {recall:.4f} {took:8.2f} ms   built in {build:7.1f} s"
         + (f"   (setting {setting})" if setting else "")
     )
-    short = name.partition("+")[2] or name
+    short = name.rpartition("+")[2]
     return {f"peer_{short}_recall": recall, f"peer_{short}_ms": took, f"peer_{short}_build": build}
 
 
@@ -108,7 +108,7 @@ def main() -> None:
         np.save(folder / "queries.npy", queries)
         np.save(folder / "true.npy", plain.search(queries, K)[1])
         figures: dict[str, float] = {}
-        kinds: tuple[KindName, ...] = ("flat", "flat+rabitq", "ivf")
+        kinds: tuple[KindName, ...] = ("flat", "flat+pq")
         for kind in kinds:
             figures |= shown(kind, ours(kind, matrix, folder))
         for peer in PEERS:

@@ -19,7 +19,7 @@ from soundalike.vectors.kinds import KindName
 from soundalike.vectors.queries import VectorQuery
 
 K = 10
-KINDS: tuple[KindName, ...] = ("flat", "flat+rabitq", "ivf")
+KINDS: tuple[KindName, ...] = ("flat", "flat+pq")
 SHARES = (0.5, 0.1, 0.01, 0.001)
 ROUNDS, QUERIES = 3, 64
 FLOAT = 4
@@ -69,17 +69,17 @@ def kinds(
         recall = np.mean([len(set(a) & set(b)) / K for a, b in zip(hits, true, strict=True)])
         took = milliseconds(lambda n, i=index: i.search([VectorQuery(queries[n : n + 1], K)]))
         read = matrix.nbytes
-        if name == "flat+rabitq":
+        if name == "flat+pq":
             read = (folder / CODES).stat().st_size + MIN_CANDIDATES * matrix.shape[1] * FLOAT
         floor = read / bandwidth * 1000
-        share = f"{floor / took:5.0%} of its floor" if name != "ivf" else ""
+        share = f"{floor / took:5.0%} of its floor"
         print(f"  {name:<12} {took:8.2f} ms {base / took:7.1f} x  recall {recall:.4f}  {share}")
-        short = {"flat": "flat", "flat+rabitq": "rabitq", "ivf": "ivf"}[name]
+        short = name.rpartition("+")[2]
         figures |= {
             f"{short}_ms_{count}": took,
             f"{short}_speedup_{count}": base / took,
             f"{short}_recall_at_10_{count}": float(recall),
-            **({f"bandwidth_floor_share_{count}": floor / took} if short == "rabitq" else {}),
+            **({f"bandwidth_floor_share_{count}": floor / took} if short == "pq" else {}),
         }
     return figures
 

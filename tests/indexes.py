@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from soundalike.settings import KindChoice
 from soundalike.vectors import artifact_files, index_files
-from soundalike.vectors.index.codes import ROTATION_SEED, centre_of, write_codes
+from soundalike.vectors.index.codes import ROTATION_SEED, train_quantizer, write_codes
 from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
@@ -43,7 +43,7 @@ def write_index(
     kind = kind_for(len(matrix), choice)
     write_exact(folder / artifact_files.INDEX, matrix)
     if kind.has_codes:
-        write_codes(folder / artifact_files.CODES, matrix, kind)
+        write_codes(folder / artifact_files.CODES, matrix)
     width = max(4, len(str(len(matrix) - 1)))  # so that ids are in row order
     write_tracks(folder, [f"t{row:0{width}d}" for row in range(len(matrix))])
     index_files.write_manifest(
@@ -92,8 +92,8 @@ def write_segments(
     Each part, some rows, is a batch of its own; ids are those of `write_index`.
     """
     kind = kind_for(len(matrix), choice)
-    centre = centre_of(matrix) if kind.has_codes else None
-    coding = Coding(f"{kind.text}:test" if kind.has_codes else "", kind, centre)
+    quantizer = train_quantizer(matrix) if kind.has_codes else None
+    coding = Coding(f"{kind.text}:test" if kind.has_codes else "", kind, quantizer)
     space = replace(FAKE_SPACE, dimension=matrix.shape[1])
     width = max(4, len(str(len(matrix) - 1)))
     segments, batches, lost = [], {}, {}
@@ -147,6 +147,7 @@ def as_older_release(folder: Path) -> str:
         files = hashes_of(folder, kind)
         sizes = artifact_files.sizes(folder, index_files.files_of(kind))
         older = {"segments": [], "removed": {}, "coding": "", "files": files, "sizes": sizes}
+        older |= {"kind": "flat+rabitq"} if kind.has_codes else {}
         index_files.write_manifest(folder, index.manifest.model_copy(update=older))
     return sha256((folder / artifact_files.MANIFEST).read_bytes()).hexdigest()
 

@@ -12,7 +12,7 @@ from soundalike.audio.tags.rules import TagRules
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError
 from soundalike.settings import KindChoice, Settings, is_loopback, load_settings
-from soundalike.vectors.kinds import KindName
+from soundalike.vectors.kinds import CURRENT_KINDS
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,21 @@ def test_extensions_are_taken_as_people_write_them(monkeypatch: pytest.MonkeyPat
 
 
 def test_each_kind_of_index_can_be_chosen() -> None:
-    assert set(get_args(KindChoice)) == {"auto", *get_args(KindName)}
+    assert set(get_args(KindChoice)) == {"auto", *CURRENT_KINDS}
+
+
+@pytest.mark.parametrize("former", ["flat+rabitq", "ivf"])
+def test_a_kind_of_a_former_release_stands_for_todays(
+    former: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", former)
+    assert load_settings().index_kind == "flat+pq"
+
+
+def test_what_is_no_kind_of_index_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "hnsw")
+    with pytest.raises(SettingsError, match="SOUNDALIKE_INDEX_KIND"):
+        load_settings()
 
 
 @pytest.mark.parametrize(

@@ -29,9 +29,9 @@ class BuildConfig(dg.Config):
 
     kind: str = Field(
         default="",
-        description="The kind of index, for this build only: auto, flat, flat+rabitq or ivf; empty "
+        description="The kind of index, for this build only: auto, flat or flat+pq; empty "
         "for SOUNDALIKE_INDEX_KIND, to which automation goes back unless you publish this version "
-        "by name. Example: flat+rabitq",
+        "by name. Example: flat+pq",
     )
 
     def choice(self, library: KindChoice) -> KindChoice:

@@ -17,6 +17,7 @@ from soundalike.embedders import MODELS, space_for
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import SettingsError
 from soundalike.settings import Settings, origin_of
+from soundalike.settings.values import current_kind
 
 SPACE = ("model", "windows", "index_kind")  # changed by `soundalike space switch`
 RULES = ("extensions", "shortest_seconds", "longest_seconds")  # by `soundalike rules switch`
@@ -50,7 +51,11 @@ def values_of(row: LibrarySettingsRow) -> dict[str, Any]:
     values = {name: getattr(row, name) for name in OWNED}
     words = ("balanced", "all")
     windows = row.windows if row.windows in words else int(row.windows)
-    return values | {"windows": windows, "extensions": frozenset(row.extensions)}
+    return values | {
+        "windows": windows,
+        "extensions": frozenset(row.extensions),
+        "index_kind": current_kind(row.index_kind),
+    }
 
 
 def conflicts(settings: Settings, row: LibrarySettingsRow) -> list[str]:

@@ -174,7 +174,7 @@ def _write(
     kind = kind_for(contents.tracks, choice)
     new: frozenset[str] = frozenset()
     while True:
-        coding = coding_of(kind, contents, version)
+        coding = coding_of(kind, contents)
         layout = lay_out(sessions, store, space, contents, kind, coding, run_id)
         new |= layout.new
         manifest = IndexManifest(

@@ -75,7 +75,7 @@ def _due(
 ) -> tuple[IndexManifest, list[SegmentManifest]]:
     folder = store.index(served.version)
     manifest = read_manifest(folder, served.manifest_sha256)
-    if not manifest.segments or manifest.kind == "ivf":
+    if not manifest.segments or not manifest.built_as.is_current:
         return manifest, []
     chosen = {segment.name: segment for segment in cover_of(folder, manifest).segments}
     wanted = manifest.wanted
@@ -91,13 +91,13 @@ def _merged(
     run_id: str | None,
 ) -> SegmentManifest:
     """Write the rows of these segments that the version has as one segment."""
-    from soundalike.vectors.index.codes import centre_in
+    from soundalike.vectors.index.codes import quantizer_in
     from soundalike.vectors.index.segment_merger import merged_draft
     from soundalike.vectors.index.segment_writer import Coding, write_segment
 
     draft = merged_draft(store.segments, manifest.wanted, sources)
-    centre = centre_in(store.segments / sources[0].name) if manifest.coding else None
-    coding = Coding(manifest.coding, manifest.built_as, centre)
+    quantizer = quantizer_in(store.segments / sources[0].name) if manifest.coding else None
+    coding = Coding(manifest.coding, manifest.built_as, quantizer)
     written = write_segment(store.segments, space, coding, draft, run_id)
     for check in written.failed_checks:
         raise ArtifactError(

@@ -10,10 +10,9 @@ import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from soundalike.catalog import index_contents
 from soundalike.catalog.engine import Sessions
@@ -21,7 +20,7 @@ from soundalike.catalog.index_contents import IndexContents, LocatedTrack
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.cover import Cover, Wanted, cover
+from soundalike.vectors.cover import Wanted, cover
 from soundalike.vectors.embedding_files import load_recorded
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatch, segments_in
@@ -29,9 +28,12 @@ from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatc
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment_writer import Draft
 
-# The first batches with so many tracks decide the centre of all codes, so that a vector's code is
-# the same in any segment and in any build of the same library.
-CENTRE_TRACKS = 20_000
+# The quantizer of all codes is trained on tracks of the whole library, and again when that has
+# grown to these sizes, as its music may be other music then; all segments are written anew for it,
+# so not of a very large one. In between a vector's code is the same in any segment, unless the
+# first batches are others.
+TRAINED_AT = (100_000, 200_000)
+NAMING_TRACKS = 20_000
 
 
 @dataclass(frozen=True)
@@ -42,16 +44,12 @@ class Layout:
     new: frozenset[str]
 
 
-def coding_of(kind: IndexKind, contents: IndexContents, version: str) -> str:
-    """Name what the codes of a version's segments are computed with; empty for no codes.
-
-    Lists are trained on all of a version's vectors, so such a segment is of this version alone.
-    """
+def coding_of(kind: IndexKind, contents: IndexContents) -> str:
+    """Name what the codes of a version's segments are computed with; empty for no codes."""
     if not kind.has_codes:
         return ""
-    if kind.name == "ivf":
-        return f"{kind.text}:{version}"
-    parts = [(key, contents.batches[key]) for key in _centre_batches(contents)]
+    trainings = sum(contents.tracks >= size for size in TRAINED_AT)
+    parts = [trainings, *((key, contents.batches[key]) for key in _first_batches(contents))]
     return f"{kind.text}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
 
 
@@ -70,8 +68,6 @@ def lay_out(
     """
     available = segments_in(store.segments, space.fingerprint)
     chosen = cover(available, Wanted(contents.batches, contents.removed, coding))
-    if kind.name == "ivf" and chosen.missing:
-        chosen = Cover([], dict.fromkeys(contents.batches))
     for segment in chosen.segments:  # gc leaves alone what was used within a day
         with suppress(PermissionError):  # another user wrote it
             os.utime(store.segments / segment.name)
@@ -79,11 +75,9 @@ def lay_out(
         return Layout(chosen.segments, frozenset())
     from soundalike.vectors.index.segment_writer import Coding, write_segment
 
-    centre = None
-    if coding and kind.name != "ivf":
-        centre = _centre(store, contents, available, coding)
+    quantizer = _quantizer(store, contents, available, coding) if coding else None
     draft = _draft(sessions, store, space, contents, chosen.missing)
-    written = write_segment(store.segments, space, Coding(coding, kind, centre), draft, run_id)
+    written = write_segment(store.segments, space, Coding(coding, kind, quantizer), draft, run_id)
     return Layout([*chosen.segments, written], frozenset([written.name]))
 
 
@@ -132,29 +126,29 @@ def _located(
     return located
 
 
-def _centre_batches(contents: IndexContents) -> list[str]:
-    """The first batches, in order, that have CENTRE_TRACKS tracks together; or all."""
+def _first_batches(contents: IndexContents) -> list[str]:
+    """The first batches, in order, that have NAMING_TRACKS tracks together; or all."""
     chosen, tracks = [], 0
     for key in contents.batches:
-        if tracks >= CENTRE_TRACKS:
+        if tracks >= NAMING_TRACKS:
             break
         chosen.append(key)
         tracks += contents.rows[key]
     return chosen
 
 
-def _centre(
-    store: ArtifactStore,
-    contents: IndexContents,
-    available: list[SegmentManifest],
-    coding: str,
-) -> NDArray[np.float32]:
-    """The centre of the codes, float32 [dim]: as another segment of this coding has it."""
-    from soundalike.vectors.index.codes import centre_in, centre_of
+def _quantizer(
+    store: ArtifactStore, contents: IndexContents, available: list[SegmentManifest], coding: str
+) -> Any:  # noqa: ANN401
+    """The quantizer of the codes: as another segment of this coding has it, else a new one."""
+    from soundalike.vectors.index.codes import TRAINING_ROWS, quantizer_in, train_quantizer
 
     for segment in available:
         if segment.coding == coding:
-            return centre_in(store.segments / segment.name)
-    batches = _centre_batches(contents)
-    matrices = [load_recorded(store, contents.space, k, contents.batches[k]) for k in batches]
-    return centre_of(np.concatenate(matrices))
+            return quantizer_in(store.segments / segment.name)
+    step = max(1, contents.tracks // TRAINING_ROWS)
+    matrices = [
+        np.array(load_recorded(store, contents.space, key, sha256)[::step])
+        for key, sha256 in contents.batches.items()
+    ]
+    return train_quantizer(np.concatenate(matrices))

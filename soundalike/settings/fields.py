@@ -32,7 +32,7 @@ from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 
 ModelName = Annotated[str, AfterValidator(known_model)]
 Windows = Literal["balanced", "all"] | int
-KindChoice = Literal["auto", "flat", "flat+rabitq", "ivf"]
+KindChoice = Literal["auto", "flat", "flat+pq"]
 AudioPlace = Literal["disk", "bucket", "none"]
 Cron = Annotated[str, AfterValidator(values.cron)]
 AbsolutePath = Annotated[Path, AfterValidator(values.absolute)]
@@ -82,7 +82,7 @@ class Settings(BaseSettings):
     windows: Annotated[Windows, BeforeValidator(values.windows)] = "balanced"
     precision: Literal["auto", "float32"] = "auto"
 
-    index_kind: KindChoice = "auto"
+    index_kind: Annotated[KindChoice, BeforeValidator(values.current_kind)] = "auto"
 
     batch_tracks: int = Field(256, ge=1, le=10_000)
     settle_seconds: float = Field(2.0, ge=0)

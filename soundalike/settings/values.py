@@ -25,6 +25,7 @@ MUSIC_EXTENSIONS = frozenset(
     )
 )
 GENRE_SEPARATORS = (";", "/")
+FORMER_KINDS = {"flat+rabitq": "flat+pq", "ivf": "flat+pq"}  # of indexes with codes, and now
 NONE = "none"
 
 CRON_FIELDS = 5
@@ -46,6 +47,11 @@ def listed(value: object, separator: str = ",") -> list[str]:
     if not isinstance(parts, Iterable) or not all(isinstance(part, str) for part in parts):
         raise ValueError("must be a list of texts")
     return [part.strip() for part in parts if part.strip()]
+
+
+def current_kind(value: object) -> object:
+    """The kind of index that stands for one of a former release; any other value as it is."""
+    return FORMER_KINDS.get(value, value) if isinstance(value, str) else value
 
 
 def music_roots(value: object) -> list[str]:

@@ -49,7 +49,7 @@ def test_what_a_process_does_not_set_follows_the_library(
     [
         ("SOUNDALIKE_MODEL", "mert-v1-95m", MUSICNN, "soundalike space switch"),
         ("SOUNDALIKE_WINDOWS", "all", "3", "soundalike space switch"),
-        ("SOUNDALIKE_INDEX_KIND", "ivf", "auto", "soundalike space switch"),
+        ("SOUNDALIKE_INDEX_KIND", "flat", "auto", "soundalike space switch"),
         ("SOUNDALIKE_SHORTEST_SECONDS", "30.0", "0.0", "soundalike rules switch"),
         ("SOUNDALIKE_LONGEST_SECONDS", "900.0", "inf", "soundalike rules switch"),
         ("SOUNDALIKE_EXTENSIONS", "mp3", "3ga,aac,", "soundalike rules switch"),
@@ -92,6 +92,17 @@ def test_other_weights_under_the_same_name_are_refused(sessions: Sessions) -> No
         session.execute(text("update library_settings set space = 'mert.of.another.file'"))
     with pytest.raises(SettingsError, match=r"mert\.of\.another\.file.*SOUNDALIKE_MERT_PATH"):
         library_space(sessions, mert)
+
+
+@pytest.mark.parametrize("former", ["flat+rabitq", "ivf"])
+def test_a_kind_of_index_of_a_former_release_stands_for_todays(
+    sessions: Sessions, musicnn: Settings, former: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sessions.begin() as session:
+        session.execute(text(f"update library_settings set index_kind = '{former}'"))
+    assert follow(sessions, Settings()).index_kind == "flat+pq"
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", former)
+    assert follow(sessions, load_settings()).index_kind == "flat+pq"
 
 
 def test_a_model_of_a_newer_version_is_named(sessions: Sessions, musicnn: Settings) -> None:

@@ -26,10 +26,10 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
 def test_a_chosen_kind_is_built_recorded_and_another_version(collection: Collection) -> None:
     sessions, store = collection.sessions, collection.store
     flat = build_index(sessions, store, SPACE, "auto").manifest
-    coded = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest
-    assert (flat.kind, coded.kind) == ("flat", "flat+rabitq")
+    coded = build_index(sessions, store, SPACE, "flat+pq", "auto").manifest
+    assert (flat.kind, coded.kind) == ("flat", "flat+pq")
     assert flat.version != coded.version
-    assert (flat.coding, coded.coding[:12]) == ("", "flat+rabitq:")
+    assert (flat.coding, coded.coding[:8]) == ("", "flat+pq:")
     assert "recall_at_10" in {check.name for check in coded.checks}
     one, other = (OpenIndex.open(store.index(m.version)) for m in (flat, coded))
     for track in collection.vectors:
@@ -41,9 +41,9 @@ def test_the_choice_of_kind_changes_what_the_library_calls_for(collection: Colle
     sessions, store = collection.sessions, collection.store
     version = collection.publish()
     assert next_index(sessions, store, SPACE, "auto").version is None, "up to date"
-    called_for = next_index(sessions, store, SPACE, "flat+rabitq").version
+    called_for = next_index(sessions, store, SPACE, "flat+pq").version
     assert called_for not in (None, version)
-    built = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest
+    built = build_index(sessions, store, SPACE, "flat+pq", "auto").manifest
     assert built.version == called_for
 
 
@@ -51,8 +51,8 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
     collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions, store = collection.sessions, collection.store
-    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+rabitq", 1.01)
-    version = build_index(sessions, store, SPACE, "flat+rabitq", "auto").manifest.version
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", 1.01)
+    version = build_index(sessions, store, SPACE, "flat+pq", "auto").manifest.version
     failed = [check.name for check in check_candidate(sessions, store, SPACE) if not check.passed]
     assert failed == ["recall_at_10"]
     with pytest.raises(ArtifactError, match=r"recall_at_10: 1\.0000"):

@@ -11,37 +11,40 @@ from sqlalchemy import update
 from serving.index.live_index import LiveIndex
 from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.index_contents import IndexContents
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.ingest import segments as segments_module
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.merge import due_merge, merge_segments
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
+from soundalike.ingest.segments import coding_of
 from soundalike.maintenance.garbage import DAY, Retention, collect
 from soundalike.settings import KindChoice
-from soundalike.storage.atomic import remove_folder
+from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.artifact_files import INDEX
+from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import cover_of, read_manifest
+from soundalike.vectors.index_files import cover_of, read_manifest, write_manifest
+from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.segment_files import read_segment, segment_names
-from tests.damage import flip_a_bit
+from tests.damage import flip_a_bit, writable
 from tests.indexes import as_older_release
 from tests.serving.collection import SPACE, Collection, numbered
 
 KEEP = Retention(indexes=1, days=30)
 
 
-@pytest.fixture(params=["flat", "flat+rabitq"])
+@pytest.fixture(params=["flat", "flat+pq"])
 def collection(
     sessions: Sessions,
     store: ArtifactStore,
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Collection:
-    """Codes are relative to the first batch, so that later ones change no segment."""
-    monkeypatch.setattr(segments_module, "CENTRE_TRACKS", 20)
+    """The first batch names the codes, so that later ones change no segment."""
+    monkeypatch.setattr(segments_module, "NAMING_TRACKS", 20)
     made = Collection(sessions, store)
     made.kind = request.param
     return made
@@ -217,11 +220,47 @@ async def test_a_worker_takes_a_merged_segment_and_opens_only_what_is_new(
     assert live.served.index.segment_names == {merged}, "what is served is a private copy"
 
 
+def test_segments_of_a_former_kind_are_not_merged(sessions: Sessions, store: ArtifactStore) -> None:
+    """Their codes cannot be computed any more; the next build writes all rows anew."""
+    collection = Collection(sessions, store)
+    for _ in range(4):
+        collection.add(*numbered(20))
+        version = collection.publish()
+    folder = store.index(version)
+    with writable(folder):
+        former = read_manifest(folder).model_copy(update={"kind": "flat+rabitq"})
+        write_manifest(folder, former)
+    sha256 = sha256_of(folder / MANIFEST)
+    with sessions.begin() as session:
+        one = IndexVersionRow.version == version
+        session.execute(update(IndexVersionRow).where(one).values(manifest_sha256=sha256))
+    assert merge(collection) is None
+
+
+def test_codes_are_trained_again_when_the_library_has_grown_and_not_of_a_very_large_one() -> None:
+    def coding(*rows: int) -> str:
+        keys = [f"b{number:06d}" for number in range(len(rows))]
+        contents = IndexContents(
+            "space", {k: k for k in keys}, dict(zip(keys, rows, strict=True)), {}
+        )
+        return coding_of(kind_for(contents.tracks, "flat+pq"), contents)
+
+    small, begins = coding(20_000, 10_000), coding(20_000, 30_000)
+    assert small == begins == coding(20_000, 30_000, 49_999)
+    doubled = coding(20_000, 30_000, 50_000)
+    assert doubled != small
+    assert doubled == coding(20_000, 179_999)
+    large = coding(20_000, 180_000)
+    assert len({small, doubled, large}) == 3
+    assert large == coding(20_000, 5_000_000)
+    assert coding_of(IndexKind("flat"), IndexContents("space", {}, {}, {})) == ""
+
+
 @pytest.mark.slow
 def test_a_version_of_before_segments_is_served_and_carried_over(
     sessions: Sessions, store: ArtifactStore
 ) -> None:
-    for kind in ("flat", "flat+rabitq"):
+    for kind in ("flat", "flat+pq"):
         carried_over(Collection(sessions, store), kind)
 
 

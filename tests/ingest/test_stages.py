@@ -250,12 +250,12 @@ def test_how_files_fell_into_batches_does_not_change_the_index(
     assert (again.version, again.segments) == (one.version, one.segments)
 
 
-@pytest.mark.parametrize("choice", ["auto", "flat+rabitq"])
+@pytest.mark.parametrize("choice", ["auto", "flat+pq"])
 def test_a_kind_that_finds_too_little_gives_way_unless_it_was_chosen(
     library: Library, monkeypatch: pytest.MonkeyPatch, choice: KindChoice
 ) -> None:
     monkeypatch.setattr(kinds, "MIN_TRACKS_FOR_CODES", 2)
-    monkeypatch.setitem(recall.RECALL_FLOOR, "flat+rabitq", 1.1)
+    monkeypatch.setitem(recall.RECALL_FLOOR, "flat+pq", 1.1)
     fill(library)
     library.ingest()
     space = library.model.space

@@ -135,11 +135,11 @@ def test_the_kind_that_is_set_is_the_kind_that_is_built(
     orchestra.ingest("b000001")
     assert orchestra.run("publish_index").success
     assert orchestra.reports.last(IndexManifest).kind == "flat"
-    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+rabitq")
+    monkeypatch.setenv("SOUNDALIKE_INDEX_KIND", "flat+pq")
     load_settings.cache_clear()
     assert orchestra.index_tick().run_requests
     assert orchestra.run("publish_index").success
-    assert orchestra.reports.last(IndexManifest).kind == "flat+rabitq"
+    assert orchestra.reports.last(IndexManifest).kind == "flat+pq"
     assert "is up to date" in str(orchestra.index_tick().skip_reason)
 
 

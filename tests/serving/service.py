@@ -13,6 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from serving.app import create_app
 from serving.columns.live_columns import LiveColumns
+from serving.index.live_index import LiveIndex
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import TrackChangeRow
 from soundalike.settings import Settings
@@ -22,9 +23,10 @@ Found = TypeVar("Found")
 
 
 class ServiceClient(httpx.AsyncClient):
-    """A client of a service in this process, whose columns a test may wait for."""
+    """A client of a service in this process, whose columns and index a test may wait for."""
 
     columns: LiveColumns
+    live: LiveIndex
 
 
 @asynccontextmanager
@@ -40,7 +42,7 @@ async def running(settings: Settings, app: FastAPI | None = None) -> AsyncIterat
         async with ServiceClient(
             transport=transport, base_url="http://127.0.0.1", timeout=PATIENCE
         ) as client:
-            client.columns = (state or {})["columns"]
+            client.columns, client.live = (state or {})["columns"], (state or {})["live"]
             yield client
 
 

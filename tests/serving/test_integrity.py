@@ -50,7 +50,7 @@ DAMAGES = [
 
 @pytest.fixture
 def live(collection: Collection) -> LiveIndex:
-    collection.kind = "flat+rabitq"  # the kind with the most files
+    collection.kind = "flat+pq"  # the kind with the most files
     collection.add(*numbered(40))
     collection.build()
     collection.add(*numbered(20))

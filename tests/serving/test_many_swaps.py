@@ -30,7 +30,7 @@ def published(version: str) -> PublishedIndex:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 async def test_no_swap_is_noticed(choice: KindChoice, tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     matrices: dict[str, NDArray[np.float32]] = {

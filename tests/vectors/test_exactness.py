@@ -89,7 +89,7 @@ def test_rows_that_differ_by_less_than_rounding_are_ranked_by_their_exact_scores
             assert hits.rows.tolist() == best[:k].tolist()
 
 
-@pytest.mark.parametrize("choice", ["flat", "flat+rabitq", "ivf"])
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
     """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""
     index = OpenIndex.open(write_index(tmp_path / "v", MATRIX, choice=choice))
@@ -111,7 +111,7 @@ def test_a_row_that_is_not_there_is_not_read(flat: OpenIndex) -> None:
             flat.search([VectorQuery(MATRIX[:1], 1, allowed_rows=np.array([row]))])
 
 
-@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 @pytest.mark.parametrize("seed", range(8))
 def test_examples_that_point_away_from_everything_find_the_best_all_the_same(
     choice: KindChoice, seed: int, tmp_path: Path

@@ -7,7 +7,6 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
-from soundalike.settings import KindChoice
 from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
@@ -16,8 +15,6 @@ from soundalike.vectors.kinds import kind_for
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall
 from tests.indexes import hashes_of, unit_vectors, write_index
-
-CODED: list[KindChoice] = ["flat+rabitq", "ivf"]
 
 
 def narrow(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
@@ -32,32 +29,26 @@ def narrow(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:
 
 
 def test_kind_follows_size_unless_chosen() -> None:
-    sizes = {1: "flat", 49_999: "flat", 50_000: "flat+rabitq", 1_499_999: "flat+rabitq"}
+    sizes = {1: "flat", 49_999: "flat", 50_000: "flat+pq", 5_000_000: "flat+pq"}
     assert {size: kind_for(size).name for size in sizes} == sizes
-    assert kind_for(1_500_000).name == "ivf"
-    assert kind_for(3, "flat+rabitq").name == "flat+rabitq"
+    assert kind_for(3, "flat+pq").name == "flat+pq"
     assert kind_for(5_000_000, "flat").name == "flat"
 
 
-@pytest.mark.parametrize("choice", CODED)
 @pytest.mark.parametrize("count", [1, 2, 40, 3000])
-def test_an_index_of_any_size_can_be_built_and_asked(
-    choice: KindChoice, count: int, tmp_path: Path
-) -> None:
+def test_an_index_of_any_size_can_be_built_and_asked(count: int, tmp_path: Path) -> None:
     matrix = unit_vectors(count, 16)
-    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice="flat+pq"))
     index.probe()
-    assert not index.is_batchable(VectorQuery(matrix[:1], 5))
+    assert index.is_batchable(VectorQuery(matrix[:1], 5))
+    assert not index.is_batchable(VectorQuery(matrix[:1], 5, allowed_rows=np.arange(1)))
     [hits] = index.search([VectorQuery(matrix[:1], 5)])
     assert hits.rows[0] == 0
     assert len(hits.rows) == min(5, count)
 
 
-@pytest.mark.parametrize("choice", CODED)
-def test_codes_find_what_flat_finds_on_vectors_like_embeddings(
-    choice: KindChoice, tmp_path: Path
-) -> None:
-    index = OpenIndex.open(write_index(tmp_path / "v", narrow(12_000, 96), choice=choice))
+def test_codes_find_what_flat_finds_on_vectors_like_embeddings(tmp_path: Path) -> None:
+    index = OpenIndex.open(write_index(tmp_path / "v", narrow(12_000, 96), choice="flat+pq"))
     assert check_recall(index).passed, check_recall(index).detail
     for query in (VectorQuery(vector[None], 10) for vector in narrow(30, 96, seed=4)):
         everything = VectorQuery(query.positive, 10, allowed_rows=np.arange(12_000))
@@ -66,35 +57,28 @@ def test_codes_find_what_flat_finds_on_vectors_like_embeddings(
         assert by_codes.rows.tolist() == by_reading.rows.tolist()
 
 
-@pytest.mark.parametrize("choice", CODED)
-def test_the_same_vectors_make_the_same_bytes(choice: KindChoice, tmp_path: Path) -> None:
+def test_the_same_vectors_make_the_same_bytes(tmp_path: Path) -> None:
     matrix = narrow(5000, 96)
-    files = [write_index(tmp_path / name, matrix, choice=choice) / CODES for name in "ab"]
+    files = [write_index(tmp_path / name, matrix, choice="flat+pq") / CODES for name in "ab"]
     assert files[0].read_bytes() == files[1].read_bytes()
 
 
-@pytest.mark.parametrize("choice", CODED)
-def test_equal_vectors_by_the_hundred_are_cut_in_id_order(
-    choice: KindChoice, tmp_path: Path
-) -> None:
+def test_equal_vectors_by_the_hundred_are_cut_in_id_order(tmp_path: Path) -> None:
     """All their codes are equal, so which of them are candidates says nothing."""
     matrix = unit_vectors(8000, 32)
     matrix[np.random.default_rng(0).choice(8000, 1000, replace=False)] = matrix[5]
     same = np.flatnonzero((matrix == matrix[5]).all(axis=1))
-    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice=choice))
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice="flat+pq"))
     [hits] = index.search([VectorQuery(matrix[5:6], 10)])
     assert hits.rows.tolist() == same[:10].tolist()
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("choice", CODED)
-def test_codes_that_hide_half_of_the_vectors_do_not_pass(
-    choice: KindChoice, tmp_path: Path
-) -> None:
-    folder = write_index(tmp_path / "v", matrix := narrow(12_000, 96), choice=choice)
+def test_codes_that_hide_half_of_the_vectors_do_not_pass(tmp_path: Path) -> None:
+    folder = write_index(tmp_path / "v", matrix := narrow(12_000, 96), choice="flat+pq")
     manifest = read_manifest(folder)
     matrix[::2] *= -1  # near what they are far from
-    write_codes(folder / CODES, matrix, manifest.built_as)
+    write_codes(folder / CODES, matrix)
     hashes = hashes_of(folder, manifest.built_as)
     write_manifest(folder, manifest.model_copy(update={"files": hashes, "sizes": {}}))
     index = OpenIndex.open(folder)
@@ -104,7 +88,7 @@ def test_codes_that_hide_half_of_the_vectors_do_not_pass(
 
 
 def test_codes_that_are_missing_damaged_or_of_fewer_vectors_are_refused(tmp_path: Path) -> None:
-    folder = write_index(tmp_path / "v", matrix := unit_vectors(50, 16), choice="flat+rabitq")
+    folder = write_index(tmp_path / "v", matrix := unit_vectors(50, 16), choice="flat+pq")
     whole, manifest = (folder / CODES).read_bytes(), read_manifest(folder)
     (folder / CODES).write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(ArtifactError, match=r"codes\.faiss is damaged"):
@@ -112,7 +96,7 @@ def test_codes_that_are_missing_damaged_or_of_fewer_vectors_are_refused(tmp_path
     (folder / CODES).unlink()
     with pytest.raises(ArtifactError, match=r"codes\.faiss is missing"):
         OpenIndex.open(folder)
-    write_codes(folder / CODES, matrix[:49], manifest.built_as)
+    write_codes(folder / CODES, matrix[:49])
     hashes = hashes_of(folder, manifest.built_as)
     write_manifest(folder, manifest.model_copy(update={"files": hashes, "sizes": {}}))
     with pytest.raises(ArtifactError, match="its manifest says"):

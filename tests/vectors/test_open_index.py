@@ -81,7 +81,7 @@ def test_rows_out_of_the_order_of_ids_are_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_another_kind_of_index_is_refused(tmp_path: Path) -> None:
     """Whole, and hashed by whoever put it there."""
-    folder = write_index(tmp_path / "v", unit_vectors(50, 16), choice="flat+rabitq")
+    folder = write_index(tmp_path / "v", unit_vectors(50, 16), choice="flat+pq")
     for name in (INDEX, CODES):
         kept = (folder / name).read_bytes()
         (folder / name).write_bytes(b"IxFI" + b"nothing of the sort" * 9)

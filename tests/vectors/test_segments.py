@@ -13,6 +13,7 @@ from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
 from soundalike.vectors.artifact_files import INDEX
 from soundalike.vectors.cover import MIN_ALIVE
+from soundalike.vectors.index.knn import EXHAUSTIVE_FRACTION, MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.rows import RowNumbers
 from soundalike.vectors.index_files import read_manifest, write_manifest
@@ -21,7 +22,7 @@ from tests.damage import delete, flip_a_bit
 from tests.indexes import unit_vectors, write_index, write_segments
 from tests.vectors.test_exactness import with_ties
 
-ROWS, DIMENSION = 1200, 32
+ROWS, MANY, DIMENSION = 1200, 9000, 32
 MATRIX = with_ties(ROWS, DIMENSION)
 Rows = NDArray[np.int64]
 
@@ -59,7 +60,7 @@ def queries(index: OpenIndex, seed: int) -> list[VectorQuery]:
     return asked
 
 
-@pytest.mark.parametrize("choice", ["flat", "flat+rabitq"])
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 @settings(max_examples=5)
 @given(partition=partitions(), seed=st.integers(0, 2**32))
 def test_any_partition_gives_the_same_answers_to_the_bit(
@@ -81,6 +82,24 @@ def test_any_partition_gives_the_same_answers_to_the_bit(
             assert found.scores.tobytes() == expected.scores.tobytes()
             assert found.complete == expected.complete
         assert many.distribution.percentile(0.1) == one.distribution.percentile(0.1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(3))
+def test_codes_give_the_same_answers_in_any_partition(seed: int, tmp_path: Path) -> None:
+    """Of so many rows candidates are scored, and not all; 300 equal ones are cut in id order."""
+    matrix, others = with_ties(MANY, DIMENSION), unit_vectors(40, DIMENSION, seed=99)
+    assert MANY >= EXHAUSTIVE_FRACTION * (MIN_CANDIDATES + 1)
+    random = np.random.default_rng(seed)
+    order, cuts = random.permutation(MANY), np.sort(random.choice(MANY, 5, replace=False))
+    one = OpenIndex.open(write_segments(tmp_path / "one", [order], matrix, choice="flat+pq"))
+    parts = np.split(order, cuts)
+    many = OpenIndex.open(write_segments(tmp_path / "many", parts, matrix, choice="flat+pq"))
+    examples = np.concatenate([matrix[random.integers(0, MANY, 40)], matrix[17:18], others])
+    asked = [VectorQuery(vector[None], k) for vector in examples for k in (1, 10, 25)]
+    for found, expected in zip(many.search(asked), one.search(asked), strict=True):
+        assert found.rows.tolist() == expected.rows.tolist()
+        assert found.scores.tobytes() == expected.scores.tobytes()
 
 
 def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None:
@@ -137,7 +156,7 @@ def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
     parts = [np.arange(50), np.arange(50, 80)]
     names = []
     for name in "ab":
-        write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+rabitq")
+        write_segments(tmp_path / name, parts, MATRIX[:80], choice="flat+pq")
         names.append(sorted(path.name for path in (tmp_path / name / "segments").iterdir()))
     assert names[0] == names[1]
 

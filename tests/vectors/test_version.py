@@ -15,8 +15,8 @@ INPUTS: dict[str, Any] = {
 }
 OTHERS: tuple[dict[str, Any], ...] = (
     {"space": dataclasses.replace(FAKE_SPACE, parameters={"version": 2})},
-    {"kind": IndexKind("flat+rabitq", {"codes": 1})},
-    {"kind": IndexKind("flat+rabitq", {"codes": 2})},
+    {"kind": IndexKind("flat+pq", {"codes": 1})},
+    {"kind": IndexKind("flat+pq", {"codes": 2})},
     {"batches": {"b000001": "1" * 64, "b000002": "3" * 64}},
     {"batches": {"b000001": "1" * 64}},
     {"removed": {"b000001": [3]}},

@@ -1,13 +1,14 @@
-"""Codes of one bit a dimension, to search for candidates.
+"""Codes of two bits a dimension, which candidates are searched by.
 
-The vectors are rotated at random first. Embeddings are anisotropic, and the sign of a dimension
-that is nearly constant carries no information: on vectors of 200 dimensions with a common mean and
-a power-law spectrum, 200 candidates hold 84 % of the ten nearest without the rotation and 99.5 %
-with it (768 dimensions: 93 % and 100 %).
+Product quantization (Jégou, Douze and Schmid, PAMI 2011), laid out for scanning from registers
+(André, Kermarrec and Le Scouarnec, VLDB 2015). Vectors are first reduced to their principal
+components and rotated at random there, so that every pair of dimensions carries as much and 16
+centroids serve each alike. Distances are estimated, and not inner products: what an estimate is off
+by grows with the distance, so it is smallest among the nearest.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any, BinaryIO, Self
 
@@ -15,13 +16,21 @@ import faiss
 import numpy as np
 from numpy.typing import NDArray
 
+from soundalike.sampling import evenly
 from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.rows import NO_ROW, Best, RowNumbers
 from soundalike.vectors.kinds import IndexKind
 
 ROTATION_SEED = 7
+SCANNED_TOGETHER = 4  # queries: 0.20 ms each for 100 000 vectors, where one alone takes 0.29
 ROWS_AT_ONCE = 65_536  # a multiple of the 32 that faiss packs into a block
-METRIC = faiss.METRIC_INNER_PRODUCT
+TRAINING_ROWS, MIN_TRAINING_ROWS = 20_000, 1024  # k-means wants 39 for each of 16 centroids
+
+# Measured on made-up vectors of 200 and 768 dimensions (docs/performance.md): with 95 % of the
+# variance the nearest are missing where the spectrum is flat, with fewer dimensions where steep.
+VARIANCE_KEPT = 0.98
+MIN_DIMENSIONS, DIMENSIONS_STEP = 128, 32
+DIMENSIONS_A_CODE, CODE_BITS = 2, 4
 
 
 @lru_cache(maxsize=4)
@@ -32,54 +41,60 @@ def rotation(dimension: int) -> Any:  # noqa: ANN401
     return made
 
 
-def centre_of(matrix: NDArray[np.float32]) -> NDArray[np.float32]:
-    """The mean of float32 [n, dim], rotated, which codes are relative to: float32 [dim]."""
-    mean = matrix.mean(axis=0, dtype=np.float64).astype(np.float32)
-    rotated: NDArray[np.float32] = rotation(len(mean)).apply(mean[None])[0]
-    return rotated
+def train_quantizer(matrix: NDArray[np.float32]) -> Any:  # noqa: ANN401
+    """Train on float32 [n, dim]; return a faiss index without vectors, which computes codes."""
+    rows = evenly(range(len(matrix)), TRAINING_ROWS)
+    sample = matrix[rows]
+    if len(sample) < MIN_TRAINING_ROWS:  # too few to tell anything; of so few, all are read anyway
+        random = np.random.default_rng(ROTATION_SEED)
+        made_up = random.standard_normal((MIN_TRAINING_ROWS, matrix.shape[1]), np.float32)
+        made_up /= np.linalg.norm(made_up, axis=1, keepdims=True)
+        sample = np.concatenate([sample, made_up])
+    reduction = _reduction(sample)
+    dimensions = reduction.d_out
+    codes = faiss.IndexPQFastScan(
+        dimensions, dimensions // DIMENSIONS_A_CODE, CODE_BITS, faiss.METRIC_L2
+    )
+    quantizer = faiss.IndexPreTransform(reduction, codes)
+    quantizer.train(sample)
+    return faiss.clone_index(quantizer)  # which owns its parts
 
 
-def centre_in(folder: Path) -> NDArray[np.float32]:
-    """The centre that a segment's codes are relative to, to the bit: float32 [dim]."""
+def _reduction(sample: NDArray[np.float32]) -> Any:  # noqa: ANN401
+    """The map to the principal components that matter, rotated: from float32 [n, dim]."""
+    centred = sample - sample.mean(axis=0)
+    variances, directions = np.linalg.eigh((centred.T @ centred).astype(np.float64))
+    cumulated = np.cumsum(variances[::-1].clip(min=0))
+    needed = int(np.searchsorted(cumulated, VARIANCE_KEPT * cumulated[-1])) + 1
+    steps = -(-max(needed, MIN_DIMENSIONS) // DIMENSIONS_STEP)
+    dimension, reduced = sample.shape[1], steps * DIMENSIONS_STEP
+    rotated = faiss.vector_to_array(rotation(reduced).A).reshape(reduced, reduced)
+    kept = directions[:, ::-1][:, :reduced]  # all of them, if there are fewer
+    matrix = rotated[:, : kept.shape[1]] @ kept.T
+    reduction = faiss.LinearTransform(dimension, reduced, False)
+    faiss.copy_array_to_vector(matrix.astype(np.float32).ravel(), reduction.A)
+    reduction.is_trained = True
+    return reduction
+
+
+def quantizer_in(folder: Path) -> Any:  # noqa: ANN401
+    """The quantizer that a segment's codes are computed with."""
     codes: Any = faiss.read_index(str(folder / CODES))
-    centre: NDArray[np.float32] = faiss.vector_to_array(codes.center)
-    return centre
+    codes.reset()
+    return codes
 
 
-def write_codes(
-    path: Path,
-    matrix: NDArray[np.float32],
-    kind: IndexKind,
-    centre: NDArray[np.float32] | None = None,
-) -> None:
-    """Write the codes of float32 [n, dim], rows in the same order: dim / 8 + 8 bytes a vector.
+def write_codes(path: Path, matrix: NDArray[np.float32], quantizer: Any = None) -> None:  # noqa: ANN401
+    """Write the codes of float32 [n, dim], rows in the same order.
 
-    `centre` is that of `centre_of`: with the same one, a vector has the same code in any file, but
-    for the last bits of its rotation, which depend on how many are rotated at once. By default it
-    is that of the matrix.
+    `quantizer` is that of `train_quantizer`: with the same one, a vector has the same code in any
+    file, but for the last bits of its rotation, which depend on how many are rotated at once. By
+    default it is trained on the matrix.
     """
-    dimension = matrix.shape[1]
-    if kind.name == "ivf":
-        _write_lists(path, matrix, kind.parameters["lists"])
-        return
-    codes = faiss.IndexRaBitQFastScan(dimension, METRIC)
-    centre = centre_of(matrix) if centre is None else centre
-    codes.train(centre[None])  # the mean of one vector
-    for start in range(0, len(matrix), ROWS_AT_ONCE):  # a rotated copy of all is as large as all
-        some = np.ascontiguousarray(matrix[start : start + ROWS_AT_ONCE])
-        codes.add(rotation(dimension).apply(some))
+    codes = faiss.clone_index(train_quantizer(matrix) if quantizer is None else quantizer)
+    for start in range(0, len(matrix), ROWS_AT_ONCE):  # a reduced copy of all is half of them all
+        codes.add(np.ascontiguousarray(matrix[start : start + ROWS_AT_ONCE]))
     faiss.write_index(codes, str(path))
-
-
-def _write_lists(path: Path, matrix: NDArray[np.float32], lists: int) -> None:
-    dimension = matrix.shape[1]
-    # faiss' parts do not always keep each other alive: these names do.
-    quantizer = faiss.IndexFlatIP(dimension)
-    inner = faiss.IndexIVFRaBitQFastScan(quantizer, dimension, lists, METRIC)
-    index = faiss.IndexPreTransform(rotation(dimension), inner)
-    index.train(matrix)
-    index.add(matrix)
-    faiss.write_index(index, str(path))
 
 
 class StoredCodes:
@@ -87,8 +102,11 @@ class StoredCodes:
 
     def __init__(self, index: Any) -> None:  # noqa: ANN401
         self._index = index
-        # An index with lists rotates queries itself, as do those of older releases.
-        self.rotates = isinstance(index, faiss.IndexPreTransform)
+        self._distances = index.metric_type == faiss.METRIC_L2
+        # Codes of one bit, as segments had before, are of rotated vectors.
+        transforms = isinstance(index, faiss.IndexPreTransform)
+        self._scanned: Any = index.index if transforms else index
+        self._transform: Any = index.chain.at(0) if transforms else rotation(index.d)
 
     @classmethod
     def read(cls, file: BinaryIO, kind: IndexKind) -> Self:
@@ -103,9 +121,21 @@ class StoredCodes:
         """The numbers of vectors and of dimensions."""
         return int(self._index.ntotal), int(self._index.d)
 
-    def best(self, query: NDArray[np.float32], count: int) -> Best:
-        """Search for the `count` best of a float32 [1, dim], rotated if this does not rotate."""
-        estimates, rows = self._index.search(query, count)
+    def best(self, queries: NDArray[np.float32], count: int) -> Best:
+        """Search for the `count` best for each unit vector of float32 [q, dim].
+
+        Returns estimated cosines, float32 [q, count], best first, and rows. They do not depend on
+        the other queries: each is transformed alone, as BLAS sums otherwise for more at a time.
+        """
+        alone = [self._transform.apply(query[None]) for query in queries]
+        found = [
+            self._scanned.search(np.concatenate(alone[start : start + SCANNED_TOGETHER]), count)
+            for start in range(0, len(alone), SCANNED_TOGETHER)
+        ]
+        estimates: NDArray[np.float32] = np.concatenate([estimates for estimates, _ in found])
+        rows: NDArray[np.int64] = np.concatenate([rows for _, rows in found])
+        if self._distances:
+            estimates = (1 - estimates / 2).astype(np.float32, copy=False)
         return estimates, rows
 
 
@@ -117,31 +147,28 @@ class Codes:
         self._rows, self._parts = rows, parts
 
     def candidates(
-        self, query: NDArray[np.float32], count: int
-    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Estimated cosines to a float32 [dim], best first, and their rows: float32, int64 [c].
+        self, queries: NDArray[np.float32], count: int
+    ) -> list[tuple[NDArray[np.float32], NDArray[np.int64]]]:
+        """Estimated cosines to each of float32 [q, dim], best first, and their rows.
 
-        All rows of a higher estimate than the `count`-th, which does not depend on how the rows
-        are divided into segments; fewer where the probed lists hold fewer. One query at a time:
-        scanning is bound by computing, so faiss takes as long for each query of a batch, and a
-        query's hits cannot depend on the others of its batch.
+        For each query float32 [c] and int64 [c]: all rows of a higher estimate than the `count`-th,
+        which depends neither on how the rows are divided into segments nor on the other queries;
+        fewer where probed lists hold fewer.
         """
-        found = []
-        rotated = None
-        for number, part in enumerate(self._parts):
-            if not part.rotates and rotated is None:
-                rotated = rotation(len(query)).apply(query[None])
-            vector = query[None] if part.rotates else rotated
+        found = [
+            self._rows.best(number, count, partial(part.best, queries))
+            for number, part in enumerate(self._parts)
+        ]
+        estimates = np.concatenate([estimates for estimates, _ in found], axis=1)
+        rows = np.concatenate([rows for _, rows in found], axis=1)
+        return [self._cut(*each, count) for each in zip(estimates, rows, strict=True)]
 
-            def search(asked: int, part: StoredCodes = part, vector: Any = vector) -> Best:  # noqa: ANN401
-                return part.best(vector, asked)
-
-            found.append(self._rows.best(number, count, search))
-        estimates = np.concatenate([each[0] for each, _ in found])
-        rows = np.concatenate([each[0] for _, each in found])
+    def _cut(
+        self, estimates: NDArray[np.float32], rows: NDArray[np.int64], count: int
+    ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         valid = rows != NO_ROW  # none where the probed lists held fewer
         estimates, rows = estimates[valid], rows[valid]
-        order = np.lexsort((rows, -estimates))
+        order = np.argsort(-estimates)
         if len(order) >= count and count < self._rows.count:
             # Which of the rows that are tied with the last one are here is chance.
             order = order[estimates[order] > estimates[order[count - 1]]]

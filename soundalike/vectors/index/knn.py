@@ -38,7 +38,11 @@ def search(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes | N
             _exact_if_proven(query, candidates, exact) or _exhaustive(query, exact)
             for query, candidates in zip(queries, batch, strict=True)
         ]
-    return [_by_codes(query, exact, codes) or _exhaustive(query, exact) for query in queries]
+    batch = _coded_candidates(queries, exact, codes)
+    return [
+        _by_codes(query, candidates, exact, codes) or _exhaustive(query, exact)
+        for query, candidates in zip(queries, batch, strict=True)
+    ]
 
 
 def _has_candidates(query: VectorQuery) -> bool:
@@ -62,6 +66,29 @@ def _exact_candidates(
     ]
 
 
+def _first_count(query: VectorQuery) -> int:
+    """The number of candidates by codes to search first."""
+    return max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * query.k) + len(query.excluded_rows)
+
+
+def _coded_candidates(
+    queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes
+) -> list[list[Candidates]]:
+    """Candidates for each positive vector of each query, scanned together; none if all is read."""
+    by_count: dict[int, list[int]] = {}
+    for number, query in enumerate(queries):
+        count = _first_count(query)
+        if _has_candidates(query) and count * EXHAUSTIVE_FRACTION <= exact.count:
+            by_count.setdefault(count, []).append(number)
+    batch: list[list[Candidates]] = [[] for _ in queries]
+    for count, numbers in by_count.items():
+        vectors = np.concatenate([queries[number].positive for number in numbers])
+        found = iter(codes.candidates(vectors, count))
+        for number in numbers:
+            batch[number] = [Candidates(*next(found)) for _ in queries[number].positive]
+    return batch
+
+
 def _exact_if_proven(
     query: VectorQuery, candidates: list[Candidates], exact: ExactVectors
 ) -> Hits | None:
@@ -78,18 +105,20 @@ def _exact_if_proven(
     return hits if proven else None
 
 
-def _by_codes(query: VectorQuery, exact: ExactVectors, codes: Codes) -> Hits | None:
-    """The hits among candidates by codes, or None if the candidates never suffice."""
-    if not _has_candidates(query):
-        return None
-    count = max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * query.k) + len(query.excluded_rows)
-    while count * EXHAUSTIVE_FRACTION <= exact.count:
-        candidates = [Candidates(*codes.candidates(vector, count)) for vector in query.positive]
+def _by_codes(
+    query: VectorQuery, candidates: list[Candidates], exact: ExactVectors, codes: Codes
+) -> Hits | None:
+    """The hits among these candidates, or more of them; None if they never suffice."""
+    count = _first_count(query)
+    while candidates:
         if all(len(each.rows) for each in candidates):
             hits = _best_of(query, _union(candidates), exact)
             if len(hits.rows) == query.k and _is_safe(query, hits, candidates):
                 return hits
         count *= GROWTH
+        if count * EXHAUSTIVE_FRACTION > exact.count:
+            break
+        candidates = [Candidates(*pair) for pair in codes.candidates(query.positive, count)]
     return None
 
 
@@ -103,7 +132,7 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
     below 0, may also belong to a row that was never near.
     """
     safe = np.concatenate([_safe_rows(each) for each in candidates])
-    if not np.isin(hits.rows, safe).all():
+    if not set(safe.tolist()).issuperset(hits.rows.tolist()):
         return False
     best_outside = max(0.0, *(float(each.estimates[-1]) for each in candidates))
     return not len(query.negative) or float(hits.scores[-1]) > best_outside
@@ -111,13 +140,16 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
 
 def _safe_rows(candidates: Candidates) -> NDArray[np.int64]:
     """Rows whose estimate, and all that are tied with it, are within the first quarter."""
-    count = len(candidates.rows)
-    as_good = count - np.searchsorted(candidates.estimates[::-1], candidates.estimates)
-    return candidates.rows[as_good <= count // SAFE_FRACTION]
+    best_unsafe = candidates.estimates[len(candidates.rows) // SAFE_FRACTION]
+    safe: NDArray[np.int64] = candidates.rows[candidates.estimates > best_unsafe]
+    return safe
 
 
 def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
-    rows: NDArray[np.int64] = np.unique(np.concatenate([each.rows for each in candidates]))
+    if len(candidates) == 1:  # no row is there twice
+        rows: NDArray[np.int64] = np.sort(candidates[0].rows)
+    else:
+        rows = np.unique(np.concatenate([each.rows for each in candidates]))
     return rows
 
 

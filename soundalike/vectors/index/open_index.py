@@ -187,8 +187,8 @@ class OpenIndex:
         return knn.search(queries, self.exact, self._codes)
 
     def is_batchable(self, query: VectorQuery) -> bool:
-        """Return whether the query benefits from batching: where all vectors are read."""
-        return self._codes is None and query.allowed_rows is None
+        """Return whether the query benefits from batching: unless a filter's rows are its own."""
+        return query.allowed_rows is None
 
     def probe(self) -> None:
         """Search for a few tracks before use. Raises ArtifactError if one does not find itself."""

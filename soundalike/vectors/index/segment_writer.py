@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,14 +32,15 @@ from soundalike.vectors.segment_files import (
 
 @dataclass(frozen=True, eq=False)
 class Coding:
-    """The kind of a version's codes, with the name and centre of what they are computed with.
+    """The kind of a version's codes, with the name and quantizer that they are computed with.
 
-    `name` is that of SegmentManifest.coding, empty without codes. `centre` is float32 [dim].
+    `name` is that of SegmentManifest.coding, empty without codes. `quantizer` is that of
+    `train_quantizer`.
     """
 
     name: str
     kind: IndexKind
-    centre: NDArray[np.float32] | None = None
+    quantizer: Any = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,7 +68,7 @@ def write_segment(
         with ThreadPoolExecutor(2) as pool:  # one is bound by the disk, the other by the CPU
             writing = [pool.submit(write_exact, folder.path / INDEX, matrix)]
             if coding.name:
-                codes = folder.path / CODES, matrix, coding.kind, coding.centre
+                codes = folder.path / CODES, matrix, coding.quantizer
                 writing.append(pool.submit(write_codes, *codes))
             write_rows(folder.path, ids, draft.origins[order])
             for part in writing:

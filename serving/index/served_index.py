@@ -14,12 +14,12 @@ from soundalike.catalog.tables import IndexVersionRow
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
 from soundalike.vectors.segment_files import segment_names
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.open_index import OpenIndex
     from soundalike.vectors.index.segment import Segment
-    from soundalike.vectors.queries import Hits, VectorQuery
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class ServedIndex:
     def __contains__(self, track_id: str) -> bool:
         return track_id in self.index
 
-    async def search(self, queries: Sequence["VectorQuery"]) -> list["Hits"]:
+    async def search(self, queries: Sequence[NeighbourQuery]) -> list[Neighbours]:
         """Search in the search threads: the hits of each query, in their order.
 
         Queries of other requests may be in the same batch. faiss releases the GIL, so the event

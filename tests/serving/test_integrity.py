@@ -15,7 +15,7 @@ from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.index_files import read_manifest
-from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery
 from soundalike.vectors.segment_files import IDS, ORIGINS
 from tests import damage
 from tests.damage import overwrite, segment_of, writable
@@ -85,12 +85,13 @@ async def assert_exact(live: LiveIndex, collection: Collection) -> None:
     index = live.served.index
     ids = index.track_ids
     assert set(ids) == set(collection.vectors)
-    queries = [VectorQuery(index.vectors_of([track]), 5) for track in ids]
+    queries = [NeighbourQuery(index.vectors_of([track]), 5) for track in ids]
     matrix = np.array([collection.vectors[track] for track in ids])
     for row, hits in enumerate(await live.served.search(queries)):
         cosines = matrix @ matrix[row]
-        assert hits.rows.tolist() == np.argsort(-cosines)[:5].tolist()
-        np.testing.assert_allclose(hits.scores, cosines[hits.rows], atol=1e-6)
+        best = np.argsort(-cosines)[:5]
+        assert hits.track_ids == [ids[row] for row in best]
+        np.testing.assert_allclose(hits.scores, cosines[best], atol=1e-6)
 
 
 @pytest.mark.slow

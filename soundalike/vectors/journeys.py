@@ -77,6 +77,7 @@ class ArcJourney:
         self._metadata: dict[str, TrackMetadata | None] = {}
         self._left_out: dict[str, str] = {}  # by track, the rule
         self.steps: list[Step] = []
+        self.certain = True  # that no nearer track was missed, as Neighbours has it
         # Each other step may take a track that is near this point too.
         self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
 
@@ -91,6 +92,7 @@ class ArcJourney:
     def add(self, hits: Sequence[Neighbours], metadata: Mapping[str, TrackMetadata]) -> None:
         """Choose a track for each point; where a point has none left, search for more."""
         self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
+        self.certain = all(each.certain for each in hits)
         between = self._choose(hits)
         k = self.next_queries[0].k if self.next_queries else 0
         short = len(between) < len(hits)

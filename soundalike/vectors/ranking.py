@@ -60,6 +60,7 @@ class Ranking:
         self._metadata: dict[str, TrackMetadata | None] = {}
         self._considered: Considered | None = None
         self.results: list[Result] = []
+        self.certain = True  # that no better track was missed, as Neighbours has it
         self.next_query: NeighbourQuery | None = self._lowered(self._first_k())
 
     def _lowered(self, k: int) -> NeighbourQuery:
@@ -81,7 +82,7 @@ class Ranking:
 
     def add(self, hits: Neighbours, metadata: Mapping[str, TrackMetadata]) -> None:
         """Rank the hits; `next_query` is then the query to search next, None when done."""
-        ids = hits.track_ids
+        ids, self.certain = hits.track_ids, hits.certain
         self._metadata |= {each: metadata.get(each) for each in ids if each not in self._metadata}
         kept, candidates = self._with_file(hits)
         positive, negative = self._query.examples(self._examples)

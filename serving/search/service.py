@@ -75,8 +75,8 @@ async def _prepared(catalog: SearchCatalog, served: ServedIndex, search: Search)
     await require_indexed(catalog, served, search.query.track_ids)
     allowed = await _allowed(catalog, served, search.filters.in_catalog)
     excluded = tuple(search.filters.exclude_ids)
-    return _require_direction(
-        lambda: Ranking(served.index, search.query, search.limit, allowed, excluded)
+    return await _require_direction(
+        served, lambda: Ranking(served.index, search.query, search.limit, allowed, excluded)
     )
 
 
@@ -115,11 +115,13 @@ async def journey_between(
     Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
     """
     await require_indexed(catalog, served, ends)
-    journey = _require_direction(lambda: ArcJourney(served.index, ends, steps, per_artist))
+    journey = await _require_direction(
+        served, lambda: ArcJourney(served.index, ends, steps, per_artist)
+    )
     columns, grouped = catalog.columns, per_artist is not None
     metadata = dict(columns.metadata(ends, grouped=grouped))
     if not journey.next_queries:
-        journey.add([], metadata)
+        await served.wait_for(lambda: journey.add([], metadata))
     while journey.next_queries:
         with metrics.search_seconds.time(), span("search", queries=len(journey.next_queries)):
             hits = await served.search(journey.next_queries)
@@ -144,9 +146,9 @@ async def _allowed(
     return TrackSet(served.index.track_ids, rows)
 
 
-def _require_direction(prepare: Callable[[], Prepared]) -> Prepared:
+async def _require_direction(served: ServedIndex, prepare: Callable[[], Prepared]) -> Prepared:
     try:
-        return prepare()
+        return await served.wait_for(prepare)
     except ValueError as error:
         raise Problem(422, "no-direction", str(error)) from error
 

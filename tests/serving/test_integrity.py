@@ -127,14 +127,14 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
         harm(path)
         await assert_exact(live, collection)
         if harm is damage.flip_a_bit:  # nothing but reading shows it
-            await to_thread.run_sync(live.served.disk_check.problem, 0.0)
-        await live.check_disk()
+            await to_thread.run_sync(live.served.check.problem, 0.0)
+        await live.check()
         assert live.problem == FILES_CHANGED, harm
         await live.follow(published(collection))
         assert live.served.index is index
         await assert_exact(live, collection)
         restore(path, whole)
-        await live.check_disk()
+        await live.check()
         assert live.problem is None, harm
     await assert_exact(live, collection)
 
@@ -145,7 +145,7 @@ async def test_whole_folder_that_vanishes_changes_no_answer(
 ) -> None:
     await live.follow(published(collection))
     remove_folder(served_folder(collection))
-    await live.check_disk()
+    await live.check()
     assert live.problem == FILES_CHANGED
     await assert_exact(live, collection)
 
@@ -176,9 +176,9 @@ async def test_new_version_ends_the_check_of_the_old_one(
 ) -> None:
     await live.follow(published(collection))
     assert live.served
-    old = live.served.disk_check
+    old = live.served.check
     damage.truncate(served_file(collection, INDEX))
-    await live.check_disk()
+    await live.check()
     assert live.problem
     collection.add(*numbered(3))
     collection.publish()

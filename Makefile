@@ -92,7 +92,7 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) ## every benchmark that needs no GPU
+bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) $(MILVUS) ## every benchmark that needs no GPU
 	@for file in $(filter-out %/bench_gpu.py,$(sort $(wildcard benchmarks/bench_*.py))); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a peer

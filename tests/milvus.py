@@ -29,6 +29,11 @@ server.stop()
 """
 
 
+def is_installed() -> bool:
+    """Return whether the real server is here: it is, where there is a wheel of it."""
+    return bool(list(WHEEL.parents[1].glob("lib/*/site-packages/milvus")))
+
+
 def _free_ports(count: int) -> list[int]:
     """Ports that nothing listened on a moment ago."""
     with ExitStack() as stack:
@@ -41,7 +46,7 @@ def _free_ports(count: int) -> list[int]:
 @contextmanager
 def standalone() -> Iterator[str]:
     """Run the real server, of the wheel that `make test-slow` installs; yield its URL."""
-    if not list(WHEEL.parents[1].glob("lib/*/site-packages/milvus")):
+    if not is_installed():
         pytest.skip("Milvus' standalone server is not installed: make .cache/milvus/.installed")
     with tempfile.TemporaryDirectory(prefix="soundalike-milvus-") as folder:
         ports = _free_ports(PORTS)

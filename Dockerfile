@@ -28,7 +28,7 @@ HEALTHCHECK --interval=30s --start-period=2m \
 CMD ["python", "-m", "serving"]
 
 FROM base AS cuda
-ARG EXTRAS=s3,otel
+ARG EXTRAS=s3,otel,milvus
 # PyPI's PyTorch for Linux is the one with CUDA.
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /opt/soundalike/requirements.lock \
@@ -37,7 +37,7 @@ ENV NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER 10001:10001
 
 FROM base AS cpu
-ARG EXTRAS=s3,otel
+ARG EXTRAS=s3,otel,milvus
 RUN --mount=type=bind,from=wheel,source=/wheels,target=/wheels \
     pip install --no-cache-dir --constraint /opt/soundalike/requirements.lock \
         --extra-index-url https://download.pytorch.org/whl/cpu \

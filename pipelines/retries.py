@@ -13,15 +13,17 @@ from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from soundalike.audio.process import DecoderUnavailable
 from soundalike.catalog.engine import describe
-from soundalike.errors import BucketError, LockLost, SoundalikeError
+from soundalike.errors import BucketError, LockLost, MilvusError, SoundalikeError
 from soundalike.ingest.reports import NoReports, Reports
 from soundalike.settings import load_settings
 from soundalike.storage.disk_space import raise_disk_error
 
 DATABASE_AWAY = (OperationalError, InterfaceError, ConnectionError, TimeoutError)
 # A decoder that did not start, and a temporary file that somebody deleted, pass by themselves; a
-# batch that another run took over is done when that one ends; a bucket may be away for a moment.
-TRANSIENT_ERRORS = (*DATABASE_AWAY, DecoderUnavailable, FileNotFoundError, LockLost, BucketError)
+# batch that another run took over is done when that one ends; a bucket or Milvus may be away for a
+# moment.
+AWAY = (*DATABASE_AWAY, BucketError, MilvusError)
+TRANSIENT_ERRORS = (*AWAY, DecoderUnavailable, FileNotFoundError, LockLost)
 MAX_RETRIES = 3
 RETRY_DELAY_SECONDS = 10.0
 

@@ -24,6 +24,7 @@ def main(name: str = "secrets") -> None:
     written(folder / "grafana_password", secrets.token_urlsafe(BYTES))
     written(folder / "alert_url", "")
     written(folder / "aws_credentials", "")
+    written(folder / "milvus_url", "http://milvus:19530")
     print(f"The API's key is in {folder / 'soundalike_api_key'}.")
     print("alert_url (a webhook) and aws_credentials (of buckets) may stay empty.")
 

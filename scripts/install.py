@@ -21,7 +21,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 CONSTRAINTS = ("--constraint", str(ROOT / "requirements.lock"))
-PACKAGES = ("--editable", f"{ROOT}[demo,dev,evaluate,gunicorn,otel,s3]")
+PACKAGES = ("--editable", f"{ROOT}[demo,dev,evaluate,gunicorn,milvus,otel,s3]")
 TORCH = "torch==2.13.0"  # 2.13.0+cpu, the name of the CPU build, satisfies it
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"
 PYTHONS = ((3, 11), (3, 13))

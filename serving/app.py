@@ -16,6 +16,7 @@ from serving.database import open_pool, writing_session
 from serving.feed import Feed
 from serving.index.follower import PublicationFollower
 from serving.index.live_index import LiveIndex, search_threads
+from serving.index.milvus_versions import SEARCH_THREADS
 from serving.index.replica import Replica
 from serving.key_ring import KeyRing
 from serving.maps.served_map import ServedMap
@@ -56,6 +57,7 @@ from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tracing import tracing
+from soundalike.vectors.milvus.server import Milvus
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -68,7 +70,10 @@ def create_app(settings: Settings | None = None) -> FastAPI:
     configure_logs(settings.lowest_log_level, json=settings.environment == "production")
     take_over_uvicorn_logs()
     store = ArtifactStore.of(settings)
-    live = LiveIndex(store, search_threads(settings), Replica.of(store, settings))
+    milvus = Milvus.of(settings)
+    threads = SEARCH_THREADS if milvus else search_threads(settings)
+    replica = None if milvus else Replica.of(store, settings)
+    live = LiveIndex(store, threads, replica, milvus)
     columns = LiveColumns(store.columns)
     ring = KeyRing(settings.api_key.get_secret_value() if settings.api_key else None)
     browser_sessions = BrowserSessions(ring, store.session_secret)

@@ -25,7 +25,7 @@ from serving.index.search_threads import Overloaded
 from serving.limits import STATEMENT_TIMEOUT_SECONDS
 from serving.problems import DEFAULT_KINDS, PROBLEM_TYPES, phrase, title, urn
 from serving.schemas.problems import FieldProblem, ProblemDetails
-from soundalike.errors import SoundalikeError
+from soundalike.errors import MilvusError, SoundalikeError, UnsupportedSearch
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_LATER = {"Retry-After": "5"}
@@ -81,6 +81,14 @@ def _other(error: Exception) -> Problem:
         case Overloaded():
             detail = "too many searches are waiting; try again in a moment"
             return Problem(503, "overloaded", detail, RETRY_LATER)
+        case UnsupportedSearch():
+            return Problem(422, "unsupported-search", str(error))
+        case MilvusError():
+            detail = (
+                "Milvus, which is searched, does not respond, or refuses; the log has the cause "
+                "under this correlation id"
+            )
+            return Problem(503, "milvus-unreachable", detail, RETRY_LATER)
         case SoundalikeError():  # not the request's fault: the service needs attention
             detail = "soundalike needs attention; its log has the cause under this correlation id"
             return Problem(503, "unavailable", detail, RETRY_LATER)

@@ -40,6 +40,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "unknown-host": ProblemType(421, "The Host header names no host of this server."),
     "invalid-request": ProblemType(422, "A parameter or field is invalid; `errors` names it."),
     "no-direction": ProblemType(422, "The examples cancel each other out."),
+    "unsupported-search": ProblemType(422, "What is searched cannot answer such a query."),
     "wrong-dimension": ProblemType(422, "The vector has another dimension than the index."),
     "unusable-audio": ProblemType(422, "The upload is not audio that can be embedded."),
     "wrong-keys": ProblemType(429, "This address sent too many wrong API keys."),
@@ -53,6 +54,7 @@ PROBLEM_TYPES: dict[str, ProblemType] = {
     "too-slow": ProblemType(503, "The catalog took too long."),
     "catalog-not-upgraded": ProblemType(503, "The catalog has another schema."),
     "catalog-unreachable": ProblemType(503, "PostgreSQL does not respond."),
+    "milvus-unreachable": ProblemType(503, "Milvus, which is searched, does not respond."),
     "model-unavailable": ProblemType(503, "The model of uploads cannot be used."),
     "unavailable": ProblemType(503, "The service needs attention; its log has the cause."),
 }

@@ -61,6 +61,18 @@ class MissingObject(BucketError):
     """The bucket of artifacts has no such object."""
 
 
+class MilvusError(SoundalikeError):
+    """Milvus does not answer, refuses, or lacks what it should have."""
+
+
+class MissingCollection(MilvusError):
+    """Milvus has no collection of an index version."""
+
+
+class UnsupportedSearch(SoundalikeError):
+    """The query is of a kind that what is searched cannot answer; the message says which."""
+
+
 class BackupError(SoundalikeError):
     """A backup cannot be written, or is not whole, or must not be restored here."""
 

@@ -25,8 +25,10 @@ from soundalike.postgres import connected_database
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.milvus.server import Milvus
 from tests.hub import MODEL, PUBLISHED_TINY, TINY, Hub, serve
 from tests.library import Library
+from tests.milvus import emptied, standalone
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
@@ -167,6 +169,29 @@ def s3(s3_server: str, monkeypatch: pytest.MonkeyPatch) -> BaseClient:
 def bucket(s3: BaseClient) -> Bucket:
     """A bucket for artifacts, with nothing in it."""
     return Bucket(f"s3://music/{uuid.uuid4().hex}/home")
+
+
+@pytest.fixture(scope="session")
+def milvus_server() -> Iterator[str]:
+    """A standalone Milvus; another one if TEST_MILVUS is its URL."""
+    if "TEST_MILVUS" in os.environ:
+        yield os.environ["TEST_MILVUS"]
+        return
+    with standalone() as url:
+        yield url
+
+
+@pytest.fixture(scope="module", params=["lite", pytest.param("server", marks=pytest.mark.slow)])
+def milvus(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Milvus]:
+    """A Milvus with nothing in it: in this process, and in the long tests a real server too."""
+    if request.param == "lite":
+        opened = Milvus(str(tmp_path_factory.mktemp("milvus") / "lite.db"))
+    else:
+        opened = emptied(Milvus(request.getfixturevalue("milvus_server")))
+    yield opened
+    opened.close()
 
 
 @pytest.fixture(scope="session")

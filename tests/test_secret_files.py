@@ -21,7 +21,10 @@ def test_every_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: P
     secret(monkeypatch, "DATABASE_URL_FILE", tmp_path / "url", f"{URL}\n".encode())
     secret(monkeypatch, "SOUNDALIKE_API_KEY_FILE", tmp_path / "key", b"k3y")
     secret(monkeypatch, "SOUNDALIKE_ALERT_URL_FILE", tmp_path / "alert", hook)
+    secret(monkeypatch, "SOUNDALIKE_MILVUS_URL_FILE", tmp_path / "milvus", b"http://a:b@m:19530")
     settings = load_settings()
+    assert settings.milvus_url
+    assert settings.milvus_url.get_secret_value() == "http://a:b@m:19530"
     assert settings.database_url == URL.replace("://", "+psycopg://")
     assert settings.api_key
     assert settings.api_key.get_secret_value() == "k3y"

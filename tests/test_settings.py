@@ -47,6 +47,8 @@ from soundalike.vectors.kinds import CURRENT_KINDS
         ("SOUNDALIKE_CACHE_GIGABYTES", "0", "greater than 0"),
         ("SOUNDALIKE_KEEP_AUDIO", "bucket", "needs SOUNDALIKE_ARTIFACTS"),
         ("SOUNDALIKE_KEEP_AUDIO", "cloud", "'disk', 'bucket' or 'none'"),
+        ("SOUNDALIKE_SEARCH", "milvus", "needs SOUNDALIKE_MILVUS_URL"),
+        ("SOUNDALIKE_SEARCH", "vespa", "'local' or 'milvus'"),
         ("SOUNDALIKE_CODE_URL", "github.com/x", "begins with https:// or http://"),
     ],
 )

@@ -106,9 +106,13 @@ def test_a_named_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch
     assert "SOUNDALIKE_CONFIG=/nowhere/own.toml: there is no such file" in refusal()
 
 
-@pytest.mark.parametrize("secret", ["api_key", "database_url", "alert_url"])
+@pytest.mark.parametrize("secret", ["api_key", "database_url", "alert_url", "milvus_url"])
 def test_secrets_that_others_can_read_are_refused(data: Path, secret: str) -> None:
-    values = {"database_url": "postgresql://me:pw@h/d", "alert_url": "https://x.example/t"}
+    values = {
+        "database_url": "postgresql://me:pw@h/d",
+        "alert_url": "https://x.example/t",
+        "milvus_url": "http://me:pw@milvus:19530",
+    }
     file = written(data, f'{secret} = "{values.get(secret, "key")}"\n')
     file.chmod(0o644)
     message = refusal()
@@ -116,6 +120,14 @@ def test_secrets_that_others_can_read_are_refused(data: Path, secret: str) -> No
     assert f"chmod o-r '{file}'" in message
     file.chmod(0o640)
     assert origin_of(load_settings(), secret) == Origin("file", str(file))
+
+
+@pytest.mark.parametrize("wrong", ["me:token@milvus:19530", "token.db", "http://"])
+def test_a_wrong_url_of_milvus_is_not_shown(data: Path, wrong: str) -> None:
+    written(data, f'milvus_url = "{wrong}"\n').chmod(0o600)
+    message = refusal()
+    assert "milvus_url=(hidden): must look like http://user:password@host:19530" in message
+    assert "token" not in message
 
 
 def test_a_wrong_secret_is_not_shown(data: Path) -> None:

@@ -14,7 +14,9 @@ from pipelines.run_tags import tag_with_version
 from soundalike.catalog.engine import Sessions
 from soundalike.ingest.publish import publish
 from soundalike.ingest.reports import Reports
+from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.milvus.server import Milvus
 
 
 class PublishConfig(dg.Config):
@@ -42,7 +44,10 @@ def published_index(
     """Publishes a checked version in one transaction; the API switches to it automatically."""
     with transient_errors_retried(reports):
         version = config.version or None
-        manifest = publish(sessions, store, model.space, version, config.seen, context.run_id)
+        milvus = Milvus.of(load_settings())
+        manifest = publish(
+            sessions, store, model.space, version, config.seen, context.run_id, milvus
+        )
     reports.add(manifest)
     tag_with_version(context, manifest)
     return dg.MaterializeResult(

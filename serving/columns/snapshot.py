@@ -3,7 +3,6 @@
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -14,10 +13,8 @@ from soundalike.catalog.columns.filtering import Mask, allowed
 from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.filters import TrackFilter
 from soundalike.catalog.tracks import TrackView
+from soundalike.vectors.neighbours import SearchIndex
 from soundalike.vectors.rerank import TrackMetadata
-
-if TYPE_CHECKING:
-    from soundalike.vectors.index.open_index import OpenIndex
 
 Rows = NDArray[np.int64]
 
@@ -62,7 +59,7 @@ class Snapshot:
             return {track_id: columns.view(row) for track_id, columns, row in found}
         return {track_id: PRESENT for track_id, columns, row in found if columns.has_file[row]}
 
-    def allowed_rows(self, track_filter: TrackFilter, index: "OpenIndex") -> Rows:
+    def allowed_rows(self, track_filter: TrackFilter, index: SearchIndex) -> Rows:
         """Return the rows of the index that the filter allows, int64 [m], ascending."""
         in_base = np.append(allowed(self.base, track_filter), False)  # -1: not in the base
         rows_allowed = in_base[_base_rows(self.base, index)]
@@ -76,7 +73,7 @@ class Snapshot:
         """The columns that tracks are in: mapped ones, and newer ones."""
         return self.base, self.newer
 
-    def rows_in_parts(self, index: "OpenIndex") -> pa.Array:
+    def rows_in_parts(self, index: SearchIndex) -> pa.Array:
         """Return the row of each track of the index in the parts, one after the other.
 
         int64 [n]; null for one that the catalog lacks.
@@ -112,11 +109,11 @@ def _but(columns: TrackColumns, track_ids: Sequence[str]) -> Mask:
     return others
 
 
-_joins: "weakref.WeakKeyDictionary[OpenIndex, tuple[TrackColumns, Rows]]"
+_joins: "weakref.WeakKeyDictionary[SearchIndex, tuple[TrackColumns, Rows]]"
 _joins = weakref.WeakKeyDictionary()
 
 
-def _base_rows(base: TrackColumns, index: "OpenIndex") -> Rows:
+def _base_rows(base: TrackColumns, index: SearchIndex) -> Rows:
     """Return the row of the columns for each row of the index, int64 [n], -1 for none.
 
     They are found once for each index that is served, and for each file of columns.

@@ -55,7 +55,7 @@ class PublicationFollower:
     async def following(self) -> AsyncIterator[None]:
         """Load the published version, if the catalog can be read; then follow publications."""
         await self._refresh()
-        follow = (self._listen, self._poll, self._check_disk)
+        follow = (self._listen, self._poll, self._check)
         tasks = [asyncio.create_task(each()) for each in follow]
         try:
             yield
@@ -107,14 +107,14 @@ class PublicationFollower:
                     await self._notified.wait()
             await self._refresh()
 
-    async def _check_disk(self) -> None:
-        """Check the served files as often as the catalog is polled, but without needing it."""
+    async def _check(self) -> None:
+        """Check what is served as often as the catalog is polled, but without needing it."""
         while True:
             await asyncio.sleep(self._poll_seconds)
             try:
-                await self._live.check_disk()
+                await self._live.check()
             except Exception as error:  # following must never end
-                log.warning("index.disk_check_failed", reason=str(error).partition("\n")[0])
+                log.warning("index.check_failed", reason=str(error).partition("\n")[0])
 
     async def _listen(self) -> None:
         retry = MIN_RETRY_SECONDS

@@ -11,13 +11,9 @@ from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from soundalike.errors import SoundalikeError
-
-if TYPE_CHECKING:
-    from soundalike.vectors.index.open_index import OpenIndex
-    from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex
 
 MAX_BATCH = 32
 MAX_QUEUED = 1024  # further queries are refused with Overloaded
@@ -31,9 +27,9 @@ class Overloaded(SoundalikeError):
 class PendingSearch:
     """A queued query, the index version it searches, and the future of its hits."""
 
-    index: "OpenIndex"
-    query: "VectorQuery"
-    hits: "Future[Hits]"
+    index: SearchIndex
+    query: NeighbourQuery
+    hits: Future[Neighbours]
 
 
 class SearchThreads:
@@ -53,7 +49,9 @@ class SearchThreads:
         """The queries that no thread has taken yet."""
         return len(self._queue)
 
-    async def search(self, index: "OpenIndex", queries: Sequence["VectorQuery"]) -> list["Hits"]:
+    async def search(
+        self, index: SearchIndex, queries: Sequence[NeighbourQuery]
+    ) -> list[Neighbours]:
         """Return the hits of each query, all of one version. Cancelled queries are skipped.
 
         Raises Overloaded if the queue is full or closed, or the error that the search raised.
@@ -122,7 +120,7 @@ class SearchThreads:
         with self._changed:
             self.queries, self.batches = self.queries + len(live), self.batches + 1
         try:
-            results = live[0].index.search([each.query for each in live])
+            results = live[0].index.neighbours([each.query for each in live])
         except Exception as error:
             self._search_one_by_one(live, error)
         else:
@@ -137,6 +135,6 @@ class SearchThreads:
             return
         for each in batch:
             try:
-                each.hits.set_result(each.index.search([each.query])[0])
+                each.hits.set_result(each.index.neighbours([each.query])[0])
             except Exception as own:  # any failure is raised to the query's caller
                 each.hits.set_exception(own)

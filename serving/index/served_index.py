@@ -2,34 +2,41 @@
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from anyio import to_thread
+from numpy.typing import NDArray
 
 from serving.index.disk_check import DiskCheck, Signature, signature
 from serving.index.filter_cache import FilterCache
+from serving.index.milvus_versions import MilvusCheck
 from serving.index.search_threads import SearchThreads
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.errors import ArtifactError
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex
 from soundalike.vectors.segment_files import segment_names
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.open_index import OpenIndex
     from soundalike.vectors.index.segment import Segment
-    from soundalike.vectors.queries import Hits, VectorQuery
+
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True)
 class ServedIndex:
     """An opened index version. A request takes it once, so that its response is consistent."""
 
-    index: "OpenIndex"
+    index: SearchIndex
     published_at: dt.datetime
     threads: SearchThreads
-    disk_check: DiskCheck
+    check: DiskCheck | MilvusCheck
     filters: FilterCache = field(default_factory=FilterCache)
 
     @property
@@ -40,7 +47,15 @@ class ServedIndex:
     def __contains__(self, track_id: str) -> bool:
         return track_id in self.index
 
-    async def search(self, queries: Sequence["VectorQuery"]) -> list["Hits"]:
+    async def vectors_of(self, track_ids: Sequence[str]) -> NDArray[np.float32]:
+        """The float32 [m, dim] of these tracks, in order. Raises KeyError for an unknown one."""
+        return await self.wait_for(lambda: self.index.vectors_of(track_ids))
+
+    async def wait_for(self, work: Callable[[], Result]) -> Result:
+        """Do what needs vectors: in a thread, if it waits for a network."""
+        return await to_thread.run_sync(work) if self.index.is_remote else work()
+
+    async def search(self, queries: Sequence[NeighbourQuery]) -> list[Neighbours]:
         """Search in the search threads: the hits of each query, in their order.
 
         Queries of other requests may be in the same batch. faiss releases the GIL, so the event
@@ -55,10 +70,10 @@ def signature_of(store: ArtifactStore, version: Path) -> Signature:
     return signature([version, *segments])
 
 
-def merged_since(store: ArtifactStore, served: ServedIndex) -> frozenset[str] | None:
-    """Return the segments that hold the rows of the served version now, if these are others."""
-    folder, names = store.index(served.manifest.version), served.index.segment_names
-    chosen = cover_of(folder, served.manifest) if names else None
+def merged_since(store: ArtifactStore, index: "OpenIndex") -> frozenset[str] | None:
+    """Return the segments that hold the rows of an opened version now, if these are others."""
+    folder, names = store.index(index.manifest.version), index.segment_names
+    chosen = cover_of(folder, index.manifest) if names else None
     if chosen is None or chosen.missing:
         return None
     now = frozenset(segment.name for segment in chosen.segments)

@@ -1,16 +1,13 @@
 """A map in the order of the served index's rows, which is how it is sent."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.map_files import MapManifest, read_manifest, read_points
-
-if TYPE_CHECKING:
-    from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.neighbours import SearchIndex
 
 NOWHERE = -32768  # both coordinates of a track that is not on the map
 SCALE = 32767  # an int16 for a coordinate of 1
@@ -26,7 +23,7 @@ class DrawnMap:
     coordinates: Coordinates
 
     @classmethod
-    def read(cls, store: ArtifactStore, index: "OpenIndex") -> "DrawnMap":
+    def read(cls, store: ArtifactStore, index: SearchIndex) -> "DrawnMap":
         """Read the map of an open index. Raises ArtifactError if there is none that is whole."""
         folder = store.map(index.manifest.version)
         manifest = read_manifest(folder)

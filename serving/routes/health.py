@@ -42,6 +42,8 @@ async def ready(session: SessionDep, live: LiveDep) -> Ready:
             raise Problem(503, "catalog-unreachable", detail, RETRY_LATER) from error
         problems.append(CATALOG_AWAY)
     served = served_index(live)
+    if live.search_problem:
+        raise Problem(503, "milvus-unreachable", live.search_problem, RETRY_LATER)
     return Ready(
         index_version=served.manifest.version, problem="; ".join(filter(None, problems)) or None
     )

@@ -10,13 +10,21 @@ from fastapi import APIRouter, Body, Depends
 from sqlalchemy.orm import Session
 
 from serving.content_type import require_json
-from serving.dependencies import CallerDep, ServedIndexDep, SessionDep, StoreDep, WritingDep
+from serving.dependencies import (
+    CallerDep,
+    LiveDep,
+    ServedIndexDep,
+    SessionDep,
+    StoreDep,
+    WritingDep,
+)
 from serving.errors import Problem, documented
 from serving.index.served_index import ServedIndex
 from serving.schemas.administration import PUBLICATION_EXAMPLES, PublicationRequest
 from serving.schemas.state import Index, Publication
 from soundalike.catalog import library_settings, publications
-from soundalike.errors import ArtifactError
+from soundalike.errors import ArtifactError, MissingCollection
+from soundalike.ingest.milvus_versions import require_collection, show_published
 from soundalike.ingest.publish import (
     BuiltVersion,
     built_version,
@@ -52,6 +60,7 @@ async def publish_version(
     request: Annotated[PublicationRequest, Body(openapi_examples=PUBLICATION_EXAMPLES)],
     caller: CallerDep,
     store: StoreDep,
+    live: LiveDep,
     session: SessionDep,
     writing: WritingDep,
 ) -> Publication:
@@ -66,6 +75,11 @@ async def publish_version(
     await session.rollback()  # nobody holds a connection while files are read
     try:
         await to_thread.run_sync(require_publishable, store, built)
+        if live.milvus:
+            await to_thread.run_sync(require_collection, live.milvus, built.version)
+    except MissingCollection as error:
+        detail = f"Milvus has no collection of index {built.version}: materialise published_index"
+        raise Problem(409, "unusable-version", detail) from error
     except ArtifactError as error:
         log.warning("index.not_published", version=built.version, reason=str(error))
         detail = (
@@ -77,6 +91,9 @@ async def publish_version(
         with _known_version():  # it may have been removed meanwhile
             await writer.run_sync(publications.publish, built.version, request.version is not None)
         manifest = await writer.run_sync(published_manifest, store)
+        if live.milvus:
+            args = live.milvus, manifest.version, manifest.replaces
+            await to_thread.run_sync(show_published, *args)
     log.info("index.published", version=built.version, key=caller.name)
     return Publication.model_validate(manifest)
 

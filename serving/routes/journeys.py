@@ -89,6 +89,7 @@ async def find_journey(
                 for position, step in enumerate(journey.steps, 1)
             ],
             "removed": journey.removed,
+            "certain": journey.certain,
         },
         headers=context.catalog.headers,
     )

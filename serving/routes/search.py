@@ -134,6 +134,7 @@ def _shown(
         "items": as_similar_tracks(page.results, views, as_track),
         "next_cursor": page.next_cursor,
         "removed": page.removed,
+        "certain": page.certain,
     }
 
 

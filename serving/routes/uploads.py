@@ -81,6 +81,7 @@ async def search_tracks_by_audio(
             "vector": as_numbers(upload.vector),
             "items": as_similar_tracks(ranking.results, views, context.as_track),
             "removed": ranking.removed(shown if shown == parameters.limit else None),
+            "certain": ranking.certain,
         },
         headers=context.catalog.headers,
     )

@@ -50,7 +50,7 @@ async def get_embedding(
     require_possible_id(track_id)
     served = served_index(context.live)
     await require_indexed(context.catalog, served, [track_id])
-    vector, manifest = served.index.vector(track_id), served.manifest
+    [vector], manifest = await served.vectors_of([track_id]), served.manifest
     if (format or preferred(request, {"json": "application/json", "npy": NPY})) == "npy":
         name = f'attachment; filename="{track_id}.npy"'
         return Response(_npy(vector), media_type=NPY, headers={"Content-Disposition": name})

@@ -1,9 +1,20 @@
 """Results of searches and journeys in responses, as pydantic models."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from serving.schemas.base import ResponseModel, TrackId
 from serving.schemas.tracks import Track
+
+Certain = Annotated[
+    bool,
+    Field(
+        description="Whether it is proven that no better track was missed. Of a large index some "
+        "may be: it is measured before it is published, and nearly all are found.",
+        examples=[True],
+    ),
+]
 
 
 class SimilarTrack(ResponseModel):
@@ -53,6 +64,7 @@ class SimilarTracks(ResponseModel):
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
     removed: RemovedTracks
+    certain: Certain
 
 
 class SearchResults(ResponseModel):
@@ -62,6 +74,7 @@ class SearchResults(ResponseModel):
     items: list[SimilarTrack]
     next_cursor: str | None = Field(description="Send it as `cursor`; null on the last page.")
     removed: RemovedTracks
+    certain: Certain
 
 
 class BatchPage(ResponseModel):
@@ -72,6 +85,7 @@ class BatchPage(ResponseModel):
         description="Send it as `cursor` of the same search; null on the last page."
     )
     removed: RemovedTracks
+    certain: Certain
 
 
 class BatchResults(ResponseModel):
@@ -94,6 +108,7 @@ class UploadResults(ResponseModel):
     )
     items: list[SimilarTrack]
     removed: RemovedTracks
+    certain: Certain
 
 
 class JourneyStep(ResponseModel):
@@ -125,3 +140,4 @@ class Journey(ResponseModel):
     index_version: str = Field(examples=["3fd0c9a7b2e1"])
     items: list[JourneyStep]
     removed: RemovedFromJourney
+    certain: Certain

@@ -21,11 +21,15 @@ from soundalike.vectors.removed import Removed
 
 @dataclass(frozen=True)
 class SearchPage:
-    """A page: results, the cursor of the next page, and what rules left out up to its end."""
+    """A page: results, the cursor of the next page, and what rules left out up to its end.
+
+    `certain`: it is proven that no better track was missed.
+    """
 
     results: list[Result]
     next_cursor: str | None
     removed: Removed
+    certain: bool
 
 
 async def search_pages(
@@ -65,7 +69,8 @@ def _page(
     results = ranking.results
     page, cursor = page_of(results, request, version, after, ranked)
     end = results.index(page[-1]) + 1 if page else len(results)
-    return SearchPage(page, cursor, ranking.removed(end if cursor else None))
+    removed = ranking.removed(end if cursor else None)
+    return SearchPage(page, cursor, removed, ranking.certain)
 
 
 def _query(request: SearchRequest, served: ServedIndex) -> TrackQuery:

@@ -20,7 +20,8 @@ from soundalike.catalog.filters import TrackFilter
 from soundalike.catalog.tracks import TrackView
 from soundalike.tracing import span
 from soundalike.vectors.journeys import ArcJourney
-from soundalike.vectors.queries import Hits, TrackQuery
+from soundalike.vectors.neighbours import Neighbours, TrackSet
+from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.ranking import Ranking
 from soundalike.vectors.rerank import TrackMetadata
 
@@ -72,14 +73,16 @@ async def search_tracks(
 
 async def _prepared(catalog: SearchCatalog, served: ServedIndex, search: Search) -> Ranking:
     await require_indexed(catalog, served, search.query.track_ids)
-    rows = await _allowed_rows(catalog, served, search.filters.in_catalog)
+    allowed = await _allowed(catalog, served, search.filters.in_catalog)
     excluded = tuple(search.filters.exclude_ids)
-    return _require_direction(
-        lambda: Ranking(served.index, search.query, search.limit, rows, excluded)
+    return await _require_direction(
+        served, lambda: Ranking(served.index, search.query, search.limit, allowed, excluded)
     )
 
 
-def _add(paired: Sequence[tuple[Ranking, Hits]], metadata: Mapping[str, TrackMetadata]) -> None:
+def _add(
+    paired: Sequence[tuple[Ranking, Neighbours]], metadata: Mapping[str, TrackMetadata]
+) -> None:
     for ranking, hits in paired:
         ranking.add(hits, metadata)
 
@@ -112,11 +115,13 @@ async def journey_between(
     Problem: 404 or 409 for an end that is not in the index, 422 for opposite ends.
     """
     await require_indexed(catalog, served, ends)
-    journey = _require_direction(lambda: ArcJourney(served.index, ends, steps, per_artist))
+    journey = await _require_direction(
+        served, lambda: ArcJourney(served.index, ends, steps, per_artist)
+    )
     columns, grouped = catalog.columns, per_artist is not None
     metadata = dict(columns.metadata(ends, grouped=grouped))
     if not journey.next_queries:
-        journey.add([], metadata)
+        await served.wait_for(lambda: journey.add([], metadata))
     while journey.next_queries:
         with metrics.search_seconds.time(), span("search", queries=len(journey.next_queries)):
             hits = await served.search(journey.next_queries)
@@ -125,10 +130,10 @@ async def journey_between(
     return journey, columns.views([step.track_id for step in journey.steps] or ends)
 
 
-async def _allowed_rows(
+async def _allowed(
     catalog: SearchCatalog, served: ServedIndex, track_filter: TrackFilter
-) -> NDArray[np.int64] | None:
-    """Return the rows that the filter allows, ascending int64 [n]; None for an empty filter."""
+) -> TrackSet | None:
+    """Return the tracks of the index that the filter allows; None for an empty filter."""
     if track_filter.is_empty:
         return None
 
@@ -137,12 +142,13 @@ async def _allowed_rows(
     async def evaluate() -> NDArray[np.int64]:
         return await to_thread.run_sync(columns.allowed_rows, track_filter, served.index)
 
-    return await served.filters.rows(columns.revision, track_filter, evaluate)
+    rows = await served.filters.rows(columns.revision, track_filter, evaluate)
+    return TrackSet(served.index.track_ids, rows)
 
 
-def _require_direction(prepare: Callable[[], Prepared]) -> Prepared:
+async def _require_direction(served: ServedIndex, prepare: Callable[[], Prepared]) -> Prepared:
     try:
-        return prepare()
+        return await served.wait_for(prepare)
     except ValueError as error:
         raise Problem(422, "no-direction", str(error)) from error
 

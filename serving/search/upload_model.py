@@ -82,7 +82,7 @@ class UploadModel:
         limits = FileLimits(MAX_UPLOAD_SECONDS, MAX_UPLOAD_SAMPLES)
         track_id = identify_file(self._decoders, file, limits).track_id
         if track_id in served:  # the same audio has the same vector
-            return EmbeddedUpload(track_id, served.index.vector(track_id))
+            return EmbeddedUpload(track_id, served.index.vectors_of([track_id])[0])
         try:
             embedder = self._embedder_for(served)
             vector = embed_file(

@@ -12,6 +12,7 @@ from sqlalchemy.exc import OperationalError
 from soundalike.catalog.engine import Sessions, autocommit
 
 BUCKET_LOCK = 5_011_850_006
+MILVUS_LOCK = 5_011_850_007
 TAKE = text("select pg_advisory_lock(:key)")
 RELEASE = text("select pg_advisory_unlock(:key)")
 
@@ -19,10 +20,23 @@ RELEASE = text("select pg_advisory_unlock(:key)")
 @contextmanager
 def bucket_lock(sessions: Sessions) -> Iterator[None]:
     """Hold the lock, waiting for it if need be; the server frees it however its holder ends."""
+    with _holding(sessions, BUCKET_LOCK):
+        yield
+
+
+@contextmanager
+def milvus_lock(sessions: Sessions) -> Iterator[None]:
+    """Hold the lock on writing and removing collections of Milvus, in the same way."""
+    with _holding(sessions, MILVUS_LOCK):
+        yield
+
+
+@contextmanager
+def _holding(sessions: Sessions, key: int) -> Iterator[None]:
     with autocommit(sessions) as connection:
-        connection.execute(TAKE, {"key": BUCKET_LOCK})
+        connection.execute(TAKE, {"key": key})
         try:
             yield
         finally:
             with suppress(OperationalError):
-                connection.execute(RELEASE, {"key": BUCKET_LOCK})
+                connection.execute(RELEASE, {"key": key})

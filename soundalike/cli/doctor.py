@@ -34,7 +34,9 @@ from soundalike.settings import Settings, load_settings, settings_file
 from soundalike.sources.roots import MusicRoot
 from soundalike.storage.disk_space import existing_parent, require_free_space
 from soundalike.storage.layout import ArtifactStore
-from soundalike.terminal import safe
+from soundalike.terminal import counted, safe
+from soundalike.vectors.milvus.collection import name_of, names
+from soundalike.vectors.milvus.server import Milvus
 
 PROBE = "doctor"
 LOW_DISK_BYTES = 5 * 2**30
@@ -98,6 +100,7 @@ def _all_findings(stack: ExitStack) -> Iterator[Finding]:
         _music,
         _data,
         _bucket,
+        _milvus,
         _catalog,
         _artifacts,
         _access,
@@ -208,6 +211,22 @@ def _bucket(examined: Examined) -> Iterator[Finding]:
         yield Finding("bucket", summary, advice)
         return
     yield Finding("bucket", f"{bucket.url} can be read and written")
+
+
+def _milvus(examined: Examined) -> Iterator[Finding]:
+    """Ask Milvus, if it is searched, for its collections: the published version needs one."""
+    milvus = Milvus.of(examined.settings)
+    if milvus is None:
+        return
+    there = names(milvus)
+    milvus.close()
+    advice = ""
+    if examined.sessions:
+        with examined.sessions() as session:
+            served = published(session)
+        if served and name_of(served.index.version) not in there:
+            advice = f"it lacks index {served.index.version}: materialise published_index"
+    yield Finding("Milvus", f"{milvus.shown} answers, {counted(len(there), 'collection')}", advice)
 
 
 def _catalog(examined: Examined) -> Iterator[Finding]:

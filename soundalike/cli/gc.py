@@ -16,6 +16,7 @@ from soundalike.maintenance.garbage import Garbage, Retention, collect, find_gar
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import PathCell
+from soundalike.vectors.milvus.server import Milvus
 
 
 def gc(
@@ -50,7 +51,8 @@ def gc(
     )
     with existing_library(settings) as sessions:
         work = collect if apply else find_garbage
-        garbage = work(sessions, store, _library_space(sessions, settings), keep)
+        space = _library_space(sessions, settings)
+        garbage = work(sessions, store, space, keep, Milvus.of(settings))
     out = Console()
     if not garbage:
         out.print("nothing to remove")

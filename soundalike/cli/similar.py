@@ -84,7 +84,7 @@ def nearest(
     ranking = Ranking(index, TrackQuery((query.id,)), k)
     views: dict[str, TrackView] = {}
     while ranking.next_query is not None:
-        [hits] = index.search([ranking.next_query])
+        [hits] = index.neighbours([ranking.next_query])
         rows = session.execute(tracks.by_ids(ranking.without_metadata(hits)))
         views |= {row.id: tracks.view(row) for row in rows}
         ranking.add(hits, views)

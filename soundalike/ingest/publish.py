@@ -1,6 +1,6 @@
 """Stage `published_index`: make a version the served one, once it was read and found whole.
 
-Where artifacts are also in a bucket, it is there before it is served.
+Where artifacts are also in a bucket, or Milvus is searched, it is there before it is served.
 """
 
 from collections.abc import Collection
@@ -15,10 +15,12 @@ from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index_checks import served_segments
+from soundalike.ingest.milvus_versions import put_collection, show_published
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_files
 from soundalike.vectors.index_copies import fetch_version, upload_version
 from soundalike.vectors.index_files import IndexManifest
+from soundalike.vectors.milvus.server import Milvus
 
 
 class PublishedManifest(IndexManifest):
@@ -49,14 +51,16 @@ def publish(
     version: str | None,
     seen: int | None = None,
     run_id: str | None = None,
+    milvus: Milvus | None = None,
 ) -> PublishedManifest:
     """Make `version` the served one, or if it is None, the version of `space` built last.
 
     A `version` given by a user is a rollback: it stays until a user publishes another. Automation
     therefore passes the id of the publication it has `seen`: if a user published another one since,
-    that one stays, and its manifest is returned. `run_id` is the Dagster run that publishes.
-    Raises ArtifactError if the version was never built, is damaged, or failed its checks, and
-    BucketError if it cannot be put into the bucket.
+    that one stays, and its manifest is returned. `run_id` is the Dagster run that publishes, and
+    `milvus` what is searched, None if that is the version itself. Raises ArtifactError if the
+    version was never built, is damaged, or failed its checks, BucketError if it cannot be put into
+    the bucket, and MilvusError if not into Milvus.
     """
     with sessions() as session:
         chosen = built_version(session, space.key, version)
@@ -66,9 +70,14 @@ def publish(
     if store.bucket:
         with bucket_lock(sessions):
             upload_version(store, store.bucket, chosen.version)
+    if milvus:
+        put_collection(sessions, milvus, store, chosen.version)
     with sessions.begin() as session:
-        publications.publish(session, chosen.version, version is not None, seen, run_id)
-        return published_manifest(session, store)
+        stays = publications.publish(session, chosen.version, version is not None, seen, run_id)
+        manifest = published_manifest(session, store)
+        if milvus and not stays:
+            show_published(milvus, manifest.version, manifest.replaces)
+        return manifest
 
 
 def built_version(session: Session, space: str, version: str | None) -> BuiltVersion:

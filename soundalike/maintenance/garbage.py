@@ -14,15 +14,18 @@ from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.maintenance.bucket_garbage import remove_unneeded, unneeded_objects
+from soundalike.maintenance.milvus_garbage import remove_collections, unneeded_collections
 from soundalike.storage.atomic import is_temporary, remove_folder
 from soundalike.storage.bucket import StoredObject
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import cover_of, read_manifest
+from soundalike.vectors.milvus.server import Milvus
 
 DAY = 24 * 3600
 DAMAGED = ".damaged-"
 SUPERSEDED = "index older than the published one"
 UNNAMED = "segment of no index that is kept"
+IN_MILVUS = "collection of Milvus: of an index that is gone"
 IN_BUCKET = "in the bucket: of no batch and no index that is kept"
 
 
@@ -30,7 +33,8 @@ IN_BUCKET = "in the bucket: of no batch and no index that is kept"
 class Garbage:
     """A file or folder that may be removed, with its size in bytes and the reason.
 
-    Of an object in the bucket, `path` is where it would be in the data root.
+    Of an object in the bucket, `path` is where it would be in the data root; of a collection of
+    Milvus, it is below `milvus`, and has no size.
     """
 
     path: Path
@@ -47,7 +51,11 @@ class Retention:
 
 
 def find_garbage(
-    sessions: Sessions, store: ArtifactStore, space: str, keep: Retention
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: str,
+    keep: Retention,
+    milvus: Milvus | None = None,
 ) -> list[Garbage]:
     """List everything that may be removed; `space` is the configured model's. Removes nothing.
 
@@ -72,12 +80,19 @@ def find_garbage(
         *_manifests(store, batches),
         *_embeddings(store, spaces, embedded, keep),
         *_as_garbage(store, unneeded_objects(sessions, store, keep.days, old)),
+        *_collections(store, unneeded_collections(sessions, milvus, old)),
     ]
     # Superseded indexes are first: a build may need one of them again at any time.
     return sorted(garbage, key=lambda item: (item.reason != SUPERSEDED, item.reason, item.path))
 
 
-def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retention) -> list[Garbage]:
+def collect(
+    sessions: Sessions,
+    store: ArtifactStore,
+    space: str,
+    keep: Retention,
+    milvus: Milvus | None = None,
+) -> list[Garbage]:
     """Remove what `find_garbage` lists; return what was removed.
 
     The catalog is changed first, so that a kill in between leaves files that the next call removes.
@@ -92,7 +107,7 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
         needed = needed_segments(store, retention.kept_versions(session))
     removed = []
     for item in garbage:
-        if item.reason == IN_BUCKET:
+        if item.reason in (IN_BUCKET, IN_MILVUS):
             continue
         if item.reason == SUPERSEDED and item.path.name not in retired:
             continue  # published again meanwhile
@@ -104,11 +119,16 @@ def collect(sessions: Sessions, store: ArtifactStore, space: str, keep: Retentio
             else:
                 item.path.unlink()
             removed.append(item)
-    return removed + _as_garbage(store, remove_unneeded(sessions, store, keep.days))
+    removed += _as_garbage(store, remove_unneeded(sessions, store, keep.days))
+    return removed + _collections(store, remove_collections(sessions, milvus))
 
 
 def _as_garbage(store: ArtifactStore, objects: Iterable[StoredObject]) -> list[Garbage]:
     return [Garbage(store.root / found.key, found.size, IN_BUCKET) for found in objects]
+
+
+def _collections(store: ArtifactStore, names: Iterable[str]) -> list[Garbage]:
+    return [Garbage(store.root / "milvus" / name, 0, IN_MILVUS) for name in names]
 
 
 def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -> None:

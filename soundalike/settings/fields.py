@@ -33,6 +33,7 @@ from soundalike.settings.values import GENRE_SEPARATORS, MUSIC_EXTENSIONS
 ModelName = Annotated[str, AfterValidator(known_model)]
 Windows = Literal["balanced", "all"] | int
 KindChoice = Literal["auto", "flat", "flat+pq"]
+SearchEngine = Literal["local", "milvus"]
 AudioPlace = Literal["disk", "bucket", "none"]
 Cron = Annotated[str, AfterValidator(values.cron)]
 AbsolutePath = Annotated[Path, AfterValidator(values.absolute)]
@@ -83,6 +84,8 @@ class Settings(BaseSettings):
     precision: Literal["auto", "float32"] = "auto"
 
     index_kind: Annotated[KindChoice, BeforeValidator(values.current_kind)] = "auto"
+    milvus_url: SecretStr | None = None
+    search: SearchEngine = "local"
 
     batch_tracks: int = Field(256, ge=1, le=10_000)
     settle_seconds: float = Field(2.0, ge=0)
@@ -144,6 +147,20 @@ class Settings(BaseSettings):
     def _has_bucket(cls, value: AudioPlace, others: ValidationInfo) -> AudioPlace:
         if value == "bucket" and not others.data.get("artifacts"):
             raise ValueError("needs SOUNDALIKE_ARTIFACTS, the bucket to keep it in")
+        return value
+
+    @field_validator("milvus_url")
+    @classmethod
+    def _milvus(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            values.milvus_url(value.get_secret_value())
+        return value
+
+    @field_validator("search")
+    @classmethod
+    def _has_milvus(cls, value: SearchEngine, others: ValidationInfo) -> SearchEngine:
+        if value == "milvus" and not others.data.get("milvus_url"):
+            raise ValueError("needs SOUNDALIKE_MILVUS_URL, the server that is searched")
         return value
 
     @field_validator("alert_url")

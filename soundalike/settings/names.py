@@ -9,7 +9,7 @@ from soundalike.settings.values import did_you_mean
 PREFIX = "SOUNDALIKE_"
 CONFIG = "SOUNDALIKE_CONFIG"
 PLAIN = frozenset(("environment", "debug", "log_level", "database_url"))
-SECRETS = frozenset(("database_url", "api_key", "alert_url"))
+SECRETS = frozenset(("database_url", "api_key", "alert_url", "milvus_url"))
 
 # Variables that our processes tell their children (soundalike/environment.py), and the one that
 # leads to another container's runs (pipelines/run_requests.py).

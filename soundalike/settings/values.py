@@ -35,6 +35,7 @@ CRON = (
 )
 NOT_IN_DAGSTER = re.compile(r"LW|\dL", re.IGNORECASE)  # CronSim knows these, Dagster does not
 RATE_LIMIT = re.compile(r"[1-9]\d{0,8}/(second|minute|hour|day)", re.ASCII)
+MILVUS = re.compile(r"https?://[^\s/?#]+(/\w*)?|/\S+\.db", re.ASCII)
 BUCKET = re.compile(r"s3://[a-z0-9][a-z0-9.-]{1,61}[a-z0-9](/[^?#\s]*)?", re.ASCII)
 OWNER = re.compile(r"team:.+|[\w.%+-]+@[\w.-]+\.[A-Za-z]{2,7}", re.ASCII)  # Dagster's rule
 TAG_NAME = re.compile(r"([\w.-]{1,63}/)?[\w.-]{1,63}", re.ASCII)
@@ -171,6 +172,16 @@ def bucket_url(value: str) -> str:
     if not BUCKET.fullmatch(value):
         raise ValueError("must look like s3://bucket or s3://bucket/prefix")
     return value.rstrip("/")
+
+
+def milvus_url(value: str) -> str:
+    """Require the URL of a Milvus, or a path of milvus-lite. Raises ValueError."""
+    if not MILVUS.fullmatch(value):
+        raise ValueError(
+            "must look like http://user:password@host:19530/database, or /path/name.db of a "
+            "milvus-lite"
+        )
+    return value
 
 
 def absolute(path: Path) -> Path:

@@ -8,17 +8,14 @@ chosen from the first point to the last.
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors import limits
-from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex
 from soundalike.vectors.rerank import TrackMetadata
-
-if TYPE_CHECKING:  # the service loads faiss late
-    from soundalike.vectors.index.open_index import OpenIndex
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,7 @@ class ArcJourney:
     """
 
     def __init__(
-        self, index: "OpenIndex", ends: tuple[str, str], steps: int, per_artist: int | None
+        self, index: SearchIndex, ends: tuple[str, str], steps: int, per_artist: int | None
     ) -> None:
         """Prepare the first queries.
 
@@ -77,27 +74,25 @@ class ArcJourney:
         self._index, self._ends, self._per_artist = index, ends, per_artist
         start, end = index.vectors_of(ends)
         self._points = arc(start, end, steps)
-        self._excluded_rows = index.rows_of(ends)
         self._metadata: dict[str, TrackMetadata | None] = {}
         self._left_out: dict[str, str] = {}  # by track, the rule
         self.steps: list[Step] = []
+        self.certain = True  # that no nearer track was missed, as Neighbours has it
         # Each other step may take a track that is near this point too.
         self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
 
-    def _queries(self, k: int) -> list[VectorQuery]:
-        return [
-            VectorQuery(point[None], k, excluded_rows=self._excluded_rows)
-            for point in self._points[1:-1]
-        ]
+    def _queries(self, k: int) -> list[NeighbourQuery]:
+        return [NeighbourQuery(point[None], k, excluded=self._ends) for point in self._points[1:-1]]
 
-    def without_metadata(self, hits: Sequence[Hits]) -> list[str]:
+    def without_metadata(self, hits: Sequence[Neighbours]) -> list[str]:
         """The ids of the hits and ends whose metadata `add` needs and does not have yet."""
-        ids = {track for each in hits for track in self._index.track_ids.of(each.rows)}
+        ids = {track for each in hits for track in each.track_ids}
         return sorted((ids | set(self._ends)) - self._metadata.keys())
 
-    def add(self, hits: Sequence[Hits], metadata: Mapping[str, TrackMetadata]) -> None:
+    def add(self, hits: Sequence[Neighbours], metadata: Mapping[str, TrackMetadata]) -> None:
         """Choose a track for each point; where a point has none left, search for more."""
         self._metadata |= {track: metadata.get(track) for track in self.without_metadata(hits)}
+        self.certain = all(each.certain for each in hits)
         between = self._choose(hits)
         k = self.next_queries[0].k if self.next_queries else 0
         short = len(between) < len(hits)
@@ -112,14 +107,14 @@ class ArcJourney:
         rules = list(self._left_out.values())
         return RemovedSteps(rules.count("no_file"), rules.count("per_artist"))
 
-    def _choose(self, hits: Sequence[Hits]) -> list[str]:
+    def _choose(self, hits: Sequence[Neighbours]) -> list[str]:
         """A track for each point that has one left; both ends count towards artists' caps."""
         artists = Counter(artist for track in self._ends for artist in self._artists(track))
         chosen: list[str] = []
         self._left_out = {}
         for each in hits:
-            ids = self._index.track_ids.of(each.rows)
-            track = next((track for track in ids if self._may_follow(track, chosen, artists)), None)
+            free = (id_ for id_ in each.track_ids if self._may_follow(id_, chosen, artists))
+            track = next(free, None)
             if track is not None:
                 chosen.append(track)
                 artists.update(self._artists(track))
@@ -142,14 +137,8 @@ class ArcJourney:
         return {artist.casefold() for artist in metadata.artists} if metadata else set()
 
     def _as_steps(self, tracks: list[str]) -> list[Step]:
-        vectors = self._index.vectors_of(tracks)
-        rows = [self._index.rows_of([track]) for track in tracks]
-        near = [
-            float(self._index.exact.scores(point, row)[0])
-            for point, row in zip(self._points, rows, strict=True)
-        ]
-        before = [
-            float(self._index.exact.scores(vector, row)[0])
-            for vector, row in zip(vectors[:-1], rows[1:], strict=True)
-        ]
+        vectors = self._index.track_vectors(tracks)
+        each = [vectors.at(np.array([position])) for position in range(len(tracks))]
+        near = [float(one.scores(point)[0]) for point, one in zip(self._points, each, strict=True)]
+        before = [float(after.scores(one.vector(0))[0]) for one, after in pairwise(each)]
         return [Step(*step) for step in zip(tracks, near, [None, *before], strict=True)]

@@ -90,23 +90,19 @@ class TrackQuery:
         return positive, negative
 
     def lowered(
-        self,
-        track_vectors: NDArray[np.float32],
-        k: int,
-        allowed_rows: NDArray[np.int64] | None,
-        excluded_rows: NDArray[np.int64],
-    ) -> VectorQuery:
-        """Lower the query to vectors alone.
+        self, track_vectors: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Lower the query to the positive and negative vectors of a search, as in VectorQuery.
 
-        `track_vectors`, float32 [t, dim], are those of `track_ids` in order; rows are int64, as in
-        VectorQuery. Raises ValueError if the examples cancel each other out, or if there are none.
+        `track_vectors`, float32 [t, dim], are those of `track_ids` in order. Raises ValueError if
+        the examples cancel each other out, or if there are none.
         """
         positive, negative = self.examples(track_vectors)
         if self.strategy == "average_vector":
-            positive, negative = average_vector(positive, negative)[None], NO_VECTORS
-        elif not len(positive) and not len(negative):
+            return average_vector(positive, negative)[None], NO_VECTORS
+        if not len(positive) and not len(negative):
             raise ValueError("best_score needs an example")
-        return VectorQuery(positive, k, negative, allowed_rows, excluded_rows)
+        return positive, negative
 
 
 def average_vector(

@@ -1,26 +1,23 @@
 """Ranking: from a query to its results, without I/O; the caller supplies hits and metadata.
 
 ranking = Ranking(index, query, limit=10)
-while (vector_query := ranking.next_query) is not None:
-    [hits] = index.search([vector_query])
+while (query := ranking.next_query) is not None:
+    [hits] = index.neighbours([query])
     ranking.add(hits, metadata of ranking.without_metadata(hits))
 ranking.results
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors import limits
-from soundalike.vectors.queries import Hits, TrackQuery, VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex, TrackSet
+from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.removed import Considered, Eligible, Removed
 from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of, rerank
-
-if TYPE_CHECKING:  # the service loads faiss late
-    from soundalike.vectors.index.open_index import OpenIndex
 
 
 @dataclass(frozen=True)
@@ -36,16 +33,16 @@ class Result:
 class Ranking:
     """The first `limit` results of a query, with its rerank options kept exactly.
 
-    `allowed_rows`, int64 [a] ascending, None allows every row; the query's own tracks and those of
-    `excluded` are left out. A track that has no metadata, or no file any more, is skipped.
+    `allowed` None allows every track; the query's own tracks and those of `excluded` are left out.
+    A track that has no metadata, or no file any more, is skipped.
     """
 
     def __init__(
         self,
-        index: "OpenIndex",
+        index: SearchIndex,
         query: TrackQuery,
         limit: int,
-        allowed_rows: NDArray[np.int64] | None = None,
+        allowed: TrackSet | None = None,
         excluded: tuple[str, ...] = (),
     ) -> None:
         """Prepare the first query.
@@ -54,19 +51,21 @@ class Ranking:
         each other out.
         """
         self._index, self._query, self._limit = index, query, limit
-        rows = index.known_rows(query.track_ids)
-        self._track_vectors = index.exact.vectors(rows)
-        self._allowed_rows = allowed_rows
-        own_rows = np.unique(rows)
-        self._excluded_rows = np.union1d(own_rows, index.rows_of(excluded))
-        self._eligible = Eligible.of(len(index), allowed_rows, own_rows, self._excluded_rows)
+        self._examples = index.vectors_of(query.track_ids)
+        self._allowed = allowed
+        self._excluded = (*query.track_ids, *excluded)
+        own_rows, left_out = index.rows_of(query.track_ids), index.rows_of(self._excluded)
+        rows = allowed.rows if allowed is not None else None
+        self._eligible = Eligible.of(len(index), rows, own_rows, left_out)
         self._metadata: dict[str, TrackMetadata | None] = {}
         self._considered: Considered | None = None
         self.results: list[Result] = []
-        self.next_query: VectorQuery | None = self._lowered(self._first_k())
+        self.certain = True  # that no better track was missed, as Neighbours has it
+        self.next_query: NeighbourQuery | None = self._lowered(self._first_k())
 
-    def _lowered(self, k: int) -> VectorQuery:
-        return self._query.lowered(self._track_vectors, k, self._allowed_rows, self._excluded_rows)
+    def _lowered(self, k: int) -> NeighbourQuery:
+        positive, negative = self._query.lowered(self._examples)
+        return NeighbourQuery(positive, k, negative, self._allowed, self._excluded)
 
     def _first_k(self) -> int:
         """The number of candidates to search first.
@@ -77,20 +76,19 @@ class Ranking:
             return limits.DIVERSITY_CANDIDATES
         return min(self._limit + limits.EXTRA_CANDIDATES, limits.MAX_RANKED)
 
-    def without_metadata(self, hits: Hits) -> list[str]:
+    def without_metadata(self, hits: Neighbours) -> list[str]:
         """The hits' track ids whose metadata `add` needs and does not have yet."""
-        ids = self._index.track_ids.of(hits.rows)
-        return [track for track in ids if track not in self._metadata]
+        return [track for track in hits.track_ids if track not in self._metadata]
 
-    def add(self, hits: Hits, metadata: Mapping[str, TrackMetadata]) -> None:
+    def add(self, hits: Neighbours, metadata: Mapping[str, TrackMetadata]) -> None:
         """Rank the hits; `next_query` is then the query to search next, None when done."""
-        ids = self._index.track_ids.of(hits.rows)
+        ids, self.certain = hits.track_ids, hits.certain
         self._metadata |= {each: metadata.get(each) for each in ids if each not in self._metadata}
-        kept, candidates = self._with_file(hits, ids)
-        positive, negative = self._query.examples(self._track_vectors)
+        kept, candidates = self._with_file(hits)
+        positive, negative = self._query.examples(self._examples)
         examples = np.concatenate([positive, negative]) if len(negative) else positive
-        options, limit = self._query.options, min(self._limit, len(hits.rows))
-        reranked = rerank(candidates, options, self._index.exact, examples, limit)
+        options, limit = self._query.options, min(self._limit, len(ids))
+        reranked = rerank(candidates, options, examples, limit)
         self._considered = Considered.of(hits, kept, options, reranked)
         self.results = [
             self._result(rank, ids[kept[position]], float(candidates.scores[position]))
@@ -108,18 +106,17 @@ class Ranking:
             return Removed()
         return self._considered.removed(self._eligible, self._query.options, shown)
 
-    def _with_file(
-        self, hits: Hits, ids: Sequence[str]
-    ) -> tuple[NDArray[np.int64], RankedCandidates]:
+    def _with_file(self, hits: Neighbours) -> tuple[NDArray[np.int64], RankedCandidates]:
         """The hits that have a file: their positions, int64 [c], and the candidates."""
         kept, groups = [], []
-        for position, track_id in enumerate(ids):
+        for position, track_id in enumerate(hits.track_ids):
             metadata = self._metadata.get(track_id)
             if metadata is not None and metadata.path is not None:
                 kept.append(position)
                 groups.append(groups_of(metadata, self._query.options))
         positions = np.array(kept, np.int64)
-        return positions, RankedCandidates(hits.rows[positions], hits.scores[positions], groups)
+        candidates = RankedCandidates(hits.vectors.at(positions), hits.scores[positions], groups)
+        return positions, candidates
 
     def _result(self, rank: int, track_id: str, score: float) -> Result:
         # With negative examples a `best_score` is not a cosine and has no percentile.

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors.queries import Hits, are_among
+from soundalike.vectors.neighbours import Neighbours
+from soundalike.vectors.queries import are_among
 from soundalike.vectors.rerank import PassedOver, Reranked, RerankOptions
 
 
@@ -58,7 +59,7 @@ class Considered:
     """The hits of a search, and what became of them.
 
     `kept`, int64 [c], are the positions of the candidates: the hits that have a file. `reached`:
-    how many hits have the score that is asked for. `is_all`: no other row has it.
+    how many hits have the score that is asked for. `is_all`: no other track has it.
     """
 
     hits: int
@@ -69,13 +70,13 @@ class Considered:
 
     @classmethod
     def of(
-        cls, hits: Hits, kept: NDArray[np.int64], options: RerankOptions, reranked: Reranked
+        cls, hits: Neighbours, kept: NDArray[np.int64], options: RerankOptions, reranked: Reranked
     ) -> "Considered":
         """Compare the hits' scores with the threshold; `kept` is int64 [c]."""
         least = -np.inf if options.score_threshold is None else options.score_threshold
         reached = int(np.count_nonzero(hits.scores >= least))
         is_all = hits.complete or reached < len(hits.scores)
-        return cls(len(hits.rows), kept, reached, is_all, reranked)
+        return cls(len(hits.track_ids), kept, reached, is_all, reranked)
 
     def removed(self, eligible: Eligible, options: RerankOptions, shown: int | None) -> Removed:
         """Count by rule. `shown` is the number of results on the pages so far, None for all.

@@ -3,13 +3,12 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-if TYPE_CHECKING:  # the service loads faiss late
-    from soundalike.vectors.index.exact import ExactVectors
+from soundalike.vectors.track_vectors import TrackVectors
 
 Rule = Literal["duplicate_threshold", "per_artist", "per_album"]
 Group = tuple[str, ...]  # ("artist", name), ("album", artist, name) or ("album", name)
@@ -51,12 +50,12 @@ class TrackMetadata(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class RankedCandidates:
-    """Candidates by (-score, row), each with the groups whose caps it counts towards.
+    """Candidates by (-score, id), each with the groups whose caps it counts towards.
 
-    `rows` are int64 [c], `scores` float32 [c].
+    `vectors` and `scores`, float32 [c], are in this order.
     """
 
-    rows: NDArray[np.int64]
+    vectors: TrackVectors
     scores: NDArray[np.float32]
     groups: list[tuple[Group, ...]]
 
@@ -99,7 +98,6 @@ def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, .
 def rerank(
     candidates: RankedCandidates,
     options: RerankOptions,
-    exact: "ExactVectors",
     examples: NDArray[np.float32],
     limit: int,
 ) -> Reranked:
@@ -111,8 +109,8 @@ def rerank(
     chosen: list[int] = []
     counts: Counter[Group] = Counter()
     left_out: list[PassedOver] = []
-    available = _eligible(candidates, options, exact, examples, left_out)
-    nearest_chosen = np.full(len(candidates.rows), -1.0, np.float32)
+    available = _eligible(candidates, options, examples, left_out)
+    nearest_chosen = np.full(len(candidates.scores), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():
         position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of ties
@@ -124,8 +122,7 @@ def rerank(
         counts.update(candidates.groups[position])
         if not options.compares_results:
             continue
-        vector = exact.vectors(candidates.rows[position : position + 1])
-        cosines = exact.scores(vector[0], candidates.rows)
+        cosines = candidates.vectors.scores(candidates.vectors.vector(position))
         if options.duplicate_threshold is not None:
             duplicates = available & (cosines >= options.duplicate_threshold)
             left_out += _duplicates(duplicates, len(chosen))
@@ -138,7 +135,6 @@ def rerank(
 def _eligible(
     candidates: RankedCandidates,
     options: RerankOptions,
-    exact: "ExactVectors",
     examples: Iterable[NDArray[np.float32]],
     left_out: list[PassedOver],
 ) -> NDArray[np.bool_]:
@@ -146,12 +142,12 @@ def _eligible(
 
     Those near-duplicates are added to `left_out`.
     """
-    available = np.ones(len(candidates.rows), bool)
+    available = np.ones(len(candidates.scores), bool)
     if options.score_threshold is not None:
         available &= candidates.scores >= options.score_threshold
     if options.duplicate_threshold is not None:
         for vector in examples:
-            near = exact.scores(vector, candidates.rows) >= options.duplicate_threshold
+            near = candidates.vectors.scores(vector) >= options.duplicate_threshold
             left_out += _duplicates(available & near, 0)
             available &= ~near
     return available

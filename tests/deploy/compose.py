@@ -10,7 +10,7 @@ from soundalike.settings.names import SECRETS, file_variable, variable_of
 from tests.source import REPOSITORY
 
 DOCKERFILE = (REPOSITORY / "Dockerfile").read_text()
-FOREIGN = {"postgres", "prometheus", "grafana"}  # images of others
+FOREIGN = {"postgres", "prometheus", "grafana", "milvus"}  # images of others
 
 
 def compose() -> dict[str, Any]:

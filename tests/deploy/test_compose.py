@@ -5,6 +5,7 @@ import subprocess
 import sys
 from fnmatch import fnmatch
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from soundalike.settings.names import CHILD_VARIABLES, SECRETS, variable_of
 from tests.deploy.compose import DOCKERFILE, compose, image_environment, ours, variables
@@ -49,6 +50,8 @@ def test_make_secrets_writes_each_secret_once(tmp_path: Path) -> None:
     password = (folder / "postgres_password").read_text().strip()
     assert f":{password}@postgres/" in (folder / "database_url").read_text()
     assert len((folder / "soundalike_api_key").read_text()) > 30
+    milvus = urlsplit((folder / "milvus_url").read_text().strip())
+    assert compose()["services"][str(milvus.hostname)]["profiles"] == ["milvus"]
     before = {file: file.read_text() for file in folder.iterdir()}
     again = subprocess.run([sys.executable, script, folder], check=True, capture_output=True)
     assert b"new" not in again.stdout

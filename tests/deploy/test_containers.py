@@ -151,6 +151,7 @@ def host(models_dir: Path, demo_music: Path) -> Iterator[Host]:
             "database_url": f"postgresql://soundalike:{PASSWORD}@127.0.0.1:{database}/postgres",
             "soundalike_api_key": KEY,
             "alert_url": "",
+            "milvus_url": "http://milvus:19530",
             "aws_credentials": "",
         }.items():
             (folder / "secrets" / secret).write_text(text)

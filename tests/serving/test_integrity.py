@@ -15,7 +15,7 @@ from soundalike.catalog.tables import IndexVersionRow
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.index_files import read_manifest
-from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery
 from soundalike.vectors.segment_files import IDS, ORIGINS
 from tests import damage
 from tests.damage import overwrite, segment_of, writable
@@ -85,12 +85,13 @@ async def assert_exact(live: LiveIndex, collection: Collection) -> None:
     index = live.served.index
     ids = index.track_ids
     assert set(ids) == set(collection.vectors)
-    queries = [VectorQuery(index.vectors_of([track]), 5) for track in ids]
+    queries = [NeighbourQuery(index.vectors_of([track]), 5) for track in ids]
     matrix = np.array([collection.vectors[track] for track in ids])
     for row, hits in enumerate(await live.served.search(queries)):
         cosines = matrix @ matrix[row]
-        assert hits.rows.tolist() == np.argsort(-cosines)[:5].tolist()
-        np.testing.assert_allclose(hits.scores, cosines[hits.rows], atol=1e-6)
+        best = np.argsort(-cosines)[:5]
+        assert hits.track_ids == [ids[row] for row in best]
+        np.testing.assert_allclose(hits.scores, cosines[best], atol=1e-6)
 
 
 @pytest.mark.slow
@@ -126,14 +127,14 @@ async def test_file_damaged_under_the_server_changes_no_answer_and_is_told(
         harm(path)
         await assert_exact(live, collection)
         if harm is damage.flip_a_bit:  # nothing but reading shows it
-            await to_thread.run_sync(live.served.disk_check.problem, 0.0)
-        await live.check_disk()
+            await to_thread.run_sync(live.served.check.problem, 0.0)
+        await live.check()
         assert live.problem == FILES_CHANGED, harm
         await live.follow(published(collection))
         assert live.served.index is index
         await assert_exact(live, collection)
         restore(path, whole)
-        await live.check_disk()
+        await live.check()
         assert live.problem is None, harm
     await assert_exact(live, collection)
 
@@ -144,7 +145,7 @@ async def test_whole_folder_that_vanishes_changes_no_answer(
 ) -> None:
     await live.follow(published(collection))
     remove_folder(served_folder(collection))
-    await live.check_disk()
+    await live.check()
     assert live.problem == FILES_CHANGED
     await assert_exact(live, collection)
 
@@ -175,9 +176,9 @@ async def test_new_version_ends_the_check_of_the_old_one(
 ) -> None:
     await live.follow(published(collection))
     assert live.served
-    old = live.served.disk_check
+    old = live.served.check
     damage.truncate(served_file(collection, INDEX))
-    await live.check_disk()
+    await live.check()
     assert live.problem
     collection.add(*numbered(3))
     collection.publish()

@@ -17,7 +17,7 @@ from soundalike.storage.atomic import remove_folder
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.segment import Segment
-from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery
 from soundalike.vectors.segment_files import IDS
 from tests.damage import delete, halve_vectors, overwrite, segment_of
 
@@ -192,5 +192,5 @@ async def test_swap_leaves_a_request_its_version(live: LiveIndex, collection: Co
     collection.add(*numbered(3))
     collection.publish()
     await live.follow(published(collection))
-    [hits] = await taken.search([VectorQuery(taken.index.vectors_of([first]), 10)])
-    assert len(hits.rows) == 3
+    [hits] = await taken.search([NeighbourQuery(taken.index.vectors_of([first]), 10)])
+    assert len(hits.track_ids) == 3

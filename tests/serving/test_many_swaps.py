@@ -16,7 +16,7 @@ from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow, PublicationRow
 from soundalike.settings import KindChoice
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.queries import VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery
 from tests.indexes import unit_vectors, write_index
 
 SWAPS, CLIENTS, DIMENSION, K = 200, 8, 16, 10
@@ -50,8 +50,10 @@ async def test_no_swap_is_noticed(choice: KindChoice, tmp_path: Path) -> None:
             served = live.served
             assert served
             place = asked % len(vectors)
-            [hits] = await served.search([VectorQuery(vectors[place : place + 1], K)])
-            answers.append((served.manifest.version, place, hits.rows.tolist()))
+            [hits] = await served.search([NeighbourQuery(vectors[place : place + 1], K)])
+            answers.append(
+                (served.manifest.version, place, [int(track[1:]) for track in hits.track_ids])
+            )
             asked += CLIENTS
 
     clients = [asyncio.create_task(client(number)) for number in range(CLIENTS)]
@@ -84,12 +86,12 @@ async def test_the_old_version_is_let_go(tmp_path: Path) -> None:
     await live.follow(published("v1"))
     gc.collect()
     assert old() is not None, "a request is still at it"
-    [hits] = await taken.search([VectorQuery(unit_vectors(1, DIMENSION), 1)])
-    assert len(hits.rows) == 1
+    [hits] = await taken.search([NeighbourQuery(unit_vectors(1, DIMENSION), 1)])
+    assert len(hits.track_ids) == 1
     del taken
     assert live.served
     await live.served.search(
-        [VectorQuery(unit_vectors(1, DIMENSION), 1)]
+        [NeighbourQuery(unit_vectors(1, DIMENSION), 1)]
     )  # the thread is at the new one
     gc.collect()
     assert old() is None

@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from serving.index.search_threads import MAX_BATCH, MAX_QUEUED, Overloaded, SearchThreads
-from soundalike.vectors.queries import Hits, VectorQuery
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, TrackSet
+from soundalike.vectors.queries import NO_ROWS
+from soundalike.vectors.track_vectors import TrackVectors
 from tests.patience import PATIENCE
 
 
@@ -22,25 +24,30 @@ class Gated:
         self.gate, self.begun = threading.Event(), threading.Event()
         self.batches: list[list[int]] = []
 
-    def is_batchable(self, query: VectorQuery) -> bool:
-        return query.allowed_rows is None
+    def is_batchable(self, query: NeighbourQuery) -> bool:
+        return query.allowed is None
 
-    def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
+    def neighbours(self, queries: Sequence[NeighbourQuery]) -> list[Neighbours]:
         self.batches.append([query.k for query in queries])
         self.begun.set()
         assert self.gate.wait(20)
         if any(query.k < 0 for query in queries):
             raise ValueError("negative")
-        return [Hits(np.array([query.k]), np.zeros(1, np.float32), True) for query in queries]
+        return [found(query.k) for query in queries]
 
 
-def query(number: int) -> VectorQuery:
-    return VectorQuery(np.zeros((1, 4), np.float32), number)
+def found(number: int) -> Neighbours:
+    scores, nothing = np.zeros(1, np.float32), TrackVectors(None, NO_ROWS)  # type: ignore[arg-type]
+    return Neighbours([str(number)], scores, nothing, complete=True, certain=True)
+
+
+def query(number: int) -> NeighbourQuery:
+    return NeighbourQuery(np.zeros((1, 4), np.float32), number)
 
 
 async def ask(threads: SearchThreads, index: Any, number: int) -> int:
     [hits] = await threads.search(index, [query(number)])
-    return int(hits.rows[0])
+    return int(hits.track_ids[0])
 
 
 async def begun(index: Gated) -> None:
@@ -77,7 +84,9 @@ async def test_what_gains_nothing_by_company_goes_alone() -> None:
     threads, index = SearchThreads(1), Gated()
     [first] = await queue(threads, index, [0])
     await begun(index)
-    alone = VectorQuery(np.zeros((1, 4), np.float32), 3, allowed_rows=np.array([1]))
+    alone = NeighbourQuery(
+        np.zeros((1, 4), np.float32), 3, allowed=TrackSet(["t0", "t1"], np.array([1]))
+    )
     early = await queue(threads, index, [1, 2])
     filtered = asyncio.create_task(threads.search(index, [alone, alone]))  # type: ignore[arg-type]
     await comes_true(lambda: len(threads._queue) >= 4)

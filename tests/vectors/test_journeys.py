@@ -28,7 +28,7 @@ def walk(
     if not path.next_queries:
         path.add([], {end: facts(end) for end in ends})
     while path.next_queries:
-        hits = index.search(path.next_queries)
+        hits = index.neighbours(path.next_queries)
         path.add(hits, {track: facts(track) for track in path.without_metadata(hits)})
     return path.steps
 

@@ -12,6 +12,7 @@ from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import read_manifest, write_manifest
 from soundalike.vectors.kinds import kind_for
+from soundalike.vectors.neighbours import NeighbourQuery, TrackSet
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall
 from tests.indexes import hashes_of, unit_vectors, write_index
@@ -40,8 +41,9 @@ def test_an_index_of_any_size_can_be_built_and_asked(count: int, tmp_path: Path)
     matrix = unit_vectors(count, 16)
     index = OpenIndex.open(write_index(tmp_path / "v", matrix, choice="flat+pq"))
     index.probe()
-    assert index.is_batchable(VectorQuery(matrix[:1], 5))
-    assert not index.is_batchable(VectorQuery(matrix[:1], 5, allowed_rows=np.arange(1)))
+    assert index.is_batchable(NeighbourQuery(matrix[:1], 5))
+    one = TrackSet(index.track_ids, np.arange(1))
+    assert not index.is_batchable(NeighbourQuery(matrix[:1], 5, allowed=one))
     [hits] = index.search([VectorQuery(matrix[:1], 5)])
     assert hits.rows[0] == 0
     assert len(hits.rows) == min(5, count)

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from soundalike.vectors import limits
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.queries import Strategy, TrackQuery
+from soundalike.vectors.neighbours import TrackSet
+from soundalike.vectors.queries import Strategy, TrackQuery, VectorQuery
 from soundalike.vectors.ranking import Ranking, Result
 from soundalike.vectors.removed import Removed
 from soundalike.vectors.rerank import RerankOptions
@@ -70,7 +71,7 @@ def ranking_of(index: OpenIndex, query: TrackQuery, limit: int, **more: object) 
     ranking = Ranking(index, query, limit, **more)  # type: ignore[arg-type]
     fetched: set[str] = set()
     while (next_query := ranking.next_query) is not None:
-        [hits] = index.search([next_query])
+        [hits] = index.neighbours([next_query])
         missing = ranking.without_metadata(hits)
         assert not fetched & set(missing), "no metadata is fetched twice"
         fetched |= set(missing)
@@ -85,7 +86,10 @@ def by_hand(index: OpenIndex, query: TrackQuery, limit: int) -> tuple[list[int],
     """
     options = query.options
     rows = [int(track[1:]) for track in query.track_ids]
-    [everything] = index.search([query.lowered(MATRIX[rows], ROWS, None, np.array(rows))])
+    positive, negative = query.lowered(MATRIX[rows])
+    [everything] = index.search(
+        [VectorQuery(positive, ROWS, negative, excluded_rows=np.array(rows))]
+    )
     near = np.max([index.exact.scores(MATRIX[row]) for row in rows], axis=0)
     duplicate = 9.0 if options.duplicate_threshold is None else options.duplicate_threshold
     taken: list[int] = []
@@ -198,7 +202,11 @@ def _first_five_hundred(index: OpenIndex) -> list[int]:
 def test_only_allowed_rows_and_none_of_the_excluded(index: OpenIndex) -> None:
     rows = np.arange(0, ROWS, 3)
     found = ranked(
-        index, TrackQuery(("t0003",)), 50, allowed_rows=rows, excluded=("t0006", "t0009", "none")
+        index,
+        TrackQuery(("t0003",)),
+        50,
+        allowed=TrackSet(index.track_ids, rows),
+        excluded=("t0006", "t0009", "none"),
     )
     everything, _ = by_hand(index, TrackQuery(("t0003",)), ROWS)
     expected = [row for row in everything if row % 3 == 0]
@@ -209,7 +217,10 @@ def test_only_allowed_rows_and_none_of_the_excluded(index: OpenIndex) -> None:
 def test_filter_and_exclusions_count_what_they_leave_out_of_the_index(index: OpenIndex) -> None:
     query = TrackQuery(("t0003", "t0001"))
     rows = np.arange(0, ROWS, 3)
-    some = {"allowed_rows": rows, "excluded": ("t0006", "t0007", "t0003", "none")}
+    some = {
+        "allowed": TrackSet(index.track_ids, rows),
+        "excluded": ("t0006", "t0007", "t0003", "none"),
+    }
     removed = ranking_of(index, query, ROWS, **some).removed(None)
     assert (removed.filter, removed.exclude_ids) == (ROWS - len(rows), 1)
     without_file = [row for row in rows if METADATA[row].path is None and row not in (3, 6)]

@@ -38,6 +38,7 @@ class SimilarTracks(Rows):
     track: Track
     index_version: str
     removed: RemovedTracks
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class SearchResults(Rows):
     next_cursor: str | None
     index_version: str
     removed: RemovedTracks
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class UploadResults(Rows):
     in_index: bool
     vector: list[float]
     removed: RemovedTracks
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,7 @@ class BatchPage(Rows):
     items: list[SimilarTrack]
     next_cursor: str | None
     removed: RemovedTracks
+    certain: bool
 
 
 @dataclass(frozen=True)
@@ -104,3 +108,4 @@ class Journey(Rows):
     items: list[JourneyStep]
     index_version: str
     removed: RemovedFromJourney
+    certain: bool

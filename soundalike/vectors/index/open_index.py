@@ -26,8 +26,10 @@ from soundalike.vectors.index_files import (
     segments_of,
 )
 from soundalike.vectors.kinds import IndexKind
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
 from soundalike.vectors.queries import Hits, VectorQuery
 from soundalike.vectors.segment_files import read_segment
+from soundalike.vectors.track_vectors import TrackVectors
 
 PROBES = 5  # tracks that must find themselves before an index is used
 SELF_TOLERANCE = 1e-4  # how far from 1 a track's cosine with itself may be
@@ -41,6 +43,8 @@ class OpenIndex:
     Rows are in track-id order, so that ties by row are ties by id, however they are divided into
     segments.
     """
+
+    is_remote = False
 
     def __init__(self, manifest: IndexManifest, segments: Sequence[Segment]) -> None:
         """Put a version together from opened segments. Raises ArtifactError if it is not whole."""
@@ -172,6 +176,26 @@ class OpenIndex:
         """The float32 [m, dim] of these tracks, in order. Raises KeyError for an unknown one."""
         return self.exact.vectors(self.known_rows(track_ids))
 
+    def track_vectors(self, track_ids: Sequence[str]) -> TrackVectors:
+        """The same, to be compared. Raises KeyError for an unknown one."""
+        return TrackVectors(self.exact, self.known_rows(track_ids))
+
+    def neighbours(self, queries: Sequence[NeighbourQuery]) -> list[Neighbours]:
+        """Search for the neighbours of each query, by ids. Raises as `search` does."""
+        found = self.search([self._in_rows(query) for query in queries])
+        return [self._by_ids(query, hits) for query, hits in zip(queries, found, strict=True)]
+
+    def _in_rows(self, query: NeighbourQuery) -> VectorQuery:
+        allowed = query.allowed.rows if query.allowed is not None else None
+        excluded = self.rows_of(query.excluded)
+        return VectorQuery(query.positive, query.k, query.negative, allowed, excluded)
+
+    def _by_ids(self, query: NeighbourQuery, hits: Hits) -> Neighbours:
+        # By codes, hits are not proven unless all rows that are allowed were read.
+        by_codes = self._codes and query.allowed is None and len(query.positive) > 0
+        ids, vectors = self.track_ids.of(hits.rows), TrackVectors(self.exact, hits.rows)
+        return Neighbours(ids, hits.scores, vectors, hits.complete, hits.complete or not by_codes)
+
     def search(self, queries: Sequence[VectorQuery]) -> list[Hits]:
         """Search for the hits of each query; none depends on the others.
 
@@ -186,9 +210,9 @@ class OpenIndex:
                     )
         return knn.search(queries, self.exact, self._codes)
 
-    def is_batchable(self, query: VectorQuery) -> bool:
+    def is_batchable(self, query: NeighbourQuery) -> bool:
         """Return whether the query benefits from batching: unless a filter's rows are its own."""
-        return query.allowed_rows is None
+        return query.allowed is None
 
     def probe(self) -> None:
         """Search for a few tracks before use. Raises ArtifactError if one does not find itself."""

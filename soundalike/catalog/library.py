@@ -6,7 +6,7 @@ this module reads the music itself.
 
 import datetime as dt
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -52,8 +52,7 @@ def batch_number(key: str) -> int:
     return int(digits)
 
 
-@dataclass(frozen=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """The columns of a file's row that a scan compares."""
 
     path: bytes
@@ -98,7 +97,7 @@ def set_length_rule(session: Session, shortest: float, longest: float) -> None:
 def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
     """Iterate over every file ever seen under the root, by path, streamed from the server."""
     read = and_(FileRow.track_id.is_not(None), ~FileRow.unread)
-    rows = session.execute(
+    rows = session.connection().execute(
         select(
             FileRow.path,
             FileRow.id,
@@ -113,7 +112,7 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
         .order_by(FileRow.path),
         execution_options={"yield_per": ROWS_AT_ONCE},
     )
-    return (KnownFile(*row) for row in rows)
+    return map(KnownFile._make, rows)
 
 
 def newest_batch(session: Session) -> int:

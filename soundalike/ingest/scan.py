@@ -15,7 +15,7 @@ from soundalike.ingest.balance import Balance
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.ingest.own_folders import leave_out_own_folders
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
-from soundalike.sources.entry import Entry
+from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
@@ -159,9 +159,13 @@ class _Findings:
         self.batches: dict[str, int] = {}
         self.problems: list[str] = []
         self._told: Entry | None = None
+        self._unchanged = 0
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
         """Take one pair and its change."""
+        if change is Change.NONE and entry and entry.kind is EntryKind.MUSIC:
+            self._unchanged += 1  # nearly all of a large library
+            return
         self.changes[change] += 1
         if entry and (known is None or known.path == entry.path):
             self.balance.add(entry)
@@ -184,6 +188,9 @@ class _Findings:
         """Seal the rest, and record the files that are gone and those that returned."""
         if self._work:
             self._seal()
+        if self._unchanged:
+            self.changes[Change.NONE] += self._unchanged
+            self.balance.music += self._unchanged
         self.gone += self.missing + (self.unseen if confirm_removals else [])
         library.mark_gone(self._session, self.gone)
         library.mark_returned(self._session, self._returned)

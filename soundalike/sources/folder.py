@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from soundalike.sources.walk import Item
@@ -27,8 +28,11 @@ class FolderTree:
         """The folder's items as they are now. Raises OSError if it cannot be listed."""
         with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118 - bytes
             # Sorted, so that of two links to one folder always the same is followed.
-            ordered = sorted(entries, key=lambda entry: entry.name)
-        return [item for entry in ordered for item in self._items(entry)]
+            ordered = sorted(entries, key=attrgetter("name"))
+        items: list[Item] = []
+        for entry in ordered:
+            items += self._items(entry)
+        return items
 
     def read(self, path: bytes) -> bytes:
         """The file's bytes."""

@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A file or folder within a folder. `problem`: why it cannot be read.
 
     `is_dead_link`: its target is not there, so it may have been a file or a folder.
@@ -45,17 +43,16 @@ def walk(tree: Tree, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entr
     settled = time.time_ns() - int(settle_seconds * 1e9)
     folders = [_folder(tree, rules, b"", settled)]
     while folders:  # no recursion: folders may be nested deeper than Python's calls
-        item = next(folders[-1], None)
-        if item is None:
-            folders.pop()
-        elif isinstance(item, Entry):
+        for item in folders[-1]:
+            if isinstance(item, _Subfolder):
+                folders.append(_folder(tree, item.rules, item.path, settled))
+                break
             yield item
         else:
-            folders.append(_folder(tree, item.rules, item.path, settled))
+            folders.pop()
 
 
-@dataclass(frozen=True)
-class _Subfolder:
+class _Subfolder(NamedTuple):
     path: bytes
     rules: IgnoreRules
 

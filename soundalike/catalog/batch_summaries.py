@@ -22,6 +22,7 @@ from sqlalchemy import (
     case,
     cast,
     delete,
+    false,
     func,
     insert,
     literal,
@@ -36,8 +37,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.catalog.presence import (
     has_allowed_length,
-    has_file,
-    is_embeddable,
+    is_present,
+    is_usable,
     not_retryable_now,
     oldest_unread,
 )
@@ -148,9 +149,28 @@ def _due_files(batch_ids: Sequence[int]) -> Subquery:
 
 
 def _embeddable_tracks(batch_ids: Sequence[int]) -> Subquery:
-    tracks = select(TrackRow.batch_id, func.count().label("embeddable"))
-    wanted = TrackRow.batch_id == any_(_ids(batch_ids)), is_embeddable()
-    return tracks.where(*wanted).group_by(TrackRow.batch_id).subquery("embeddable_tracks")
+    tracks = _tracks(batch_ids)
+    counted = select(tracks.c.batch_id, func.count().label("embeddable"))
+    embeddable = counted.where(tracks.c.is_embeddable).group_by(tracks.c.batch_id)
+    return embeddable.subquery("embeddable_tracks")
+
+
+def _tracks(batch_ids: Sequence[int]) -> Subquery:
+    """Whether an index has each track, if it has a vector, and whether the track is embeddable.
+
+    As `has_file` and `is_embeddable` say it, for many tracks at once.
+    """
+    any_present = func.coalesce(func.bool_or(is_present()), false())
+    any_usable = func.coalesce(func.bool_or(is_usable()), false())
+    columns = (
+        *(TrackRow.id, TrackRow.batch_id),
+        TrackRow.decoded_share.is_not(None).label("is_decoded"),
+        and_(has_allowed_length(), any_present).label("is_kept"),
+        and_(has_allowed_length(), any_usable).label("is_embeddable"),
+    )
+    tracks = select(*columns).outerjoin(FileRow, FileRow.track_id == TrackRow.id)
+    of_batches = tracks.where(TrackRow.batch_id == any_(_ids(batch_ids)))
+    return of_batches.group_by(TrackRow.id).subquery("tracks_of_batches")
 
 
 def _next_attempts(batch_ids: Sequence[int]) -> Subquery:
@@ -187,8 +207,8 @@ def _gone_files(batch_ids: Sequence[int]) -> Subquery:
 
 def _spaces(batch_ids: Sequence[int]) -> Select[Any]:
     """Select the SpaceSummaryRow of each space of these batches, from the vectors and tracks."""
-    is_kept = and_(has_allowed_length(), has_file())
-    is_whole = and_(is_embeddable(), TrackRow.decoded_share.is_not(None))
+    tracks = _tracks(batch_ids)
+    is_kept, is_whole = tracks.c.is_kept, and_(tracks.c.is_embeddable, tracks.c.is_decoded)
     vectors = (
         select(
             *(VectorRow.space, VectorRow.batch_id),
@@ -196,7 +216,7 @@ def _spaces(batch_ids: Sequence[int]) -> Select[Any]:
             func.array_agg(VectorRow.row).filter(is_kept).label("kept_rows"),
             func.count().filter(is_whole).label("whole"),
         )
-        .join(TrackRow, TrackRow.id == VectorRow.track_id)
+        .join(tracks, tracks.c.id == VectorRow.track_id)
         .where(VectorRow.batch_id == any_(_ids(batch_ids)))
         .group_by(VectorRow.space, VectorRow.batch_id)
         .subquery("kept_vectors")

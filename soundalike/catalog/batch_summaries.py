@@ -160,8 +160,9 @@ def _tracks(batch_ids: Sequence[int]) -> Subquery:
 
     As `has_file` and `is_embeddable` say it, for many tracks at once.
     """
-    any_present = func.coalesce(func.bool_or(is_present()), false())
-    any_usable = func.coalesce(func.bool_or(is_usable()), false())
+    has_one = FileRow.id.is_not(None)
+    any_present = func.coalesce(func.bool_or(is_present()).filter(has_one), false())
+    any_usable = func.coalesce(func.bool_or(is_usable()).filter(has_one), false())
     columns = (
         *(TrackRow.id, TrackRow.batch_id),
         TrackRow.decoded_share.is_not(None).label("is_decoded"),

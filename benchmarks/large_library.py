@@ -17,12 +17,13 @@ from sqlalchemy import Connection, text
 from soundalike.audio.tags.fields import TAGS_VERSION
 from soundalike.catalog.engine import engine_of
 from soundalike.catalog.library import batch_key
-from soundalike.embedders.base import Embedding
+from soundalike.embedders.base import Embedding, EmbeddingSpace
 from soundalike.ingest.roots import register_roots
 from soundalike.ingest.scan import ScanReport
 from soundalike.storage.atomic import sha256_of
 from soundalike.vectors.embedding_files import save_batch
 
+SPACE_512 = EmbeddingSpace("simulated.512", "simulated", 512, {"version": 1})
 MTIME_NS = 1_700_000_000 * 10**9
 INDEXED = ("tracks", "files", "file_words", "vectors")
 PATHS = """

@@ -92,18 +92,19 @@ class SimulatedLibrary:
             connection.execute(text("vacuum analyze"))
         return report
 
-    def scan(self) -> ScanReport:
-        """Scan for new files, as the schedule does."""
-        return scan(self.sessions, RULES)
+    def scan(self, *folders: Path) -> ScanReport:
+        """Scan for new files, as the schedule does; or these folders, as watching music does."""
+        return scan(self.sessions, RULES, folders=[*map(str, folders)])
 
-    def add_album(self) -> None:
-        """Add ten real files of two seconds."""
-        random = np.random.default_rng(self.size)
-        album = self.music / "new artist" / "new album"
+    def add_album(self, name: str = "new album") -> Path:
+        """Add ten real files of two seconds; return their folder."""
+        random = np.random.default_rng([self.size, len(name)])
+        album = self.music / "new artist" / name
         album.mkdir(parents=True)
         for track in range(ALBUM):
             noise = 0.1 * random.standard_normal(2 * RATE).astype(np.float32)
             soundfile.write(album / f"{track:02d}.flac", noise, RATE)
+        return album
 
     def embed_album(self, batch: str) -> float:
         """Run the real stages; returns the seconds of decoding and the model."""

@@ -156,7 +156,7 @@ def _embeddable_tracks(batch_ids: Sequence[int]) -> Subquery:
 
 
 def _tracks(batch_ids: Sequence[int]) -> Subquery:
-    """Whether an index has each track, if it has a vector, and whether the track is embeddable.
+    """Select whether an index has each track, if it has a vector, and whether it is embeddable.
 
     As `has_file` and `is_embeddable` say it, for many tracks at once.
     """

@@ -25,7 +25,7 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: test-deploy bench bench-map bench-page bench-embed bench-gpu bench-ingest bench-search evaluate screenshots
+.PHONY: test-deploy bench bench-map bench-page bench-embed bench-gpu bench-ingest bench-scale bench-search evaluate screenshots
 .PHONY: chromium docs secrets lock audit sbom clean uninstall
 
 help: ## this list
@@ -103,6 +103,9 @@ bench-gpu: $(INSTALLED) ## the models on CUDA, ten minutes; exit code 2 without 
 
 bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 tracks
 	$(BIN)/python benchmarks/bench_ingest.py
+
+bench-scale: $(INSTALLED) ## 1 000 000 simulated tracks: sensors, build, filters, API
+	$(BIN)/python benchmarks/bench_scale.py
 
 bench-search: $(INSTALLED) $(PEERS) ## search: kinds, filters, load, peers [TRACKS=10000,100000]
 	$(BIN)/python benchmarks/bench_search.py $(TRACKS)

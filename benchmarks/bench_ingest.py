@@ -2,10 +2,11 @@
 
     make bench-ingest
 
-Libraries of 1 000, 10 000 and 100 000 tracks (simulated_library.py) on the private PostgreSQL,
-with fsync. Decoding and the model are not counted; everything else is. Baselines in the same run:
-a bare walk that only stats every file, and writing and hashing the index's bytes once. Then what a
-run and each further batch in it cost besides the music (run_overhead.py).
+Libraries of 1 000, 10 000 and 100 000 tracks of 768 dimensions (simulated_library.py), and with
+`python benchmarks/bench_ingest.py 1000000` one of a million of 512 (large_library.py), on the
+private PostgreSQL with fsync. Decoding and the model are not counted; everything else is.
+Baselines: a bare walk that only stats every file, and writing and hashing the index's bytes once.
+Then what a run and each further batch in it cost besides the music (run_overhead.py).
 """
 
 import asyncio
@@ -18,11 +19,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from large_library import SPACE_512, LargeLibrary
 from run_overhead import overheads
 from simulated_library import ALBUM, SPACE, SimulatedLibrary
 
 from serving.index.live_index import LiveIndex
 from soundalike.audio.sandbox import Decoders
+from soundalike.catalog.batch_summaries import settle
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.publications import published
 from soundalike.catalog.upgrade import upgrade
@@ -37,7 +40,7 @@ from soundalike.storage.atomic import fsync, remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 SIZES = (1_000, 10_000, 100_000)
-ALBUM_BYTES = ALBUM * SPACE.dimension * 4
+LARGE = 1_000_000
 MIB = 2**20
 T = TypeVar("T")
 
@@ -59,12 +62,15 @@ class Clock:
 def measured(size: int, folder: Path) -> dict[str, float]:
     """All figures of one library."""
     store = ArtifactStore(folder / "data")
+    large = size >= LARGE
+    kind, space = (LargeLibrary, SPACE_512) if large else (SimulatedLibrary, SPACE)
     with connected_database(Settings(data=store.root)) as url, Decoders() as decoders:
         upgrade(url)
         sessions = open_catalog(url)
-        library = SimulatedLibrary(folder / "music", sessions, store, decoders, size)
+        library = kind(folder / "music", sessions, store, decoders, size, space)
         clock, live = Clock(), LiveIndex(store)
         clock.time("fill", library.fill)
+        settle(sessions)  # a sensor's tick
         serve(library, clock, live)  # the index before the album, which is not measured
         with Monitor() as monitor:
             before = monitor.usage().peak_rss_bytes
@@ -77,25 +83,28 @@ def measured(size: int, folder: Path) -> dict[str, float]:
         clock.steps["stages"] -= uncounted
         built = bytes_of_indexes(store)
         serve(library, clock, live)
-        clock.steps["album_bytes_ratio"] = (bytes_of_indexes(store) - built) / ALBUM_BYTES
+        album_bytes = ALBUM * space.dimension * 4
+        clock.steps["album_bytes_ratio"] = (bytes_of_indexes(store) - built) / album_bytes
         if live.served is None or len(live.served.index) != size + ALBUM:
             raise SystemExit(f"the album is not served: {live.problem}")
         clock.time("bytes_baseline", lambda: rewrite(store))
         clock.time("open_after_restart", lambda: reopened(store, sessions))
-        rebuild(sessions, store, clock)
+        album = library.add_album("another album")
+        clock.time("scan_watched", lambda: library.scan(album))
+        rebuild(library, clock)
         sessions.kw["bind"].dispose()
     return {**clock.steps, "scan_memory_growth_mib": growth}
 
 
 def serve(library: SimulatedLibrary, clock: Clock, live: LiveIndex) -> None:
     """Build, check as Dagster does, publish, and swap the live index."""
-    sessions, store = library.sessions, library.store
-    wanted = clock.time("compare", lambda: next_index(sessions, store, SPACE, "auto"))
+    sessions, store, space = library.sessions, library.store, library.space
+    wanted = clock.time("compare", lambda: next_index(sessions, store, space, "auto"))
     if wanted.version is None:
         raise SystemExit(wanted.reason)
-    clock.time("build", lambda: build_index(sessions, store, SPACE, "auto"))
-    clock.time("asset_check", lambda: check_candidate(sessions, store, SPACE))
-    clock.time("publish", lambda: publish(sessions, store, SPACE, None))
+    clock.time("build", lambda: build_index(sessions, store, space, "auto"))
+    clock.time("asset_check", lambda: check_candidate(sessions, store, space))
+    clock.time("publish", lambda: publish(sessions, store, space, None))
     with sessions() as session:
         row = published(session)
     clock.time("swap", lambda: asyncio.run(live.follow(row)))
@@ -120,11 +129,12 @@ def reopened(store: ArtifactStore, sessions: Sessions) -> None:
         raise SystemExit(live.problem)
 
 
-def rebuild(sessions: Sessions, store: ArtifactStore, clock: Clock) -> None:
+def rebuild(library: SimulatedLibrary, clock: Clock) -> None:
     """Build the served version from the batches' vectors alone."""
+    sessions, store, space = library.sessions, library.store, library.space
     remove_folder(store.indexes)
     remove_folder(store.segments)
-    clock.time("full_rebuild", lambda: build_index(sessions, store, SPACE, "auto"))
+    clock.time("full_rebuild", lambda: build_index(sessions, store, space, "auto"))
 
 
 def bytes_of_indexes(store: ArtifactStore) -> int:
@@ -143,6 +153,10 @@ def rewrite(store: ArtifactStore) -> None:
     copy.unlink()
 
 
+NAMED = (
+    *("scan_nothing_new", "scan_watched", "album_to_served", "album_to_served_watched"),
+    *("open_after_restart", "full_rebuild"),
+)
 SERVED = ("scan_album", "stages", "compare", "build", "asset_check", "publish", "swap")
 
 
@@ -153,15 +167,19 @@ def main(sizes: tuple[int, ...]) -> None:
             Path(name).chmod(0o755)  # root's private server runs as nobody
             table[size] = measured(size, Path(name))
     for figures in table.values():
-        figures["album_to_served"] = sum(figures[step] for step in SERVED)
+        served = sum(figures[step] for step in SERVED)
+        figures["album_to_served"] = served
+        figures["album_to_served_watched"] = (
+            served - figures["scan_album"] + figures["scan_watched"]
+        )
     print(f"{'seconds':<28}" + "".join(f"{size:>12,}" for size in table))
     for step in next(iter(table.values())):
         print(f"{step:<28}" + "".join(f"{figures[step]:12.2f}" for figures in table.values()))
     largest = table[max(table)]
     figures = {
-        f"{name}_s_{size // 1000}k": round(seconds[name], 3)
+        f"{name}_s_{'1m' if size == LARGE else f'{size // 1000}k'}": round(seconds[name], 3)
         for size, seconds in table.items()
-        for name in ("scan_nothing_new", "album_to_served", "open_after_restart", "full_rebuild")
+        for name in NAMED
     }
     figures["album_bytes_ratio"] = round(largest["album_bytes_ratio"], 1)
     figures["scan_ratio_vs_bare_walk"] = round(
@@ -171,6 +189,9 @@ def main(sizes: tuple[int, ...]) -> None:
         largest["album_to_served"] / largest["bytes_baseline"], 2
     )
     figures["scan_memory_growth_mib"] = round(largest["scan_memory_growth_mib"], 1)
+    if max(table) == LARGE:
+        print(json.dumps(figures))
+        return
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as name:
         Path(name).chmod(0o755)
         for figure, value in overheads(Path(name)).items():

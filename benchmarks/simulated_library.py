@@ -41,17 +41,19 @@ RULES = ScanRules(settle_seconds=0, batch_tracks=256)
 
 
 class FixedFeatures:
-    """An embedder that costs next to nothing: 768 bands of the spectrum."""
+    """An embedder that costs next to nothing: bands of the spectrum, as many as dimensions."""
 
-    space = SPACE
     windows = WindowPlan(sample_rate=16_000, samples=16_000, max_windows=5)
     device = "none"
     batch = 8
 
+    def __init__(self, space: EmbeddingSpace) -> None:
+        self.space = space
+
     def extract(self, windows: FloatArray) -> FloatArray:
-        """Map [n, 16000] to [n, 768]."""
-        spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, : 10 * SPACE.dimension]
-        bands: FloatArray = spectrum.reshape(len(windows), SPACE.dimension, 10).mean(axis=2)
+        """Map [n, 16000] to [n, dimensions]."""
+        spectrum = np.abs(np.fft.rfft(windows, axis=1))[:, : 10 * self.space.dimension]
+        bands: FloatArray = spectrum.reshape(len(windows), self.space.dimension, 10).mean(axis=2)
         return bands.astype(np.float32)
 
     def pool(self, features: FloatArray) -> Embedding:
@@ -69,6 +71,7 @@ class SimulatedLibrary:
     store: ArtifactStore
     decoders: Decoders
     size: int
+    space: EmbeddingSpace = SPACE
 
     def fill(self) -> ScanReport:
         """Make the files, scan them, and record each batch as if it had been embedded."""
@@ -89,25 +92,28 @@ class SimulatedLibrary:
             connection.execute(text("vacuum analyze"))
         return report
 
-    def scan(self) -> ScanReport:
-        """Scan for new files, as the schedule does."""
-        return scan(self.sessions, RULES)
+    def scan(self, *folders: Path) -> ScanReport:
+        """Scan for new files, as the schedule does; or these folders, as watching music does."""
+        return scan(self.sessions, RULES, folders=[*map(str, folders)])
 
-    def add_album(self) -> None:
-        """Add ten real files of two seconds."""
-        random = np.random.default_rng(self.size)
-        album = self.music / "new artist" / "new album"
+    def add_album(self, name: str = "new album") -> Path:
+        """Add ten real files of two seconds; return their folder."""
+        random = np.random.default_rng([self.size, len(name)])
+        album = self.music / "new artist" / name
         album.mkdir(parents=True)
         for track in range(ALBUM):
             noise = 0.1 * random.standard_normal(2 * RATE).astype(np.float32)
             soundfile.write(album / f"{track:02d}.flac", noise, RATE)
+        return album
 
     def embed_album(self, batch: str) -> float:
         """Run the real stages; returns the seconds of decoding and the model."""
-        quiet, embedder = NoProgress(), FixedFeatures()
+        quiet, embedder = NoProgress(), FixedFeatures(self.space)
         identify_batch(self.sessions, self.store, self.decoders, batch, quiet)
         decoded = resample_batch(self.sessions, self.store, self.decoders, batch, quiet)
-        embedded = embed_batch(self.sessions, self.store, SPACE, lambda: embedder, batch, quiet)
+        embedded = embed_batch(
+            self.sessions, self.store, self.space, lambda: embedder, batch, quiet
+        )
         return decoded.usage.wall_seconds + float(embedded.notes["model_seconds"])
 
     def _embed(self, batch: str, vectors: Matrix) -> None:
@@ -120,10 +126,10 @@ class SimulatedLibrary:
             results.record_decoded(session, {track.id: flac for track in identified.values()})
         ids = sorted(track.id for track in identified.values())
         embeddings = dict(zip(ids, map(Embedding, vectors), strict=True))
-        digest = sha256_of(save_batch(self.store, SPACE, batch, embeddings))
+        digest = sha256_of(save_batch(self.store, self.space, batch, embeddings))
         with self.sessions.begin() as session:
             nothing: dict[str, list[dict[str, Any]]] = {track: [] for track in ids}
-            results.record_embeddings(session, batch_number(batch), SPACE.key, digest, nothing)
+            results.record_embeddings(session, batch_number(batch), self.space.key, digest, nothing)
 
 
 def _tracks(batch: str, files: list[batches.BatchFile]) -> Iterator[IdentifiedTrack]:

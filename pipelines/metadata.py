@@ -35,8 +35,9 @@ COLUMN_TYPES = {"int64": "int", "double": "float"}
 
 def scan_metadata(report: ScanReport) -> Metadata:
     """Metadata of `library`: file counts by kind of change, new batches, and scan problems."""
+    rows: Metadata = {} if report.folders else {"dagster/row_count": report.music}
     return {
-        "dagster/row_count": report.music,
+        **rows,
         "new_files": report.changes[Change.NEW],
         "changed_files": report.changes[Change.CHANGED],
         "files_read_again": report.changes[Change.OUTDATED],
@@ -49,6 +50,7 @@ def scan_metadata(report: ScanReport) -> Metadata:
         "other_extensions": dict(report.balance.extensions.most_common(20)),
         "batches_sealed": len(report.batches),
         "batches": ", ".join(report.batches) or "none",
+        "folders": "\n".join(map(printable, report.folders)) or "all",
         "problems": len(report.problems),
         "what_was_wrong": "\n".join(map(printable, report.problems)) or "nothing",
     }

@@ -27,6 +27,7 @@ from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
 from pipelines.runs import range_tags, unfinished_runs
 from pipelines.unchanged_index import unchanged_events
+from soundalike.catalog.batch_summaries import settle
 from soundalike.catalog.batches import embedded_batches, pending_batches
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import ingest_running
@@ -61,6 +62,7 @@ def sealed_batches(
     instance, settings, space = context.instance, model.settings, model.space.key
     fail_orphaned_runs(instance, foreground=True)  # of an ingest that was killed
     fail_lost_launches(instance)
+    settle(sessions)
     with sessions() as session:
         pending, sealed = pending_batches(session, space), known_batches(session)
         embedded = set(embedded_batches(session, space))

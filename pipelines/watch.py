@@ -5,8 +5,9 @@ which evaluates sensors; a new code server watches anew, and so begins with one 
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
+from pathlib import Path
 
 import dagster as dg
 
@@ -103,7 +104,8 @@ def _scan_or_wait(
         what = f"what changed before {changes.example} was watched is not known"
         until = "five minutes of the last one"
     if scan_due(changes, last, settle_seconds, time.time()):
-        return _request(what)
+        succeeded = last and last.dagster_run.status is dg.DagsterRunStatus.SUCCESS
+        return _request(what, changes.folders if succeeded else ())  # else it may have missed some
     return dg.SkipReason(f"{what}; a scan follows within {until}")
 
 
@@ -117,8 +119,13 @@ def _is_there(root: MusicRoot) -> bool:
     return root.is_bucket or root.folder.is_dir()
 
 
-def _request(reason: str) -> dg.RunRequest:
-    return dg.RunRequest(tags={REASON_TAG: reason})
+def _request(reason: str, folders: Collection[Path] = ()) -> dg.RunRequest:
+    """A scan, of these folders alone if there are any."""
+    names = sorted(map(str, folders))
+    if not names or not "".join(names).isprintable():  # the database takes no other texts
+        return dg.RunRequest(tags={REASON_TAG: reason})
+    config = {"ops": {library.op.name: {"config": {"folders": names}}}}
+    return dg.RunRequest(tags={REASON_TAG: reason}, run_config=config)
 
 
 def _of_last(scan: dg.RunRecord | None) -> str:

@@ -103,7 +103,7 @@ def write_segments(
         lost[key] = [place for place, row in enumerate(rows.tolist()) if row in removed]
         source = {key: SourceBatch(sha256=batches[key], rows=len(rows))}
         origins = np.array([(0, place) for place in range(len(rows))], ORIGIN)
-        draft = Draft(source, ids, origins, matrix[rows])
+        draft = Draft(source, ids, origins, [matrix[rows]])
         segments.append(write_segment(root / "segments", space, coding, draft, None).name)
     folder = root / "indexes" / "v"
     folder.mkdir(parents=True)

@@ -23,6 +23,10 @@ from soundalike.storage.layout import ArtifactStore
 class ScanConfig(dg.Config):
     """Options of one scan."""
 
+    folders: list[str] = Field(
+        default=[],
+        description="Scan only these folders of the music roots, by absolute path; none: all.",
+    )
     confirm_removals: bool = Field(
         default=False,
         description="Accept removals even if most of a root, or of a part of it, is missing.",
@@ -47,7 +51,8 @@ def library(
     with transient_errors_retried(reports):
         missing = register_configured(sessions, settings.music)
         rules = ScanRules.of(settings)
-        report = scan(sessions, rules, confirm_removals=config.confirm_removals)
+        confirmed, folders = config.confirm_removals, config.folders
+        report = scan(sessions, rules, confirm_removals=confirmed, folders=folders)
         damaged = heal(sessions, store)
     report.problems += [*missing, *messages(damaged)]
     reports.add(report)

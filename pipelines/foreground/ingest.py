@@ -17,6 +17,7 @@ from pipelines.resources import Model
 from pipelines.rounds import work_off
 from pipelines.run_errors import RunFailed
 from pipelines.unchanged_index import unchanged_events
+from soundalike.catalog.batch_summaries import settle
 from soundalike.catalog.batches import PendingBatch, pending_batches
 from soundalike.catalog.coverage import file_outcomes
 from soundalike.catalog.engine import Sessions
@@ -93,6 +94,7 @@ class Ingest:
             time.sleep(self._settings.settle_seconds)
 
     def _pending(self) -> list[PendingBatch]:
+        settle(self._sessions)
         with self._sessions() as session:
             return pending_batches(session, self._space.key)
 

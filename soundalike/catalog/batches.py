@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ARRAY, Text, and_, any_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
+from soundalike.catalog.batch_summaries import batch_summaries
 from soundalike.catalog.library import batch_key, batch_number, newest_batch
 from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
 from soundalike.catalog.tables import (
@@ -122,27 +123,15 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     embeddable track without a vector (its file was broken or missing when the batch ran) or without
     canonical audio; or a file that is due to be read again.
     """
-    embedded = and_(EmbeddedBatchRow.batch_id == BatchRow.id, EmbeddedBatchRow.space == space)
-    vector = exists().where(VectorRow.space == space, VectorRow.track_id == TrackRow.id)
-    lacking = or_(~vector, TrackRow.decoded_share.is_(None))
-    incomplete = TrackRow.batch_id == BatchRow.id, is_embeddable(), lacking
-    left = exists().where(*incomplete)
-    due = (
-        *(FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)),
-        or_(FileRow.unread, FileRow.track_id.is_(None)),
-        ~not_retryable_now(),
-    )
-    state = func.concat_ws(
-        "/",
-        EmbeddedBatchRow.embedded_at,
-        select(func.sum(FileRow.id)).where(*due).scalar_subquery(),
-        select(func.count(TrackRow.id)).where(*incomplete).scalar_subquery(),
-    )
+    batches, spaces = batch_summaries(session)
+    of_space = and_(spaces.c.batch_id == batches.c.batch_id, spaces.c.space == space)
+    lacking = batches.c.embeddable - func.coalesce(spaces.c.whole, 0)
+    state = func.concat_ws("/", spaces.c.embedded_at, batches.c.due, lacking)
     rows = session.execute(
-        select(BatchRow.id, state)
-        .outerjoin(EmbeddedBatchRow, embedded)
-        .where(or_(EmbeddedBatchRow.batch_id.is_(None), left, exists().where(*due)))
-        .order_by(BatchRow.id)
+        select(batches.c.batch_id, state)
+        .select_from(batches.outerjoin(spaces, of_space))
+        .where(or_(spaces.c.embedded_at.is_(None), batches.c.due.is_not(None), lacking > 0))
+        .order_by(batches.c.batch_id)
     )
     return [PendingBatch(batch_key(id_), state) for id_, state in rows]
 

@@ -3,9 +3,10 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from sqlalchemy import ARRAY, BigInteger, Select, and_, any_, case, exists, func, literal, select
+from sqlalchemy import ARRAY, BigInteger, Select, and_, any_, literal, select
 from sqlalchemy.orm import Session
 
+from soundalike.catalog.batch_summaries import batch_summaries
 from soundalike.catalog.library import batch_key, batch_number
 from soundalike.catalog.presence import has_allowed_length, has_file
 from soundalike.catalog.tables import EmbeddedBatchRow, TrackRow, VectorRow
@@ -45,17 +46,10 @@ def contents(session: Session, space: str) -> IndexContents:
 
     Only what is not as it was embedded is listed by rows, so that this is short in a large library.
     """
-    # One statement, so that hashes and rows are consistent: a batch may be embedded again.
-    kept = _located(space).with_only_columns(VectorRow.batch_id, VectorRow.row).subquery()
-    count, listed = func.count().label("count"), func.array_agg(kept.c.row).label("listed")
-    of_batch = select(kept.c.batch_id, count, listed).group_by(kept.c.batch_id).subquery()
-    some = case((of_batch.c.count < EmbeddedBatchRow.rows, of_batch.c.listed))
-    found = session.execute(
-        select(EmbeddedBatchRow.batch_id, EmbeddedBatchRow.sha256, EmbeddedBatchRow.rows, some)
-        .join(of_batch, of_batch.c.batch_id == EmbeddedBatchRow.batch_id)
-        .where(EmbeddedBatchRow.space == space)
-        .order_by(EmbeddedBatchRow.batch_id)
-    )
+    _, spaces = batch_summaries(session)
+    held = spaces.c.space == space, spaces.c.sha256.is_not(None), spaces.c.kept > 0
+    columns = spaces.c.batch_id, spaces.c.sha256, spaces.c.rows, spaces.c.kept_rows
+    found = session.execute(select(*columns).where(*held))
     entries = sorted((batch_key(batch), sha256, rows, left) for batch, sha256, rows, left in found)
     return IndexContents(
         space,
@@ -107,8 +101,6 @@ def _located(space: str) -> Located:
 
 def lost_batches(session: Session, space: str) -> list[str]:
     """Return the keys of the batches whose vectors are recorded, but lost with their file."""
-    recorded = exists().where(
-        EmbeddedBatchRow.space == VectorRow.space, EmbeddedBatchRow.batch_id == VectorRow.batch_id
-    )
-    lost = select(VectorRow.batch_id).distinct().where(VectorRow.space == space, ~recorded)
-    return list(map(batch_key, session.scalars(lost.order_by(VectorRow.batch_id))))
+    _, spaces = batch_summaries(session)
+    lost = select(spaces.c.batch_id).where(spaces.c.space == space, spaces.c.sha256.is_(None))
+    return list(map(batch_key, session.scalars(lost.order_by(spaces.c.batch_id))))

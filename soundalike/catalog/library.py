@@ -5,8 +5,8 @@ this module reads the music itself.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Generator, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import (
     ARRAY,
@@ -52,8 +52,7 @@ def batch_number(key: str) -> int:
     return int(digits)
 
 
-@dataclass(frozen=True)
-class KnownFile:
+class KnownFile(NamedTuple):
     """The columns of a file's row that a scan compares."""
 
     path: bytes
@@ -95,10 +94,15 @@ def set_length_rule(session: Session, shortest: float, longest: float) -> None:
     )
 
 
-def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
-    """Iterate over every file ever seen under the root, by path, streamed from the server."""
+def known_files(
+    session: Session, root_id: int, within: bytes = b""
+) -> Generator[KnownFile, None, None]:
+    """Iterate over every file ever seen under the root, by path, streamed from the server.
+
+    Or over those in a folder of it, whose path ends with a slash.
+    """
     read = and_(FileRow.track_id.is_not(None), ~FileRow.unread)
-    rows = session.execute(
+    with session.connection().execute(
         select(
             FileRow.path,
             FileRow.id,
@@ -109,11 +113,11 @@ def known_files(session: Session, root_id: int) -> Iterator[KnownFile]:
             FileRow.tags_version,
             FileRow.unread,
         )
-        .where(FileRow.root_id == root_id)
+        .where(FileRow.root_id == root_id, func.substr(FileRow.path, 1, len(within)) == within)
         .order_by(FileRow.path),
         execution_options={"yield_per": ROWS_AT_ONCE},
-    )
-    return (KnownFile(*row) for row in rows)
+    ) as rows:
+        yield from map(KnownFile._make, rows)
 
 
 def newest_batch(session: Session) -> int:

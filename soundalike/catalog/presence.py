@@ -64,8 +64,12 @@ def has_allowed_length() -> ColumnElement[bool]:
     return ~exists().where(too_short_or_long)
 
 
+def is_usable() -> ColumnElement[bool]:
+    """Condition on FileRow: the file is listed, was read, and may be tried now."""
+    return and_(FileRow.gone_at.is_(None), ~FileRow.unread, ~not_retryable_now())
+
+
 def is_embeddable() -> ColumnElement[bool]:
     """Condition on TrackRow: allowed length, and a file that was read and may be tried now."""
-    readable = FileRow.gone_at.is_(None), ~FileRow.unread, ~not_retryable_now()
-    usable = exists().where(FileRow.track_id == TrackRow.id, *readable)
+    usable = exists().where(FileRow.track_id == TrackRow.id, is_usable())
     return and_(has_allowed_length(), usable)

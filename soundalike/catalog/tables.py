@@ -266,6 +266,59 @@ class VectorRow(Base):
     row: Mapped[int]
 
 
+class BatchChangeRow(Base):
+    """A transaction that changed a batch's files, tracks, failures or vectors; triggers write it.
+
+    The batch's summaries are out of date until `batch_summaries.settle` has made them anew.
+    """
+
+    __tablename__ = "batch_changes"
+    batch_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    xid: Mapped[int] = mapped_column(
+        primary_key=True,
+        autoincrement=False,
+        server_default=text("pg_current_xact_id()::text::bigint"),
+    )
+
+
+class BatchSummaryRow(Base):
+    """A batch's work as it was at `read_at`; it can be made again from the other tables.
+
+    `due`: the sum of the ids of its files that are due to be read, null for none. `embeddable`: the
+    number of its tracks that are. It is valid until `valid_until`, when a failure's next attempt is
+    due, and while `presence.oldest_unread` is above `gone_before` and not above `gone_from`: these
+    are batches as of which files of its tracks are gone.
+    """
+
+    __tablename__ = "batch_summaries"
+    batch_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    due: Mapped[str | None]
+    embeddable: Mapped[int]
+    read_at: Mapped[dt.datetime]
+    valid_until: Mapped[dt.datetime | None]
+    gone_before: Mapped[int | None]
+    gone_from: Mapped[int | None]
+
+
+class SpaceSummaryRow(Base):
+    """A batch's vectors in one space, as they were when its BatchSummaryRow was written.
+
+    `sha256`, `rows` and `embedded_at` are those of its .npy, null if it is lost. `kept`: how many
+    of its vectors an index has now, `kept_rows` which, null for all `rows`. `whole`: how many
+    embeddable tracks have a vector and canonical audio.
+    """
+
+    __tablename__ = "space_summaries"
+    space: Mapped[str] = mapped_column(primary_key=True)
+    batch_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
+    sha256: Mapped[str | None]
+    rows: Mapped[int | None]
+    embedded_at: Mapped[dt.datetime | None]
+    kept: Mapped[int]
+    kept_rows: Mapped[list[int] | None] = mapped_column(ARRAY(BigInteger))
+    whole: Mapped[int]
+
+
 class IndexVersionRow(Base):
     """A built index; `version` is a hash of everything that went into it.
 

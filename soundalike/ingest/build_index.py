@@ -22,7 +22,7 @@ from soundalike.ingest.healing import (
     set_aside,
     set_damaged_segments_aside,
 )
-from soundalike.ingest.index_checks import check_folder
+from soundalike.ingest.index_checks import check_folder, served_segments
 from soundalike.ingest.segments import coding_of, lay_out
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.settings import KindChoice
@@ -93,18 +93,19 @@ def build_index(
             with suppress(ArtifactError):  # for its segments; without them they are written anew
                 if served:
                     fetch_version(store, served.index.version, served.index.manifest_sha256)
+            trusted = served_segments(store, served)
             with (
                 _lost_embeddings_marked(sessions, store, contents.batches),
                 atomic_folder(folder) as temporary,
             ):
                 try:
-                    _write(temporary, sessions, store, space, contents, choice, run_id)
+                    _write(temporary, sessions, store, space, contents, choice, run_id, trusted)
                 except UnreadableArtifact:
                     raise
                 except ArtifactError:  # a segment that an older version left may be damaged
                     if not set_damaged_segments_aside(store):
                         raise
-                    _write(temporary, sessions, store, space, contents, choice, run_id)
+                    _write(temporary, sessions, store, space, contents, choice, run_id, trusted)
                 make_read_only(temporary)
         manifest = _record(sessions, store, version)
     return BuildReport(manifest, folder, reused, monitor.usage())
@@ -128,6 +129,8 @@ def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None)
     A damaged one is set aside, with the segments that are; one that failed its checks is deleted,
     with those of its segments that did, as it is rebuilt from the same vectors.
     """
+    if not folder.exists():  # segments are read when they are chosen, not all for each album
+        return False
     try:
         manifest = index_files.verify_version(folder, manifest_sha256)
     except UnreadableArtifact:
@@ -168,8 +171,12 @@ def _write(
     contents: IndexContents,
     choice: KindChoice,
     run_id: str | None,
+    trusted: frozenset[str],
 ) -> None:
-    """Write the segments that are not there, then the manifest with the checks' results."""
+    """Write the segments that are not there, then the manifest with the checks' results.
+
+    Of the others, those that are `trusted`, as they are served, are not read again.
+    """
     version = version_of(space, contents, choice)
     kind = kind_for(contents.tracks, choice)
     new: frozenset[str] = frozenset()
@@ -195,7 +202,7 @@ def _write(
             dagster_run_id=run_id,
             created_at=dt.datetime.now(dt.UTC),
         )
-        manifest = _checked(folder, sessions, store, manifest, new)
+        manifest = _checked(folder, sessions, store, manifest, trusted - new)
         fallback = FALLBACK_KIND.get(kind.name)
         if choice != "auto" or fallback is None or not _recalls_too_little(manifest):
             return
@@ -212,11 +219,13 @@ def _checked(
     sessions: Sessions,
     store: ArtifactStore,
     manifest: IndexManifest,
-    new: frozenset[str],
+    trusted: frozenset[str],
 ) -> IndexManifest:
-    """Check what is new; return the manifest with the results, as written into the folder."""
+    """Check what is not trusted; return the manifest with the results, as written into the folder.
+
+    Raises ArtifactError if a segment is damaged.
+    """
     index_files.write_manifest(folder, manifest)
-    trusted = set(manifest.segments) - new
     checked = manifest.model_copy(update={"checks": check_folder(folder, sessions, store, trusted)})
     index_files.write_manifest(folder, checked)
     return checked

@@ -40,7 +40,8 @@ def side_by_side(known: Iterator[KnownFile], listing: Iterator[Entry]) -> Iterat
             file = next(known, None)
         else:
             yield None, entry
-        folder = entry if entry.covers(entry.path) else folder
+        if entry.kind is not EntryKind.MUSIC and entry.covers(entry.path):
+            folder = entry
     while file:
         yield file, _if_covered(folder, file)
         file = next(known, None)

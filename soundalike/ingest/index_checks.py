@@ -1,6 +1,6 @@
 """Checks of a candidate index on disk against the batches it was built from."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,39 +70,37 @@ def check_folder(
     batches = [key for segment in new for key in _batches_of(index.manifest, segment)]
     space = index.manifest.space
     fetch_embeddings(sessions, store, space, dict.fromkeys(batches))
-    sidecars = {batch: read_sidecar(store, space, batch) for batch in dict.fromkeys(batches)}
     ids = [
         segment.ids[row].decode()
         for segment in new
         for row in evenly(range(len(segment.ids)), SAMPLED_TRACKS)
     ]
-    return check_index(
-        index,
-        spaces={sidecar.fingerprint: sidecar.space for sidecar in sidecars.values()},
-        sample=_sample([track for track in ids if track in index], store, space, sidecars),
-        measured=new,
-    )
+    sampled = evenly([track for track in ids if track in index], SAMPLED_TRACKS)
+    spaces: dict[str, str] = {}
+    recorded: dict[str, tuple[str, int]] = {}
+    for batch in dict.fromkeys(batches):  # one at a time: they name every track of the library
+        sidecar = read_sidecar(store, space, batch)
+        spaces[sidecar.fingerprint] = sidecar.space
+        recorded |= _recorded(batch, sidecar, sampled)
+    sample = {track: _vector(store, space, recorded.get(track)) for track in sampled}
+    return check_index(index, spaces, sample, measured=new)
 
 
 def _batches_of(manifest: IndexManifest, segment: "Segment") -> Collection[str]:
     return segment.manifest.batches if segment.manifest else manifest.batches
 
 
-def _sample(
-    track_ids: list[str], store: ArtifactStore, space: str, sidecars: Mapping[str, Sidecar]
-) -> dict[str, NDArray[np.float32] | None]:
-    """Read evenly chosen tracks' vectors, float32 [dim], from their batches; None if in none."""
-    rows = {
-        track: (batch, row)
-        for batch, sidecar in sidecars.items()
-        for row, track in enumerate(sidecar.track_ids)
-    }
-    sample: dict[str, NDArray[np.float32] | None] = {}
-    for track in evenly(track_ids, SAMPLED_TRACKS):
-        recorded = rows.get(track)
-        if recorded is None:
-            sample[track] = None
-        else:
-            batch, row = recorded
-            sample[track] = np.array(load_vectors(store, space, batch)[row])
-    return sample
+def _recorded(batch: str, sidecar: Sidecar, wanted: Collection[str]) -> dict[str, tuple[str, int]]:
+    """The batch and the row of those of the wanted tracks that are in the batch."""
+    present = set(wanted).intersection(sidecar.track_ids)
+    return {track: (batch, sidecar.track_ids.index(track)) for track in present}
+
+
+def _vector(
+    store: ArtifactStore, space: str, recorded: tuple[str, int] | None
+) -> NDArray[np.float32] | None:
+    """Read a track's vector, float32 [dim], from its batch; None if it is in none."""
+    if recorded is None:
+        return None
+    batch, row = recorded
+    return np.array(load_vectors(store, space, batch)[row])

@@ -1,6 +1,9 @@
 """Stage `library`: compare the music roots with the catalog and seal new files into batches."""
 
+import os
 from collections import Counter
+from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +18,8 @@ from soundalike.ingest.balance import Balance
 from soundalike.ingest.compare import Change, change_of, side_by_side
 from soundalike.ingest.own_folders import leave_out_own_folders
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
-from soundalike.sources.entry import Entry
+from soundalike.sources.entry import Entry, EntryKind
+from soundalike.sources.folder import LinkedPartError
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 
@@ -61,7 +65,7 @@ class ScanReport:
 
     `state` is the hash of the catalog's roots and files after the scan. `balance` counts what the
     roots hold. `batches` are those that it sealed, with their number of files. `problems` are
-    messages for users.
+    messages for users. If there are `folders`, all but `state` is of these alone.
     """
 
     state: str = ""
@@ -70,6 +74,7 @@ class ScanReport:
     gone: int = 0
     batches: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    folders: tuple[str, ...] = ()
 
     @property
     def music(self) -> int:
@@ -77,13 +82,20 @@ class ScanReport:
         return self.balance.music + self.balance.changing
 
 
-def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False) -> ScanReport:
+def scan(
+    sessions: Sessions,
+    rules: ScanRules,
+    *,
+    confirm_removals: bool = False,
+    folders: Sequence[str] = (),
+) -> ScanReport:
     """List every root, record all differences and seal the work, in one transaction.
 
-    A root that cannot be listed, or that has lost more than half of its known files, is left as it
-    is unless `confirm_removals`. Raises LibraryError if there is no root at all.
+    Or only these folders of the roots, and a root as a whole where links forbid that. A root that
+    cannot be listed, or that has lost more than half of its known files, is left as it is unless
+    `confirm_removals`. Raises LibraryError if there is no root at all, or a folder is in none.
     """
-    report = ScanReport()
+    report = ScanReport(folders=tuple(folders))
     with sessions.begin() as session:
         library.lock_scan(session)
         library.set_length_rule(session, rules.shortest_seconds, rules.longest_seconds)
@@ -94,8 +106,16 @@ def scan(sessions: Sessions, rules: ScanRules, *, confirm_removals: bool = False
             )
         if rules.data:
             leave_out_own_folders(rules.data)
-        for root in known:
-            _scan_root(session, root.id, MusicRoot(root.location), rules, report, confirm_removals)
+        for folder in folders:
+            if not any(parts_of(MusicRoot(row.location), [folder]) for row in known):
+                raise LibraryError(f"{printable(folder)} is in no music folder of the library")
+        for row in known:
+            root = MusicRoot(row.location)
+            for within in parts_of(root, folders) if folders else [b""]:
+                try:
+                    _scan_root(session, row.id, root, rules, report, confirm_removals, within)
+                except LinkedPartError:
+                    _scan_root(session, row.id, root, rules, report, confirm_removals)
         report.state = state_of(session)
     return report
 
@@ -107,21 +127,26 @@ def _scan_root(
     rules: ScanRules,
     report: ScanReport,
     confirm_removals: bool,
+    within: bytes = b"",
 ) -> None:
-    """Scan one root in a savepoint; an implausible result is undone, with its new batches."""
+    """Scan one root in a savepoint; an implausible result is undone, with its new batches.
+
+    Or what is `within` one of its folders, which is no scan of the root.
+    """
     present = roots.count_listed(session, root_id)
     newest = library.newest_batch(session)
     findings = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
-        listing = root.entries(IgnoreRules(rules.extensions), rules.settle_seconds)
-        for known, entry in side_by_side(library.known_files(session, root_id), listing):
-            findings.add(change_of(known, entry), known, entry)
+        listing = root.entries(IgnoreRules(rules.extensions), rules.settle_seconds, within)
+        with closing(library.known_files(session, root_id, within)) as known_files:
+            for known, entry in side_by_side(known_files, listing):
+                findings.add(change_of(known, entry), known, entry)
         findings.finish(confirm_removals)
         lost = len(findings.missing) - library.count_moved(session, findings.missing, newest)
         is_plausible = confirm_removals or lost * 2 <= present
-        if is_plausible:
+        if is_plausible and not within:
             failures.retry_reappeared(session, root_id, findings.unseen)
-        else:
+        elif not is_plausible:
             savepoint.rollback()
     report.balance += findings.balance
     if is_plausible:
@@ -133,8 +158,28 @@ def _scan_root(
             f"{lost} of {present} known files are missing; is the disk mounted? "
             "Nothing was changed. If they are really gone: soundalike ingest --confirm-removals"
         )
-    library.record_scan(session, root_id, list(map(printable, findings.problems)))
+    if not within:
+        library.record_scan(session, root_id, list(map(printable, findings.problems)))
     report.problems += [f"{root.shown}: {problem}" for problem in findings.problems]
+
+
+def parts_of(root: MusicRoot, folders: Iterable[str]) -> list[bytes]:
+    """Return which parts of the root these folders are, by relative paths that end with slashes.
+
+    None is in another. Empty is the root itself; a bucket has no other part.
+    """
+    named = [MusicRoot(os.fsencode(folder)) for folder in folders]
+    if any(root.is_within(each) for each in named):
+        return [b""]
+    inside = sorted({each.relative_to(root) + b"/" for each in named if each.is_within(root)})
+    if inside and root.is_bucket:
+        return [b""]
+    return [path for path in inside if not any(is_in(path, other) for other in inside)]
+
+
+def is_in(path: bytes, folder: bytes) -> bool:
+    """Return whether a folder is in another one; both end with slashes."""
+    return path != folder and path.startswith(folder)
 
 
 class _Findings:
@@ -159,9 +204,13 @@ class _Findings:
         self.batches: dict[str, int] = {}
         self.problems: list[str] = []
         self._told: Entry | None = None
+        self._unchanged = 0
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
         """Take one pair and its change."""
+        if change is Change.NONE and entry and entry.kind is EntryKind.MUSIC:
+            self._unchanged += 1  # nearly all of a large library
+            return
         self.changes[change] += 1
         if entry and (known is None or known.path == entry.path):
             self.balance.add(entry)
@@ -184,6 +233,9 @@ class _Findings:
         """Seal the rest, and record the files that are gone and those that returned."""
         if self._work:
             self._seal()
+        if self._unchanged:
+            self.changes[Change.NONE] += self._unchanged
+            self.balance.music += self._unchanged
         self.gone += self.missing + (self.unseen if confirm_removals else [])
         library.mark_gone(self._session, self.gone)
         library.mark_returned(self._session, self._returned)

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 # first batches are others.
 TRAINED_AT = (100_000, 200_000)
 NAMING_TRACKS = 20_000
+BATCHES_AT_ONCE = 200  # whose tracks are held as Python objects
 
 
 @dataclass(frozen=True)
@@ -91,23 +92,28 @@ def _draft(
     """Gather the missing rows from the recorded .npy of each batch."""
     from soundalike.vectors.index.segment_writer import Draft
 
-    located = _located(sessions, contents, missing)
-    batches = {}
-    for key, tracks in located.items():
-        left_out = set(range(contents.rows[key])).difference(track.row for track in tracks)
-        batches[key] = SourceBatch(
-            sha256=contents.batches[key],
-            rows=contents.rows[key],
-            left_out=tuple(sorted(left_out)),
-        )
-    rows = [(n, track.row) for n, tracks in enumerate(located.values()) for track in tracks]
-    ids = [track.track_id.encode() for tracks in located.values() for track in tracks]
-    matrix, start = np.empty((len(ids), space.dimension), np.float32), 0
-    for key, tracks in located.items():
-        vectors = load_recorded(store, space.key, key, contents.batches[key])
-        matrix[start : start + len(tracks)] = vectors[[track.row for track in tracks]]
-        start += len(tracks)
-    return Draft(batches, np.array(ids), np.array(rows, ORIGIN), matrix)
+    batches: dict[str, SourceBatch] = {}
+    ids, origins, rows_of = [], [], {}
+    keys = [*missing]
+    for start in range(0, len(keys), BATCHES_AT_ONCE):
+        some = {key: missing[key] for key in keys[start : start + BATCHES_AT_ONCE]}
+        for key, tracks in _located(sessions, contents, some).items():
+            rows_of[key] = rows = np.array([track.row for track in tracks], np.int64)
+            left_out = set(range(contents.rows[key])).difference(rows.tolist())
+            origin = np.empty(len(tracks), ORIGIN)
+            origin["batch"], origin["row"] = len(batches), rows
+            ids.append(np.array([track.track_id.encode() for track in tracks], np.bytes_))
+            origins.append(origin)
+            batches[key] = SourceBatch(
+                sha256=contents.batches[key],
+                rows=contents.rows[key],
+                left_out=tuple(sorted(left_out)),
+            )
+    blocks = (
+        load_recorded(store, space.key, key, contents.batches[key])[rows]
+        for key, rows in rows_of.items()
+    )
+    return Draft(batches, np.concatenate(ids), np.concatenate(origins), blocks)
 
 
 def _located(

@@ -11,18 +11,19 @@ from soundalike.errors import PostgresError
 from soundalike.postgres.binaries import installed_folder
 
 MOST_LINES = 5
+LOGS_AND_SUMMARIES = ("track_changes", "batch_changes", "batch_summaries", "space_summaries")
 
 
 def dump_database(database_url: str, snapshot: str, target: Path) -> None:
     """Dump what a transaction sees that exported `snapshot`, in PostgreSQL's custom format.
 
-    Without the log of changed tracks: its transactions are this server's, and readers of another
-    one begin anew.
+    Without the logs of changes, whose transactions are this server's, and the summaries that are
+    made again from the rest: readers of another server begin anew.
     Raises PostgresError, for example for a server that is newer than our pg_dump.
     """
     words = "--format=custom", "--no-owner", "--no-privileges", f"--snapshot={snapshot}"
-    log = "--exclude-table-data=track_changes"
-    _run("pg_dump", database_url, *words, log, f"--file={target}")
+    without = [f"--exclude-table-data={table}" for table in LOGS_AND_SUMMARIES]
+    _run("pg_dump", database_url, *words, *without, f"--file={target}")
 
 
 def restore_database(database_url: str, dump: Path) -> None:

@@ -6,22 +6,24 @@ AWS_ACCESS_KEY_ID, AWS_ENDPOINT_URL, ...).
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from soundalike.errors import AudioError, LibraryError
+from soundalike.sources.bucket_listing import BucketListing
 from soundalike.sources.walk import Item
 from soundalike.storage.disk_space import MIN_FREE_BYTES
 
 CHUNK = 2**20
+PAGE = 1000  # objects that are listed at a time, the most that S3 gives
 SCHEMES = ("s3://",)
 
 
 class BucketTree:
-    """A bucket as folders. It is listed once, and the listing is kept: about 1 kB a file."""
+    """A bucket as folders. It is listed once, and the listing is kept in a temporary file."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -29,7 +31,7 @@ class BucketTree:
 
     def items(self, folder: bytes) -> Sequence[Item]:
         """The folder's items when the bucket was listed. Raises OSError if it does not answer."""
-        return self._folders.get(folder, [])
+        return self._listing.items(folder)
 
     def read(self, path: bytes) -> bytes:
         """The object's bytes. Raises OSError if it cannot be read."""
@@ -86,27 +88,23 @@ class BucketTree:
             return s3fs.S3FileSystem(use_listings_cache=False)
 
     @cached_property
-    def _folders(self) -> Mapping[bytes, list[Item]]:
+    def _listing(self) -> BucketListing:
+        bucket, _, prefix = self._prefix.partition("/")
+        listing, page = BucketListing(), {"Bucket": bucket, "Prefix": prefix}
         with _as_oserror():
             self._require_bucket()
-            objects = self._files.find(self._prefix, detail=True)
-        folders: dict[bytes, dict[bytes, Item]] = {b"": {}}
-        for key, metadata in objects.items():
-            if not key.startswith(self._prefix):  # an object that has the prefix's own name
-                continue
-            *parents, name = key.removeprefix(self._prefix).encode().split(b"/")
-            folder = b""
-            for parent in parents:
-                folders[folder][parent + b"/"] = Item(parent, True)
-                folder += parent + b"/"
-                folders.setdefault(folder, {})
-            if name:  # else a marker that some tools write for an empty folder
-                mtime_ns = int(metadata["LastModified"].timestamp() * 1e9)
-                folders[folder][name] = Item(name, False, metadata["size"], mtime_ns)
-        return {folder: list(items.values()) for folder, items in folders.items()}
+            while True:
+                found = self._files.call_s3("list_objects_v2", **page, MaxKeys=PAGE)
+                listing.add(
+                    (each["Key"].removeprefix(prefix).encode(), each["Size"], each["LastModified"])
+                    for each in found.get("Contents", ())
+                )
+                if not found.get("IsTruncated"):
+                    return listing
+                page["ContinuationToken"] = found["NextContinuationToken"]
 
     def _require_bucket(self) -> None:
-        """Raise OSError if the bucket is missing or silent: find() takes it for an empty one."""
+        """Raise OSError if the bucket is missing or silent, in words."""
         try:
             self._files.call_s3("head_bucket", Bucket=self._prefix.partition("/")[0])
         except FileNotFoundError as error:

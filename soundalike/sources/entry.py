@@ -1,7 +1,7 @@
 """Entries of a music root's listing, which come in the order of their paths."""
 
-from dataclasses import dataclass
 from enum import Enum, auto
+from typing import NamedTuple
 
 from soundalike.display_text import shown
 
@@ -25,8 +25,7 @@ class LeftOut(Enum):
     EXTENSION = "other"  # not one of music
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A file or folder below a root. `path` is relative to it, exact, as bytes.
 
     A folder's path ends with a slash (the root's own is empty) and represents everything in it; so

@@ -5,6 +5,7 @@ import stat
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from operator import attrgetter
 from pathlib import Path
 
 from soundalike.sources.walk import Item
@@ -12,23 +13,33 @@ from soundalike.sources.walk import Item
 MAX_MTIME_NS = 2**63 - 1  # the year 2262
 
 
+class LinkedPartError(Exception):
+    """A part of a root cannot be listed without the rest, because of a link to a folder."""
+
+
 @dataclass
 class FolderTree:
     """A folder. Links to files are followed, and so are links to folders outside of the root, once.
 
     One to a folder inside of the root is skipped, as its files are listed already; one to a folder
-    that it lies in is a loop, and is reported as a problem.
+    that it lies in is a loop, and is reported as a problem. If only a folder `within` it is listed,
+    a link there, or on the way there, raises LinkedPartError: which of several links to one folder
+    is followed, only the whole listing tells.
     """
 
     root: bytes
+    within: bytes = b""
     _followed: set[bytes] = field(default_factory=set)
 
     def items(self, folder: bytes) -> Sequence[Item]:
         """The folder's items as they are now. Raises OSError if it cannot be listed."""
         with os.scandir(os.path.join(self.root, folder)) as entries:  # noqa: PTH118 - bytes
             # Sorted, so that of two links to one folder always the same is followed.
-            ordered = sorted(entries, key=lambda entry: entry.name)
-        return [item for entry in ordered for item in self._items(entry)]
+            ordered = sorted(entries, key=attrgetter("name"))
+        items: list[Item] = []
+        for entry in ordered:
+            items += self._items(entry)
+        return items
 
     def read(self, path: bytes) -> bytes:
         """The file's bytes."""
@@ -63,6 +74,9 @@ class FolderTree:
         return [Item(entry.name, False, state.st_size, min(state.st_mtime_ns, MAX_MTIME_NS))]
 
     def _linked(self, entry: os.DirEntry[bytes]) -> list[Item]:
+        path = entry.path.removeprefix(self.root.rstrip(b"/") + b"/") + b"/"
+        if self.within and (path.startswith(self.within) or self.within.startswith(path)):
+            raise LinkedPartError(path)
         target = os.path.realpath(entry.path)
         parent = os.path.realpath(os.path.dirname(entry.path))  # noqa: PTH120 - bytes
         if _inside(parent, target):

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from pathspec import GitIgnoreSpec
 
@@ -48,17 +49,19 @@ class IgnoreRules:
     def is_music(self, name: bytes) -> bool:
         """Return whether a file of this name is music, by its extension."""
         stem, dot, extension = name.rpartition(b".")
-        return bool(dot and stem) and os.fsdecode(extension).lower() in self.extensions
+        return bool(dot and stem) and _is_one_of(extension, self.extensions)
 
     def left_out(self, folder: bytes, name: bytes, *, is_folder: bool) -> LeftOut | None:
         """Return the rule that leaves this file or folder of `folder` out; None if it is taken.
 
         A hidden one, or a bin, is taken if an ignore file takes it back by its name: `!/.hack/`.
         """
-        excluded, pattern = self._matching(folder + name + b"/" * is_folder)
+        excluded, pattern = False, ""
+        if self.specs:
+            excluded, pattern = self._matching(folder + name + b"/" * is_folder)
         if excluded:
             return LeftOut.IGNORED
-        if os.fsdecode(name) not in pattern or is_apple_double(name):
+        if not pattern or os.fsdecode(name) not in pattern or is_apple_double(name):
             if is_hidden(name):
                 return LeftOut.HIDDEN
             if is_folder and is_bin(name):
@@ -81,8 +84,10 @@ def is_hidden(name: bytes) -> bool:
 
     Two or more dots, or a digit, begin titles of records.
     """
+    if not name.startswith(b"."):
+        return False
     first = os.fsdecode(name)[1:2]
-    return name.startswith(b".") and (first.isalpha() or first == "_")
+    return first.isalpha() or first == "_"
 
 
 def is_apple_double(name: bytes) -> bool:
@@ -93,6 +98,11 @@ def is_apple_double(name: bytes) -> bool:
 def is_bin(name: bytes) -> bool:
     """Return whether a folder of this name holds deleted files, or a system's own."""
     return os.fsdecode(name).lower() in BINS
+
+
+@lru_cache(maxsize=256)
+def _is_one_of(extension: bytes, extensions: frozenset[str]) -> bool:
+    return os.fsdecode(extension).lower() in extensions
 
 
 def _lines(ignore: bytes) -> Iterator[str]:

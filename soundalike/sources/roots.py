@@ -68,9 +68,14 @@ class MusicRoot:
             problem = "is not a folder" if self.folder.exists() else "does not exist"
             raise LibraryError(f"{self.shown} {problem}; name the folder that holds your music")
 
-    def entries(self, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
-        """List the root; see `walk`."""
-        return walk(self._tree(), rules, settle_seconds)
+    def entries(
+        self, rules: IgnoreRules, settle_seconds: float, within: bytes = b""
+    ) -> Iterator[Entry]:
+        """List the root, or what is `within` one of its folders; see `walk`.
+
+        Raises LinkedPartError if only the whole root can be listed.
+        """
+        return walk(self._tree(within), rules, settle_seconds, within)
 
     def local_copy(self, path: bytes, scratch: Path) -> AbstractContextManager[Path]:
         """The file at this relative path as a local file, for as long as the block lasts.
@@ -84,7 +89,7 @@ class MusicRoot:
         """True for a bucket, False for a folder."""
         return os.fsdecode(self.location).startswith(SCHEMES)
 
-    def _tree(self) -> FolderTree | BucketTree:
+    def _tree(self, within: bytes = b"") -> FolderTree | BucketTree:
         if self.is_bucket:
             return BucketTree(os.fsdecode(self.location))
-        return FolderTree(self.location)
+        return FolderTree(self.location, within)

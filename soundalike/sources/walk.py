@@ -2,15 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules
 
 
-@dataclass(frozen=True)
-class Item:
+class Item(NamedTuple):
     """A file or folder within a folder. `problem`: why it cannot be read.
 
     `is_dead_link`: its target is not there, so it may have been a file or a folder.
@@ -36,26 +34,39 @@ class Tree(Protocol):
         ...
 
 
-def walk(tree: Tree, rules: IgnoreRules, settle_seconds: float) -> Iterator[Entry]:
+def walk(
+    tree: Tree, rules: IgnoreRules, settle_seconds: float, within: bytes = b""
+) -> Iterator[Entry]:
     """Yield all entries below the root in the byte order of their paths.
 
     Memory is needed for one path of folders only. A file modified less than `settle_seconds` ago is
-    CHANGING. A file or folder that cannot be read is an UNSEEN entry, never an error.
+    CHANGING. A file or folder that cannot be read is an UNSEEN entry, never an error. Of a folder
+    `within` the root, whose path ends with a slash, those entries that are in it; or the one that
+    stands for it, if a folder that it is in is left out or cannot be read.
     """
     settled = time.time_ns() - int(settle_seconds * 1e9)
-    folders = [_folder(tree, rules, b"", settled)]
+    inside = _Subfolder(b"", rules)
+    while inside.path != within:
+        following = within[: within.index(b"/", len(inside.path)) + 1]
+        about = following, inside.path
+        items = _folder(tree, inside.rules, inside.path, settled)
+        found = [item for item in items if item.path in about]
+        if not (found and isinstance(found[-1], _Subfolder)):
+            yield from (item for item in found if isinstance(item, Entry))
+            return
+        inside = found[-1]
+    folders = [_folder(tree, inside.rules, inside.path, settled)]
     while folders:  # no recursion: folders may be nested deeper than Python's calls
-        item = next(folders[-1], None)
-        if item is None:
-            folders.pop()
-        elif isinstance(item, Entry):
+        for item in folders[-1]:
+            if isinstance(item, _Subfolder):
+                folders.append(_folder(tree, item.rules, item.path, settled))
+                break
             yield item
         else:
-            folders.append(_folder(tree, item.rules, item.path, settled))
+            folders.pop()
 
 
-@dataclass(frozen=True)
-class _Subfolder:
+class _Subfolder(NamedTuple):
     path: bytes
     rules: IgnoreRules
 

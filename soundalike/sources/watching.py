@@ -9,7 +9,7 @@ import os
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
@@ -21,6 +21,7 @@ from soundalike.sources.ignore import IGNORE_FILE, IgnoreRules, is_bin, is_hidde
 from soundalike.sources.mounts import unreported
 from soundalike.sources.roots import MusicRoot
 
+MAX_FOLDERS = 100  # in which changes are told apart
 LIMITS = Path("/proc/sys/fs/inotify")
 STARTING = "is not watched yet: its folders are being listed"
 
@@ -30,12 +31,14 @@ class Changes:
     """Changes below music roots: when the first and the last were (UNIX time), and the last.
 
     `number` is 0 if none was reported, but watching began, so that there may have been some before.
+    `folders` have all of them; empty if there are too many to name.
     """
 
     first: float
     last: float
     number: int
     example: str
+    folders: frozenset[Path] = frozenset()
 
 
 class ChangeLog:
@@ -45,13 +48,16 @@ class ChangeLog:
         self._lock = threading.Lock()
         self._changes: Changes | None = None
 
-    def add(self, path: Path, number: int = 1) -> None:
-        """Add a change, which is now; or, with a `number` of 0, that watching began now."""
+    def add(self, path: Path, folders: Iterable[Path], number: int = 1) -> None:
+        """Add a change in these folders, which is now; with a `number` of 0, watching began now."""
         now, example = time.time(), shown(os.fsencode(path))
         with self._lock:
             known = self._changes or Changes(now, now, 0, example)
             number += known.number
-            self._changes = replace(known, last=now, number=number, example=example)
+            named = known.folders.union(folders)
+            if (self._changes and not known.folders) or len(named) > MAX_FOLDERS:
+                named = frozenset()
+            self._changes = Changes(known.first, now, number, example, named)
 
     def after(self, seen: float) -> Changes | None:
         """Return the changes, unless all are from before `seen` (UNIX time); forget those."""
@@ -81,11 +87,11 @@ class RootWatch(FileSystemEventHandler):
         """Report the event if a scan would look at what it is about."""
         if self._stopped.is_set():  # the observer's threads end later
             return
-        for path in (event.dest_path, event.src_path):  # the new place of what was moved is first
-            file = Path(os.fsdecode(path))
-            if path and self._concerns(file, event.is_directory):
-                self._log.add(file)
-                return
+        places = event.dest_path, event.src_path  # the new place of what was moved is first
+        named = [Path(os.fsdecode(path)) for path in places if path]
+        files = [file for file in named if self._concerns(file, event.is_directory)]
+        if files:
+            self._log.add(files[0], [self._part(file, event.is_directory) for file in files])
 
     def is_current(self) -> bool:
         """Return whether it watches what is at the root's path now: disks come and go."""
@@ -113,7 +119,11 @@ class RootWatch(FileSystemEventHandler):
             observer.stop()
             return
         self.problem = ""
-        self._log.add(self._folder, 0)  # what changed until now was not reported
+        self._log.add(self._folder, [self._folder], 0)  # what changed until now was not reported
+
+    def _part(self, path: Path, is_folder: bool) -> Path:
+        """Return the folder whose listing tells of the change."""
+        return path if is_folder or path == self._folder else path.parent
 
     def _concerns(self, path: Path, is_folder: bool) -> bool:
         if not path.is_relative_to(self._folder):

@@ -23,6 +23,7 @@ from soundalike.maintenance.backup_files import (
 )
 from soundalike.maintenance.restore import restore
 from soundalike.maps.draw import draw_map
+from soundalike.postgres.dump import LOGS_AND_SUMMARIES
 from soundalike.progress import NoProgress
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.map_files import read_manifest
@@ -32,7 +33,6 @@ from tests.library import Library
 from tests.sounds import song
 
 QUIET = NoProgress()
-LOG = "track_changes"
 
 
 @pytest.fixture
@@ -73,10 +73,14 @@ def back(library: Library, target: Path, *, audio: bool = False) -> Backup:
 
 
 def rows(sessions: Sessions) -> dict[str, list[str]]:
-    """Every row of the catalog, as text, but of the log that is one server's."""
+    """Every row of the catalog, as text, but of the logs that are one server's."""
     with sessions() as session:
         tables = "select tablename from pg_tables where schemaname = 'public' order by 1"
-        names = [name for name in session.execute(text(tables)).scalars() if name != LOG]
+        names = [
+            name
+            for name in session.execute(text(tables)).scalars()
+            if name not in LOGS_AND_SUMMARIES
+        ]
         each = {name: text(f"select t::text from {name} t order by 1") for name in names}
         return {name: list(session.execute(one).scalars()) for name, one in each.items()}
 
@@ -100,7 +104,8 @@ def test_what_is_restored_is_what_was_backed_up(
     restore(read_backup(target), empty_url, elsewhere, QUIET)
     assert rows(there) == rows(whole.sessions)
     with there() as session:
-        assert session.scalar(text(f"select count(*) from {LOG}")) == 0
+        for log in LOGS_AND_SUMMARIES:
+            assert session.scalar(text(f"select count(*) from {log}")) == 0
     left_out = (".soundalikeignore",) if audio else (".soundalikeignore", "audio/")
     was = content(whole.store.root).items()
     assert content(elsewhere.root) == {n: data for n, data in was if not n.startswith(left_out)}

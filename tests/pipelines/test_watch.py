@@ -153,6 +153,26 @@ def test_music_that_appears_is_scanned_and_then_it_is_quiet(watched: Orchestra) 
     assert scans_until_quiet(watched) == []
 
 
+def test_a_scan_of_watched_music_is_of_the_folders_that_changed(watched: Orchestra) -> None:
+    song(watched.music / "old album" / "a.flac")
+    scans_until_quiet(watched)
+    (watched.music / "old album" / "a.flac").rename(watched.music / "old album" / "b.flac")
+    until(lambda: watcher.changes(0))
+    found: list[dg.RunRequest] = []
+
+    def requested() -> bool:
+        with dg.build_sensor_context(instance=watched.instance) as context:
+            result = watch.unscanned_music(context, sessions=watched.resources["sessions"])
+        found.extend([result] if isinstance(result, dg.RunRequest) else [])
+        return bool(found)
+
+    until(requested)
+    assert watched.run("scan", run_config=found[0].run_config).success
+    report = watched.reports.last(ScanReport)
+    assert report.folders == (str(watched.music / "old album"),)
+    assert report.changes == {Change.MISSING: 1, Change.NEW: 1}
+
+
 @pytest.mark.slow
 def test_a_copy_of_many_files_makes_few_scans(watched: Orchestra) -> None:
     scans_until_quiet(watched)

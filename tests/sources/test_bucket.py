@@ -8,7 +8,7 @@ import s3fs
 from botocore.client import BaseClient
 
 from soundalike.errors import AudioError, LibraryError
-from soundalike.sources import bucket
+from soundalike.sources import bucket, bucket_listing
 from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
@@ -50,6 +50,25 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
     assert found["a/é.mp3"].size == 4
     stored = s3.head_object(Bucket="music", Key="lib/a/é.mp3")["LastModified"]
     assert found["a/é.mp3"].mtime_ns == int(stored.timestamp()) * 10**9
+
+
+def test_a_bucket_of_many_pages_is_listed_to_its_end(
+    s3: BaseClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bucket, "PAGE", 2)
+    names = ["(a).mp3", "a b/1.mp3", "a/1.mp3", "a/b/2.mp3", "a/z.mp3", "b.mp3", "é/3.mp3"]
+    put(s3, **{f"paged/{name}": b"x" for name in names})
+    assert list(listed("s3://music/paged")) == sorted(names, key=str.encode)
+    assert list(listed("s3://music/paged/a")) == ["1.mp3", "b/2.mp3", "z.mp3"]
+
+
+def test_a_listing_that_finds_no_room_leaves_the_bucket_unseen_not_empty(
+    s3: BaseClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(s3, **{"full/a.mp3": b"x"})
+    monkeypatch.setattr(bucket_listing, "_TABLE", "attach '/nowhere/at/all' as full")
+    [entry] = listed("s3://music/full").values()
+    assert (entry.kind, "no temporary file" in entry.reason) == (EntryKind.UNSEEN, True)
 
 
 def test_an_object_with_the_prefix_s_own_name_is_not_in_it(s3: BaseClient) -> None:

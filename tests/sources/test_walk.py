@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from soundalike.sources.entry import Entry, EntryKind, LeftOut
+from soundalike.sources.folder import LinkedPartError
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.sources.walk import Item, walk
@@ -27,6 +28,38 @@ def listed(root: Path, settle_seconds: float = 0, rules: IgnoreRules | None = No
 
 def paths(root: Path, kind: EntryKind = EntryKind.MUSIC) -> list[str]:
     return [entry.shown for entry in listed(root) if entry.kind is kind]
+
+
+def test_a_folder_by_itself_is_listed_as_it_is_in_the_whole(tmp_path: Path) -> None:
+    fill(
+        tmp_path,
+        *("a/1.mp3", "a/live/2.mp3", "a/live/cover.jpg", "a-b/3.mp3", "a.mp3", "z/deep/er/4.mp3"),
+        *(".hidden/5.mp3", "ignored/6/7.mp3", "a/not this/8.mp3", "a/not this/kept/9.mp3"),
+    )
+    (tmp_path / ".soundalikeignore").write_text("ignored/\n")
+    (tmp_path / "a" / ".soundalikeignore").write_text("/not this/*.mp3\n**broken[\n")
+    whole, compared = listed(tmp_path), 0
+    folders = [path for path in tmp_path.rglob("*") if path.is_dir()] + [tmp_path / "a" / "gone"]
+    for folder in folders:
+        within = os.fsencode(folder.relative_to(tmp_path)) + b"/"
+        root = MusicRoot.named(str(tmp_path))
+        found = list(root.entries(IgnoreRules(), 0, within))
+        assert found == [e for e in whole if e.path.startswith(within) or e.covers(within)]
+        compared += bool(found)
+    assert compared >= 10
+
+
+def test_a_folder_with_a_link_in_it_is_not_listed_by_itself(tmp_path: Path) -> None:
+    fill(tmp_path / "music", "a/1.mp3", "b/2.mp3")
+    fill(tmp_path, "elsewhere/3.mp3")
+    for name in ("a", "b"):
+        (tmp_path / "music" / name / "link").symlink_to(tmp_path / "elsewhere")
+    root = MusicRoot.named(str(tmp_path / "music"))
+    for within in (b"b/", b"b/link/", b"b/link/deeper/"):
+        with pytest.raises(LinkedPartError):
+            list(root.entries(IgnoreRules(), 0, within))
+    fill(tmp_path / "music", "c/4.mp3")
+    assert [entry.path for entry in root.entries(IgnoreRules(), 0, b"c/")] == [b"c/4.mp3"]
 
 
 def test_a_file_still_being_written_is_left_for_the_next_scan(tmp_path: Path) -> None:

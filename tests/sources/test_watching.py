@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.sources import watching
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.sources.watching import STARTING, Changes, Watcher
@@ -141,6 +142,26 @@ def test_changes_that_a_scan_has_seen_are_forgotten_and_later_ones_kept(watched:
     assert watched.watcher.changes(0) is None
     (watched.folder / "b.mp3").touch()
     assert watched.changed().first > first.last
+
+
+def test_the_folders_in_which_something_changed_are_named(watched: Watched) -> None:
+    album, other = watched.folder / "album", watched.folder / "other"
+    other.mkdir()
+    watched.settled(album)
+    (album / "old.flac").rename(other / "new.flac")
+    assert watched.mark(album).folders == {album, other}
+    watched.settled(album)
+    other.rename(watched.folder / "renamed")
+    assert watched.mark(album).folders == {album, other, watched.folder / "renamed"}
+
+
+def test_changes_in_too_many_folders_name_none(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(watching, "MAX_FOLDERS", 3)
+    for number in range(5):
+        (watched.folder / f"album {number}").mkdir()
+    assert watched.mark(watched.folder / "album").folders == frozenset()
 
 
 def test_a_copy_of_many_files_is_one_row_of_changes(watched: Watched) -> None:

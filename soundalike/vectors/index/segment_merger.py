@@ -15,10 +15,10 @@ ROWS_AT_ONCE = 65_536
 
 
 def merged_draft(segments: Path, wanted: Wanted, sources: Sequence[SegmentManifest]) -> Draft:
-    """Read the rows of these segments that the version has, into the order of their ids.
+    """Open these segments for the rows that the version has.
 
-    Vectors are most of the memory: each is read once, to where it goes. Raises ArtifactError if a
-    segment is damaged.
+    Vectors are read when the draft is written, some at a time. Raises ArtifactError if a segment is
+    damaged.
     """
     batches = _batches(wanted, sources)
     numbers = {key: number for number, key in enumerate(batches)}
@@ -33,18 +33,12 @@ def merged_draft(segments: Path, wanted: Wanted, sources: Sequence[SegmentManife
         opened.append((segment.vectors, rows))
         id_parts.append(segment.ids[rows])
         origin_parts.append(origins)
-    ids, origins = np.concatenate(id_parts), np.concatenate(origin_parts)
-    order = np.argsort(ids, kind="stable")
-    places = np.empty(len(order), np.int64)
-    places[order] = np.arange(len(order))
-    matrix = np.empty((len(order), sources[0].dimension), np.float32)
-    first = 0
-    for vectors, rows in opened:
-        for start in range(0, len(rows), ROWS_AT_ONCE):
-            some = rows[start : start + ROWS_AT_ONCE]
-            matrix[places[first + start :][: len(some)]] = vectors.vectors(some)
-        first += len(rows)
-    return Draft(batches, ids[order], origins[order], matrix)
+    blocks = (
+        vectors.vectors(rows[start : start + ROWS_AT_ONCE])
+        for vectors, rows in opened
+        for start in range(0, len(rows), ROWS_AT_ONCE)
+    )
+    return Draft(batches, np.concatenate(id_parts), np.concatenate(origin_parts), blocks)
 
 
 def _batches(wanted: Wanted, sources: Sequence[SegmentManifest]) -> dict[str, SourceBatch]:

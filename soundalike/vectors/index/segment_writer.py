@@ -1,7 +1,7 @@
 """Writing segments: of vectors, and of the rows of other segments that are merged."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.storage.atomic import make_read_only, unnamed_folder
+from soundalike.storage.atomic import make_read_only, sha256_of, unnamed_folder
 from soundalike.vectors import artifact_files
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.checks import check_segment
 from soundalike.vectors.index.codes import write_codes
-from soundalike.vectors.index.exact import write_exact
+from soundalike.vectors.index.exact_file import write_exact_rows
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.segment import open_segment
 from soundalike.vectors.kinds import IndexKind
@@ -48,32 +48,40 @@ class Draft:
     """The rows of a segment to write, in any order.
 
     `ids` are S<width> [n], `origins` ORIGIN [n], by the position of their batch in `batches`,
-    and `matrix` is float32 [n, dim].
+    and `blocks` their vectors one after the other, float32 [m, dim] each, which are read once.
     """
 
     batches: Mapping[str, SourceBatch]
     ids: Ids
     origins: NDArray[np.void]
-    matrix: NDArray[np.float32]
+    blocks: Iterable[NDArray[np.float32]]
 
 
 def write_segment(
     segments: Path, space: EmbeddingSpace, coding: Coding, draft: Draft, run_id: str | None
 ) -> SegmentManifest:
-    """Write a segment, with its checks, unless one of the same contents is there; return it."""
+    """Write a segment, with its checks, unless one of the same contents is there; return it.
+
+    Vectors go to the disk as they come, and codes are made of the file: in memory are some of the
+    vectors at a time, and of each row its id, its origin and its code.
+    """
     order = np.argsort(draft.ids, kind="stable")
-    in_order = bool((order[1:] > order[:-1]).all())
-    ids, matrix = draft.ids[order], draft.matrix if in_order else draft.matrix[order]
+    ids, places = draft.ids[order], np.empty(len(order), np.int64)
+    places[order] = np.arange(len(order))
     with unnamed_folder(segments) as folder:
+        matrix = write_exact_rows(folder.path / INDEX, places, space.dimension, draft.blocks)
         with ThreadPoolExecutor(2) as pool:  # one is bound by the disk, the other by the CPU
-            writing = [pool.submit(write_exact, folder.path / INDEX, matrix)]
+            writing = []
+            hashing = pool.submit(sha256_of, folder.path / INDEX)
             if coding.name:
                 codes = folder.path / CODES, matrix, coding.quantizer
                 writing.append(pool.submit(write_codes, *codes))
             write_rows(folder.path, ids, draft.origins[order])
             for part in writing:
                 part.result()
+            index_sha256 = hashing.result()
         names = file_names(coding.name)
+        others = [name for name in names if name != INDEX]
         contents = SegmentContents(
             space=space.key,
             space_fingerprint=space.fingerprint,
@@ -81,7 +89,7 @@ def write_segment(
             coding=coding.name,
             id_bytes=ids.itemsize,
             batches=dict(draft.batches),
-            files=artifact_files.hashes(folder.path, names),
+            files={INDEX: index_sha256, **artifact_files.hashes(folder.path, others)},
             sizes=artifact_files.sizes(folder.path, names),
         )
         manifest = SegmentManifest(

@@ -1,0 +1,168 @@
+"""A Ray cluster of hosts with soundalike on it: PostgreSQL over TCP, a shared folder, a daemon."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from soundalike.postgres import connected_database
+from soundalike.postgres.cluster import SUPERUSER
+from soundalike.postgres.location import CLUSTER
+from soundalike.postgres.server import DATABASE, private_server
+from soundalike.settings import Settings
+from tests.cluster.hosts import SERVER, Host
+from tests.e2e.conftest import until
+from tests.source import REPOSITORY
+
+URL = f"postgresql://{SUPERUSER}@{SERVER}:5432"
+PROGRAMS = Path(sys.executable).parent
+RAY_PORT, DASHBOARD_PORT = 6379, 8265
+RAY = {"RAY_health_check_period_ms": "2000", "RAY_USAGE_STATS_ENABLED": "0"}
+
+
+@contextmanager
+def postgres(folder: Path) -> Iterator[None]:
+    """A PostgreSQL at SERVER, for every host."""
+    with connected_database(Settings(data=folder), durable=False):
+        server = private_server(folder, durable=False)
+    with (server.home / CLUSTER / "pg_hba.conf").open("a") as rules:
+        rules.write("host all all 10.77.0.0/24 trust\n")
+    options = f"-k {server.socket_folder} -c listen_addresses={SERVER} -c fsync=off"
+    words = ("-D", CLUSTER, "-w", "-l", "server.log", "-o", options)
+    done = server.programs.run("pg_ctl", "start", *words, cwd=server.home)
+    assert done.returncode == 0, done.stdout
+    try:
+        yield
+    finally:
+        server.programs.run("pg_ctl", "stop", "-D", CLUSTER, "-m", "immediate", cwd=server.home)
+
+
+@dataclass
+class Cluster:
+    """A head without cores of its own, workers of one core each, and their processes."""
+
+    folder: Path
+    models: Path
+    head: Host
+    workers: list[Host]
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def environment(self, library: str, **more: str) -> dict[str, str]:
+        """The environment of every process of a library: a database and a data root of its own."""
+        return {
+            **os.environ,
+            **RAY,
+            "PYTHONPATH": str(REPOSITORY),
+            "PATH": f"{PROGRAMS}:{os.environ['PATH']}",
+            "OMP_NUM_THREADS": "1",
+            "DATABASE_URL": f"{URL}/{library}",
+            "DAGSTER_HOME": str(REPOSITORY / "deploy" / "ray"),
+            "RAY_API_SERVER_ADDRESS": f"http://{self.head.address}:{DASHBOARD_PORT}",
+            "SOUNDALIKE_DATA": str(self.folder / library),
+            "SOUNDALIKE_MODELS": str(self.models),
+            "SOUNDALIKE_MODEL": "musicnn-msd",
+            "SOUNDALIKE_BATCH_TRACKS": "4",
+            "SOUNDALIKE_SETTLE_SECONDS": "0",
+            "SOUNDALIKE_MUSIC": str(self.folder / "music"),
+            **more,
+        }
+
+    def start(self, host: Host, name: str, command: list[str], library: str, **more: str) -> None:
+        """Start a program of a library on a host, or start it again."""
+        log = self.folder / f"{name}.log"
+        self.processes[name] = host.start(command, self.environment(library, **more), log)
+
+    def start_ray(self, library: str, **more: str) -> None:
+        """Start the head, and then the workers."""
+        self.start_head(library)
+        for worker in self.workers:
+            self.start_worker(worker, library, **more)
+        until(lambda: len(self.nodes()) == len(self.workers) + 1)
+
+    def start_head(self, library: str) -> None:
+        head = ["--head", "--num-cpus", "0", "--port", str(RAY_PORT)]
+        served = ["--dashboard-host", "0.0.0.0", "--dashboard-port", str(DASHBOARD_PORT)]
+        temporary = ["--temp-dir", f"{self.folder}/r"]
+        self.start(self.head, "head", [*_ray(self.head), *head, *served, *temporary], library)
+        until(lambda: suppressed(self.nodes))
+
+    def start_worker(self, host: Host, library: str, **more: str) -> None:
+        joined = ["--address", f"{self.head.address}:{RAY_PORT}", "--num-cpus", "1"]
+        self.start(host, host.name, [*_ray(host), *joined], library, **more)
+
+    def nodes(self) -> list[Any]:
+        """The nodes that Ray's head counts as living."""
+        url = f"http://{self.head.address}:{DASHBOARD_PORT}/nodes?view=summary"
+        found = json.loads(urllib.request.urlopen(url, timeout=10).read())
+        listed = found["data"]["summary"]
+        return [each for each in listed if each["raylet"].get("state") == "ALIVE"]
+
+    def raylet(self, host: Host) -> psutil.Process:
+        found = [psutil.Process(pid) for pid in host.processes()]
+        [raylet] = [each for each in found if each.name() == "raylet"]
+        return raylet
+
+    def runs(self, host: Host) -> list[psutil.Process]:
+        """The processes of runs on a host."""
+        found = []
+        for pid in host.processes():
+            with suppress(psutil.Error):
+                process = psutil.Process(pid)
+                if "pipelines.remote_run" in process.cmdline()[:5]:
+                    found.append(process)
+        return found
+
+    def stop(self, *names: str) -> None:
+        """End these programs and all that they started."""
+        for name in names or list(self.processes):
+            process = self.processes.pop(name)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+
+
+def _ray(host: Host) -> list[str]:
+    return [
+        *(str(PROGRAMS / "ray"), "start", "--block", "--node-ip-address", host.address),
+        *("--object-store-memory", "80000000", "--disable-usage-stats"),
+    ]
+
+
+def suppressed(look: Callable[[], Any]) -> Any:
+    """What `look` answers; None while nobody answers."""
+    with suppress(OSError, ValueError):
+        return look()
+    return None
+
+
+def create_database(name: str) -> None:
+    with psycopg.connect(f"{URL}/{DATABASE}", autocommit=True) as connection:
+        connection.execute(f"create database {name}")
+
+
+def ask(library: str, statement: str) -> Any:
+    """One value of a library's database."""
+    with psycopg.connect(f"{URL}/{library}", autocommit=True) as connection:
+        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+        return row[0] if row else None
+
+
+def seconds_until(look: Callable[[], Any], limit: float) -> float:
+    """How long it took until `look` answered."""
+    started = time.monotonic()
+    until(look, limit)
+    return time.monotonic() - started

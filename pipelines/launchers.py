@@ -3,11 +3,14 @@
 from abc import ABC, abstractmethod
 
 import dagster as dg
+from dagster._core.launcher import DefaultRunLauncher
+from dagster._core.launcher.sync_in_memory_run_launcher import SyncInMemoryRunLauncher
 
 
 class OwnLauncher(ABC):
     """A launcher of ours, which knows whether what executes its runs is still there."""
 
+    spans_machines = False  # whether runs are executed by several machines
     separates_stages = False  # whether a batch is decoded and embedded by jobs of their own
 
     @abstractmethod
@@ -25,3 +28,11 @@ def separates_stages(instance: dg.DagsterInstance) -> bool:
     """Return whether batches are decoded and embedded by jobs with resources of their own."""
     launcher = instance.run_launcher
     return isinstance(launcher, OwnLauncher) and launcher.separates_stages
+
+
+def spans_machines(instance: dg.DagsterInstance) -> bool:
+    """Return whether runs are executed by several machines: by any launcher but those of one."""
+    launcher = instance.run_launcher
+    if isinstance(launcher, OwnLauncher):
+        return launcher.spans_machines
+    return not isinstance(launcher, DefaultRunLauncher | SyncInMemoryRunLauncher)

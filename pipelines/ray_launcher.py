@@ -36,6 +36,7 @@ log = structlog.get_logger()
 class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has no types here
     """Launches each run as a Ray job that has the cores and GPUs of its job's tags."""
 
+    spans_machines = True
     separates_stages = True  # decoding and embedding are jobs with resources of their own
 
     def launch_run(self, context: LaunchRunContext) -> None:

@@ -13,8 +13,10 @@ import dagster as dg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.launchers import spans_machines
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
+from soundalike.catalog.arithmetic import require_alike
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.embedders import load_embedder
@@ -37,6 +39,7 @@ class Model:
     """
 
     sessions: Sessions
+    must_be_alike: bool = False  # of several machines, which must make the same vectors
 
     @cached_property
     def settings(self) -> Settings:
@@ -52,11 +55,19 @@ class Model:
         return library_space(self.sessions, self.settings)
 
     def load(self) -> Embedder:
-        """Return the loaded model, which is loaded once a process."""
+        """Return the loaded model, which is loaded once a process.
+
+        Raises SettingsError if machines must be alike, and this one is not.
+        """
         if self.space.key not in _loaded:
             _loaded.clear()  # the memory of a model that the library no longer has
             _loaded[self.space.key] = load_embedder(self.settings)
-        return _loaded[self.space.key]
+        embedder = _loaded[self.space.key]
+        if self.must_be_alike:
+            from soundalike.embedders.inference.arithmetic import arithmetic_of
+
+            require_alike(self.sessions, arithmetic_of(embedder))
+        return embedder
 
 
 _loaded: dict[str, Embedder] = {}  # at most one, by the key of its space
@@ -102,7 +113,8 @@ def library_space_key() -> str | None:
 )
 def model_resource(context: dg.InitResourceContext) -> Model:
     """Return the model; nothing is read or loaded yet."""
-    return Model(context.resources.sessions)
+    on_several = context.instance is not None and spans_machines(context.instance)
+    return Model(context.resources.sessions, must_be_alike=on_several)
 
 
 @dg.resource(description="Child processes that read and decode untrusted files.")

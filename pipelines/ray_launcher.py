@@ -8,8 +8,8 @@ import json
 import shlex
 import sys
 import time
+from itertools import count
 from threading import Thread
-from typing import Any
 
 import dagster as dg
 import structlog
@@ -28,6 +28,7 @@ from pipelines.run_launcher import fail_orphaned_run
 from soundalike.settings import load_settings
 
 LOOK_SECONDS = 5.0
+WAIT_TOLD_AFTER = 12  # looks
 GONE = "status code 404"
 
 log = structlog.get_logger()
@@ -68,7 +69,7 @@ class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has 
                 return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "Ray knows no job of this run")
             return CheckRunHealthResult(WorkerStatus.RUNNING, str(error))
         if not found.status.is_terminal():
-            return CheckRunHealthResult(WorkerStatus.RUNNING)
+            return CheckRunHealthResult(WorkerStatus.RUNNING, found.message)
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its Ray job ended: {found.message}")
 
     def has_lost(self, run: dg.DagsterRun) -> bool:
@@ -115,7 +116,7 @@ class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has 
         It would wait for start_timeout_seconds, which have to be long, as a job waits in them for
         its cores.
         """
-        while True:
+        for look in count(1):
             time.sleep(LOOK_SECONDS)
             try:
                 run = self._instance.get_run_by_id(run_id)
@@ -123,11 +124,10 @@ class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has 
                     return
                 health = self.check_run_worker_health(run)
                 if health.status is not WorkerStatus.RUNNING:
-                    fail_orphaned_run(self._instance, run, _last_words(health))
+                    fail_orphaned_run(self._instance, run, f"it never began: {health.msg}")
                     return
+                if look == WAIT_TOLD_AFTER:
+                    told = f"it waits for Ray: {health.msg}"
+                    self._instance.report_engine_event(told, run, cls=type(self))
             except DATABASE_AWAY as error:
                 log.warning("ray.start_not_seen", run=run_id, reason=str(error).split("\n")[0])
-
-
-def _last_words(health: Any) -> str:  # noqa: ANN401 - a NamedTuple of Dagster's
-    return f"it never began: {health.msg}"

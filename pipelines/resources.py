@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.launchers import spans_machines
+from pipelines.told import WAITED_TAG, Teller, ToldProgress, ToldReports
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
 from soundalike.catalog.arithmetic import require_alike
@@ -125,10 +126,18 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
         yield decoders
 
 
+def _teller(context: dg.InitResourceContext) -> Teller | None:
+    """A teller of the run to whoever waits for it; None if nobody does."""
+    if context.instance and context.run and WAITED_TAG in context.run.tags:
+        return Teller(context.instance, context.run)
+    return None
+
+
 @dg.resource(description="How far a stage is, in the run's log.")
-def progress_resource(_: dg.InitResourceContext) -> Progress:
-    """Return a Progress that logs, as background runs have no terminal."""
-    return LoggedProgress()
+def progress_resource(context: dg.InitResourceContext) -> Progress:
+    """Return a Progress that logs, as background runs have no terminal, or one that tells."""
+    teller = _teller(context)
+    return ToldProgress(teller) if teller else LoggedProgress()
 
 
 @dg.resource(description="What the run's stages did, in its log: structured lines with its id.")
@@ -140,7 +149,8 @@ def reports_resource(context: dg.InitResourceContext) -> Iterator[Reports]:
     """
     configure_logs(load_settings().lowest_log_level, json=not sys.stderr.isatty())
     with structlog.contextvars.bound_contextvars(run_id=context.run_id):
-        yield LoggedReports()
+        teller = _teller(context)
+        yield ToldReports(teller) if teller else LoggedReports()
 
 
 RESOURCES = {

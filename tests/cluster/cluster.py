@@ -28,7 +28,10 @@ from tests.source import REPOSITORY
 URL = f"postgresql://{SUPERUSER}@{SERVER}:5432"
 PROGRAMS = Path(sys.executable).parent
 RAY_PORT, DASHBOARD_PORT = 6379, 8265
-RAY = {"RAY_health_check_period_ms": "2000", "RAY_USAGE_STATS_ENABLED": "0"}
+RAY = {
+    "RAY_health_check_period_ms": "2000",
+    "RAY_USAGE_STATS_ENABLED": "0",
+}
 
 
 @contextmanager
@@ -88,7 +91,6 @@ class Cluster:
         self.start_head(library)
         for worker in self.workers:
             self.start_worker(worker, library, **more)
-        until(lambda: len(self.nodes()) == len(self.workers) + 1)
 
     def start_head(self, library: str) -> None:
         head = ["--head", "--num-cpus", "0", "--port", str(RAY_PORT)]
@@ -98,15 +100,25 @@ class Cluster:
         until(lambda: suppressed(self.nodes))
 
     def start_worker(self, host: Host, library: str, **more: str) -> None:
+        """Start a worker, again if it ends: Ray gives up after half a minute of a busy machine."""
         joined = ["--address", f"{self.head.address}:{RAY_PORT}", "--num-cpus", "1"]
-        self.start(host, host.name, [*_ray(host), *joined], library, **more)
+        command = [*_ray(host), *joined]
+        self.start(host, host.name, command, library, **more)
 
-    def nodes(self) -> list[Any]:
-        """The nodes that Ray's head counts as living."""
+        def is_there() -> bool:
+            if self.processes[host.name].poll() is not None:
+                self.start(host, host.name, command, library, **more)
+            return host.address in (suppressed(self.nodes) or [])
+
+        until(is_there)
+
+    def nodes(self) -> list[str]:
+        """The addresses of the nodes that Ray's head counts as living."""
         url = f"http://{self.head.address}:{DASHBOARD_PORT}/nodes?view=summary"
         found = json.loads(urllib.request.urlopen(url, timeout=10).read())
         listed = found["data"]["summary"]
-        return [each for each in listed if each["raylet"].get("state") == "ALIVE"]
+        alive = [each["raylet"] for each in listed if each["raylet"].get("state") == "ALIVE"]
+        return [raylet["nodeManagerAddress"] for raylet in alive]
 
     def raylet(self, host: Host) -> psutil.Process:
         found = [psutil.Process(pid) for pid in host.processes()]
@@ -130,7 +142,7 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGTERM)
             with suppress(subprocess.TimeoutExpired):
-                process.wait(20)
+                process.wait(3)
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
 

@@ -78,6 +78,7 @@ def _namespace(host: Host) -> Iterator[None]:
     finally:
         for pid in host.processes():
             os.kill(pid, 9)
+        _ip("link", "del", outside)  # it would live as long as the last process
         _ip("netns", "del", host.name)
 
 

@@ -51,6 +51,58 @@ def postgres(folder: Path) -> Iterator[None]:
         server.programs.run("pg_ctl", "stop", "-D", CLUSTER, "-m", "immediate", cwd=server.home)
 
 
+@dataclass(frozen=True)
+class Library:
+    """A library of the cluster: a database and a data root, and the environment that names them."""
+
+    name: str
+    environment: dict[str, str]
+
+    @classmethod
+    def create(cls, cluster: "Cluster", name: str, **more: str) -> "Library":
+        with psycopg.connect(f"{URL}/{DATABASE}", autocommit=True) as connection:
+            connection.execute(f"create database {name}")  # type: ignore[call-overload]
+        (cluster.folder / name).mkdir()
+        made = cls(name, {**cluster.environment(name), **more})
+        made.soundalike("db", "upgrade")
+        return made
+
+    def soundalike(self, *words: str) -> str:
+        """Run a command to its end, and return what it printed."""
+        command = [sys.executable, "-m", "soundalike", *words]
+        done = subprocess.run(
+            command, check=False, env=self.environment, cwd="/", capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout + done.stderr
+
+    def ingest(self) -> subprocess.Popen[str]:
+        """Start an ingest, which waits for runs on the cluster."""
+        command = [sys.executable, "-m", "soundalike", "ingest"]
+        return subprocess.Popen(
+            command,
+            env=self.environment,
+            cwd="/",
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def ask(self, statement: str) -> Any:
+        """One value of the database."""
+        with psycopg.connect(f"{URL}/{self.name}", autocommit=True) as connection:
+            row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
+            return row[0] if row else None
+
+    def version(self) -> Any:
+        """The published index."""
+        return self.ask("select version from publications order by id desc limit 1")
+
+    def runs(self, status: str) -> int:
+        counted = f"select count(*) from dagster.runs where status = '{status}'"
+        return int(self.ask(counted))
+
+
 @dataclass
 class Cluster:
     """A head without cores of its own, workers of one core each, and their processes."""
@@ -61,8 +113,8 @@ class Cluster:
     workers: list[Host]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-    def environment(self, library: str, **more: str) -> dict[str, str]:
-        """The environment of every process of a library: a database and a data root of its own."""
+    def environment(self, library: str) -> dict[str, str]:
+        """The environment of every process of a library."""
         return {
             **os.environ,
             **RAY,
@@ -76,38 +128,38 @@ class Cluster:
             "SOUNDALIKE_MODELS": str(self.models),
             "SOUNDALIKE_MODEL": "musicnn-msd",
             "SOUNDALIKE_BATCH_TRACKS": "4",
+            "SOUNDALIKE_BATCHES_PER_RUN": "1",
             "SOUNDALIKE_SETTLE_SECONDS": "0",
             "SOUNDALIKE_MUSIC": str(self.folder / "music"),
-            **more,
         }
 
-    def start(self, host: Host, name: str, command: list[str], library: str, **more: str) -> None:
-        """Start a program of a library on a host, or start it again."""
-        log = self.folder / f"{name}.log"
-        self.processes[name] = host.start(command, self.environment(library, **more), log)
+    def start(self, host: Host, name: str, command: list[str], environment: dict[str, str]) -> None:
+        """Start a program on a host, or start it again."""
+        self.processes[name] = host.start(command, environment, self.folder / f"{name}.log")
 
-    def start_ray(self, library: str, **more: str) -> None:
-        """Start the head, and then the workers."""
+    def start_ray(self, library: Library) -> None:
+        """Start the head, and then the workers, one after another."""
         self.start_head(library)
         for worker in self.workers:
-            self.start_worker(worker, library, **more)
+            self.start_worker(worker, library.environment)
 
-    def start_head(self, library: str) -> None:
+    def start_head(self, library: Library) -> None:
         head = ["--head", "--num-cpus", "0", "--port", str(RAY_PORT)]
         served = ["--dashboard-host", "0.0.0.0", "--dashboard-port", str(DASHBOARD_PORT)]
         temporary = ["--temp-dir", f"{self.folder}/r"]
-        self.start(self.head, "head", [*_ray(self.head), *head, *served, *temporary], library)
+        command = [*_ray(self.head), *head, *served, *temporary]
+        self.start(self.head, "head", command, library.environment)
         until(lambda: suppressed(self.nodes))
 
-    def start_worker(self, host: Host, library: str, **more: str) -> None:
+    def start_worker(self, host: Host, environment: dict[str, str]) -> None:
         """Start a worker, again if it ends: Ray gives up after half a minute of a busy machine."""
         joined = ["--address", f"{self.head.address}:{RAY_PORT}", "--num-cpus", "1"]
         command = [*_ray(host), *joined]
-        self.start(host, host.name, command, library, **more)
+        self.start(host, host.name, command, environment)
 
         def is_there() -> bool:
             if self.processes[host.name].poll() is not None:
-                self.start(host, host.name, command, library, **more)
+                self.start(host, host.name, command, environment)
             return host.address in (suppressed(self.nodes) or [])
 
         until(is_there)
@@ -125,26 +177,30 @@ class Cluster:
         [raylet] = [each for each in found if each.name() == "raylet"]
         return raylet
 
-    def runs(self, host: Host) -> list[psutil.Process]:
-        """The processes of runs on a host."""
-        found = []
-        for pid in host.processes():
-            with suppress(psutil.Error):
-                process = psutil.Process(pid)
-                if "pipelines.remote_run" in process.cmdline()[:5]:
-                    found.append(process)
-        return found
+    def working(self, stage: str) -> Host | None:
+        """A worker on which a run is at a job, by its name."""
+        for host in self.workers:
+            for pid in host.processes():
+                with suppress(psutil.Error):
+                    words = psutil.Process(pid).cmdline()
+                    if "pipelines.remote_run" in words[:5] and f'"{stage}"' in words[-1]:
+                        return host
+        return None
 
     def stop(self, *names: str) -> None:
-        """End these programs and all that they started."""
+        """End these programs, or all, and all that they started."""
         for name in names or list(self.processes):
             process = self.processes.pop(name)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGTERM)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(3)
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+            for ending in (signal.SIGTERM, signal.SIGKILL):
+                with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+                    os.killpg(process.pid, ending)
+                    process.wait(3)
+        if not names:
+            for host in (self.head, *self.workers):
+                host.find()
+                for pid in host.processes():
+                    with suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
 
 
 def _ray(host: Host) -> list[str]:
@@ -159,18 +215,6 @@ def suppressed(look: Callable[[], Any]) -> Any:
     with suppress(OSError, ValueError):
         return look()
     return None
-
-
-def create_database(name: str) -> None:
-    with psycopg.connect(f"{URL}/{DATABASE}", autocommit=True) as connection:
-        connection.execute(f"create database {name}")
-
-
-def ask(library: str, statement: str) -> Any:
-    """One value of a library's database."""
-    with psycopg.connect(f"{URL}/{library}", autocommit=True) as connection:
-        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]
-        return row[0] if row else None
 
 
 def seconds_until(look: Callable[[], Any], limit: float) -> float:

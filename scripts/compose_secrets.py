@@ -22,6 +22,7 @@ def main(name: str = "secrets") -> None:
     written(folder / "database_url", url)
     written(folder / "soundalike_api_key", secrets.token_urlsafe(BYTES))
     written(folder / "grafana_password", secrets.token_urlsafe(BYTES))
+    written(folder / "ray_token", secrets.token_hex(32))
     written(folder / "alert_url", "")
     written(folder / "aws_credentials", "")
     print(f"The API's key is in {folder / 'soundalike_api_key'}.")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -28,7 +29,10 @@ from tests.source import REPOSITORY
 URL = f"postgresql://{SUPERUSER}@{SERVER}:5432"
 PROGRAMS = Path(sys.executable).parent
 RAY_PORT, DASHBOARD_PORT = 6379, 8265
+TOKEN = secrets.token_hex(32)
 RAY = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
     "RAY_health_check_period_ms": "2000",
     "RAY_USAGE_STATS_ENABLED": "0",
 }
@@ -98,9 +102,15 @@ class Library:
         """The published index."""
         return self.ask("select version from publications order by id desc limit 1")
 
-    def runs(self, status: str) -> int:
-        counted = f"select count(*) from dagster.runs where status = '{status}'"
-        return int(self.ask(counted))
+    def repeated(self) -> int:
+        """How many runs were failed, as their machine was lost; each was repeated by another."""
+        failures = "select count(distinct run_id) from dagster.event_logs where "
+        return int(self.ask(f"{failures} dagster_event_type = 'PIPELINE_FAILURE'"))
+
+    def lost(self) -> int:
+        """How many runs never ended."""
+        unfinished = "('SUCCESS', 'FAILURE', 'CANCELED')"
+        return int(self.ask(f"select count(*) from dagster.runs where status not in {unfinished}"))
 
 
 @dataclass
@@ -167,7 +177,8 @@ class Cluster:
     def nodes(self) -> list[str]:
         """The addresses of the nodes that Ray's head counts as living."""
         url = f"http://{self.head.address}:{DASHBOARD_PORT}/nodes?view=summary"
-        found = json.loads(urllib.request.urlopen(url, timeout=10).read())
+        request = urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+        found = json.loads(urllib.request.urlopen(request, timeout=10).read())
         listed = found["data"]["summary"]
         alive = [each["raylet"] for each in listed if each["raylet"].get("state") == "ALIVE"]
         return [raylet["nodeManagerAddress"] for raylet in alive]

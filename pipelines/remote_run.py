@@ -36,7 +36,7 @@ SHARED = (
     *("data", "artifacts", "keep_audio", "device", "precision"),
     *("tag_encoding", "genre_separators", "batch_tracks", "settle_seconds", "music"),
 )
-LOOK_SECONDS = 5.0
+LOOK_SECONDS = 2.0
 LOST = 3  # exit code
 
 log = structlog.get_logger()

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from tests.cluster.cluster import Cluster, Library, postgres
 from tests.cluster.hosts import hosts
 
 FACTS: dict[str, Any] = {}
+NUMBERS = count(1)
 TRACKS = int(os.environ.get("TRACKS") or 8)
 
 
@@ -72,9 +74,9 @@ def expected(cluster: Cluster) -> str:
 
 
 @pytest.fixture
-def library(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Library]:
+def library(cluster: Cluster) -> Iterator[Library]:
     """An empty library whose environment every node of the cluster has; Ray runs."""
-    made = Library.create(cluster, request.node.name.partition("[")[0][5:45] + str(len(FACTS)))
+    made = Library.create(cluster, f"library_{next(NUMBERS)}")
     cluster.start_ray(made)
     yield made
     cluster.stop()

@@ -29,6 +29,7 @@ from soundalike.settings import load_settings
 
 LOOK_SECONDS = 5.0
 WAIT_TOLD_AFTER = 12  # looks
+LAUNCH_SECONDS = 120.0  # in which Ray must have a job that is launched
 GONE = "status code 404"
 
 log = structlog.get_logger()
@@ -73,8 +74,12 @@ class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has 
         return CheckRunHealthResult(WorkerStatus.FAILED, f"its Ray job ended: {found.message}")
 
     def has_lost(self, run: dg.DagsterRun) -> bool:
-        """Look whether nothing executes a run that this launcher launched."""
-        return self.check_run_worker_health(run).status is not WorkerStatus.RUNNING
+        """Look whether nothing executes a run; one that is just being launched has no job yet."""
+        status = self.check_run_worker_health(run).status
+        if status is WorkerStatus.NOT_FOUND and run.status is dg.DagsterRunStatus.STARTING:
+            launched = self._instance.get_run_stats(run.run_id).launch_time
+            return launched is not None and time.time() - launched > LAUNCH_SECONDS
+        return status is not WorkerStatus.RUNNING
 
     def terminate(self, run_id: str) -> bool:
         """Have Ray interrupt the run's job; False if it is gone, or Ray does not answer."""

@@ -20,6 +20,7 @@ ENV PATH=/opt/soundalike/bin:$PATH \
     SOUNDALIKE_MODELS=/data/models \
     XDG_STATE_HOME=/data/state
 COPY requirements.lock deploy/containers/workspace.yaml deploy/containers/healthy.py /opt/soundalike/
+COPY deploy/ray/dagster.yaml /opt/soundalike/ray/
 VOLUME /data
 WORKDIR /data
 EXPOSE 8000

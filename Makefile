@@ -10,6 +10,7 @@ BROWSER := .cache/screenshots/.installed
 DEPLOY := .cache/deploy/.installed
 KUBERNETES := .cache/kubernetes/.installed
 MILVUS := .cache/milvus/.installed
+CLUSTER := .cache/cluster/.installed
 AUDIT := .cache/audit/.installed
 SITE := .cache/site/.installed
 TRACKS ?= 10000,100000,500000
@@ -25,7 +26,7 @@ CALM := trap : INT;
 STOPPED := || [ $$? -eq 130 ]
 
 .PHONY: help demo install dev test coverage test-slow test-web test-random test-all torture chaos attack mutants lint format
-.PHONY: test-deploy bench bench-map bench-page bench-embed bench-gpu bench-ingest bench-scale bench-search evaluate screenshots
+.PHONY: test-deploy test-cluster bench bench-map bench-page bench-embed bench-gpu bench-ingest bench-scale bench-search evaluate screenshots
 .PHONY: chromium docs secrets lock audit sbom clean uninstall
 
 help: ## this list
@@ -63,6 +64,10 @@ chromium: ## Debian's Chromium for the page's tests, where there is none
 test-deploy: $(INSTALLED) $(DEPLOY) $(KUBERNETES) ## containers, manifests and alerts; as root; installs promtool
 	@command -v promtool >/dev/null || apt-get install -y --no-install-recommends prometheus
 	OMP_NUM_THREADS=1 $(BIN)/pytest tests/deploy $(OPTIONS)
+
+test-cluster: $(CLUSTER) ## runs on Ray: killed and lost hosts; root; an hour [TRACKS=8]
+	OMP_NUM_THREADS=1 PYTHONPATH=$(CURDIR) $(if $(filter command line environment,$(origin TRACKS)),TRACKS=$(TRACKS)) \
+	 $(dir $(CLUSTER))bin/python -m pytest tests/cluster $(OPTIONS)
 
 test-random: $(INSTALLED) ## the default suite in an order by chance [SEED=]
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --dist loadfile -m "not slow" --random-order \
@@ -161,6 +166,13 @@ $(KUBERNETES): # kubectl with kustomize in it, and Kubernetes' schemas; they nee
 $(MILVUS): # a real server, for Linux on x86_64; elsewhere its tests are skipped
 	@$(PYTHON) -m venv --clear $(dir $(MILVUS))
 	@$(dir $(MILVUS))bin/python -m pip install --quiet --no-deps milvus==2.3.5 || echo "without Milvus' server"
+	@touch $@
+
+$(CLUSTER): $(INSTALLED) # the extra `ray` beside .venv, whose packages it has too: requirements.lock is everybody's
+	@$(BIN)/python -m venv --clear $(dir $(CLUSTER))
+	@$(BIN)/python -c "import sysconfig; print(sysconfig.get_path('purelib'))" > \
+	 $$($(dir $(CLUSTER))bin/python -c "import sysconfig; print(sysconfig.get_path('purelib'))")/soundalike.pth
+	@$(dir $(CLUSTER))bin/python -m pip install --quiet dagster-ray==0.4.8 'ray[default]==2.60.0'
 	@touch $@
 
 $(SITE): # it makes HTML of Markdown, and knows nothing of soundalike

@@ -13,6 +13,7 @@ import structlog
 from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.run_errors import reason_of_run
 from pipelines.runs import shown_partitions
+from pipelines.told import WAITED_TAG
 from pipelines.webhook import Alert, WebhookError, post
 from soundalike.display_text import printable
 from soundalike.logs import configure_logs
@@ -35,7 +36,7 @@ log = structlog.get_logger()
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Logs a failed run, and posts it to the webhook."""
-    if FOREGROUND_TAG in context.dagster_run.tags:
+    if {FOREGROUND_TAG, WAITED_TAG}.intersection(context.dagster_run.tags):
         return  # it was told in the terminal
     settings = load_settings()
     if not structlog.is_configured():  # the code server's process

@@ -1,12 +1,12 @@
 """Batch work: the batches with work left, and whether a run of each is due, for sensors.py."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 
-from pipelines.attempts import Decision, Run, WorkState, decide
-from pipelines.jobs import batch_job
+from pipelines.attempts import Decision, WorkState, decide
+from pipelines.jobs import BATCH_JOBS
 from pipelines.notes import Notes
 from pipelines.partitions import batches
 from pipelines.runs import last_partition_runs, unfinished_runs
@@ -16,6 +16,7 @@ from soundalike.catalog.batches import PendingBatch
 BATCH_ASSETS = ("raw_audio", "resampled_audio", "embeddings")  # in data-flow order
 MAX_UNDER_WAY = 500  # batches that are requested, queued or worked on at a time
 SHOWN_REASONS = 5
+WIPED = "wiped "  # what is wanted of a batch whose materialisations are to be made again
 
 
 def wanted_batches(
@@ -34,7 +35,7 @@ def wanted_batches(
     if wipes == seen_wipes:
         return wanted, wipes
     wiped = unmaterialised(instance, BATCH_ASSETS, embedded - wanted.keys())
-    wanted.update(dict.fromkeys(wiped, f"wiped {max(wipes.values())}"))
+    wanted.update(dict.fromkeys(wiped, f"{WIPED}{max(wipes.values())}"))
     return wanted, seen_wipes if wiped else wipes
 
 
@@ -45,15 +46,18 @@ def decide_batches(
     order: Sequence[str],
     longest: int,
     conditions: str,
+    asset: str,
 ) -> dict[str, Decision]:
     """Decide for each wanted batch in turn whether a run is due, until MAX_UNDER_WAY are.
+
+    `asset`: the one whose newest run tells how it went.
 
     Batches that wait (cancelled, or failed a moment ago) do not count, so that they hold up none.
     """
     now = dt.datetime.now(dt.UTC)
     decisions: dict[str, Decision] = {}
     under_way = 0
-    for key, run in _last_runs(instance, list(wanted), order, longest):
+    for key, run in last_partition_runs(instance, list(wanted), order, longest, asset):
         state = WorkState(wanted[key], conditions)
         decisions[key] = decide(state, run, notes.runs.get(key), now)
         under_way += decisions[key].request or (run is not None and run.ended_at is None)
@@ -66,10 +70,11 @@ def batches_under_way(
     instance: dg.DagsterInstance, pending: Sequence[PendingBatch], longest: int
 ) -> bool:
     """Return whether a batch is worked on, or is about to be; one that failed does not count."""
-    if unfinished_runs(instance, batch_job.name):
+    if any(unfinished_runs(instance, job.name) for job in BATCH_JOBS):
         return True
     order = instance.get_dynamic_partitions(str(batches.name))
-    runs = _last_runs(instance, [batch.key for batch in pending], order, longest)
+    keys = [batch.key for batch in pending]
+    runs = last_partition_runs(instance, keys, order, longest, BATCH_ASSETS[-1])
     return any(run is None for _, run in runs)
 
 
@@ -80,9 +85,3 @@ def reasons_to_wait(decisions: Mapping[str, Decision], space: str) -> str:
     reasons = [f"{key}: {decision.reason}" for key, decision in decisions.items()]
     more = len(reasons) - SHOWN_REASONS
     return "\n".join(reasons[:SHOWN_REASONS] + ([f"and {more} more batches"] if more > 0 else []))
-
-
-def _last_runs(
-    instance: dg.DagsterInstance, keys: Sequence[str], order: Sequence[str], longest: int
-) -> Iterator[tuple[str, Run | None]]:
-    return last_partition_runs(instance, keys, order, longest, BATCH_ASSETS[-1])

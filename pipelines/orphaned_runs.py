@@ -2,13 +2,14 @@
 
 Whether `soundalike ingest` may still execute its own is known from its lock
 (soundalike/catalog/process_locks.py). Of the others it is asked of the launcher that dagster.yaml
-names: a launcher that is not ours has processes where nobody here sees them, and its lost runs are
+names. A launcher that is not ours has processes where nobody here sees them, and its lost runs are
 found by Dagster's own monitoring of runs.
 """
 
 import dagster as dg
 from dagster._core.launcher import WorkerStatus
 
+from pipelines.launchers import is_lost
 from pipelines.run_launcher import ForkserverRunLauncher, fail_orphaned_run
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.process_locks import ingest_running
@@ -31,7 +32,7 @@ def fail_orphaned_runs(
     dead = [
         run
         for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTING))
-        if (foreground if FOREGROUND_TAG in run.tags else background and _is_lost(instance, run))
+        if (foreground if FOREGROUND_TAG in run.tags else background and is_lost(instance, run))
     ]
     for run in dead:
         fail_orphaned_run(instance, run)
@@ -52,12 +53,6 @@ def fail_lost_launches(instance: dg.DagsterInstance) -> None:
         now = instance.get_run_by_id(run.run_id) if lost else None
         if now and now.status is STARTING:  # or it ended by itself meanwhile
             fail_orphaned_run(instance, now)
-
-
-def _is_lost(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
-    """Look whether a run was launched by a launcher of ours, and nothing executes it."""
-    launcher = instance.run_launcher
-    return isinstance(launcher, ForkserverRunLauncher) and launcher.has_lost(run)
 
 
 if __name__ == "__main__":  # `soundalike up`, before it starts Dagster

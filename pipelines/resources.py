@@ -13,8 +13,11 @@ import dagster as dg
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
+from pipelines.launchers import spans_machines
+from pipelines.told import WAITED_TAG, Teller, ToldProgress, ToldReports
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
+from soundalike.catalog.arithmetic import require_alike
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.embedders import load_embedder
@@ -37,6 +40,7 @@ class Model:
     """
 
     sessions: Sessions
+    must_be_alike: bool = False  # of several machines, which must make the same vectors
 
     @cached_property
     def settings(self) -> Settings:
@@ -52,11 +56,19 @@ class Model:
         return library_space(self.sessions, self.settings)
 
     def load(self) -> Embedder:
-        """Return the loaded model, which is loaded once a process."""
+        """Return the loaded model, which is loaded once a process.
+
+        Raises SettingsError if machines must be alike, and this one is not.
+        """
         if self.space.key not in _loaded:
             _loaded.clear()  # the memory of a model that the library no longer has
             _loaded[self.space.key] = load_embedder(self.settings)
-        return _loaded[self.space.key]
+        embedder = _loaded[self.space.key]
+        if self.must_be_alike:
+            from soundalike.embedders.inference.arithmetic import arithmetic_of
+
+            require_alike(self.sessions, arithmetic_of(embedder))
+        return embedder
 
 
 _loaded: dict[str, Embedder] = {}  # at most one, by the key of its space
@@ -102,7 +114,8 @@ def library_space_key() -> str | None:
 )
 def model_resource(context: dg.InitResourceContext) -> Model:
     """Return the model; nothing is read or loaded yet."""
-    return Model(context.resources.sessions)
+    on_several = context.instance is not None and spans_machines(context.instance)
+    return Model(context.resources.sessions, must_be_alike=on_several)
 
 
 @dg.resource(description="Child processes that read and decode untrusted files.")
@@ -113,10 +126,18 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
         yield decoders
 
 
+def _teller(context: dg.InitResourceContext) -> Teller | None:
+    """A teller of the run to whoever waits for it; None if nobody does."""
+    if context.instance and context.run and WAITED_TAG in context.run.tags:
+        return Teller(context.instance, context.run)
+    return None
+
+
 @dg.resource(description="How far a stage is, in the run's log.")
-def progress_resource(_: dg.InitResourceContext) -> Progress:
-    """Return a Progress that logs, as background runs have no terminal."""
-    return LoggedProgress()
+def progress_resource(context: dg.InitResourceContext) -> Progress:
+    """Return a Progress that logs, as background runs have no terminal, or one that tells."""
+    teller = _teller(context)
+    return ToldProgress(teller) if teller else LoggedProgress()
 
 
 @dg.resource(description="What the run's stages did, in its log: structured lines with its id.")
@@ -128,7 +149,8 @@ def reports_resource(context: dg.InitResourceContext) -> Iterator[Reports]:
     """
     configure_logs(load_settings().lowest_log_level, json=not sys.stderr.isatty())
     with structlog.contextvars.bound_contextvars(run_id=context.run_id):
-        yield LoggedReports()
+        teller = _teller(context)
+        yield ToldReports(teller) if teller else LoggedReports()
 
 
 RESOURCES = {

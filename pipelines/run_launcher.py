@@ -26,6 +26,7 @@ from dagster._core.launcher import CheckRunHealthResult, LaunchRunContext, RunLa
 from dagster._serdes import ConfigurableClass, ConfigurableClassData
 from dagster._utils.interrupts import capture_interrupts
 
+from pipelines.launchers import OwnLauncher
 from pipelines.retries import DATABASE_AWAY
 from soundalike.process_identity import process_identity
 from soundalike.tracing import span, tracing
@@ -51,7 +52,7 @@ PROCESS_TAG = "soundalike/process"
 log = structlog.get_logger()
 
 
-class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
+class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, ConfigurableClass):
     """Launches each run as a forked process of the daemon's, and knows whether it lives."""
 
     def __init__(self, inst_data: ConfigurableClassData | None = None) -> None:
@@ -177,12 +178,16 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], ConfigurableClass):
         return self.check_run_worker_health(run).status is not WorkerStatus.RUNNING
 
 
-def fail_orphaned_run(instance: dg.DagsterInstance, run: dg.DagsterRun) -> None:
+def fail_orphaned_run(
+    instance: dg.DagsterInstance,
+    run: dg.DagsterRun,
+    reason: str = "its process was killed; a later run repeats its work",
+) -> None:
     """Mark a run as failed, or as cancelled if it was being cancelled, and free its pool slots."""
     if run.status is dg.DagsterRunStatus.CANCELING:
         instance.report_run_canceled(run, "its process was killed while it ended")
     else:
-        instance.report_run_failed(run, "its process was killed; a later run repeats its work")
+        instance.report_run_failed(run, reason)
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 import dagster as dg
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from pipelines.attempts import WorkState
+from pipelines.attempts import Decision, WorkState
+from pipelines.batch_jobs import by_job, parallel_runs
 from pipelines.batch_work import (
     batches_under_way,
     decide_batches,
@@ -20,7 +21,7 @@ from pipelines.batch_work import (
 )
 from pipelines.conditions import batch_conditions, disk_conditions, index_conditions
 from pipelines.due_runs import request_if_due
-from pipelines.jobs import automatic_publish_config, batch_job, index_job, merge_job
+from pipelines.jobs import BATCH_JOBS, automatic_publish_config, index_job, merge_job
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import fail_lost_launches, fail_orphaned_runs
 from pipelines.partitions import batches, reconcile, split_into_runs
@@ -45,7 +46,7 @@ INGEST = "`soundalike ingest` is running in a terminal; the next tick looks agai
 
 
 @dg.sensor(
-    job=batch_job,
+    jobs=BATCH_JOBS,
     description="Requests runs for the batches with files or tracks that are not embedded yet, and "
     "keeps the partitions equal to the catalog's batches.",
     minimum_interval_seconds=10,
@@ -70,28 +71,36 @@ def sealed_batches(
     notes = Notes.read(context.cursor)
     wanted, wipes = wanted_batches(instance, pending, embedded, notes.wiped)
     conditions, longest = batch_conditions(settings), settings.batches_per_run
-    decisions = decide_batches(instance, notes, wanted, partitions.order, longest, conditions)
-    due = [key for key, decision in decisions.items() if decision.request]
-    alone = [key for key, decision in decisions.items() if decision.note.failures]
-    runs = split_into_runs(
-        due, partitions.order, min(longest, -(-len(due) // PARALLEL_RUNS)), alone
-    )
+    parallel = parallel_runs(instance, PARALLEL_RUNS)
+    decisions: dict[str, Decision] = {}
+    requests: list[dg.RunRequest] = []
+    for job, batches_of_job in by_job(instance, sessions, settings, wanted).items():
+        decided = decide_batches(
+            instance, notes, batches_of_job, partitions.order, longest, conditions, job.asset
+        )
+        due = [key for key, decision in decided.items() if decision.request]
+        alone = [key for key, decision in decided.items() if decision.note.failures]
+        together = min(longest, -(-len(due) // parallel))
+        runs = split_into_runs(due, partitions.order, together, alone)
+        requests += [_run_request(job.name, keys) for keys in runs]
+        decisions |= decided
     kept = {key: note for key, note in notes.runs.items() if key in wanted}
     kept.update({key: decision.note for key, decision in decisions.items()})
     return dg.SensorResult(
-        run_requests=[_run_request(keys) for keys in runs],
-        skip_reason=None if runs else reasons_to_wait(decisions, space),
+        run_requests=requests,
+        skip_reason=None if requests else reasons_to_wait(decisions, space),
         dynamic_partitions_requests=partitions.requests,
         cursor=Notes(kept, wipes).text(),
     )
 
 
-def _run_request(keys: Sequence[str]) -> dg.RunRequest:
+def _run_request(job: str, keys: Sequence[str]) -> dg.RunRequest:
     """A request without a run key: a key that Dagster has seen would hide a wanted run."""
     if len(keys) == 1:
-        return dg.RunRequest(partition_key=keys[0])
+        return dg.RunRequest(job_name=job, partition_key=keys[0])
     seconds = max(LONGEST_RUN_SECONDS, len(keys) * SECONDS_PER_BATCH)
-    return dg.RunRequest(tags={**range_tags(keys), MAX_RUNTIME_SECONDS_TAG: str(seconds)})
+    tags = {**range_tags(keys), MAX_RUNTIME_SECONDS_TAG: str(seconds)}
+    return dg.RunRequest(job_name=job, tags=tags)
 
 
 @dg.sensor(

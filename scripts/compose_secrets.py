@@ -22,6 +22,7 @@ def main(name: str = "secrets") -> None:
     written(folder / "database_url", url)
     written(folder / "soundalike_api_key", secrets.token_urlsafe(BYTES))
     written(folder / "grafana_password", secrets.token_urlsafe(BYTES))
+    written(folder / "ray_token", secrets.token_hex(32))
     written(folder / "alert_url", "")
     written(folder / "aws_credentials", "")
     written(folder / "milvus_url", "http://milvus:19530")

@@ -6,13 +6,21 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from soundalike.containers import control_groups
+from soundalike.errors import SettingsError
+
+CORES = "SOUNDALIKE_CORES"  # a process's share of its machine, where others have the rest
 
 
 def available_cores() -> int:
     """Return how many threads can compute at a time: by affinity, and by the container's quota.
 
-    A quota of one and a half cores counts as two: a second thread uses the half.
+    A quota of one and a half cores counts as two: a second thread uses the half. Where
+    SOUNDALIKE_CORES says how many, that is the answer. Raises SettingsError if it is no number.
     """
+    if share := os.environ.get(CORES):
+        if not share.isdecimal() or int(share) == 0:
+            raise SettingsError(f"{CORES}={share}: must be a number of cores, 1 or more")
+        return int(share)
     mine = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, min(mine or 1, *_quotas(control_groups("cpu"))))
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.cores import _quotas, available_cores
+from soundalike.errors import SettingsError
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,17 @@ def test_affinity_counts() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
     assert done.stdout.strip() == "1"
     assert available_cores() >= 1
+
+
+def test_a_share_of_the_machine_counts_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_CORES", "7")
+    assert available_cores() == 7
+
+
+@pytest.mark.parametrize("wrong", ["0", "all", "1.5", "-2"])
+def test_a_share_that_is_no_number_of_cores_is_refused(
+    monkeypatch: pytest.MonkeyPatch, wrong: str
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_CORES", wrong)
+    with pytest.raises(SettingsError, match=f"SOUNDALIKE_CORES={wrong}: must be"):
+        available_cores()

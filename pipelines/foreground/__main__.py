@@ -1,18 +1,26 @@
-"""`soundalike ingest`: scans, embeds and publishes, as real Dagster runs in this one process."""
+"""`soundalike ingest`: scans, embeds and publishes, as real Dagster runs.
+
+They are in this one process, or on the machines of a cluster, where dagster.yaml has a launcher
+that spans several.
+"""
 
 import argparse
 import os
 import signal
 import sys
+from typing import Any
 
 import dagster as dg
+from dagster._core.instance import InstanceRef
 from dagster_postgres.utils import DagsterPostgresException
 from rich.console import Console
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.foreground.ingest import Ingest
 from pipelines.foreground.job_runner import JobRunner
+from pipelines.foreground.remote_runner import RemoteRunner
 from pipelines.interrupts import Interrupts
+from pipelines.launchers import spans_machines
 from pipelines.run_errors import explain, silence_retry_warnings
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
@@ -31,6 +39,14 @@ from soundalike.storage.disk_space import disk_errors_named, require_free_space
 from soundalike.terminal import counted, format_error, safe
 
 INTERRUPTED = 130
+# Dagster would capture output by processes, which Ctrl-C in a terminal also reaches.
+NO_OUTPUT_CAPTURED = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+        "config": {},
+    }
+}
 
 
 def main() -> int:
@@ -63,7 +79,13 @@ def main() -> int:
                     files = counted(read_again(sessions, arguments.roots), "file")
                     console.print(f"{files} to be read again")
                 remember_data_root(settings.data)
-                jobs = JobRunner(sessions, decoders, interrupts, console)
+                given = sessions, settings
+                instance = _instance(NO_OUTPUT_CAPTURED)
+                jobs: JobRunner | RemoteRunner
+                if spans_machines(instance):
+                    jobs = RemoteRunner(_instance(), *given, interrupts, console)
+                else:
+                    jobs = JobRunner(instance, *given, decoders, interrupts, console)
                 Ingest(settings, sessions, jobs, console).run(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
@@ -75,6 +97,12 @@ def main() -> int:
         console.print(format_error(explain(error, settings)))
         return 2 if isinstance(error, SettingsError) else 1
     return 0
+
+
+def _instance(overrides: dict[str, Any] | None = None) -> dg.DagsterInstance:
+    return dg.DagsterInstance.from_ref(
+        InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=overrides)
+    )
 
 
 if __name__ == "__main__":

@@ -5,14 +5,14 @@ background automation in schedules.py and sensors.py.
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from rich.console import Console
 
 from pipelines.foreground.job_runner import JobRunner
-from pipelines.foreground.messages import batch_numbers, embedded_text, left_text, scan_lines
+from pipelines.foreground.messages import embedded_text, left_text, scan_lines
+from pipelines.foreground.remote_runner import RemoteRunner
 from pipelines.jobs import automatic_publish_config
-from pipelines.partitions import split_into_runs
 from pipelines.resources import Model
 from pipelines.rounds import work_off
 from pipelines.run_errors import RunFailed
@@ -44,7 +44,11 @@ class Ingest:
     """Ingests in the foreground: jobs one after another, whose outcome is printed."""
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, jobs: JobRunner, console: Console
+        self,
+        settings: Settings,
+        sessions: Sessions,
+        jobs: JobRunner | RemoteRunner,
+        console: Console,
     ) -> None:
         self._settings = settings
         self._sessions = sessions
@@ -100,13 +104,7 @@ class Ingest:
 
     def _embed_round(self, keys: list[str], confirm_removals: bool) -> None:
         """Embed these batches; scan again if files of them were moved or changed meanwhile."""
-        order = self._jobs.add_batches(keys)
-        started = 0
-        for together in split_into_runs(keys, order, self._settings.batches_per_run):
-            if len(keys) > 1:
-                first, started = started + 1, started + len(together)
-                self._console.print(f"{batch_numbers(first, started)} of {len(keys)}")
-            self._embed(together)
+        self._failed_runs += self._jobs.run_batches(keys)
         self._tried.update(keys)
         if any(failure.code in MOVED_MEANWHILE for failure in self._failures(keys)):
             self._console.print("files were moved or changed meanwhile; scanning again")
@@ -125,17 +123,6 @@ class Ingest:
         if not self._tried:
             return "nothing new"
         return embedded_text(self._jobs.reports.of(StageReport), len(failures))
-
-    def _embed(self, keys: Sequence[str]) -> None:
-        """Run batches together; if that fails, each alone, as the others may succeed."""
-        try:
-            self._jobs.run("ingest_batch", keys)
-        except RunFailed as error:
-            if len(keys) == 1:
-                self._failed_runs.append(str(error))
-                return
-            for key in keys:
-                self._embed([key])
 
     def _publish(self) -> str:
         wanted = next_index(self._sessions, self._store, self._space, self._settings.index_kind)

@@ -1,46 +1,48 @@
 """Runs the pipeline's jobs in this process, recorded as any other Dagster run."""
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
-from dagster._core.instance import InstanceRef
 from rich.console import Console
 
+from pipelines.foreground.messages import batch_numbers
 from pipelines.interrupts import Interrupts
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
-from pipelines.partitions import batches
-from pipelines.run_errors import run_failure
+from pipelines.partitions import batches, split_into_runs
+from pipelines.run_errors import RunFailed, run_failure
 from pipelines.runs import range_tags
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import up_running
 from soundalike.ingest.reports import RecordedReports
+from soundalike.settings import Settings
 from soundalike.terminal import ProgressBars
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-NO_OUTPUT_CAPTURED = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-        "config": {},
-    }
-}
 
 
 class JobRunner:
     """Runs jobs one after another; `reports` has what their stages did."""
 
     def __init__(
-        self, sessions: Sessions, decoders: Decoders, interrupts: Interrupts, console: Console
+        self,
+        instance: dg.DagsterInstance,
+        sessions: Sessions,
+        settings: Settings,
+        decoders: Decoders,
+        interrupts: Interrupts,
+        console: Console,
     ) -> None:
         """Build the definitions, and end runs that a killed process of this kind has left.
 
         The process holds the ingest lock, so no other executes the foreground's runs.
         """
         self.reports = RecordedReports()
+        self.instance = instance
+        self._settings = settings
         self._interrupts = interrupts
+        self._console = console
         overrides = {
             "sessions": sessions,
             "decoders": decoders,
@@ -51,15 +53,7 @@ class JobRunner:
         from pipelines.definitions import build_defs  # noqa: PLC0415 - see above
 
         self._definitions = build_defs(overrides)
-        # Dagster would capture output by processes, which Ctrl-C in a terminal also reaches.
-        configured = InstanceRef.from_dir(os.environ["DAGSTER_HOME"], overrides=NO_OUTPUT_CAPTURED)
-        self.instance = dg.DagsterInstance.from_ref(configured)
         fail_orphaned_runs(self.instance, foreground=True, background=not up_running(sessions))
-
-    def add_batches(self, keys: Sequence[str]) -> Sequence[str]:
-        """Make the batches partitions; return all partitions in their order."""
-        self.instance.add_dynamic_partitions(str(batches.name), list(keys))
-        return self.instance.get_dynamic_partitions(str(batches.name))
 
     def run(
         self, job: str, keys: Sequence[str] = (), run_config: dict[str, Any] | None = None
@@ -78,3 +72,26 @@ class JobRunner:
         self._interrupts.check()
         if not result.success:
             raise run_failure(result, job, self.reports.error)
+
+    def run_batches(self, keys: Sequence[str]) -> list[str]:
+        """Process batches, several a run and one run after another; return why any failed."""
+        self.instance.add_dynamic_partitions(str(batches.name), list(keys))
+        order = self.instance.get_dynamic_partitions(str(batches.name))
+        failed: list[str] = []
+        started = 0
+        for together in split_into_runs(keys, order, self._settings.batches_per_run):
+            if len(keys) > 1:
+                first, started = started + 1, started + len(together)
+                self._console.print(f"{batch_numbers(first, started)} of {len(keys)}")
+            failed += self._embed(together)
+        return failed
+
+    def _embed(self, keys: Sequence[str]) -> list[str]:
+        """Run batches together; if that fails, each alone, as the others may succeed."""
+        try:
+            self.run("ingest_batch", keys)
+        except RunFailed as error:
+            if len(keys) == 1:
+                return [str(error)]
+            return [failed for key in keys for failed in self._embed([key])]
+        return []

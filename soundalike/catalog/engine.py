@@ -10,10 +10,18 @@ from soundalike.tracing import trace_statements
 Sessions = sessionmaker[Session]
 DAGSTER_SCHEMA = "dagster"
 
-# A host that is lost says nothing; the kernels' own waits are two hours. By these, a client notices
-# after 25 seconds that its server is gone, and a server that the holder of a lock is.
-KEEPALIVES = {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}
-_OF_SERVER = "; ".join(f"set tcp_{name} = {value}" for name, value in KEEPALIVES.items())
+# A host that is lost says nothing; the kernels' own waits are two hours, or 15 minutes where it had
+# not acknowledged the last answer. By these, a client notices after 25 seconds that its server is
+# gone, and a server that the holder of a lock is.
+KEEPALIVES = {
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 25_000,  # milliseconds
+}
+_OF_SERVER = "; ".join(
+    f"set tcp_{name.removeprefix('tcp_')} = {value}" for name, value in KEEPALIVES.items()
+)
 
 
 def open_catalog(database_url: str) -> Sessions:

@@ -30,12 +30,16 @@ def read(session: Session) -> LibrarySettingsRow | None:
 
 
 def write(session: Session, settings: Settings, space: str) -> None:
-    """Make these the library's settings. `space`: the key of the space that they make."""
+    """Make these the library's settings. `space`: the key of the space that they make.
+
+    The next machine of a cluster that embeds decides the arithmetic.
+    """
     values = {name: getattr(settings, name) for name in OWNED}
     values |= {
         "windows": str(settings.windows),
         "extensions": sorted(settings.extensions),
         "space": space,
+        "arithmetic": None,
     }
     session.execute(
         insert(LibrarySettingsRow)

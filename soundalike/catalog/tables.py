@@ -225,7 +225,8 @@ class LibrarySettingsRow(Base):
     """The settings that are the same for all processes of the library; one row.
 
     `space`: the key of the embedding space that `model` and `windows` make. The scan that comes
-    next applies the lengths, as the length rule.
+    next applies the lengths, as the length rule. `arithmetic`: that of the cluster's machines that
+    embed (arithmetic.py); null until one of a cluster has.
     """
 
     __tablename__ = "library_settings"
@@ -238,6 +239,7 @@ class LibrarySettingsRow(Base):
     shortest_seconds: Mapped[float]
     longest_seconds: Mapped[float]
     changed_at: Mapped[dt.datetime] = mapped_column(server_default=func.now())
+    arithmetic: Mapped[str | None]
 
 
 class EmbeddedBatchRow(Base):

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from sqlalchemy.orm import Session
 
-from soundalike.catalog import library_settings
+from soundalike.catalog import arithmetic, library_settings
 from soundalike.catalog.library_settings import SPACE
 from soundalike.catalog.process_locks import ingest_lock
 from soundalike.catalog.publications import published
@@ -59,6 +59,7 @@ def _table(session: Session, settings: Settings) -> Table:
         ("index kind", settings.index_kind),
         ("space", key if row else f"{key} (the next ingest decides)"),
         ("embedded", f"{counted(part.embedded, 'track')}, {part.tracks} left to embed"),
+        ("arithmetic", (row.arithmetic if row else None) or "of whichever machine embeds"),
         ("served", index),
     ):
         table.add_row(name, safe(value))
@@ -100,6 +101,14 @@ def switch(
         "switched: a running `soundalike up` goes on by itself within a minute; otherwise run "
         "`soundalike ingest`"
     )
+
+
+@space.command()
+def forget_arithmetic() -> None:
+    """Let the next machine of a cluster that embeds decide which CPUs or GPUs others must have."""
+    with existing_library(load_settings()) as sessions:
+        before = arithmetic.forget(sessions)
+    out.print(f"no longer required: {before}" if before else "nothing was required")
 
 
 def _windows(text: str | None) -> str | int | None:

@@ -1,7 +1,7 @@
 """Comparison of a root's listing with the catalog: one pass over both, in order of path."""
 
 from collections.abc import Iterator
-from enum import Enum, auto
+from enum import StrEnum, auto
 
 from soundalike.audio.tags.fields import TAGS_VERSION
 from soundalike.catalog.library import KnownFile
@@ -10,7 +10,7 @@ from soundalike.sources.entry import Entry, EntryKind
 Pair = tuple[KnownFile | None, Entry | None]
 
 
-class Change(Enum):
+class Change(StrEnum):
     """A file's change since the last scan."""
 
     NONE = auto()

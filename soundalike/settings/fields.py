@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     watch: bool = False
 
     batches_per_run: int = Field(16, ge=1, le=1000)
+    decode_cpus: int = Field(1, ge=1)
+    embed_cpus: int = Field(1, ge=1)
+    embed_gpus: float = Field(0.0, ge=0)
     publish_tracks: int = Field(20_000, ge=1)
     publish_minutes: float = Field(60.0, ge=0)
 

@@ -11,12 +11,12 @@ CONFIG = "SOUNDALIKE_CONFIG"
 PLAIN = frozenset(("environment", "debug", "log_level", "database_url"))
 SECRETS = frozenset(("database_url", "api_key", "alert_url", "milvus_url"))
 
-# Variables that our processes tell their children (soundalike/environment.py), and the one that
-# leads to another container's runs (pipelines/run_requests.py).
+# Variables that our processes tell their children (soundalike/environment.py), the one that leads
+# to another container's runs (pipelines/run_requests.py), and a process's share (cores.py).
 CHILD_VARIABLES = frozenset(
     (
         *("SOUNDALIKE_DAGSTER_URL", "SOUNDALIKE_DAGSTER_FILES", "SOUNDALIKE_DAGSTER_LOGS"),
-        "SOUNDALIKE_RUN_SERVER",
+        *("SOUNDALIKE_RUN_SERVER", "SOUNDALIKE_CORES"),
     )
 )
 RENAMED = {

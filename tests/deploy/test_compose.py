@@ -15,7 +15,7 @@ OF_THE_API = {"SOUNDALIKE_HOST", "SOUNDALIKE_API_KEY_FILE"}
 
 
 def test_every_setting_is_passed_to_every_service() -> None:
-    assert len(ours()) == 6
+    assert len(ours()) == 8
     for name, service in ours().items():
         expected = variables() - (set() if name == "api" else OF_THE_API)
         assert expected - service["environment"].keys() == set(), name
@@ -85,7 +85,8 @@ def test_the_image_runs_as_a_user_without_rights_whatever_the_target() -> None:
     image, given = image_environment(), ours()["runs"]["environment"]
     shared = image.keys() & given.keys()
     assert len(shared) >= 3
-    assert {name: given[name] for name in shared} == {name: image[name] for name in shared}
+    defaults = {name: re.sub(r"\$\{\w+:-(.*)\}", r"\1", given[name]) for name in shared}
+    assert defaults == {name: image[name] for name in shared}
 
 
 def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
@@ -103,5 +104,19 @@ def test_what_the_image_copies_exists_and_is_not_ignored() -> None:
     used = set(re.findall(r"/opt/soundalike/[\w.]+", commands + DOCKERFILE)) - {
         "/opt/soundalike/bin",
         "/opt/soundalike/share",
+        "/opt/soundalike/ray",
     }
     assert {"/opt/soundalike/workspace.yaml", "/opt/soundalike/healthy.py"} <= used <= packaged
+
+
+def test_runs_are_rays_where_its_profile_is_asked_for_and_nowhere_else() -> None:
+    """The launcher's folder in the image is that of deploy/ray/dagster.yaml."""
+    ray = {name for name, one in ours().items() if one.get("profiles") == ["ray"]}
+    assert ray == {"ray-head", "ray-worker"}
+    homes = {one["environment"]["DAGSTER_HOME"] for one in ours().values()}
+    assert homes == {"/opt/soundalike/${LAUNCHER:-share/soundalike}"}
+    assert "COPY deploy/ray/dagster.yaml /opt/soundalike/ray/\n" in DOCKERFILE
+    head, worker = (compose()["services"][name]["command"] for name in sorted(ray))
+    assert "--num-cpus 0" in head, "no run is the head's"
+    [port] = re.findall(r"--port (\d+)", head)
+    assert f"--address ray-head:{port}" in worker

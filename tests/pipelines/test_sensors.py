@@ -388,5 +388,5 @@ def test_a_run_of_many_batches_is_given_more_time(batches: int, hours: int) -> N
     """A run that takes longer than the limit of dagster.yaml, 12 hours, would be failed."""
     limits = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["run_monitoring"]
     assert limits["max_runtime_seconds"] == LONGEST_RUN_SECONDS
-    request = _run_request([f"b{number:06d}" for number in range(batches)])
+    request = _run_request("ingest_batch", [f"b{number:06d}" for number in range(batches)])
     assert request.tags[MAX_RUNTIME_SECONDS_TAG] == str(hours * 3600)

@@ -106,7 +106,7 @@ bench-embed: $(INSTALLED) $(BLISS) ## embedding: speed, memory, a baseline and a
 bench-gpu: $(INSTALLED) ## the models on CUDA, ten minutes; exit code 2 without it
 	$(BIN)/python benchmarks/bench_gpu.py $(OPTIONS)
 
-bench-ingest: $(INSTALLED) ## cost of an album in libraries of 1 000 to 100 000 tracks
+bench-ingest: $(INSTALLED) $(BLISS) ## an album in large libraries; 400 whole tracks, beside bliss
 	$(BIN)/python benchmarks/bench_ingest.py
 
 bench-scale: $(INSTALLED) ## 1 000 000 simulated tracks: sensors, build, filters, API

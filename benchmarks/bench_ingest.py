@@ -6,7 +6,8 @@ Libraries of 1 000, 10 000 and 100 000 tracks of 768 dimensions (simulated_libra
 `python benchmarks/bench_ingest.py 1000000` one of a million of 512 (large_library.py), on the
 private PostgreSQL with fsync. Decoding and the model are not counted; everything else is.
 Baselines: a bare walk that only stats every file, and writing and hashing the index's bytes once.
-Then what a run and each further batch in it cost besides the music (run_overhead.py).
+Then what a run and each further batch in it cost besides the music (run_overhead.py), and the whole
+main job on 400 tracks (main_job.py).
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from large_library import SPACE_512, LargeLibrary
+from main_job import main_job
 from run_overhead import overheads
 from simulated_library import ALBUM, SPACE, SimulatedLibrary
 
@@ -194,9 +196,10 @@ def main(sizes: tuple[int, ...]) -> None:
         return
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as name:
         Path(name).chmod(0o755)
-        for figure, value in overheads(Path(name)).items():
-            print(f"{figure:<28}{value:12.2f}")
-            figures[figure] = round(value, 3)
+        costs = overheads(Path(name))
+    for figure, value in {**costs, **main_job()}.items():
+        print(f"{figure:<28}{value:12.2f}")
+        figures[figure] = round(value, 3)
     print(json.dumps(figures))
 
 

@@ -28,12 +28,11 @@ from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatc
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment_writer import Draft
 
-# The quantizer of all codes is trained on tracks of the whole library, and again when that has
-# grown to these sizes, as its music may be other music then; all segments are written anew for it,
-# so not of a very large one. In between a vector's code is the same in any segment, unless the
-# first batches are others.
-TRAINED_AT = (100_000, 200_000)
-NAMING_TRACKS = 20_000
+# The quantizer of all codes is trained on the library's first batches: on as many as have the
+# largest of these numbers of tracks, and of a smaller library on all. So the codes of a library do
+# not depend on how it grew. When it reaches another number, whose music may be other music, all
+# segments are written anew; and so not for a very large one.
+TRAINED_ON = (2_000, 10_000, 50_000, 100_000, 200_000)
 BATCHES_AT_ONCE = 200  # whose tracks are held as Python objects
 
 
@@ -49,8 +48,7 @@ def coding_of(kind: IndexKind, contents: IndexContents) -> str:
     """Name what the codes of a version's segments are computed with; empty for no codes."""
     if not kind.has_codes:
         return ""
-    trainings = sum(contents.tracks >= size for size in TRAINED_AT)
-    parts = [trainings, *((key, contents.batches[key]) for key in _first_batches(contents))]
+    parts = [(key, contents.batches[key]) for key in _trained_on(contents)]
     return f"{kind.text}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
 
 
@@ -132,11 +130,13 @@ def _located(
     return located
 
 
-def _first_batches(contents: IndexContents) -> list[str]:
-    """The first batches, in order, that have NAMING_TRACKS tracks together; or all."""
+def _trained_on(contents: IndexContents) -> list[str]:
+    """Choose the batches that the quantizer is trained on, by key."""
+    there = sum(contents.rows.values())
+    wanted = max((size for size in TRAINED_ON if size <= there), default=there)
     chosen, tracks = [], 0
-    for key in contents.batches:
-        if tracks >= NAMING_TRACKS:
+    for key in sorted(contents.batches):
+        if tracks >= wanted:
             break
         chosen.append(key)
         tracks += contents.rows[key]
@@ -152,9 +152,10 @@ def _quantizer(
     for segment in available:
         if segment.coding == coding:
             return quantizer_in(store.segments / segment.name)
-    step = max(1, contents.tracks // TRAINING_ROWS)
+    batches = _trained_on(contents)
+    step = max(1, sum(contents.rows[key] for key in batches) // TRAINING_ROWS)
     matrices = [
-        np.array(load_recorded(store, contents.space, key, sha256)[::step])
-        for key, sha256 in contents.batches.items()
+        np.array(load_recorded(store, contents.space, key, contents.batches[key])[::step])
+        for key in batches
     ]
     return train_quantizer(np.concatenate(matrices))

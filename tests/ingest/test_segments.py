@@ -4,6 +4,7 @@ import os
 import time
 from pathlib import Path
 
+import faiss
 import numpy as np
 import pytest
 from sqlalchemy import update
@@ -24,6 +25,7 @@ from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
+from soundalike.vectors.index.codes import quantizer_in
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import cover_of, read_manifest, write_manifest
 from soundalike.vectors.kinds import IndexKind, kind_for
@@ -43,8 +45,8 @@ def collection(
     request: pytest.FixtureRequest,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Collection:
-    """The first batch names the codes, so that later ones change no segment."""
-    monkeypatch.setattr(segments_module, "NAMING_TRACKS", 20)
+    """Codes are trained on the first batch, so that later ones change no segment."""
+    monkeypatch.setattr(segments_module, "TRAINED_ON", (20,))
     made = Collection(sessions, store)
     made.kind = request.param
     return made
@@ -245,15 +247,46 @@ def test_codes_are_trained_again_when_the_library_has_grown_and_not_of_a_very_la
         )
         return coding_of(kind_for(contents.tracks, "flat+pq"), contents)
 
-    small, begins = coding(20_000, 10_000), coding(20_000, 30_000)
-    assert small == begins == coding(20_000, 30_000, 49_999)
+    small = coding(20_000, 30_000)
+    assert small == coding(20_000, 30_000, 49_999)
     doubled = coding(20_000, 30_000, 50_000)
     assert doubled != small
-    assert doubled == coding(20_000, 179_999)
-    large = coding(20_000, 180_000)
+    assert doubled == coding(20_000, 30_000, 50_000, 99_999)
+    large = coding(20_000, 30_000, 50_000, 100_000)
     assert len({small, doubled, large}) == 3
-    assert large == coding(20_000, 5_000_000)
+    assert large == coding(20_000, 30_000, 50_000, 100_000, 5_000_000)
     assert coding_of(IndexKind("flat"), IndexContents("space", {}, {}, {})) == ""
+
+
+def test_the_codes_of_a_library_do_not_depend_on_how_it_grew(
+    sessions: Sessions, store: ArtifactStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Trained on its first batches, also where later ones are there from the beginning."""
+    monkeypatch.setattr(segments_module, "TRAINED_ON", (60,))
+    collection = Collection(sessions, store)
+    collection.kind = "flat+pq"
+    grown = []
+    for _ in range(4):
+        collection.add(*numbered(40))
+        version = collection.publish()
+        grown.append(quantizers(collection, version))
+    assert [len(each) for each in grown] == [1, 1, 1, 1]
+    assert grown[0] != grown[1] == grown[2] == grown[3]
+    rebuilt(collection, version)
+    assert quantizers(collection, version) == grown[3]
+
+
+def quantizers(collection: Collection, version: str) -> set[bytes]:
+    """What the codes of a version's segments are computed with."""
+    found = set()
+    for name in named(collection, version):
+        quantizer = quantizer_in(collection.store.segments / name)
+        centroids = faiss.downcast_index(quantizer.index).pq.centroids
+        components = faiss.downcast_VectorTransform(quantizer.chain.at(0)).A
+        found.add(
+            faiss.vector_to_array(centroids).tobytes() + faiss.vector_to_array(components).tobytes()
+        )
+    return found
 
 
 @pytest.mark.slow

@@ -20,7 +20,7 @@ Answer = tuple[str, str, list[str]]  # the version, the example, and the ids tha
 async def test_no_swap_and_no_merge_is_noticed(
     api: ServiceClient, collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments_module, "NAMING_TRACKS", 20)  # so that albums keep the quantizer
+    monkeypatch.setattr(segments_module, "TRAINED_ON", (20,))  # so that albums keep the quantizer
     collection.kind = "flat+pq"
     examples = collection.add(*numbered(30))
     versions = {collection.publish(): list(collection.vectors)}

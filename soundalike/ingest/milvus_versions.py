@@ -52,11 +52,12 @@ def _write(milvus: Milvus, index: "OpenIndex") -> None:
 
     building = MilvusCollection(milvus, f"{BUILDING}{secrets.token_hex(6)}")
     id_bytes = max(len(track.encode()) for track in index.track_ids)
-    building.create(index.exact.dimension, id_bytes, exact=is_exact(index.manifest))
+    building.create(index.exact.dimension, id_bytes)
     for start in range(0, len(index), ROWS_AT_ONCE):
         ids = index.track_ids[start : start + ROWS_AT_ONCE]
         building.insert(ids, index.vectors_of(ids))
-    building.load(indexed=True)
+    building.index(exact=is_exact(index.manifest))
+    building.load()
     written = MilvusIndex.open(milvus, index.manifest, building.name)
     check = check_recall(index, searched=written)
     if not check.passed:

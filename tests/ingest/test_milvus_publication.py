@@ -147,7 +147,7 @@ def test_collections_go_with_their_versions_and_others_stay(
     first = published(music, empty)
     music.add(*numbered(5))
     second = published(music, empty)
-    MilvusCollection(empty, name_of("another")).create(4, 8, exact=True)
+    MilvusCollection(empty, name_of("another")).create(4, 8)
     listed = find_garbage(music.sessions, music.store, SPACE.key, NEVER, empty)
     collections = [item.path.name for item in listed if item.reason == IN_MILVUS]
     assert collections == [name_of(first)]

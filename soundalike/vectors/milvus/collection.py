@@ -57,20 +57,17 @@ class MilvusCollection:
         with self.milvus.answering() as client:
             return bool(client.has_collection(self.name, timeout=SEARCH_SECONDS))
 
-    def create(self, dimension: int, id_bytes: int, *, exact: bool) -> None:
-        """Create it, to be searched exhaustively if `exact`, else by a graph (HNSW)."""
+    def create(self, dimension: int, id_bytes: int) -> None:
+        """Create it, without an index yet."""
         from pymilvus import DataType  # noqa: PLC0415 - an optional package
 
         with self.milvus.answering() as client:
             schema = client.create_schema(auto_id=False, enable_dynamic_field=False)
             schema.add_field(ID, DataType.VARCHAR, is_primary=True, max_length=max(id_bytes, 1))
             schema.add_field(VECTOR, DataType.FLOAT_VECTOR, dim=dimension)
-            indexes = client.prepare_index_params()
-            kind = {"index_type": "FLAT"} if exact else {"index_type": "HNSW", "params": GRAPH}
-            indexes.add_index(VECTOR, metric_type="IP", **kind)
             # It is whole before it is searched, so no reader waits for what others write.
             client.create_collection(
-                self.name, schema=schema, index_params=indexes, consistency_level="Eventually"
+                self.name, schema=schema, consistency_level="Eventually", timeout=WRITE_SECONDS
             )
 
     def insert(self, track_ids: Sequence[str], vectors: NDArray[np.float32]) -> None:
@@ -82,14 +79,23 @@ class MilvusCollection:
             with self.milvus.answering() as client:
                 client.insert(self.name, rows, timeout=WRITE_SECONDS)
 
-    def load(self, *, indexed: bool = False) -> None:
-        """Have it in Milvus' memory; if `indexed`, after all that was written is in its index."""
+    def index(self, *, exact: bool) -> None:
+        """Index all that was written: to be searched exhaustively if `exact`, else by a graph.
+
+        An index that is there before is built in the background meanwhile, and a cursory one is
+        searched; milvus-lite reads files of it that are not yet written.
+        """
         with self.milvus.answering() as client:
-            if indexed:
-                client.flush(self.name, timeout=WRITE_SECONDS)
-                self._await_index(client)
-                # What was written while it was loaded would be searched by a cursory index.
-                client.release_collection(self.name, timeout=WRITE_SECONDS)
+            client.flush(self.name, timeout=WRITE_SECONDS)
+            indexes = client.prepare_index_params()
+            kind = {"index_type": "FLAT"} if exact else {"index_type": "HNSW", "params": GRAPH}
+            indexes.add_index(VECTOR, metric_type="IP", **kind)
+            client.create_index(self.name, indexes, timeout=INDEX_SECONDS)
+            self._await_index(client)
+
+    def load(self) -> None:
+        """Have it in Milvus' memory."""
+        with self.milvus.answering() as client:
             client.load_collection(self.name, timeout=WRITE_SECONDS)
 
     def _await_index(self, client: Any) -> None:  # noqa: ANN401 - an optional package

@@ -56,14 +56,19 @@ def end_when_set_back(look_seconds: float = LOOK_SECONDS) -> None:
 
     Whoever keeps it running, such as `up`, starts it again.
     """
-    ahead = time.time() - time.monotonic()
+    ahead = clock_offset()
     while True:
         time.sleep(look_seconds)
-        before, ahead = ahead, time.time() - time.monotonic()
+        before, ahead = ahead, clock_offset()
         if before - ahead > BACK_SECONDS:
             log.warning("daemon.clock_set_back", seconds=round(before - ahead))
             os.kill(os.getpid(), signal.SIGTERM)
             return
+
+
+def clock_offset() -> float:
+    """Return the seconds between the calendar clock and the one that nobody sets."""
+    return time.time() - time.monotonic()
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import read_manifest
 from soundalike.vectors.map_files import MANIFEST, POINTS
 from tests.conftest import new_database
-from tests.damage import flip_a_bit, writable
+from tests.damage import flip_a_bit, overwrite, writable
 from tests.library import Library
 from tests.sounds import song
 
@@ -52,7 +52,7 @@ def empty(path: Path) -> None:
 def flip(path: Path) -> None:
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
-    path.write_bytes(content)
+    overwrite(path, bytes(content))
 
 
 def swap(path: Path) -> None:

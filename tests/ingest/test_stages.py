@@ -399,7 +399,7 @@ def test_an_index_whose_manifest_is_unreadable_is_called_for_again(library: Libr
     arguments = library.sessions, library.store, library.model.space, "auto"
     assert next_index(*arguments).version is None
     manifest = library.store.index(version) / artifact_files.MANIFEST
-    manifest.write_text(manifest.read_text().replace('"kind_parameters"', '"other"'))
+    overwrite(manifest, manifest.read_bytes().replace(b'"kind_parameters"', b'"other"'))
     assert next_index(*arguments).version == version
     assert not build_index(*arguments).reused
     assert next_index(*arguments).version is None

@@ -109,30 +109,26 @@ def test_the_past_is_left_as_it_is(instance: dg.DagsterInstance) -> None:
     assert ticks(instance, state) == [past]
 
 
-@pytest.mark.parametrize(("jumps", "looks"), [([0, HOUR, 0], 3), ([0, 0, -HOUR], 3), ([0, -1], 0)])
-def test_the_daemon_ends_once_the_clock_is_set_back_and_only_then(
-    monkeypatch: pytest.MonkeyPatch, jumps: list[float], looks: int
+@pytest.mark.parametrize("offsets", [[0, HOUR, 0], [0, 0, -HOUR], [5, -1, -20]])
+def test_the_daemon_ends_once_the_clock_is_set_back(
+    monkeypatch: pytest.MonkeyPatch, offsets: list[float]
 ) -> None:
-    """Ahead it goes on; `looks` is how many readings of the clock it takes, if it ends."""
-    sent: list[tuple[int, int]] = []
-    off = iter(jumps)
-    read = 0
+    sent = looked_at(monkeypatch, offsets)
+    end_when_set_back(look_seconds=0)
+    assert sent == [(os.getpid(), signal.SIGTERM)]
 
-    def clock() -> float:
-        nonlocal read
-        read += 1
-        try:
-            return time.monotonic() + next(off)
-        except StopIteration:
-            raise SystemExit from None
 
-    monkeypatch.setattr("pipelines.daemon.time.time", clock)
-    monkeypatch.setattr(os, "kill", lambda *what: sent.append(what))
-    if looks:
+def test_a_clock_that_is_set_ahead_or_trimmed_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent = looked_at(monkeypatch, [0, HOUR, HOUR - 1, 2 * HOUR])
+    with pytest.raises(StopIteration):
         end_when_set_back(look_seconds=0)
-        assert read == looks
-        assert sent == [(os.getpid(), signal.SIGTERM)]
-    else:
-        with pytest.raises(SystemExit):
-            end_when_set_back(look_seconds=0)
-        assert sent == []
+    assert sent == []
+
+
+def looked_at(monkeypatch: pytest.MonkeyPatch, offsets: list[float]) -> list[tuple[int, int]]:
+    """A clock that is off by these one after another; the signals that are sent."""
+    sent: list[tuple[int, int]] = []
+    readings = iter(offsets)
+    monkeypatch.setattr("pipelines.daemon.clock_offset", lambda: next(readings))
+    monkeypatch.setattr("pipelines.daemon.os.kill", lambda *what: sent.append(what))
+    return sent

@@ -28,17 +28,17 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
     put(
         s3,
         **{
-            "lib/a/é.mp3": b"four",
-            "lib/a-b.flac": b"x",
-            "lib/cover.jpg": b"x",
-            "lib/live/c.mp3": b"x",
-            "lib/.soundalikeignore": b"live/\n",
-            "lib/.hidden/d.mp3": b"x",
-            "lib/empty/": b"",
+            "alike/a/é.mp3": b"four",
+            "alike/a-b.flac": b"x",
+            "alike/cover.jpg": b"x",
+            "alike/live/c.mp3": b"x",
+            "alike/.soundalikeignore": b"live/\n",
+            "alike/.hidden/d.mp3": b"x",
+            "alike/empty/": b"",
             "other/e.mp3": b"x",
         },
     )
-    found = listed("s3://music/lib/")
+    found = listed("s3://music/alike/")
     assert {name: entry.kind for name, entry in found.items()} == {
         "a-b.flac": EntryKind.MUSIC,
         "a/é.mp3": EntryKind.MUSIC,
@@ -48,7 +48,7 @@ def test_a_bucket_is_listed_like_a_folder(s3: BaseClient) -> None:
     }
     assert list(found) == [".hidden/", "a-b.flac", "a/é.mp3", "cover.jpg", "live/"]
     assert found["a/é.mp3"].size == 4
-    stored = s3.head_object(Bucket="music", Key="lib/a/é.mp3")["LastModified"]
+    stored = s3.head_object(Bucket="music", Key="alike/a/é.mp3")["LastModified"]
     assert found["a/é.mp3"].mtime_ns == int(stored.timestamp()) * 10**9
 
 

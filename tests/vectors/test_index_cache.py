@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.errors import ArtifactError, StorageError
-from soundalike.storage.atomic import atomic_folder, make_read_only
+from soundalike.storage.atomic import atomic_folder, make_read_only, remove_folder
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import index_cache
@@ -158,7 +158,7 @@ def test_the_cache_may_be_removed_while_it_is_used(
     versions = put_versions(collection, copies, 1)
     cache = IndexCache(copies, 1e9)
     cache.hold(versions[0])
-    shutil.rmtree(copies.root)
+    remove_folder(copies.root)
     cache.hold(None)
     with pytest.raises(ArtifactError):
         verify_version(copies.index(versions[0]), None)

@@ -576,9 +576,13 @@ def test_a_file_that_cannot_be_opened_keeps_its_tags(tmp_path: Path) -> None:
 def test_a_tag_that_takes_for_ever_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    def never_ends(*_: object) -> None:
+        while True:
+            pass
+
     monkeypatch.setattr(reader, "MAX_SECONDS_EACH", 0.3)
-    flood = id3v2(*[frame("XABC", b"x")] * 60_000, frame("TIT2", b"other"))
-    tags = read_tags(mp3(tmp_path, flood, ape(("Title", b"T"))))
+    monkeypatch.setattr(reader.id3, "read_v2", never_ends)
+    tags = read_tags(mp3(tmp_path, id3v2(frame("TIT2", b"other")), ape(("Title", b"T"))))
     assert tags.title == "T"
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 

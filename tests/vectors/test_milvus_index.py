@@ -156,6 +156,7 @@ def test_a_version_that_is_not_there_is_named(milvus: Milvus, local: OpenIndex) 
         MilvusIndex.open(milvus, manifest)
 
 
+@pytest.mark.usefixtures("remote")
 def test_a_collection_of_other_tracks_is_refused(milvus: Milvus, local: OpenIndex) -> None:
     manifest = local.manifest.model_copy(update={"tracks": ROWS + 1})
     with pytest.raises(MilvusError, match=f"{ROWS} tracks of index v1, but it has {ROWS + 1}"):

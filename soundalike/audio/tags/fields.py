@@ -72,7 +72,9 @@ class FileTags:
 def clean(text: str) -> str:
     """Return text that PostgreSQL and a terminal can hold.
 
-    Control characters and lone surrogates are replaced; it is cut to MAX_TAG_LENGTH characters.
+    Control characters and lone surrogates are replaced, white space of any kind at both ends is
+    dropped; it is cut to MAX_TAG_LENGTH characters.
     """
     legal = text.encode("utf-8", "replace").decode()
-    return re.sub(r"[\x00-\x1f\x7f]+", " ", legal).strip(" \ufeff")[:MAX_TAG_LENGTH].rstrip()
+    spaced = re.sub(r"[\x00-\x1f\x7f]+", " ", legal)
+    return spaced.strip().strip("\ufeff").strip()[:MAX_TAG_LENGTH].rstrip()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from soundalike.audio.tags.fields import MAX_TAG_LENGTH, MAX_VALUES
+from soundalike.audio.tags.fields import MAX_TAG_LENGTH, MAX_VALUES, clean
 from soundalike.audio.tags.merge import merge
 from soundalike.audio.tags.names import NAMES, Source
 from soundalike.audio.tags.rules import TagRules
@@ -43,6 +43,11 @@ def test_any_text_merges_to_values_within_their_bounds(found: list[Source]) -> N
                 assert text == text.strip() and 0 < len(text) <= MAX_TAG_LENGTH, name
                 assert not any(ord(c) < 32 for c in text), name
                 text.encode()  # no lone surrogate
+
+
+def test_white_space_of_any_kind_at_the_ends_is_dropped() -> None:
+    assert clean("\ufeff\xa0 A\u2003B\u3000\x85\n") == "A\u2003B"
+    assert clean("\xa0\u2028") == ""
 
 
 @pytest.mark.parametrize("field", PLAIN)

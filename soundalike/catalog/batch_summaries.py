@@ -22,10 +22,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.lock_keys import SETTLE_LOCK
 from soundalike.catalog.summary_readings import OLDEST_UNREAD, batches_read, ids_of, spaces_read
 from soundalike.catalog.tables import BatchChangeRow, BatchRow, BatchSummaryRow, SpaceSummaryRow
 
-SETTLE_LOCK = 5_011_850_007
 BATCHES_AT_ONCE = 1000  # in one transaction of `settle`
 
 

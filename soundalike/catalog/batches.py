@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, and_, any_, exists, func, literal, or_, select
+from sqlalchemy import ARRAY, Text, and_, any_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.batch_summaries import batch_summaries
 from soundalike.catalog.library import batch_key, batch_number, newest_batch
-from soundalike.catalog.presence import has_allowed_length, is_embeddable, not_retryable_now
+from soundalike.catalog.presence import has_allowed_length, is_due, is_embeddable, not_retryable_now
 from soundalike.catalog.tables import (
     BatchRow,
     EmbeddedBatchRow,
@@ -138,18 +138,10 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
 
 def undecoded_batches(session: Session) -> set[str]:
     """Return the batches with a file that is due to be read, or a track without canonical audio."""
+    file = FileRow.batch_id == BatchRow.id, is_due()
     track = TrackRow.batch_id == BatchRow.id, is_embeddable(), TrackRow.decoded_share.is_(None)
-    undecoded = or_(exists().where(*_due()), exists().where(*track))
+    undecoded = or_(exists().where(*file), exists().where(*track))
     return set(map(batch_key, session.scalars(select(BatchRow.id).where(undecoded))))
-
-
-def _due() -> tuple[ColumnElement[bool], ...]:
-    """Conditions on FileRow, beside BatchRow: it is due to be read."""
-    return (
-        *(FileRow.batch_id == BatchRow.id, FileRow.gone_at.is_(None)),
-        or_(FileRow.unread, FileRow.track_id.is_(None)),
-        ~not_retryable_now(),
-    )
 
 
 def require_batch(session: Session, key: str) -> int:

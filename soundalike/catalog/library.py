@@ -26,12 +26,12 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session, aliased
 
 from soundalike.audio.tags.fields import READ_AS_A_WHOLE, TAGS_VERSION
+from soundalike.catalog.lock_keys import SCAN_LOCK
 from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
 from soundalike.errors import LibraryError
 from soundalike.sources.entry import Entry
 
 BATCH_PREFIX = "b"
-SCAN_LOCK = 5_011_850_003
 ROWS_AT_ONCE = 2000
 MAX_PROBLEMS = 100  # of a root, kept for the check of it
 

@@ -64,6 +64,12 @@ def has_allowed_length() -> ColumnElement[bool]:
     return ~exists().where(too_short_or_long)
 
 
+def is_due() -> ColumnElement[bool]:
+    """Condition on FileRow: the file is listed, and is to be read now."""
+    to_read = or_(FileRow.unread, FileRow.track_id.is_(None))
+    return and_(FileRow.gone_at.is_(None), to_read, ~not_retryable_now())
+
+
 def is_usable() -> ColumnElement[bool]:
     """Condition on FileRow: the file is listed, was read, and may be tried now."""
     return and_(FileRow.gone_at.is_(None), ~FileRow.unread, ~not_retryable_now())

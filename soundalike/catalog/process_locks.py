@@ -13,10 +13,9 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.engine import Sessions, autocommit
+from soundalike.catalog.lock_keys import INGEST_LOCK, UP_LOCK
 from soundalike.errors import LibraryError
 
-INGEST_LOCK = 5_011_850_001
-UP_LOCK = 5_011_850_004
 LOOK_SECONDS = 0.5
 END_SECONDS = 2.0  # a server that hangs frees the lock when this process ends
 

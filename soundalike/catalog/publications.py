@@ -8,10 +8,10 @@ from sqlalchemy.dialects.postgresql import TIMESTAMP
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.index_versions import require_built
+from soundalike.catalog.lock_keys import PUBLISHING_LOCK
 from soundalike.catalog.tables import EmbeddedBatchRow, FileRow, IndexVersionRow, PublicationRow
 
 PUBLISHED_CHANNEL = "soundalike_published"
-PUBLISHING_LOCK = 5_011_850_005
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,6 @@ from sqlalchemy import (
     false,
     func,
     literal,
-    or_,
     select,
     union_all,
 )
@@ -25,9 +24,9 @@ from sqlalchemy import (
 from soundalike.catalog.failures import RETRY_DELAYS
 from soundalike.catalog.presence import (
     has_allowed_length,
+    is_due,
     is_present,
     is_usable,
-    not_retryable_now,
     oldest_unread,
 )
 from soundalike.catalog.tables import (
@@ -62,13 +61,9 @@ def batches_read(batch_ids: Sequence[int]) -> Select[Any]:
 
 
 def _due_files(batch_ids: Sequence[int]) -> Subquery:
-    due = (
-        *(FileRow.batch_id == any_(ids_of(batch_ids)), FileRow.gone_at.is_(None)),
-        or_(FileRow.unread, FileRow.track_id.is_(None)),
-        ~not_retryable_now(),
-    )
     files = select(FileRow.batch_id, cast(func.sum(FileRow.id), Text).label("due"))
-    return files.where(*due).group_by(FileRow.batch_id).subquery("due_files")
+    due = files.where(FileRow.batch_id == any_(ids_of(batch_ids)), is_due())
+    return due.group_by(FileRow.batch_id).subquery("due_files")
 
 
 def _embeddable_tracks(batch_ids: Sequence[int]) -> Subquery:

@@ -10,10 +10,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, create_engine, text
 
 from soundalike.catalog.engine import DAGSTER_SCHEMA, engine_of, open_catalog
+from soundalike.catalog.lock_keys import UPGRADE_LOCK
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 Schema = Literal["none", "older", "current", "newer"]
-UPGRADE_LOCK = 5_011_850_002
 
 
 def alembic_config(connection: Connection) -> Config:

@@ -9,10 +9,10 @@ from pathlib import Path
 import structlog
 
 from soundalike.catalog import index_contents, index_versions, publications
-from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.index_contents import IndexContents
 from soundalike.catalog.library import batch_number
+from soundalike.catalog.outside_locks import bucket_lock
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError, UnreadableArtifact
 from soundalike.ingest.bucket_versions import put_version

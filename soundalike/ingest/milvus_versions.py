@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from soundalike.catalog.bucket_lock import milvus_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import milvus_lock
 from soundalike.errors import ArtifactError, MissingCollection
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index_files import read_manifest

@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import index_versions, publications
-from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import bucket_lock
 from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.ingest.index_checks import served_segments

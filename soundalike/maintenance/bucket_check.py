@@ -9,8 +9,8 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import artifacts, retention
-from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import bucket_lock
 from soundalike.errors import ArtifactError, MissingObject
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.bucket import Bucket

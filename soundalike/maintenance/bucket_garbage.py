@@ -12,8 +12,8 @@ import structlog
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import retention
-from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import bucket_lock
 from soundalike.errors import ArtifactError, BucketError, MissingObject
 from soundalike.maintenance.bucket_check import FOLDERS, recorded_files
 from soundalike.storage.bucket import Bucket, StoredObject

@@ -8,8 +8,8 @@ from collections.abc import Collection as Versions
 import structlog
 
 from soundalike.catalog import retention
-from soundalike.catalog.bucket_lock import milvus_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import milvus_lock
 from soundalike.errors import MilvusError
 from soundalike.vectors.milvus.collection import MilvusCollection, name_of, names
 from soundalike.vectors.milvus.server import Milvus

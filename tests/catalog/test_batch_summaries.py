@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import batches, index_contents
 from soundalike.catalog.batch_summaries import outdated, settle
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.lock_keys import SETTLE_LOCK
 from tests.catalog.full_readings import (
     contents_by_full_reading,
     lost_by_full_reading,
@@ -198,7 +199,7 @@ def test_readers_do_not_wait_for_who_settles(begun: Sessions, reading: Reading) 
     with begun.begin() as session:
         session.execute(text("insert into batches (id) values (1)"))
     with begun() as holder:
-        holder.execute(text("select pg_advisory_xact_lock(5011850007)"))
+        holder.execute(text(f"select pg_advisory_xact_lock({SETTLE_LOCK})"))
         settle(begun)
         with begun() as session:
             assert outdated(session) == [1]

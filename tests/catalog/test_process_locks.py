@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import text
 
 from soundalike.catalog.engine import Sessions, open_catalog
+from soundalike.catalog.lock_keys import INGEST_LOCK
 from soundalike.catalog.process_locks import (
-    INGEST_LOCK,
     ingest_lock,
     ingest_running,
     up_lock,

@@ -10,8 +10,8 @@ from botocore.client import BaseClient
 from sqlalchemy import select
 
 from soundalike.catalog import index_versions, publications
-from soundalike.catalog.bucket_lock import bucket_lock
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.outside_locks import bucket_lock
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.errors import ArtifactError, BucketError
 from soundalike.ingest.next_index import next_index

@@ -1,6 +1,7 @@
-"""The lock on the bucket of artifacts: one process at a time puts into it, or removes from it.
+"""Locks on what is outside of the catalog: the bucket of artifacts, and Milvus.
 
-So no segment is removed while a version that names it is put. Readers need no lock.
+One process at a time puts something into such a place, or removes something from it. So no segment
+is removed while a version that names it is put. Readers need no lock.
 """
 
 from collections.abc import Iterator
@@ -10,9 +11,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from soundalike.catalog.engine import Sessions, autocommit
+from soundalike.catalog.lock_keys import BUCKET_LOCK, MILVUS_LOCK
 
-BUCKET_LOCK = 5_011_850_006
-MILVUS_LOCK = 5_011_850_007
 TAKE = text("select pg_advisory_lock(:key)")
 RELEASE = text("select pg_advisory_unlock(:key)")
 

@@ -156,7 +156,8 @@ class RemoteRunner:
             else:
                 return
             finally:
-                self._under_way.discard(run_id)
+                with self._lock:
+                    self._under_way.discard(run_id)
 
     def _await(self, run_id: str, job: str) -> None:
         """Wait until a run has ended, and take what it tells. Raises as `run`, and RunLost."""

@@ -120,3 +120,10 @@ def test_runs_are_rays_where_its_profile_is_asked_for_and_nowhere_else() -> None
     assert "--num-cpus 0" in head, "no run is the head's"
     [port] = re.findall(r"--port (\d+)", head)
     assert f"--address ray-head:{port}" in worker
+
+
+def test_the_image_has_the_extras_of_every_profile_but_ray_however_it_is_built() -> None:
+    """By Docker alone, or by Docker Compose, whose argument wins."""
+    alone = set(re.findall(r"^ARG EXTRAS=(\S+)$", DOCKERFILE, re.MULTILINE))
+    composed = re.findall(r"\$\{EXTRAS:-([^}]*)\}", (REPOSITORY / "docker-compose.yml").read_text())
+    assert alone == set(composed) == {"s3,otel,milvus"}

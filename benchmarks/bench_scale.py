@@ -22,7 +22,8 @@ import psutil
 import search_service
 from bench_ingest import Clock
 from large_library import SPACE_512, LargeLibrary
-from scale_parts import Anonymous, api_ms, filter_ms, read_columns, ticks
+from peak_memory import Peak
+from scale_parts import anonymous_bytes, api_ms, filter_ms, read_columns, ticks
 from sqlalchemy import text
 
 from soundalike.audio.sandbox import Decoders
@@ -88,11 +89,12 @@ def building(library: LargeLibrary, clock: Clock) -> dict[str, float]:
     """Summaries for the first time, the first index, its check and its publication."""
     sessions, store, space = library.sessions, library.store, library.space
     clock.time("first_summaries_s", lambda: settle(sessions))
-    with Anonymous() as anonymous:
+    with Peak(anonymous_bytes, every_seconds=0.05) as peak:
         clock.time("build_s", lambda: build_index(sessions, store, space, "auto"))
         clock.time("check_s", lambda: check_candidate(sessions, store, space))
     clock.time("publish_s", lambda: publish(sessions, store, space, None))
-    return {"build_peak_mb": anonymous.peak / 1e6, "build_growth_mb": anonymous.growth / 1e6}
+    growth = peak.size - peak.before
+    return {"build_peak_mb": peak.size / 1e6, "build_growth_mb": growth / 1e6}
 
 
 def gone(sessions: Sessions) -> None:

@@ -18,13 +18,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from threading import Event, Thread
 
 import httpx
 import psutil
 from bench_embed import BLISS
 from embed_peers import times_real_time
 from made_music import SECONDS, make
+from peak_memory import Peak
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = REPOSITORY / ".cache" / "models"
@@ -68,8 +68,9 @@ def measured(job: Callable[[dict[str, str], int], float], tracks: int) -> tuple[
             "SOUNDALIKE_MODEL": "musicnn-msd",
             "SOUNDALIKE_MUSIC": str(MUSIC),
         }
-        with Peak() as peak:
-            return job({**os.environ, **settings}, tracks), peak.size
+        with Peak(family_pss, every_seconds=1.0) as peak:
+            seconds = job({**os.environ, **settings}, tracks)
+        return seconds, peak.size
 
 
 def ingest(environment: dict[str, str], tracks: int) -> float:
@@ -112,25 +113,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-class Peak:
-    """The most memory that this process's descendants had at a time, shared pages counted once.
+def family_pss() -> int:
+    """The memory of this process's descendants, shared pages counted once; not PostgreSQL's.
 
-    PostgreSQL is none of them once it runs, and is not counted.
+    It is none of them once it runs.
     """
-
-    def __enter__(self) -> "Peak":
-        self.size, self._ended = 0, Event()
-        self._thread = Thread(target=self._look)
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
-
-    def _look(self) -> None:
-        while not self._ended.wait(1.0):
-            self.size = max(self.size, sum(map(pss, psutil.Process().children(recursive=True))))
+    return sum(map(pss, psutil.Process().children(recursive=True)))
 
 
 def pss(process: psutil.Process) -> int:

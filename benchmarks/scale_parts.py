@@ -2,13 +2,11 @@
 
 import asyncio
 import statistics
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import dagster as dg
 import httpx
@@ -49,36 +47,8 @@ REQUESTS = {
 }
 
 
-class Anonymous:
-    """The memory of this process that no file backs, at its peak: what it cannot do without."""
-
-    def __enter__(self) -> Self:
-        self._done = threading.Event()
-        self._first = self.peak = _anonymous_bytes()
-        self._thread = threading.Thread(target=self._sample, daemon=True)
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
-
-    @property
-    def growth(self) -> int:
-        """The bytes that came on top of what the process had before."""
-        return self.peak - self._first
-
-    def _sample(self) -> None:
-        while not self._done.wait(0.05):
-            self.peak = max(self.peak, _anonymous_bytes())
-
-
-def _anonymous_bytes() -> int:
+def anonymous_bytes() -> int:
+    """The memory of this process that no file backs: what it cannot do without."""
     info = psutil.Process().memory_info()
     return int(info.rss - info.shared)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact_files, index_files
 from soundalike.vectors.index.codes import write_codes
-from soundalike.vectors.index.exact import write_exact
+from soundalike.vectors.index.exact_file import write_exact_rows
 from soundalike.vectors.index_files import IndexManifest
 from soundalike.vectors.kinds import IndexKind, KindName, kind_for
 
@@ -64,7 +64,8 @@ def write_artifact(store: ArtifactStore, matrix: Matrix, name: KindName) -> str:
     if others:
         os.link(others[0] / artifact_files.INDEX, folder / artifact_files.INDEX)
     else:
-        write_exact(folder / artifact_files.INDEX, matrix)
+        rows = np.arange(len(matrix))
+        write_exact_rows(folder / artifact_files.INDEX, rows, matrix.shape[1], [matrix])
     if kind.has_codes:
         write_codes(folder / artifact_files.CODES, matrix)
     ids = pa.table({"track_id": pa.array(track_ids(len(matrix)), pa.string())})

@@ -87,7 +87,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
     def launch_run(self, context: LaunchRunContext) -> None:
         """Start the run's process; it ends with the daemon that started it.
 
-        Until then the run has this process's name, so that it is known as lost if this one dies.
+        Until there is one the run has this process's name: it is known as lost if this one dies.
         Raises DagsterUserCodeUnreachableError if the database or the forkserver is away: the run
         goes back into the queue (max_user_code_failure_retries in dagster.yaml).
         """

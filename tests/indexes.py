@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from soundalike.settings import KindChoice
 from soundalike.vectors import artifact_files, index_files
 from soundalike.vectors.index.codes import ROTATION_SEED, train_quantizer, write_codes
-from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
 from soundalike.vectors.index_files import IndexManifest
@@ -24,6 +23,13 @@ from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.segment_files import ORIGIN, SourceBatch
 from tests.damage import writable
 from tests.fakes import FAKE_SPACE
+
+
+def write_exact(path: Path, matrix: NDArray[np.float32]) -> None:
+    """An IndexFlatIP over float32 [n, dim], as faiss itself writes it."""
+    index = faiss.IndexFlatIP(matrix.shape[1])
+    index.add(matrix)
+    faiss.write_index(index, str(path))
 
 
 def unit_vectors(count: int, dimension: int, seed: int = 0) -> NDArray[np.float32]:

@@ -34,7 +34,7 @@ def group(folder: Path, limit: str, used: int, cache: int = 0) -> None:
 
 
 def older_group(folder: Path, limit: int, used: int, cache: int) -> None:
-    """As version 1 of the control groups has it."""
+    """Write what version 1 of the control groups has of one."""
     folder.mkdir(parents=True)
     (folder / "memory.limit_in_bytes").write_text(f"{limit}\n")
     (folder / "memory.usage_in_bytes").write_text(f"{used}\n")

@@ -70,7 +70,6 @@ def next_index(
     with sessions() as session:
         contents = index_contents.contents(session, space.key)
         served = publications.published(session)
-        # Asked for only when it matters, as it reads all tracks.
         is_of_another_space = served is not None and served.index.space != space.key
         pending = pending_batches(session, space.key) if is_of_another_space else []
         lost = index_contents.lost_batches(session, space.key)

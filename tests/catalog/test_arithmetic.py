@@ -42,3 +42,4 @@ def test_another_space_is_decided_about_anew(library: Sessions) -> None:
     with library.begin() as session:
         write(session, Settings(model="musicnn-msd", windows="all"), "another-space")
     require_alike(library, GPU)
+    assert forget(library) == GPU

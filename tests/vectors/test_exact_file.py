@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from soundalike.vectors.index.exact import write_exact
 from soundalike.vectors.index.exact_file import write_exact_rows
+from tests.indexes import write_exact
 
 
 @pytest.mark.parametrize("count", [1, 2, 65, 1000])

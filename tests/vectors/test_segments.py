@@ -87,7 +87,7 @@ def test_any_partition_gives_the_same_answers_to_the_bit(
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_codes_give_the_same_answers_in_any_partition(seed: int, tmp_path: Path) -> None:
-    """Of so many rows candidates are scored, and not all; 300 equal ones are cut in id order."""
+    """Only candidates of so many rows are scored; 300 equal ones are cut in id order."""
     matrix, others = with_ties(MANY, DIMENSION), unit_vectors(40, DIMENSION, seed=99)
     assert MANY >= EXHAUSTIVE_FRACTION * (MIN_CANDIDATES + 1)
     random = np.random.default_rng(seed)

@@ -10,7 +10,6 @@ import os
 import weakref
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import faiss
@@ -24,13 +23,6 @@ from soundalike.vectors.index.rows import RowNumbers
 BLAS_FROM_QUERIES = 4
 DIMENSIONS = 768
 faiss.cvar.distance_compute_blas_threshold = BLAS_FROM_QUERIES * DIMENSIONS
-
-
-def write_exact(path: Path, matrix: NDArray[np.float32]) -> None:
-    """Write an IndexFlatIP over float32 [n, dim], L2-normalised."""
-    index = faiss.IndexFlatIP(matrix.shape[1])
-    index.add(matrix)
-    faiss.write_index(index, str(path))
 
 
 class StoredVectors:

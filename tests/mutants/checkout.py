@@ -36,8 +36,8 @@ class Checkout:
         with self._planted(mutant):
             return self.run(mutant.tests)
 
-    def run(self, tests: tuple[str, ...]) -> Outcome:
-        """Run the tests as the copy is; "survived" is that all of them pass."""
+    def run(self, tests: tuple[str, ...], patience: float = PATIENCE) -> Outcome:
+        """Run the tests as the copy is, for `patience` seconds; "survived" is that all pass."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         own = {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
         # An example that failed with one mistake must not be tried again with the next.
@@ -53,7 +53,7 @@ class Checkout:
                 start_new_session=True,
             )
             try:
-                code = process.wait(PATIENCE)
+                code = process.wait(patience)
             except subprocess.TimeoutExpired:
                 os.killpg(process.pid, 9)
                 process.wait()

@@ -35,12 +35,20 @@ def mutant(new: str, mistake: str = "x", equivalent: str = "") -> Mutant:
     return Mutant("sums.py", mistake, "a + b", new, ("test_sums.py",), equivalent)
 
 
+def is_there(test: str) -> bool:
+    """Whether the function that a path for pytest names, if it names one, is in its file."""
+    file, _, function = test.partition("::")
+    name = function.partition("[")[0]
+    return not name or f"def {name}(" in (REPOSITORY / file).read_text()
+
+
 @pytest.mark.parametrize("mutant", mutants(), ids=lambda m: f"{m.file}: {m.mistake}")
 def test_each_mutant_is_python_and_has_tests(mutant: Mutant) -> None:
     ast.parse(mutant.applied(REPOSITORY))
     assert mutant.old != mutant.new
     assert named_files(mutant.tests)
     assert [file for file in named_files(mutant.tests) if not file.is_file()] == []
+    assert [test for test in mutant.tests if not is_there(test)] == []
 
 
 def test_a_table_is_read(tmp_path: Path) -> None:

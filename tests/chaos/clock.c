@@ -1,32 +1,19 @@
-/* The calendar clock of a process, off by as many seconds as a file says; durations stay right.
+/* The calendar clock of a process, off by as many seconds as CLOCK_IS_OFF_BY's file says; durations
+   stay right.
 
    libfaketime does not do: with its CLOCK_MONOTONIC left alone, Python's sleep fails in it. */
 
-#define _GNU_SOURCE
-#include <dlfcn.h>
-#include <fcntl.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <sys/mman.h>
+#include "preload.h"
 #include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
 
-static const int64_t right = 0;
-static const volatile int64_t *off = &right;
+static const volatile int64_t *off = &zero;
 static int (*real)(clockid_t, struct timespec *);
 
 __attribute__((constructor)) static void find(void)
 {
-    const char *name = getenv("CLOCK_IS_OFF_BY");
-    int file = name ? open(name, O_RDONLY | O_CLOEXEC) : -1;
     real = (int (*)(clockid_t, struct timespec *))dlsym(RTLD_NEXT, "clock_gettime");
-    if (file < 0)
-        return;
-    void *mapped = mmap(NULL, sizeof *off, PROT_READ, MAP_SHARED, file, 0);
-    close(file);
-    if (mapped != MAP_FAILED)
-        off = mapped;
+    off = number_named("CLOCK_IS_OFF_BY");
 }
 
 int clock_gettime(clockid_t clock, struct timespec *now)

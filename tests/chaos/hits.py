@@ -101,16 +101,17 @@ def _killed_up(scene: Scene) -> Iterator[None]:
 
 
 @contextmanager
-def _clock_jumps(seconds: int, scene: Scene) -> Iterator[None]:
-    """Set the clock of all processes, and set it right after some seconds."""
-    if scene.clock is None:
-        raise Absent("there is no C compiler for a clock of our own")
-    with scene.clock.off_by(seconds):
+def _set(what: str, number: int, scene: Scene) -> Iterator[None]:
+    """Set the number that a library in all processes reads, and set it right after some seconds."""
+    if what not in scene.preloaded:
+        raise Absent("there is no C compiler for a library of our own")
+    with scene.preloaded[what].set_to(number):
         scene.pause(scene.random.uniform(5, 25))
         yield
 
 
-CLOCK_JUMPS = {"an hour ahead": 3600, "an hour back": -3600, "two days ahead": 172_800}
+CLOCK_JUMPS = {"an hour ahead": 3600, "an hour back": -3600, "two days ahead": 172_800}  # seconds
+SLOW_BY_MILLISECONDS = 100
 VICTIMS: dict[str, Find] = {
     "the API": service(API),
     "an API worker": api_worker,
@@ -136,6 +137,7 @@ PROCESS_HITS = (
     *(Hit(f"kill {name}", partial(_sent, find, signal.SIGKILL)) for name, find in VICTIMS.items()),
     *(Hit(f"stop {name}", partial(_stopped, VICTIMS[name])) for name in STOPPED),
     *(Hit(f"end {name}", partial(_sent, VICTIMS[name], signal.SIGTERM)) for name in ENDED),
-    *(Hit(f"clock {name}", partial(_clock_jumps, far)) for name, far in CLOCK_JUMPS.items()),
+    *(Hit(f"clock {name}", partial(_set, "clock", far)) for name, far in CLOCK_JUMPS.items()),
+    Hit("slow disk", partial(_set, "disk", SLOW_BY_MILLISECONDS)),
     Hit("kill up itself", _killed_up, restarts=True),
 )

@@ -14,8 +14,8 @@ from dagster_graphql import DagsterGraphQLClient
 
 from soundalike.catalog.engine import Sessions
 from soundalike.process_identity import process_identity
+from tests.chaos import preload
 from tests.chaos.client import Client
-from tests.chaos.clock import Clock
 from tests.e2e.conftest import Installation, until
 from tests.e2e.test_up import dagster_client, free_ports
 from tests.patience import PATIENCE
@@ -46,7 +46,12 @@ class Scene:
         self.data = disk / "data"
         self.data.mkdir()
         self.api, self.dagster_port = free_ports(2)
-        self.clock = Clock(folder) if Clock.works() else None
+        self.preloaded: dict[str, preload.Preloaded] = {}
+        if preload.can_be_compiled():
+            self.preloaded = {
+                "clock": preload.clock(folder),
+                "disk": preload.slow_disk(folder),
+            }
         self.installation = Installation.at(
             self.data,
             models,
@@ -59,7 +64,7 @@ class Scene:
             SOUNDALIKE_SCAN_CRON="* * * * *",
             OMP_NUM_THREADS="1",
             TMPDIR=str(self.temporary),
-            **(self.clock.environment if self.clock else {}),
+            **preload.environment(list(self.preloaded.values())),
         )
         self.log = folder / "log"
         self.catalog: Catalog

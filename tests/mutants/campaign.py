@@ -3,9 +3,10 @@
     make mutants
 
 The tables beside this module name the mistakes. Each is planted in a copy of the project, and its
-tests are run there. Outcomes are kept in .cache/mutants.jsonl until the module, its tests or the
-mistake change, so that a run that was ended goes on where it was. Prints each survivor and ends
-with one JSON line; the exit code is 1 if fewer than 95 % were killed.
+tests are run there, those that run the changed lines first. Outcomes are kept in
+.cache/mutants.jsonl until the module, its tests or the mistake change, so that a run that was ended
+goes on where it was. Prints each survivor and ends with one JSON line; the exit code is 1 if fewer
+than 95 % were killed.
 
     make mutants OPTIONS='--only vectors --sample 20 --seed 3'
 """
@@ -22,7 +23,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from random import Random
 
-from tests.mutants.checkout import PATIENCE, Checkout, Outcome
+from tests.mutants.checkout import PATIENCE, Checkout, Outcome, Traces
 from tests.mutants.table import Mutant, mutants, named_files
 from tests.source import REPOSITORY
 
@@ -57,6 +58,7 @@ class Campaign:
         self._own = threading.local()
         self._lock = threading.Lock()
         self._passing: dict[tuple[str, ...], bool] = {}
+        self._traces: dict[tuple[str, ...], Traces] = {}
 
     def run(self, planned: Sequence[Mutant]) -> dict[Mutant, Outcome]:
         """The outcome of each."""
@@ -73,15 +75,19 @@ class Campaign:
         If one fails, each is looked at for itself, once a mutant needs it.
         """
         named = tuple(dict.fromkeys(test for tests in sets for test in tests))
-        if named and self._checkout().run(named, PATIENCE * len(sets)) == "survived":
+        if named and (traces := self._checkout().traced(named, PATIENCE * len(sets))):
             self._passing |= dict.fromkeys(sets, True)
+            self._traces |= dict.fromkeys(sets, traces)
 
     def _outcome(self, mutant: Mutant) -> Outcome:
         key = key_of(mutant)
         if known := self._outcomes.get(key):
             return known
         checkout = self._checkout()
-        outcome = checkout.outcome(mutant)
+        traces, first = self._traces.get(mutant.tests), list[str]()
+        if traces:
+            first = traces.tests_of(mutant, (REPOSITORY / mutant.file).read_text())
+        outcome = checkout.outcome(mutant, first)
         if outcome != "survived" and not self._passes(checkout, mutant.tests):
             outcome = "broken"
         print(f"{outcome:8} {mutant.file}: {mutant.mistake}", flush=True)

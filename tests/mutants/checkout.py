@@ -4,10 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Literal
+
+from coverage import CoverageData
 
 from tests.mutants.table import Mutant
 from tests.source import REPOSITORY
@@ -15,6 +18,8 @@ from tests.source import REPOSITORY
 Outcome = Literal["killed", "survived", "hung", "broken"]
 PATIENCE = 600.0  # seconds for the tests of one mutant
 FAILED = 1  # pytest's exit code if tests failed; 0 if all passed, others if they could not be run
+TRACED = ("--cov", "--cov-config=traced.ini", "--cov-context=test", "--cov-report=")
+SETTINGS = "[run]\nsource = soundalike,pipelines,serving\n"
 
 
 class Checkout:
@@ -31,12 +36,23 @@ class Checkout:
         if (project / ".cache").is_dir():  # the models' weights
             (folder / ".cache").symlink_to(project / ".cache")
 
-    def outcome(self, mutant: Mutant) -> Outcome:
-        """What the mutant's tests say of it."""
+    def outcome(self, mutant: Mutant, first: Sequence[str] = ()) -> Outcome:
+        """What the mutant's tests say of it; those that are to be run `first` may be enough."""
         with self._planted(mutant):
+            if first and (outcome := self.run(first)) in ("killed", "hung"):
+                return outcome
             return self.run(mutant.tests)
 
-    def run(self, tests: tuple[str, ...], patience: float = PATIENCE) -> Outcome:
+    def traced(self, tests: Sequence[str], patience: float) -> "Traces | None":
+        """Run the tests as the copy is; which of them runs which line, None if one fails."""
+        (self.folder / "traced.ini").write_text(SETTINGS)
+        if self.run((*TRACED, *tests), patience) != "survived":
+            return None
+        data = CoverageData(str(self.folder / ".coverage"))
+        data.read()
+        return Traces(self.folder, data)
+
+    def run(self, tests: Sequence[str], patience: float = PATIENCE) -> Outcome:
         """Run the tests as the copy is, for `patience` seconds; "survived" is that all pass."""
         command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
         own = {"PYTHONPATH": str(self.folder), "OMP_NUM_THREADS": "1"}
@@ -47,7 +63,7 @@ class Checkout:
             process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env={**os.environ, **own, "PYTHONDONTWRITEBYTECODE": "1"},
+                env={**os.environ, **own},
                 stdout=output,
                 stderr=output,
                 start_new_session=True,
@@ -69,8 +85,26 @@ class Checkout:
     @contextmanager
     def _planted(self, mutant: Mutant) -> Iterator[None]:
         file = self.folder / mutant.file
+        compiled = Path(cache_from_source(str(file)))
         file.write_text(mutant.applied(self._project))
+        compiled.unlink(missing_ok=True)
         try:
             yield
         finally:
             shutil.copy2(self._project / mutant.file, file)
+            compiled.unlink(missing_ok=True)
+
+
+class Traces:
+    """Which tests run which lines, in the process of the tests itself."""
+
+    def __init__(self, folder: Path, data: CoverageData) -> None:
+        self._folder, self._data = folder, data
+
+    def tests_of(self, mutant: Mutant, source: str) -> list[str]:
+        """The tests, of those that the mutant names, that run a line of what it replaces."""
+        known = self._data.contexts_by_lineno(str(self._folder / mutant.file))
+        start = source[: source.index(mutant.old)].count("\n") + 1
+        lines = range(start, start + mutant.old.rstrip("\n").count("\n") + 1)
+        ran = {context.partition("|")[0] for line in lines for context in known.get(line, ())}
+        return sorted(test for test in ran if test.startswith(mutant.tests))

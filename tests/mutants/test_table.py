@@ -68,6 +68,28 @@ def test_a_mistake_that_a_test_notices_is_told_from_one_that_none_does(tmp_path:
     assert checkout.run(("test_sums.py",)) == "survived", "the mistake was taken out again"
 
 
+@pytest.mark.slow
+def test_the_tests_that_run_a_line_are_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "project").mkdir()
+    made = project(tmp_path / "project")
+    other = "def test_nothing():\n    pass\n"
+    with (made / "test_sums.py").open("a") as file:
+        file.write(other)
+    (made / "test_others.py").write_text("from sums import add\ndef test_add():\n    add(1, 1)\n")
+    monkeypatch.setattr("tests.mutants.checkout.SETTINGS", "[run]\nsource = .\n")
+    checkout = Checkout(tmp_path / "copy", made)
+    traces = checkout.traced(("test_sums.py", "test_others.py"), 60)
+    assert traces
+    assert traces.tests_of(mutant("a - b"), (made / "sums.py").read_text()) == [
+        "test_sums.py::test_sum"
+    ]
+    assert checkout.outcome(mutant("a * b"), ["test_sums.py::test_sum"]) == "killed"
+    assert checkout.outcome(mutant("a * b"), ["test_sums.py::test_nothing"]) == "killed"
+
+
 def test_source_that_changed_is_named(tmp_path: Path) -> None:
     (project(tmp_path) / "sums.py").write_text("def add(a, b):\n    return b + a\n")
     with pytest.raises(StaleMutantError, match=r"0 times in sums\.py"):

@@ -54,7 +54,8 @@ class Ranking:
         self._examples = index.vectors_of(query.track_ids)
         self._allowed = allowed
         self._excluded = (*query.track_ids, *excluded)
-        own_rows, left_out = index.rows_of(query.track_ids), index.rows_of(self._excluded)
+        own_rows = index.rows_of(query.track_ids)
+        left_out = index.rows_of(self._excluded) if excluded else own_rows
         rows = allowed.rows if allowed is not None else None
         self._eligible = Eligible.of(len(index), rows, own_rows, left_out)
         self._metadata: dict[str, TrackMetadata | None] = {}

@@ -42,14 +42,14 @@ class Eligible:
         examples: NDArray[np.int64],
         excluded: NDArray[np.int64],
     ) -> "Eligible":
-        """Count in an index of so many tracks; rows are int64 [n], as in VectorQuery.
+        """Count in an index of so many tracks; rows are int64 [n], ascending.
 
         The examples are never results, and no rule's.
         """
         held = tracks if allowed is None else len(allowed)
         shown, not_shown = (
             len(rows) if allowed is None else int(are_among(rows, allowed).sum())
-            for rows in (examples, np.setdiff1d(excluded, examples))
+            for rows in (examples, excluded[~are_among(excluded, examples)])
         )
         return cls(held - shown - not_shown, tracks - held, not_shown)
 

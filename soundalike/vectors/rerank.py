@@ -113,7 +113,9 @@ def rerank(
     nearest_chosen = np.full(len(candidates.scores), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():
-        position = int(np.argmax(np.where(available, relevance, -np.inf)))  # the first of ties
+        # The first of ties; by score alone candidates are in the order of the results already.
+        ranked = np.where(available, relevance, -np.inf) if options.diversity else available
+        position = int(ranked.argmax())
         available[position] = False
         if rule := _cap(candidates.groups[position], options, counts):
             left_out.append(PassedOver(position, rule, len(chosen)))

@@ -43,8 +43,8 @@ class TrackIds(Sequence[str]):
 
     def row(self, track_id: str) -> int | None:
         """The track's row, None if it has none."""
-        rows = self.rows([track_id])
-        return int(rows[0]) if rows[0] != NO_ROW else None
+        [row] = self.rows([track_id]).tolist()
+        return None if row == NO_ROW else row
 
     def of(self, rows: NDArray[np.int64]) -> list[str]:
         """The track id of each of these rows, int64 [m]."""

@@ -12,7 +12,6 @@ its overhead beside the FLAC: starts, imports, Dagster, the catalog, checks, the
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -26,6 +25,7 @@ from bench_embed import BLISS
 from embed_peers import times_real_time
 from made_music import SECONDS, make
 from peak_memory import Peak
+from ports import free_port
 
 REPOSITORY = Path(__file__).parents[1]
 MODELS = REPOSITORY / ".cache" / "models"
@@ -110,13 +110,6 @@ def served(port: int) -> int:
     except httpx.TransportError:
         return 0
     return int(answer.json()["tracks"]) if answer.is_success else 0
-
-
-def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def family_pss() -> int:

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ports import free_port
 from sqlalchemy import text
 
 from soundalike.catalog.engine import open_catalog
@@ -40,6 +40,7 @@ insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unr
 select root.id, convert_to(track.id || '.flac', 'UTF8'), track.id || '.flac', 1, 1,
        track.batch_id, track.id, false
 from root, track
+from ports import free_port
 """
 PUBLISH = """
 with built as (insert into index_versions (version, space, model, kind, dimension, tracks)
@@ -67,9 +68,7 @@ def publish(url: str, version: str, count: int) -> None:
 @contextmanager
 def served(url: str, data: Path, workers: int = 1) -> Iterator[tuple[int, int]]:
     """Start the service; yields its port and process id once it is ready."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     command = [sys.executable, "-m", "serving"]
     settings = {
         "DATABASE_URL": url,

@@ -1,7 +1,6 @@
 """What all tests share: one throw-away PostgreSQL, a fresh database a test, real music."""
 
 import os
-import socket
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -29,6 +28,7 @@ from soundalike.vectors.milvus.server import Milvus
 from tests.hub import MODEL, PUBLISHED_TINY, TINY, Hub, serve
 from tests.library import Library
 from tests.milvus import emptied, standalone
+from tests.ports import free_ports
 
 REPOSITORY = Path(__file__).parents[1]
 OURS = ("SOUNDALIKE_", "DAGSTER_", "DATABASE_URL", "ENVIRONMENT", "DEBUG", "LOG_LEVEL")
@@ -130,9 +130,8 @@ def library(
 @pytest.fixture
 def free_port() -> int:
     """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    [port] = free_ports(1)
+    return port
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,16 @@
 """Milvus for tests: milvus-lite in this process, and the standalone server of a wheel."""
 
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
 
 from soundalike.vectors.milvus.collection import PUBLISHED, MilvusCollection, names
 from soundalike.vectors.milvus.server import Milvus
+from tests.ports import free_ports
 
 WHEEL = Path(__file__).parents[1] / ".cache" / "milvus" / "bin" / "python"
 PORTS = 10  # the first one is that of clients
@@ -34,22 +34,13 @@ def is_installed() -> bool:
     return bool(list(WHEEL.parents[1].glob("lib/*/site-packages/milvus")))
 
 
-def _free_ports(count: int) -> list[int]:
-    """Ports that nothing listened on a moment ago."""
-    with ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
-
-
 @contextmanager
 def standalone() -> Iterator[str]:
     """Run the real server, of the wheel that `make test-slow` installs; yield its URL."""
     if not is_installed():
         pytest.skip("Milvus' standalone server is not installed: make .cache/milvus/.installed")
     with tempfile.TemporaryDirectory(prefix="soundalike-milvus-") as folder:
-        ports = _free_ports(PORTS)
+        ports = free_ports(PORTS)
         command = [str(WHEEL), "-c", SERVE, folder, *map(str, ports)]
         with subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True

@@ -17,8 +17,9 @@ from soundalike.process_identity import process_identity
 from tests.chaos import preload
 from tests.chaos.client import Client
 from tests.e2e.conftest import Installation, until
-from tests.e2e.test_up import dagster_client, free_ports
+from tests.e2e.test_up import dagster_client
 from tests.patience import PATIENCE
+from tests.ports import free_ports
 from tests.postgres.hanging import postmaster_of
 from tests.torture.catalog import Catalog
 from tests.torture.library import Library

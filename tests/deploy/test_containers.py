@@ -24,7 +24,8 @@ from tests.deploy.container import Host, copied_image, resolved, tool
 from tests.deploy.installed import installed
 from tests.e2e.conftest import until
 from tests.e2e.test_code_server import BATCH_RUNS, TERMINATE
-from tests.e2e.test_up import TIMEOUT_SECONDS, dagster_client, free_ports
+from tests.e2e.test_up import TIMEOUT_SECONDS, dagster_client
+from tests.ports import free_ports
 from tests.source import REPOSITORY
 
 SONGS = 3

@@ -16,7 +16,8 @@ from soundalike.environment import PROJECT, child_environment
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from tests.e2e.conftest import Installation, until
-from tests.e2e.test_up import dagster_client, free_ports
+from tests.e2e.test_up import dagster_client
+from tests.ports import free_ports
 from tests.sounds import song
 
 pytestmark = pytest.mark.slow

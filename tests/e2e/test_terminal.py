@@ -19,7 +19,8 @@ import httpx
 import pytest
 
 from tests.e2e.conftest import Installation, until
-from tests.e2e.test_up import TIMEOUT_SECONDS, free_ports
+from tests.e2e.test_up import TIMEOUT_SECONDS
+from tests.ports import free_ports
 from tests.source import REPOSITORY
 
 CTRL_C = b"\x03"

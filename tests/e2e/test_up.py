@@ -3,7 +3,6 @@
 import os
 import shutil
 import signal
-import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from soundalike.tcp_ports import LOOPBACK, busy_port
 from tests.e2e.conftest import Installation, until
+from tests.ports import free_ports
 
 TIMEOUT_SECONDS = 180
 BACKFILL = """
@@ -142,14 +142,6 @@ def space_of(up: Up) -> tuple[str, int]:
 
 def up_answers(up: Up) -> bool:
     return httpx.get(f"http://127.0.0.1:{up.api}/v1/tracks", timeout=30).is_success
-
-
-def free_ports(count: int) -> list[int]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [probe.getsockname()[1] for probe in probes]
-    for probe in probes:
-        probe.close()
-    return ports
 
 
 def dagster_client(port: int) -> DagsterGraphQLClient | None:

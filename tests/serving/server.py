@@ -1,7 +1,6 @@
 """The service as real processes on a free port, with workers."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
@@ -13,6 +12,7 @@ import psutil
 
 from soundalike.settings import Settings
 from tests.patience import PATIENCE
+from tests.ports import free_ports
 
 from .service import eventually
 
@@ -42,9 +42,7 @@ def start(
 ) -> tuple[subprocess.Popen[bytes], int]:
     """The server's process, and its port: a free one, unless one is named."""
     if not port:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        [port] = free_ports(1)
     environment = {
         **{name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
         "DATABASE_URL": str(settings.database_url),

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ import pytest
 
 from soundalike.settings import Settings
 from tests.patience import PATIENCE
+from tests.ports import free_ports
 
 from .collection import Collection, numbered
 from .service import eventually, eventually_serves
@@ -31,9 +31,7 @@ def test_importing_the_service_loads_no_heavy_library() -> None:
 @pytest.fixture
 def process(settings: Settings, tmp_path: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """uvicorn on a free port, and its URL; its log is in tmp_path."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    [port] = free_ports(1)
     environment = {
         **{name: value for name, value in os.environ.items() if name != "OMP_NUM_THREADS"},
         "DATABASE_URL": str(settings.database_url),

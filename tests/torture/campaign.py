@@ -11,7 +11,6 @@ same. Prints a table and ends with one JSON line; the exit code is 1 if anything
 import argparse
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -25,6 +24,7 @@ from random import Random
 from soundalike.embedders import fetch_weights
 from soundalike.settings import Settings
 from tests.e2e.conftest import Installation, serving, until
+from tests.ports import free_ports
 from tests.torture.aims import AIMS, Aim, trigger
 from tests.torture.artifacts import Inspector
 from tests.torture.catalog import Catalog
@@ -155,13 +155,6 @@ class Campaign:
             self.problems.append(f"an ingest ended with exit code {process.returncode}:\n{said}")
 
 
-def free_port() -> int:
-    """A port that nothing listened on a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def run(campaign: Campaign, kills: int) -> Difference:
     """The whole of it."""
     with ExitStack() as stack:
@@ -195,7 +188,7 @@ def wrongly_served(witness: Witness, published: list[str]) -> Iterator[str]:
 def serve(campaign: Campaign, stack: ExitStack) -> Witness:
     """The API on the data root under fire, and its client."""
     campaign.finish()
-    port = free_port()
+    [port] = free_ports(1)
     quiet = Installation(
         campaign.installation.data, {**campaign.installation.environment, "LOG_LEVEL": "ERROR"}
     )

@@ -88,6 +88,7 @@ def test_the_tests_that_run_a_line_are_known(
     ]
     assert checkout.outcome(mutant("a * b"), ["test_sums.py::test_sum"]) == "killed"
     assert checkout.outcome(mutant("a * b"), ["test_sums.py::test_nothing"]) == "killed"
+    assert checkout.outcome(mutant("a - b"), ["test_sums.py::test_sum"]) == "survived"
 
 
 def test_source_that_changed_is_named(tmp_path: Path) -> None:

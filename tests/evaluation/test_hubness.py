@@ -36,6 +36,11 @@ def test_a_hub_in_every_list_is_seen() -> None:
     assert (found.orphans, found.largest_hub) == (0.8, 0.9)
 
 
+def test_the_largest_hub_is_measured_in_lists_however_long_they_are() -> None:
+    neighbours = np.array([[1, 2], [0, 2], [0, 3], [0, 4], [0, 3]])
+    assert hubness(neighbours).largest_hub == 0.8, "track 0 is in 4 of 5 lists of 2"
+
+
 def test_where_all_stand_equally_often_there_is_no_hubness() -> None:
     ring = np.array([[(row + 1) % 10] for row in range(10)])
     found = hubness(ring)

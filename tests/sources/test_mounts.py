@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 
 from soundalike.sources.mounts import mount_of, unreported
@@ -51,3 +52,21 @@ def test_no_mount_at_all_is_no_error() -> None:
 def test_a_folder_of_this_machine_is_reported_on_and_need_not_exist(tmp_path: Path) -> None:
     assert unreported(tmp_path) == ""
     assert unreported(tmp_path / "gone") == ""
+
+
+@pytest.mark.parametrize(
+    ("folder", "told"),
+    [
+        ("/home/ann/Music", ""),
+        ("/mnt/nas", "is on a network or FUSE mount (nfs4 at /mnt/nas)"),
+        ("/mnt/nas/fast", ""),
+        ("/media/usb", "is on a network or FUSE mount (fuse.sshfs at /media/usb)"),
+        ("/media/windows", ""),
+    ],
+)
+def test_network_and_fuse_mounts_are_told_from_disks_of_this_machine(
+    monkeypatch: pytest.MonkeyPatch, folder: str, told: str
+) -> None:
+    disks = [*NAS, Mounted("/media/windows", "fuseblk")]
+    monkeypatch.setattr(psutil, "disk_partitions", lambda all: disks)
+    assert unreported(Path(folder)) == told

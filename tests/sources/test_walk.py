@@ -116,6 +116,11 @@ def test_each_rule_is_named(tmp_path: Path) -> None:
     assert len(rules) == 8
 
 
+def test_only_a_folder_is_a_bin(tmp_path: Path) -> None:
+    fill(tmp_path, "recycle.bin", "Recycled")
+    assert rules_of(tmp_path) == dict.fromkeys(("Recycled", "recycle.bin"), LeftOut.EXTENSION)
+
+
 def test_a_hidden_folder_or_a_bin_is_taken_where_it_is_named(tmp_path: Path) -> None:
     fill(tmp_path, ".hack/a.mp3", ".git/b.mp3", "#recycle/c.mp3", "._d.mp3")
     (tmp_path / ".soundalikeignore").write_text("!/.hack/\n!/[#]recycle/\n!._d.mp3\n!*/\n!*\n")

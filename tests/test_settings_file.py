@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.errors import SettingsError
-from soundalike.settings import Origin, load_settings, origin_of
+from soundalike.settings import Origin, Settings, load_settings, origin_of
 
 
 @pytest.fixture
@@ -67,6 +67,22 @@ def test_a_named_file_is_read_instead_and_may_name_the_data_root(
     assert settings.data == tmp_path / "elsewhere", "relative to the file"
     assert settings.music == (str(tmp_path / "songs"), "/abs", "s3://b/m")
     assert settings.port == 8000
+
+
+PATHS = [name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation)]
+
+
+@pytest.mark.parametrize("key", PATHS)
+def test_each_path_of_the_file_is_relative_to_its_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    assert set(PATHS) == {"data", "models", "uploads", "mert_path"}
+    monkeypatch.setenv("HOME", "/home/ann")
+    monkeypatch.setenv("SOUNDALIKE_CONFIG", str(tmp_path / "own.toml"))
+    for written_as, meant in (("here", tmp_path / "here"), ("~/here", Path("/home/ann/here"))):
+        (tmp_path / "own.toml").write_text(f'{key} = "{written_as}"')
+        load_settings.cache_clear()
+        assert getattr(load_settings(), key) == meant
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from soundalike.settings.names import CONFIG, SECRETS, set_variable, variable_of
 from soundalike.settings.values import did_you_mean
 
 FILE = "soundalike.toml"
-PATHS = ("data", "models", "mert_path")
+PATHS = ("data", "models", "uploads", "mert_path")
 
 
 def settings_file(data: Path | None = None) -> Path | None:

@@ -1,6 +1,7 @@
 """A bucket is music like a folder: on a real S3 server, in a process of its own thread."""
 
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -114,16 +115,30 @@ def test_a_bucket_that_is_not_there_is_unseen_not_empty(s3: BaseClient, location
     assert "bucket" in entry.reason
 
 
-def test_a_bucket_that_does_not_answer_is_unseen_not_empty(
-    s3: BaseClient, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def _silent(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing answers at the buckets' endpoint."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     s3fs.S3FileSystem.clear_instance_cache()  # it would know the answering endpoint still
-    [(name, entry)] = listed("s3://music/lib").items()
+    yield
     s3fs.S3FileSystem.clear_instance_cache()
+
+
+@pytest.mark.usefixtures("s3", "_silent")
+def test_a_bucket_that_does_not_answer_is_unseen_not_empty() -> None:
+    [(name, entry)] = listed("s3://music/lib").items()
     assert (name, entry.kind) == ("", EntryKind.UNSEEN)
     assert "does not answer" in entry.reason
+
+
+@pytest.mark.usefixtures("s3", "_silent")
+def test_an_object_of_a_bucket_that_does_not_answer_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    root = MusicRoot.named("s3://music/lib")
+    with pytest.raises(AudioError) as silent, root.local_copy(b"a.mp3", tmp_path):
+        pass
+    assert silent.value.code == "unreadable"
+    assert "does not answer" in str(silent.value)
 
 
 def test_other_urls_are_refused() -> None:

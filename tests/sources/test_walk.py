@@ -2,6 +2,8 @@
 
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -160,6 +162,11 @@ def test_a_wrong_pattern_does_not_upset_the_order_of_names(tmp_path: Path) -> No
     assert len(found) == 4
 
 
+def test_a_folder_that_is_called_like_an_ignore_file_is_none(tmp_path: Path) -> None:
+    fill(tmp_path, ".soundalikeignore/a.mp3", "b.mp3")
+    assert [(entry.path, entry.kind) for entry in listed(tmp_path)] == [(b"b.mp3", EntryKind.MUSIC)]
+
+
 def test_a_name_that_is_not_utf8_can_be_ignored(tmp_path: Path) -> None:
     fill(tmp_path, os.fsdecode(b"caf\xe9.mp3"), "tea.mp3")
     (tmp_path / ".soundalikeignore").write_bytes(b"caf\xe9*\n")
@@ -186,6 +193,41 @@ def test_folders_linked_from_elsewhere_are_part_of_the_root_once(tmp_path: Path)
     (other / "round").symlink_to(other)
     assert paths(root) == ["a/x.mp3", "b/y.mp3"]
     assert paths(root, EntryKind.UNSEEN) == ["b/round/"]
+
+
+def scanned(
+    monkeypatch: pytest.MonkeyPatch, change: Callable[[list[os.DirEntry[bytes]]], None]
+) -> None:
+    """Let the system list a folder, and something change before its entries are looked at."""
+    scandir = os.scandir
+
+    @contextmanager
+    def scan(folder: bytes) -> Iterator[list[os.DirEntry[bytes]]]:
+        with scandir(folder) as entries:
+            found = sorted(entries, key=lambda entry: entry.name)
+        change(found)
+        yield found
+
+    monkeypatch.setattr(os, "scandir", scan)
+
+
+def test_of_two_links_to_one_folder_the_same_is_followed_in_whatever_order_they_are_listed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path / "other", "y.mp3")
+    (tmp_path / "root").mkdir()
+    for name in ("a", "b", "c"):
+        (tmp_path / "root" / name).symlink_to(tmp_path / "other")
+    scanned(monkeypatch, lambda entries: entries.reverse())
+    assert paths(tmp_path / "root") == ["a/y.mp3"]
+
+
+def test_a_file_that_is_removed_while_its_folder_is_listed_is_no_problem(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, "a.mp3", "b.mp3")
+    scanned(monkeypatch, lambda entries: Path(os.fsdecode(entries[0].path)).unlink())
+    assert [(entry.path, entry.kind) for entry in listed(tmp_path)] == [(b"b.mp3", EntryKind.MUSIC)]
 
 
 def test_a_folder_beside_the_root_is_not_in_it_though_its_name_begins_alike(

@@ -1,5 +1,6 @@
 """Changes of music must be noticed wherever they happen, and nothing else must count as one."""
 
+import errno
 import os
 import shutil
 import subprocess
@@ -9,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from watchdog.events import FileCreatedEvent
 
 from soundalike.sources import watching
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
-from soundalike.sources.watching import STARTING, Changes, Watcher
+from soundalike.sources.watching import STARTING, ChangeLog, Changes, RootWatch, Watcher
 
 RULES = IgnoreRules()
 NONE = Changes(0, 0, 0, "")
@@ -159,9 +161,12 @@ def test_changes_in_too_many_folders_name_none(
     watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watching, "MAX_FOLDERS", 3)
-    for number in range(5):
-        (watched.folder / f"album {number}").mkdir()
-    assert watched.mark(watched.folder / "album").folders == frozenset()
+    album, first, second, third = (watched.folder / f"album{of}" for of in ("", " 1", " 2", " 3"))
+    first.mkdir()
+    second.mkdir()
+    assert watched.mark(album).folders == {album, first, second}
+    third.mkdir()
+    assert watched.mark(album).folders == frozenset()
 
 
 def test_a_copy_of_many_files_is_one_row_of_changes(watched: Watched) -> None:
@@ -186,6 +191,23 @@ def test_roots_that_are_added_are_watched_and_removed_ones_no_longer(watched: Wa
     assert watched.settled() == 0
 
 
+def test_what_is_not_watched_any_more_reports_nothing(watched: Watched) -> None:
+    log = ChangeLog()
+    watch = RootWatch(watched.folder, RULES, watched.left_out, log)
+    until(lambda: not watch.problem)
+    until(lambda: log.after(0))
+    log.after(time.time())
+    watch.stop()
+    watch.on_any_event(FileCreatedEvent(str(watched.folder / "late.mp3")))
+    assert log.after(0) is None
+
+
+def test_a_watcher_that_is_stopped_forgets_what_was_reported(watched: Watched) -> None:
+    watched.mark()
+    watched.watcher.stop()
+    assert watched.watcher.changes(0) is None
+
+
 def test_a_root_that_goes_and_comes_back_is_watched_again(watched: Watched) -> None:
     away = watched.folder.parent / "away"
     watched.folder.rename(away)
@@ -206,6 +228,25 @@ def test_what_cannot_be_watched_is_said_in_words(watched: Watched) -> None:
         bucket: "is a bucket, which reports no changes",
         root(watched.folder / "gone"): "is not there",
     }
+
+
+def test_a_root_that_could_not_be_watched_is_tried_again(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    other = watched.folder.parent / "other"
+    other.mkdir()
+    with monkeypatch.context() as first:
+        first.setattr(watching, "start_observer", refused)
+        watched.follow(watched.folder, other)
+        until(lambda: STARTING not in watched.watcher.problems().values())
+    why = "cannot be watched (Permission denied)"
+    assert watched.watcher.problems() == {root(other): why}
+    watched.follow(watched.folder, other)
+    until(lambda: watched.watcher.problems() == {})
+    assert watched.changed().example == str(other), "what changed until now is not known"
 
 
 # Limits and mounts are a user namespace's own, so that no other program is disturbed.

@@ -58,6 +58,21 @@ def test_a_file_of_a_secret_wins_over_the_settings_file(
     assert key.get_secret_value() == "new"
 
 
+def test_a_file_may_be_in_the_home_of_the_user(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "key").write_text("k3y")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SOUNDALIKE_API_KEY_FILE", "~/key")
+    key = load_settings().api_key
+    assert key
+    assert key.get_secret_value() == "k3y"
+    monkeypatch.setenv("SOUNDALIKE_API_KEY_FILE", "~no-such-user/key")
+    load_settings.cache_clear()
+    with pytest.raises(SettingsError, match="_FILE=~no-such-user/key: there is no home directory"):
+        load_settings()
+
+
 def test_an_empty_file_sets_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     secret(monkeypatch, "SOUNDALIKE_ALERT_URL_FILE", tmp_path / "alert", b"\n")
     assert load_settings().alert_url is None

@@ -11,7 +11,14 @@ from dagster._utils.tags import is_valid_tag_key
 from soundalike.audio.tags.rules import TagRules
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError
-from soundalike.settings import KindChoice, Settings, is_loopback, load_settings
+from soundalike.settings import (
+    KindChoice,
+    Origin,
+    Settings,
+    is_loopback,
+    load_settings,
+    origin_of,
+)
 from soundalike.vectors.kinds import CURRENT_KINDS
 
 
@@ -25,31 +32,42 @@ from soundalike.vectors.kinds import CURRENT_KINDS
         ("SOUNDALIKE_DEVICE", "tpu", "'auto'"),
         ("SOUNDALIKE_WINDOWS", "many", "`balanced`, `all`, or a number from 1 to 1000"),
         ("SOUNDALIKE_WINDOWS", "0", "from 1 to 1000"),
+        ("SOUNDALIKE_WINDOWS", "1001", "from 1 to 1000"),
         ("SOUNDALIKE_TAG_ENCODING", "klingon", "`auto`, or an encoding such as cp1251"),
         ("SOUNDALIKE_TAG_ENCODING", "hex", "`auto`, or an encoding such as cp1251"),
         ("SOUNDALIKE_PRECISION", "half", "'auto' or 'float32'"),
         ("SOUNDALIKE_PORT", "99999", "65535"),
         ("SOUNDALIKE_RATE_LIMIT", "600", "such as 10/second or 600/minute"),
+        ("SOUNDALIKE_RATE_LIMIT", "0/minute", "such as 10/second or 600/minute"),
+        ("SOUNDALIKE_RATE_LIMIT", "600/minutes", "such as 10/second or 600/minute"),
         ("SOUNDALIKE_BATCH_TRACKS", "0", "greater than or equal to 1"),
         ("SOUNDALIKE_SCAN_CRON", "often", "a cron expression of five fields"),
         ("SOUNDALIKE_SCAN_CRON", "0 */15 * * * *", "a cron expression of five fields"),
         ("SOUNDALIKE_SCAN_CRON", "61 * * * *", "Bad minute"),
         ("SOUNDALIKE_PRUNE_CRON", "0 0 30 2 *", "Bad day-of-month"),
         ("SOUNDALIKE_PRUNE_CRON", "0 0 LW * *", "a cron expression of five fields"),
+        ("SOUNDALIKE_PRUNE_CRON", "0 0 */31 * MON#5", "it never comes true"),
         ("SOUNDALIKE_TIMEZONE", "Europe/Berln", "did you mean Europe/Berlin?"),
         ("SOUNDALIKE_OWNERS", "ann", "'ann' must be an e-mail address"),
+        ("SOUNDALIKE_OWNERS", "ann@example.org/x", "'ann@example.org/x' must be an e-mail address"),
         ("SOUNDALIKE_OWNERS", "team:", "must be an e-mail address, or a team"),
         ("SOUNDALIKE_ASSET_TAGS", "domain", "must be pairs such as domain=music"),
         ("SOUNDALIKE_ASSET_TAGS", "a b=c", "must be pairs such as domain=music"),
+        ("SOUNDALIKE_ASSET_TAGS", "a=b c", "must be pairs such as domain=music"),
         ("SOUNDALIKE_ARTIFACTS", "/mnt/shelf", "must look like s3://bucket or s3://bucket/prefix"),
         ("SOUNDALIKE_ARTIFACTS", "gs://shelf", "must look like s3://bucket or s3://bucket/prefix"),
         ("SOUNDALIKE_ARTIFACTS", "s3:///prefix", "must look like s3://bucket"),
+        ("SOUNDALIKE_ARTIFACTS", "s3://shelf/a?b", "must look like s3://bucket"),
         ("SOUNDALIKE_CACHE_GIGABYTES", "0", "greater than 0"),
         ("SOUNDALIKE_KEEP_AUDIO", "bucket", "needs SOUNDALIKE_ARTIFACTS"),
         ("SOUNDALIKE_KEEP_AUDIO", "cloud", "'disk', 'bucket' or 'none'"),
         ("SOUNDALIKE_SEARCH", "milvus", "needs SOUNDALIKE_MILVUS_URL"),
         ("SOUNDALIKE_SEARCH", "vespa", "'local' or 'milvus'"),
         ("SOUNDALIKE_CODE_URL", "github.com/x", "begins with https:// or http://"),
+        ("SOUNDALIKE_CODE_URL", "https:///x", "begins with https:// or http://"),
+        ("SOUNDALIKE_DATA", "~no-such-user/x", "there is no home directory of ~no-such-user"),
+        ("SOUNDALIKE_MUSIC", "~no-such-user/x", "there is no home directory of ~no-such-user"),
+        ("SOUNDALIKE_CONFIG", "~no-such-user/x", "there is no home directory of ~no-such-user"),
     ],
 )
 def test_a_wrong_value_is_named(
@@ -80,7 +98,10 @@ def test_the_rules_of_tags_are_the_settings_defaults() -> None:
     assert TagRules.of(Settings()) == TagRules()
 
 
-@pytest.mark.parametrize(("value", "meant"), [("all", "all"), ("balanced", "balanced"), ("12", 12)])
+@pytest.mark.parametrize(
+    ("value", "meant"),
+    [("all", "all"), ("balanced", "balanced"), ("1", 1), ("12", 12), ("1000", 1000)],
+)
 def test_windows_are_a_word_or_a_number(
     monkeypatch: pytest.MonkeyPatch, value: str, meant: str | int
 ) -> None:
@@ -191,6 +212,37 @@ def test_an_unknown_variable_is_named_and_not_ignored(
         load_settings()
     assert str(caught.value).startswith(variable)
     assert named in str(caught.value)
+
+
+def test_all_unknown_variables_are_named_at_once_however_they_are_spelt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("soundalike_window", "5")
+    monkeypatch.setenv("SOUNDALIKE_HOSTNAME", "x")
+    monkeypatch.setenv("SOUNDALIKE_WORKER", "")  # an empty one is not set
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    named = [line.partition(" ")[0] for line in str(caught.value).splitlines()]
+    assert named == ["SOUNDALIKE_HOSTNAME", "soundalike_window"]
+
+
+def test_a_variable_is_read_in_lower_case_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("soundalike_windows", "3")
+    settings = load_settings()
+    assert settings.windows == 3
+    assert origin_of(settings, "windows") == Origin("environment", "soundalike_windows")
+
+
+def test_an_argument_wins_over_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOUNDALIKE_PORT", "9000")
+    assert Settings(port=8080).port == 8080
+    monkeypatch.delenv("SOUNDALIKE_PORT")
+    assert origin_of(Settings(port=8080), "port") == Origin("argument")
+
+
+def test_debugging_logs_everything_whatever_the_level() -> None:
+    assert Settings(DEBUG=True, LOG_LEVEL="ERROR").lowest_log_level == "DEBUG"
+    assert Settings(DEBUG=False, LOG_LEVEL="ERROR").lowest_log_level == "ERROR"
 
 
 def test_what_our_processes_tell_their_children_is_known(

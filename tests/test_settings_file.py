@@ -62,11 +62,48 @@ def test_a_named_file_is_read_instead_and_may_name_the_data_root(
     own = tmp_path / "own.toml"
     own.write_text('data = "elsewhere"\nmusic = ["songs", "/abs", "s3://b/m"]\n')
     monkeypatch.delenv("SOUNDALIKE_DATA")
-    monkeypatch.setenv("SOUNDALIKE_CONFIG", str(own))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("SOUNDALIKE_CONFIG", "~/own.toml")
     settings = load_settings()
     assert settings.data == tmp_path / "elsewhere", "relative to the file"
     assert settings.music == (str(tmp_path / "songs"), "/abs", "s3://b/m")
     assert settings.port == 8000
+
+
+def test_music_folders_in_one_text_are_relative_to_the_file_too(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/ann")
+    written(data, 'music = "songs:~/jazz:/abs:s3://b/m"\n')
+    assert load_settings().music == (str(data / "songs"), "/home/ann/jazz", "/abs", "s3://b/m")
+
+
+def test_a_data_root_that_is_an_argument_has_its_own_file(data: Path, tmp_path: Path) -> None:
+    written(data, "port = 1111\n")
+    written(tmp_path, "port = 2222\n")
+    assert Settings(data=tmp_path).port == 2222
+
+
+@pytest.mark.parametrize("root", ["not there", "a file"])
+def test_a_data_root_that_is_none_yet_has_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: str
+) -> None:
+    (tmp_path / "a file").touch()
+    monkeypatch.setenv("SOUNDALIKE_DATA", str(tmp_path / root))
+    assert load_settings().data == tmp_path / root
+
+
+def test_a_file_that_cannot_be_looked_at_is_not_taken_for_none(data: Path) -> None:
+    (data / "soundalike.toml").symlink_to("soundalike.toml")
+    assert f"{data / 'soundalike.toml'} cannot be read: Too many levels" in refusal()
+
+
+def test_a_wrong_variable_is_named_though_the_file_has_its_key(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(data, "port = 8080\n")
+    monkeypatch.setenv("SOUNDALIKE_PORT", "99999")
+    assert refusal().startswith("SOUNDALIKE_PORT='99999': ")
 
 
 PATHS = [name for name, field in Settings.model_fields.items() if "Path" in str(field.annotation)]
@@ -95,6 +132,8 @@ def test_each_path_of_the_file_is_relative_to_its_folder(
         ('model = "vggish"', ": model='vggish': must be one of mert-v1-95m, mert-v1-330m"),
         ("extensions = 3", ": extensions=3: must be"),
         ("music = [1]", ": music=[1]: must be a list of texts"),
+        ('models = "~no-such-user/x"', "x': there is no home directory of ~no-such-user"),
+        ("index_kind = [1]", ": index_kind=[1]: "),
         ("port = ", "is no valid TOML"),
         ("port 8000", "is no valid TOML"),
         ('data = "/x"', "`data` cannot be set by the file in the data root itself"),
@@ -138,7 +177,9 @@ def test_secrets_that_others_can_read_are_refused(data: Path, secret: str) -> No
     assert origin_of(load_settings(), secret) == Origin("file", str(file))
 
 
-@pytest.mark.parametrize("wrong", ["me:token@milvus:19530", "token.db", "http://"])
+@pytest.mark.parametrize(
+    "wrong", ["me:token@milvus:19530", "token.db", "http://", "http://token@milvus/db/x"]
+)
 def test_a_wrong_url_of_milvus_is_not_shown(data: Path, wrong: str) -> None:
     written(data, f'milvus_url = "{wrong}"\n').chmod(0o600)
     message = refusal()

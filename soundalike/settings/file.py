@@ -16,7 +16,7 @@ from pydantic_settings import BaseSettings, TomlConfigSettingsSource
 
 from soundalike.errors import SettingsError
 from soundalike.settings.names import CONFIG, SECRETS, set_variable, variable_of
-from soundalike.settings.values import did_you_mean
+from soundalike.settings.values import absolute, did_you_mean, split_roots
 
 FILE = "soundalike.toml"
 PATHS = ("data", "models", "uploads", "mert_path")
@@ -29,12 +29,18 @@ def settings_file(data: Path | None = None) -> Path | None:
     SOUNDALIKE_CONFIG names a file that does not exist, or the one in the data root is none.
     """
     if name := os.environ.get(CONFIG):
-        file = Path(name).expanduser().absolute()
+        try:
+            file = absolute(Path(name))
+        except ValueError as error:
+            raise SettingsError(f"{CONFIG}={name}: {error}; correct or unset it") from error
         if not file.is_file():
             raise SettingsError(f"{CONFIG}={name}: there is no such file; correct or unset it")
         return file
     root = data or Path(os.environ.get(set_variable("data") or "", "") or default_data())
-    file = root.expanduser().absolute() / FILE
+    try:
+        file = absolute(root) / FILE
+    except ValueError:  # the field `data` says what is wrong with it
+        return None
     try:
         is_folder = stat.S_ISDIR(file.stat().st_mode)
     except (FileNotFoundError, NotADirectoryError):
@@ -92,16 +98,17 @@ def _refuse_open_secrets(file: Path, content: Mapping[str, Any]) -> None:
 
 def _relative_to(folder: Path, key: str, value: object) -> object:
     if key in PATHS and isinstance(value, str):
-        return str(folder / Path(value).expanduser())
-    if key == "music" and isinstance(value, list):
-        return [_root(folder, name) for name in value]
+        return _joined(folder, value)
+    if key == "music" and isinstance(value, str | list):
+        names = split_roots(value) if isinstance(value, str) else value
+        return [_joined(folder, name) for name in names]
     return value
 
 
-def _root(folder: Path, name: object) -> object:
-    if not isinstance(name, str) or "://" in name:
+def _joined(folder: Path, name: object) -> object:
+    if not isinstance(name, str) or "://" in name or name.startswith("~"):
         return name
-    return str(folder / Path(name).expanduser())
+    return str(folder / name)
 
 
 class SettingsFile(TomlConfigSettingsSource):

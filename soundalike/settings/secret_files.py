@@ -13,6 +13,7 @@ from pydantic_settings import PydanticBaseSettingsSource
 
 from soundalike.errors import SettingsError
 from soundalike.settings.names import SECRETS, file_variable
+from soundalike.settings.values import absolute
 
 
 class SecretFiles(PydanticBaseSettingsSource):
@@ -36,11 +37,13 @@ def _read(name: str, file: str) -> str:
     """Read a secret without the end of its line; an empty file sets nothing."""
     place = f"{file_variable(name)}={file}"
     try:
-        text = Path(file).expanduser().read_text(encoding="utf-8").strip()
+        text = absolute(Path(file)).read_text(encoding="utf-8").strip()
     except OSError as error:
         raise SettingsError(f"{place}: the file cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{place}: the file is not UTF-8 text ({error.reason})") from error
+    except ValueError as error:
+        raise SettingsError(f"{place}: {error}") from error
     if "\n" in text:
         raise SettingsError(f"{place}: the file must hold the secret alone, in one line")
     return text

@@ -55,9 +55,14 @@ def current_kind(value: object) -> object:
     return FORMER_KINDS.get(value, value) if isinstance(value, str) else value
 
 
-def music_roots(value: object) -> list[str]:
+def split_roots(value: object) -> list[str]:
     """Split a list of folders, separated as in PATH (`:`), and buckets (`s3://...`)."""
-    roots = listed(value, rf"{os.pathsep}(?!//)")
+    return listed(value, rf"{os.pathsep}(?!//)")
+
+
+def music_roots(value: object) -> list[str]:
+    """Read the music roots; folders become absolute. Raises ValueError."""
+    roots = split_roots(value)
     return [name if "://" in name else str(absolute(Path(name))) for name in roots]
 
 
@@ -189,7 +194,7 @@ def absolute(path: Path) -> Path:
     try:
         return path.expanduser().absolute()
     except RuntimeError as error:  # pydantic reports ValueErrors only
-        raise ValueError(str(error)) from error
+        raise ValueError(f"there is no home directory of {path.parts[0]}") from error
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

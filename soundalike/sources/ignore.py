@@ -48,8 +48,8 @@ class IgnoreRules:
 
     def is_music(self, name: bytes) -> bool:
         """Return whether a file of this name is music, by its extension."""
-        stem, dot, extension = name.rpartition(b".")
-        return bool(dot and stem) and _is_one_of(extension, self.extensions)
+        stem, _, extension = name.rpartition(b".")
+        return bool(stem) and _is_one_of(extension, self.extensions)
 
     def left_out(self, folder: bytes, name: bytes, *, is_folder: bool) -> LeftOut | None:
         """Return the rule that leaves this file or folder of `folder` out; None if it is taken.

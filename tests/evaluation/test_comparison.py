@@ -10,8 +10,8 @@ import pytest
 from soundalike.errors import LibraryError
 from soundalike.evaluation.comparison import Difference, paired, require_same_tracks
 from soundalike.evaluation.hubness import Hubness
-from soundalike.evaluation.measures import as_csv, as_json, measures
-from soundalike.evaluation.report import Report
+from soundalike.evaluation.measures import SPACE, as_csv, as_json, measures
+from soundalike.evaluation.report import COPIES, EVERY, FILTERED, Report
 from soundalike.evaluation.retrieval import METRICS, Floats, Interval, bootstrap
 from soundalike.evaluation.study import Retrieval, Space
 
@@ -69,11 +69,18 @@ def test_a_handful_of_artists_decides() -> None:
     assert compared(own, np.zeros(200)).groups == 200
 
 
+def test_ten_artists_are_enough_to_decide() -> None:
+    artists = np.array([f"artist {n % 10}" for n in range(200)])
+    enough = compared(np.full(200, 0.1), np.zeros(200), artists)
+    assert (enough.groups, enough.better) == (10, "a")
+
+
 def test_tracks_that_were_no_query_count() -> None:
     own = np.array([1.0, np.nan, 0.5, np.nan])
     other = np.array([0.5, np.nan, 0.5, 1.0])
     difference = compared(own, other, np.full(4, ""))
     assert (difference.queries, difference.mean.mean) == (2, 0.25)
+    assert difference.groups == 2
 
 
 def test_models_that_embed_other_tracks_are_compared() -> None:
@@ -85,6 +92,13 @@ def test_models_that_embed_other_tracks_are_compared() -> None:
         ) as no:
             require_same_tracks(paths, pair, {"a": {"1", "2", "3"}, "b": {"1", "2"}})
         assert ".soundalikeignore" in str(no.value)
+
+
+@pytest.mark.parametrize(("count", "ending"), [(5, r"4\.mp3\."), (6, r"4\.mp3, \.\.\.\.")])
+def test_all_files_that_only_one_model_embeds_are_named(count: int, ending: str) -> None:
+    paths = {str(number): f"/m/{number}.mp3" for number in range(count)}
+    with pytest.raises(LibraryError, match=rf"{count} of .*: /m/0\.mp3, .*{ending}\nOnly"):
+        require_same_tracks(paths, ("a", "b"), {"a": paths, "b": set()})
 
 
 def reported(queries: int) -> Report:
@@ -115,6 +129,10 @@ def test_markdown_csv_and_json_say_the_same() -> None:
     assert told["facts"] == ["3 tracks"]
     assert len(told["measures"]) == len(table)
     assert told["measures"][0]["high"] is None, "JSON has no NaN"
+    assert {row["section"] for row in told["measures"]} == {
+        *(EVERY, FILTERED, COPIES, SPACE),
+        "s",
+    }
     assert told["measures"][-1] == {
         "section": "s",
         "measure": "m",
@@ -127,6 +145,14 @@ def test_markdown_csv_and_json_say_the_same() -> None:
     }
     cells = [cell.strip() for line in report.markdown().splitlines() for cell in line.split("|")]
     assert {"-0.100 (-0.200 to -0.050)", "b"} <= set(cells)
+
+
+def test_ten_queries_are_enough_and_nine_are_not() -> None:
+    enough, few = reported(10).markdown(), reported(9).markdown()
+    assert "All tracks as candidates: 10 queries" in enough
+    assert "-0.100 (-0.200 to -0.050)" in enough
+    assert "Too few queries have a relevant candidate (9)" in few
+    assert "1 measures have too few queries" in few
 
 
 def test_a_difference_of_a_few_queries_is_named_as_one() -> None:

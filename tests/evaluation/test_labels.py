@@ -92,6 +92,12 @@ def test_tracks_that_share_one_of_several_labels_or_artists_agree() -> None:
     assert allowed[0, 2] and allowed[3, 4]
 
 
+def test_case_and_spacing_tell_artists_and_albums_apart() -> None:
+    known = collected([LabelFacts("x", "The Who", "Tommy"), LabelFacts("y", " the  WHO", "tommy ")])
+    assert not known.candidates(other_artist=True, other_album=False).any()
+    assert not known.candidates(other_artist=False, other_album=True).any()
+
+
 def test_rows_stay_in_order() -> None:
     known = collected([LabelFacts("x", "a", "1"), LabelFacts("y", "b", "2")])
     assert (known.label.tolist(), known.artist.tolist()) == (["x", "y"], ["a", "b"])

@@ -1,19 +1,22 @@
 """From files to a report: the same tracks for all models, nothing invented for what is missing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from soundalike.audio.sandbox import Decoders
-from soundalike.errors import LibraryError
-from soundalike.evaluation import plots
+from soundalike.embedders.base import Embedding, FloatArray
+from soundalike.errors import AudioError, LibraryError
+from soundalike.evaluation import plots, study
 from soundalike.evaluation.labels import LabelFacts
 from soundalike.evaluation.recordings import Recording, decoded, vectors
+from soundalike.evaluation.retrieval import Labels
 from soundalike.evaluation.run import embed_recordings, evaluate
-from soundalike.evaluation.study import random_vectors, recall
+from soundalike.evaluation.study import random_vectors, recall, retrieval, unit_rows
 from soundalike.storage.layout import ArtifactStore
-from tests.fakes import FakeEmbedder
+from tests.fakes import FAKE_SPACE, FakeEmbedder
 from tests.sounds import music, song, write_audio
 
 
@@ -41,6 +44,24 @@ def test_a_bad_file_or_a_copy_spoils_the_collection(
     assert found[0].flac.exists()
 
 
+def test_recordings_come_in_the_order_of_their_paths(
+    recordings: tuple[list[Recording], ArtifactStore], decoders: Decoders
+) -> None:
+    made, store = recordings
+    last_first = [recording.path for recording in reversed(made[:4])]
+    assert decoded(last_first, store, decoders) == made[:4]
+
+
+def test_models_take_each_other_s_vectors(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
+) -> None:
+    flacs = {recording.track_id: recording.flac for recording in recordings[0][:2]}
+    for dimension in (16, 8):
+        space = replace(FAKE_SPACE, dimension=dimension)
+        found = vectors(FakeEmbedder(space), flacs, tmp_path)
+        assert {vector.shape for vector in found.values()} == {(dimension,)}
+
+
 def test_vectors_are_computed_twice_or_are_another_track_s(
     recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
 ) -> None:
@@ -64,6 +85,28 @@ def test_a_silent_track_is_left_out_of_all_models(
     assert collection.recordings == made
     assert collection.labels.label.tolist() == [str(n) for n in range(1, len(made) + 1)]
     assert collection.matrices["fake"].shape == (len(made), 16)
+
+
+def test_a_track_that_one_model_cannot_embed_is_left_out_of_all(
+    recordings: tuple[list[Recording], ArtifactStore], tmp_path: Path
+) -> None:
+    class Picky(FakeEmbedder):
+        """It cannot embed the first track that it gets."""
+
+        def pool(self, features: FloatArray) -> Embedding:
+            if not self.embedded:
+                self.embedded += 1
+                raise AudioError("silent", "not to my taste")
+            return super().pool(features)
+
+    made, _ = recordings
+    models = {"all": FakeEmbedder(), "picky": Picky(replace(FAKE_SPACE, model="picky"))}
+    facts = [LabelFacts(str(n)) for n in range(len(made))]
+    collection = embed_recordings(made, facts, models, ArtifactStore(tmp_path))
+    assert len(collection.recordings) == len(collection.labels) == len(made) - 1
+    kept = [made.index(recording) for recording in collection.recordings]
+    assert collection.labels.label.tolist() == [str(row) for row in kept]
+    assert {len(matrix) for matrix in collection.matrices.values()} == {len(made) - 1}
 
 
 def test_too_few_tracks_are_no_evaluation(
@@ -98,7 +141,9 @@ def test_too_few_queries_are_reported_as_a_figure(
     models = {"fake": FakeEmbedder()}
     report = evaluate(embed_recordings(made, facts, models, store), models, max_copies=0)
     assert report.copies == {}
-    assert "Too few queries have a relevant candidate (0)" in report.markdown()
+    text = report.markdown()
+    assert "All tracks as candidates: 14 queries" in text
+    assert text.count("Too few queries have a relevant candidate (0)") == 1
 
 
 @pytest.mark.skipif(not plots.can_plot(), reason="matplotlib is an extra")
@@ -117,6 +162,21 @@ def test_recall_counts_the_wrong_track() -> None:
     tracks = np.eye(3)
     queries = np.array([[0.9, 0.1, 0], [0.4, 0.6, 0]])
     assert recall(queries, tracks, np.array([0, 0])).tolist() == [1, 0]
+
+
+def test_queries_in_blocks_are_measured_as_all_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = np.array(list("abcab" * 5))
+    labels = Labels(names, np.full(25, ""), np.full(25, ""))
+    directions = random_vectors(25, 8)
+    similarity = directions @ directions.T
+    whole = retrieval(similarity, labels, filtered=False)
+    monkeypatch.setattr(study, "BLOCK", 7)
+    for name, values in retrieval(similarity, labels, filtered=False).values.items():
+        np.testing.assert_array_equal(values, whole.values[name])
+
+
+def test_a_row_of_zeros_stays_one_and_others_have_length_1() -> None:
+    assert unit_rows(np.array([[0.0, 0.0], [3.0, 4.0]])).tolist() == [[0, 0], [0.6, 0.8]]
 
 
 def test_chance_is_another_one_each_time() -> None:

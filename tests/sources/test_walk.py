@@ -78,11 +78,11 @@ def test_a_time_stamp_in_the_future_does_not_wait_for_it(tmp_path: Path) -> None
 
 
 def test_what_is_not_music_is_left_out(tmp_path: Path) -> None:
-    fill(tmp_path, "a.MP3", "cover.jpg", "mp3", ".mp3", "._a.mp3", ".trash/b.mp3")
+    fill(tmp_path, "a.MP3", "cover.jpg", "mp3", ".mp3", ".3ga", "._a.mp3", ".trash/b.mp3")
     (tmp_path / "folder.mp3").mkdir()
     os.mkfifo(tmp_path / "pipe.mp3")
     assert paths(tmp_path) == ["a.MP3"]
-    left_out = [".mp3", "._a.mp3", ".trash/", "cover.jpg", "mp3"]
+    left_out = [".mp3", ".3ga", "._a.mp3", ".trash/", "cover.jpg", "mp3"]
     assert sorted(paths(tmp_path, EntryKind.LEFT_OUT)) == sorted(left_out)
 
 

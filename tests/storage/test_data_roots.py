@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from soundalike.storage import data_roots
 from soundalike.storage.data_roots import known_data_roots, remember_data_root
 
 
@@ -21,6 +22,15 @@ def test_the_last_used_comes_first_and_none_twice(tmp_path: Path) -> None:
         root.mkdir(exist_ok=True)
         remember_data_root(root)
     assert known_data_roots() == [tmp_path / "a", tmp_path / "b"]
+
+
+def test_the_list_has_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(data_roots, "MAX_REMEMBERED", 3)
+    roots = [tmp_path / str(number) for number in range(5)]
+    for root in roots:
+        root.mkdir()
+        remember_data_root(root)
+    assert known_data_roots() == roots[:1:-1]
 
 
 def test_one_that_is_gone_is_left_out_until_it_returns(tmp_path: Path) -> None:

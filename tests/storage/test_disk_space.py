@@ -21,6 +21,13 @@ def test_a_disk_with_too_little_room_is_refused(
         require_free_space(tmp_path)
 
 
+def test_a_disk_with_just_enough_room_is_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=MIN_FREE_BYTES))
+    require_free_space(tmp_path)
+
+
 def test_a_read_only_one_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "access", lambda *_: False)  # root may write whatever the mode says
     with pytest.raises(StorageError, match="read-only"):
@@ -41,6 +48,14 @@ def test_another_error_on_a_full_disk_is_blamed_on_it(
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
     with pytest.raises(StorageError, match="0 MiB are free"), disk_errors_named(tmp_path):
         raise RuntimeError("PostgreSQL went away")
+
+
+def test_an_error_that_names_the_disk_already_keeps_its_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(StorageError, match=r"^no room for a copy$"), disk_errors_named(tmp_path):
+        raise StorageError("no room for a copy")
 
 
 def test_another_error_on_a_sound_disk_is_itself(tmp_path: Path) -> None:

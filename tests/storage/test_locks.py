@@ -28,6 +28,20 @@ def test_one_holder_excludes_all_others_until_it_is_done(tmp_path: Path) -> None
     assert is_free(path)
 
 
+def test_who_tries_holds_it_alone(tmp_path: Path) -> None:
+    first, second = (open_lock(tmp_path / "lock") for _ in range(2))
+    assert try_exclusive(first)
+    assert not try_exclusive(second)
+    os.close(first)
+    assert try_exclusive(second)
+    os.close(second)
+
+
+def test_nobody_else_may_open_it(tmp_path: Path) -> None:
+    os.close(open_lock(tmp_path / "lock"))
+    assert (tmp_path / "lock").stat().st_mode & 0o077 == 0
+
+
 def test_a_child_that_was_forked_meanwhile_does_not_keep_it(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     hold, release = os.pipe()

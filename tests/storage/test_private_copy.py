@@ -4,11 +4,18 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
-from soundalike.storage.private_copy import ChangedFile, open_private, open_verified
+from soundalike.storage.private_copy import (
+    ChangedFile,
+    open_private,
+    open_sized,
+    open_verified,
+)
 
 CONTENT = os.urandom(3_000_000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -45,8 +52,18 @@ def test_file_of_another_size_is_not_even_read(source: Path) -> None:
     """A sparse file may be larger than the disk."""
     with source.open("r+b") as file:
         file.truncate(2**42)
-    with pytest.raises(ChangedFile, match="bytes instead of 3000000"):
-        open_private(source, SHA256, len(CONTENT))
+    for open_file in (open_private, open_verified, open_sized):
+        with pytest.raises(ChangedFile, match="bytes instead of 3000000"):
+            open_file(source, SHA256, len(CONTENT))
+
+
+@pytest.mark.parametrize("open_file", [open_private, open_verified, open_sized])
+@pytest.mark.parametrize("size", [len(CONTENT), None])
+def test_an_opened_file_is_read_from_its_beginning(
+    source: Path, open_file: Callable[[Path, str, int | None], BinaryIO], size: int | None
+) -> None:
+    with open_file(source, SHA256, size) as file:
+        assert file.read() == CONTENT
 
 
 def test_without_room_for_a_copy_nothing_is_opened(source: Path) -> None:
@@ -101,6 +118,6 @@ def test_second_process_shares_the_copy_of_the_first(source: Path) -> None:
 def test_a_named_pipe_is_refused_and_not_waited_for(source: Path) -> None:
     source.unlink()
     os.mkfifo(source)
-    for open_file in (open_private, open_verified):
+    for open_file in (open_private, open_verified, open_sized):
         with pytest.raises(ChangedFile, match="is not a file"):
             open_file(source, SHA256, len(CONTENT))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from soundalike.supervisor import log_files
+from soundalike.supervisor import log_files, log_reader
 from soundalike.supervisor.log_files import KEPT_FILES, LogFiles, log_file
 from soundalike.supervisor.log_lines import LogLine
 from soundalike.supervisor.log_reader import added_lines, last_lines
@@ -63,6 +63,15 @@ def test_last_lines_are_in_order_of_time_with_what_follows_them(tmp_path: Path) 
     shown = [line.text for line in last_lines([api, dagster, tmp_path / "none"], 4)]
     assert shown == ["event 3", "Traceback", "event 4", "event 5"]
     assert last_lines([api, dagster], 0) == []
+
+
+def test_of_a_long_log_only_the_end_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_reader, "TAIL_BYTES", 3 * len(event(10)))
+    (tmp_path / "api.log").write_text("".join(event(second) for second in range(10, 60)))
+    shown = [line.text for line in last_lines([tmp_path / "api.log"], 100)]
+    assert shown == ["event 57", "event 58", "event 59"]
 
 
 def test_what_is_added_is_followed_into_the_next_file(tmp_path: Path) -> None:

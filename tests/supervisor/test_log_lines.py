@@ -31,6 +31,8 @@ def test_a_line_of_a_run_has_its_time_and_level_whatever_its_colours() -> None:
     line = read_line(RUN)
     assert line.at is not None
     assert (line.level, line.text) == ("error", "scan - 17ab - boom")
+    assert (line.is_problem, line.fields) == (True, {"logger": "dagster"})
+    assert not read_line(RUN.replace("ERROR", "INFO")).is_problem
     assert line.at.isoformat() == "2026-11-28T21:19:24+00:00"
 
 

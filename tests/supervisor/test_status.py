@@ -1,6 +1,8 @@
 """The status on a terminal must say what is served, what goes on, and the last problem."""
 
 import json
+from dataclasses import replace
+from datetime import datetime
 from io import StringIO
 from pathlib import Path
 
@@ -38,6 +40,23 @@ def test_an_idle_library_and_one_at_work() -> None:
     busy = Activity(version="", tracks=0, at_work=["b000001"], waiting=2, failures=3)
     assert "no index; 3 failures (soundalike failures)" in shown(status_of(busy))
     assert "working on b000001; 2 batches waiting" in shown(status_of(busy))
+
+
+def test_a_few_batches_are_named_and_more_are_dots() -> None:
+    four = [f"b{number}" for number in range(4)]
+    busy = Activity(version="", tracks=0, at_work=four, waiting=0, failures=0)
+    assert "working on b0, b1, b2, b3; 0 batches waiting" in shown(status_of(busy))
+    more = replace(busy, at_work=[*four, "b4"], waiting=1)
+    assert "working on b0, b1, b2, b3 ...; 1 batch waiting" in shown(status_of(more))
+
+
+def test_a_problem_has_the_time_of_its_line_and_is_cut() -> None:
+    status = status_of(IDLE)
+    at = "2026-11-28T21:19:24+00:00"
+    status.note(read_line(json.dumps({"event": "x" * 999, "level": "warning", "timestamp": at})))
+    told = f"last problem {datetime.fromisoformat(at).astimezone():%H:%M:%S} x"
+    assert told in shown(status)
+    assert shown(status).count("x") < 400
 
 
 def test_the_last_problem_is_shown_until_another_one_comes() -> None:

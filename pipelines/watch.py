@@ -10,10 +10,12 @@ from contextlib import suppress
 from pathlib import Path
 
 import dagster as dg
+from sqlalchemy.orm import Session
 
 from pipelines.assets.library import library
 from pipelines.jobs import scan_job
 from pipelines.schedules import next_time, shown_time
+from soundalike.catalog import library_settings
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import ingest_running
 from soundalike.catalog.roots import roots
@@ -75,10 +77,11 @@ def unscanned_music(
     settings = load_settings()
     with sessions() as session:
         known = [MusicRoot(row.location) for row in roots(session)]
+        rules = IgnoreRules(_extensions(session, settings))
     new = [root for root in _configured(settings) if not any(map(root.is_within, known))]
     there = [root for root in new if _is_there(root)]
     if settings.watch:
-        watcher.follow([*known, *new], IgnoreRules(settings.extensions), settings.data.resolve())
+        watcher.follow([*known, *new], rules, settings.data.resolve())
     last = last_scan_of(context.instance)
     changes = watcher.changes(began_at(last) - settings.settle_seconds)  # it skipped fresh files
     if ingest_running(sessions):
@@ -107,6 +110,12 @@ def _scan_or_wait(
         succeeded = last and last.dagster_run.status is dg.DagsterRunStatus.SUCCESS
         return _request(what, changes.folders if succeeded else ())  # else it may have missed some
     return dg.SkipReason(f"{what}; a scan follows within {until}")
+
+
+def _extensions(session: Session, settings: Settings) -> frozenset[str]:
+    """Return the extensions of the library, which scans go by; before the first one, our own."""
+    library = library_settings.read(session)
+    return frozenset(library.extensions) if library else settings.extensions
 
 
 def _configured(settings: Settings) -> Iterator[MusicRoot]:

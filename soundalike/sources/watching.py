@@ -93,9 +93,12 @@ class RootWatch(FileSystemEventHandler):
         if files:
             self._log.add(files[0], [self._part(file, event.is_directory) for file in files])
 
-    def is_current(self) -> bool:
-        """Return whether it watches what is at the root's path now: disks come and go."""
-        if self._identity != _identity(self._folder):
+    def is_current(self, rules: IgnoreRules) -> bool:
+        """Return whether it watches what is at the root's path now, for what these rules take.
+
+        Disks come and go, and rules are switched.
+        """
+        if self._identity != _identity(self._folder) or self._rules != rules:
             return False
         if self._observer:
             return still_reports(self._observer)
@@ -150,12 +153,13 @@ class Watcher:
     def follow(self, roots: Iterable[MusicRoot], rules: IgnoreRules, left_out: Path) -> None:
         """Watch these roots and no others, except for what is below `left_out`.
 
-        A root that went and came back is watched again, and counts as changed.
+        A root that went and came back is watched again, and counts as changed; so are all of them
+        when the rules are others.
         """
         wanted = set(roots)
         with self._lock:
             for root, watch in list(self._watches.items()):
-                if root not in wanted or not watch.is_current():
+                if root not in wanted or not watch.is_current(rules):
                     watch.stop()
                     del self._watches[root]
             new = wanted - self._watches.keys()

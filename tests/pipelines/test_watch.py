@@ -13,6 +13,7 @@ from sqlalchemy import delete
 from pipelines import watch
 from pipelines.definitions import build_defs
 from pipelines.watch import LONGEST_WAIT_SECONDS, QUIET_SECONDS, REASON_TAG, scan_due, watcher
+from soundalike.catalog import library_settings
 from soundalike.catalog.process_locks import ingest_lock
 from soundalike.catalog.tables import RootRow
 from soundalike.ingest.compare import Change
@@ -151,6 +152,16 @@ def test_music_that_appears_is_scanned_and_then_it_is_quiet(watched: Orchestra) 
     assert "next scan" in said
     (watched.music / "cover.jpg").write_bytes(b"x")
     assert scans_until_quiet(watched) == []
+
+
+def test_music_is_what_the_library_takes_whatever_this_process_would(watched: Orchestra) -> None:
+    settings = load_settings().following({"extensions": frozenset({"mod"})})
+    with watched.resources["sessions"].begin() as session:
+        library_settings.write(session, settings, watched.resources["model"].space.key)
+    tick(watched)
+    until(lambda: not watcher.problems())
+    (watched.music / "a.mod").touch()
+    until(lambda: "a.mod" in str(watcher.changes(0)))
 
 
 def test_a_scan_of_watched_music_is_of_the_folders_that_changed(watched: Orchestra) -> None:

@@ -191,6 +191,15 @@ def test_roots_that_are_added_are_watched_and_removed_ones_no_longer(watched: Wa
     assert watched.settled() == 0
 
 
+def test_rules_that_are_switched_hold_for_what_is_watched_already(watched: Watched) -> None:
+    rules = IgnoreRules(frozenset({"mod"}))
+    watched.watcher.follow([root(watched.folder)], rules, watched.left_out)
+    watched.ready()
+    (watched.folder / "a.mp3").touch()
+    (watched.folder / "a.mod").touch()
+    assert watched.changed().example == str(watched.folder / "a.mod")
+
+
 def test_what_is_not_watched_any_more_reports_nothing(watched: Watched) -> None:
     log = ChangeLog()
     watch = RootWatch(watched.folder, RULES, watched.left_out, log)

@@ -1,18 +1,23 @@
 """Failures must be tried again when that can help, and never for ever."""
 
 import datetime as dt
+import os
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import func, select, update
 
+from soundalike.audio.identity import identify
 from soundalike.catalog import failures
 from soundalike.catalog import library as catalog
 from soundalike.catalog.failures import RETRY_DELAYS, FailureView, retry_delay
-from soundalike.catalog.tables import FailureRow, TrackRow
+from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, TrackRow
 from soundalike.errors import AudioError
-from soundalike.ingest.identify import identify_batch
+from soundalike.ingest.compare import Change
+from soundalike.ingest.identify import MANIFEST, identify_batch
 from soundalike.ingest.resample import resample_batch
 from soundalike.progress import NoProgress
 from tests.library import Library
@@ -164,6 +169,24 @@ def test_a_rerun_reads_only_what_its_manifest_does_not_have(library: Library) ->
     assert library.process("b000001")[0].reused == 3
 
 
+@pytest.mark.parametrize("damaged", [False, True])
+def test_a_manifest_that_is_not_as_it_was_recorded_is_not_believed(
+    library: Library, damaged: bool
+) -> None:
+    song(library.music / "a.flac")
+    library.ingest()
+    path = library.store.batch_manifest("b000001")
+    before = path.read_bytes()
+    [row] = pq.read_table(path).to_pylist()
+    pq.write_table(pa.Table.from_pylist([row | {"codec": "mp3"}], MANIFEST), path)
+    if damaged:  # by a run that ended before it recorded what it wrote
+        path.write_bytes(before[: len(before) // 2])
+        with library.sessions.begin() as session:
+            session.execute(update(BatchRow).values(manifest_sha256=None))
+    assert library.process("b000001")[0].reused == 0
+    assert path.read_bytes() == before
+
+
 def test_one_transaction_decides_what_is_unread(library: Library) -> None:
     song(library.music / "a.flac", seed=1)
     library.scan()
@@ -174,6 +197,26 @@ def test_one_transaction_decides_what_is_unread(library: Library) -> None:
     with library.sessions() as session:
         [known] = catalog.known_files(session, 1)
     assert known.read
+
+
+def test_audio_exchanged_between_reading_and_decoding_is_read_again_as_a_whole(
+    library: Library,
+) -> None:
+    """Its size and time are as they were, and no comparison tells."""
+    path, other = library.music / "a.wav", library.music.with_name("b.wav")
+    song(path, seconds=2.0, seed=1)
+    library.scan()
+    stages = library.sessions, library.store, library.decoders, "b000001", NoProgress()
+    identify_batch(*stages)
+    stat = path.stat()
+    path.write_bytes(song(other, seconds=2.0, seed=2).read_bytes())
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert [failure.code for failure in resample_batch(*stages).failures] == ["changed"]
+    assert library.scan().changes == {Change.OUTDATED: 1}
+    assert library.ingest()[-1].done == 1
+    with library.sessions() as session:
+        held = session.scalars(select(FileRow.track_id)).one()
+    assert held == identify(path).track_id
 
 
 def test_failures_of_audio_that_is_there_no_more_are_forgotten(library: Library) -> None:

@@ -47,6 +47,17 @@ def test_a_batch_that_was_never_written_is_nothing(store: ArtifactStore) -> None
         load_vectors(store, FAKE_SPACE.key, "b000001")
 
 
+def test_a_sidecar_of_another_write_is_not_taken(store: ArtifactStore) -> None:
+    """It has as many rows, of other tracks."""
+    sidecar = store.sidecar(FAKE_SPACE.key, "b000001")
+    path = save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    hashes, vectors = (sha256_of(path), sha256_of(sidecar)), path.read_bytes()
+    assert list(load_batch(store, FAKE_SPACE, "b000001", *hashes)) == list(EMBEDDINGS)
+    save_batch(store, FAKE_SPACE, "b000001", dict(reversed(EMBEDDINGS.items())))
+    path.write_bytes(vectors)
+    assert load_batch(store, FAKE_SPACE, "b000001", *hashes) == {}
+
+
 def test_files_of_another_space_are_refused_with_both_named(store: ArtifactStore) -> None:
     sha256 = sha256_of(save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS))
     other = replace(FAKE_SPACE, parameters={"version": 2})

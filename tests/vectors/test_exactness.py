@@ -89,6 +89,13 @@ def test_rows_that_differ_by_less_than_rounding_are_ranked_by_their_exact_scores
             assert hits.rows.tolist() == best[:k].tolist()
 
 
+def test_no_score_is_beyond_1_however_lengths_were_rounded(tmp_path: Path) -> None:
+    vector = unit_vectors(1, DIMENSION)[0] * np.float32(1 + 1e-6)
+    index = OpenIndex.open(write_index(tmp_path / "v", np.stack([vector, -vector])))
+    assert np.abs(vector @ vector) > 1
+    assert index.exact.scores(vector).tolist() == [1.0, -1.0]
+
+
 @pytest.mark.parametrize("choice", ["flat", "flat+pq"])
 def test_an_answer_does_not_depend_on_its_batch(choice: KindChoice, tmp_path: Path) -> None:
     """One query is summed by SIMD, many by BLAS: the last bits differ unless somebody cares."""

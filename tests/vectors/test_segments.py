@@ -167,6 +167,26 @@ def test_a_track_in_two_segments_is_refused() -> None:
         RowNumbers([ids, np.array([b"t2", b"t3"])], [None, None])
 
 
+def test_the_best_rows_are_found_behind_any_number_of_better_ones_that_were_removed() -> None:
+    """Rows 0 to 79 of 100 are better and gone; a search gives the best of all 100."""
+    ids = np.array([f"t{row:03d}".encode() for row in range(100)])
+    rows = RowNumbers([ids, ids[:0]], [np.arange(80, 100), None])
+    scores = np.linspace(1, 0, 100, dtype=np.float32)[None]
+    asked: list[int] = []
+
+    def search(count: int) -> tuple[NDArray[np.float32], Rows]:
+        asked.append(count)
+        return scores[:, :count], np.arange(count)[None]
+
+    for wanted in (1, 3, 20):
+        found, numbers = rows.best(0, wanted, search)
+        assert numbers.tolist() == [list(range(wanted))]
+        assert found.tolist() == [scores[0, 80 : 80 + wanted].tolist()]
+    found, numbers = rows.best(0, 50, search)
+    assert (found.shape, numbers.shape) == ((1, 20), (1, 20)), "all that it has"
+    assert max(asked) == 100
+
+
 def test_a_version_of_fewer_tracks_than_its_manifest_says_is_refused(tmp_path: Path) -> None:
     folder = write_segments(tmp_path, [np.arange(5), np.arange(5, 9)], unit_vectors(9, 8))
     write_manifest(folder, read_manifest(folder).model_copy(update={"tracks": 10}))

@@ -50,7 +50,7 @@ def failing(code: str, read: Any, times: int, calls: list[str]) -> Any:
 def test_waiting_grows_and_ends() -> None:
     waits = [retry_delay("unreadable", attempts) for attempts in range(1, len(RETRY_DELAYS) + 2)]
     assert waits[0] == dt.timedelta(minutes=5)
-    assert waits[:-1] == sorted(waits[:-1])
+    assert waits[:-1] == sorted(set(waits[:-1]))
     assert waits[-1] is None
     assert retry_delay("truncated", 1) is None
 

@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
@@ -14,7 +15,7 @@ from soundalike.ingest.artifacts import all_artifacts, damages_of
 from soundalike.ingest.compare import Change
 from soundalike.ingest.healing import heal, mark
 from soundalike.ingest.roots import read_again
-from soundalike.storage.atomic import remove_folder
+from soundalike.storage.atomic import remove_folder, sha256_of
 from tests.library import Library
 from tests.sounds import song
 
@@ -58,6 +59,28 @@ def test_an_error_that_passes_deletes_nothing(
     assert all(damage.forbidden for damage in found)
     assert sorted(library.store.root.rglob("*")) == before
     assert library.pending() == []
+
+
+def test_what_may_not_be_read_stays_beside_what_is_damaged_of_its_batch(
+    whole: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library, space = whole, whole.model.space.key
+    vectors, sidecar = (
+        file(space, "b000001") for file in (library.store.vectors, library.store.sidecar)
+    )
+    sidecar.write_bytes(b"no parquet")
+
+    def read(path: Path) -> str:
+        if path == vectors:
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return sha256_of(path)
+
+    monkeypatch.setattr("soundalike.ingest.artifacts.sha256_of", read)
+    found = {
+        damage.artifact.path: damage.forbidden for damage in heal(library.sessions, library.store)
+    }
+    assert found == {sidecar: False, vectors: True}
+    assert (vectors.exists(), sidecar.exists()) == (True, False)
 
 
 @pytest.mark.slow

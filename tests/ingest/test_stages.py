@@ -1,5 +1,6 @@
 """From files to a published index: nothing lost, nothing done twice, every failure said."""
 
+import errno
 import os
 import shutil
 import threading
@@ -13,20 +14,24 @@ import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import select
 
+from soundalike.catalog.batches import BatchFile
 from soundalike.catalog.failures import failures_of
 from soundalike.catalog.tables import FileRow, TrackRow, VectorRow
 from soundalike.embedders import scheduler
 from soundalike.embedders.base import Embedding, FloatArray
 from soundalike.errors import ArtifactError
-from soundalike.ingest import segments
+from soundalike.ingest import segments, stage
 from soundalike.ingest.build_index import build_index
+from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
-from soundalike.ingest.stage import Selection
+from soundalike.ingest.resample import resample_batch
+from soundalike.ingest.stage import Selection, attempt_all
 from soundalike.progress import NoProgress
 from soundalike.settings import KindChoice
+from soundalike.sources.roots import MusicRoot
 from soundalike.storage.atomic import remove_folder
 from soundalike.vectors import artifact_files, kinds, recall
 from soundalike.vectors.embedding_files import load_vectors, read_sidecar, save_batch
@@ -148,8 +153,39 @@ def test_running_every_stage_again_gives_the_same_bytes(library: Library) -> Non
     before = {path: path.read_bytes() for path in files}
     reports = library.process("b000001")
     assert [report.reused for report in reports] == [3, 3, 3]
+    assert [report.audio_seconds for report in reports] == [0, 0, 0]
     assert library.model.embedder.embedded == 3
     assert {path: path.read_bytes() for path in files} == before
+
+
+def test_rows_are_in_track_order_whichever_track_was_embedded_first(library: Library) -> None:
+    fill(library, 2)
+    [batch] = library.scan().batches
+    where = library.sessions, library.store
+    identify_batch(*where, library.decoders, batch, NoProgress())
+    resample_batch(*where, library.decoders, batch, NoProgress())
+    with library.sessions() as session:
+        tracks = sorted(session.scalars(select(TrackRow.id)))
+    model = library.model
+    for selection in (Selection(tracks=frozenset(tracks[1:])), Selection()):
+        embed_batch(*where, model.space, model.load, batch, NoProgress(), selection)
+    assert read_sidecar(library.store, model.space.key, batch).track_ids == tracks
+    assert model.embedder.embedded == 2
+
+
+def test_invalid_vectors_end_the_stage_and_nothing_is_recorded(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, 1)
+    library.scan()
+    with monkeypatch.context() as patched:
+        broken = Embedding(np.full(library.model.space.dimension, np.nan, np.float32))
+        patched.setattr(library.model.embedder, "pool", lambda _: broken)
+        with pytest.raises(ArtifactError, match="fake.* gave invalid vectors: finite, "):
+            library.process("b000001")
+    assert not library.store.vectors(library.model.space.key, "b000001").exists()
+    assert library.pending() == ["b000001"]
+    assert library.ingest()[0].done == 1
 
 
 def test_one_more_album_rewrites_nothing_but_the_index(library: Library) -> None:
@@ -310,6 +346,15 @@ def test_a_damaged_candidate_is_not_published_and_building_again_heals_it(
     assert library.publish().segments == built.manifest.segments
 
 
+def test_an_index_and_its_segments_may_be_written_by_nobody(library: Library) -> None:
+    fill(library)
+    library.ingest()
+    built = build_index(library.sessions, library.store, library.model.space, "auto")
+    for folder in (built.folder, segment_of(built.folder)):
+        modes = {path.stat().st_mode & 0o222 for path in [folder, *folder.iterdir()]}
+        assert modes == {0}
+
+
 def test_an_older_version_can_be_served_again(library: Library) -> None:
     fill(library)
     library.ingest()
@@ -370,6 +415,26 @@ def test_a_disk_that_fails_under_the_readers_ends_the_batch_and_every_reader(
     with pytest.raises(OSError, match="Input/output error"):
         library.process("b000001")
     assert not [thread for thread in threading.enumerate() if thread.name.startswith("audio")]
+
+
+def test_a_disk_that_fails_spares_the_files_of_the_batch_that_are_left(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(stage, "available_cores", lambda: 1)
+    tried: list[int] = []
+    failed = threading.Event()
+
+    def work(file: BatchFile) -> None:
+        tried.append(file.id)
+        if file.id == 0:
+            raise OSError(errno.EIO, "Input/output error")
+        failed.wait(0.05)
+
+    root = MusicRoot(b"/music")
+    files = [BatchFile(n, root, b"a.flac", "a.flac", None, True, False) for n in range(20)]
+    with pytest.raises(OSError, match="Input/output error"):
+        list(attempt_all(work, files))
+    assert len(tried) < len(files)
 
 
 def test_a_batch_embedded_again_during_a_build_does_not_mix_its_rows(

@@ -2,8 +2,7 @@
 
 from dataclasses import replace
 
-import pytest
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from soundalike.audio.resample import Canonical
@@ -23,12 +22,6 @@ from soundalike.catalog.tables import (
 from soundalike.sources.roots import MusicRoot
 
 SPACE = "fake.space"
-FILES = (
-    "insert into roots (location, name) values ('/music', 'music')",
-    "insert into batches (id) values (1), (2)",
-    "insert into files (root_id, path, shown, size, mtime_ns, batch_id) select 1, "
-    "convert_to(n || '', 'UTF8'), n, 1, 1, least(n, 2) from generate_series(1, 4) as n",
-)
 TRACK = IdentifiedTrack(
     id="t1",
     batch_id=1,
@@ -46,15 +39,6 @@ TRACK = IdentifiedTrack(
     channels=2,
     sort_key="first",
 )
-
-
-@pytest.fixture
-def listed(sessions: Sessions) -> Sessions:
-    """Four files: the first in batch 1, the others in batch 2."""
-    with sessions.begin() as session:
-        for statement in FILES:
-            session.execute(text(statement))
-    return sessions
 
 
 def failure(file_id: int, code: str, message: str = "") -> StageFailure:

@@ -1,0 +1,22 @@
+"""What tests of the catalog's statements share: a few files in two batches."""
+
+import pytest
+from sqlalchemy import text
+
+from soundalike.catalog.engine import Sessions
+
+FILES = (
+    "insert into roots (location, name) values ('/music', 'music')",
+    "insert into batches (id) values (1), (2)",
+    "insert into files (root_id, path, shown, size, mtime_ns, batch_id) select 1, "
+    "convert_to(n || '', 'UTF8'), n, 1, 1, least(n, 2) from generate_series(1, 4) as n",
+)
+
+
+@pytest.fixture
+def listed(sessions: Sessions) -> Sessions:
+    """Four files: the first in batch 1, the others in batch 2."""
+    with sessions.begin() as session:
+        for statement in FILES:
+            session.execute(text(statement))
+    return sessions

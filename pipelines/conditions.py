@@ -77,15 +77,13 @@ def _bucket(store: ArtifactStore) -> str:
 
 
 def _milvus(settings: Settings) -> str:
-    milvus = Milvus.of(settings)
-    if milvus is None:
-        return "no Milvus"
     try:
-        names(milvus)
+        with Milvus.opened(settings) as milvus:
+            if milvus is None:
+                return "no Milvus"
+            names(milvus)
     except (MilvusError, SettingsError):
         return "Milvus is away"
-    finally:
-        milvus.close()
     return "Milvus answers"
 
 

@@ -45,8 +45,8 @@ def prune_artifacts(
     settings = load_settings()
     keep = Retention(settings.keep_indexes, settings.keep_days)
     work = find_garbage if config.dry_run else collect
-    with transient_errors_retried():
-        garbage = work(sessions, store, model.space.key, keep, Milvus.of(settings))
+    with transient_errors_retried(), Milvus.opened(settings) as milvus:
+        garbage = work(sessions, store, model.space.key, keep, milvus)
     return dg.Output(None, metadata=garbage_metadata(garbage, store))
 
 

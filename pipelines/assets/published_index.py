@@ -42,9 +42,8 @@ def published_index(
     reports: dg.ResourceParam[Reports],
 ) -> dg.MaterializeResult[None]:
     """Publishes a checked version in one transaction; the API switches to it automatically."""
-    with transient_errors_retried(reports):
+    with transient_errors_retried(reports), Milvus.opened(load_settings()) as milvus:
         version = config.version or None
-        milvus = Milvus.of(load_settings())
         manifest = publish(
             sessions, store, model.space, version, config.seen, context.run_id, milvus
         )

@@ -215,11 +215,10 @@ def _bucket(examined: Examined) -> Iterator[Finding]:
 
 def _milvus(examined: Examined) -> Iterator[Finding]:
     """Ask Milvus, if it is searched, for its collections: the published version needs one."""
-    milvus = Milvus.of(examined.settings)
-    if milvus is None:
-        return
-    there = names(milvus)
-    milvus.close()
+    with Milvus.opened(examined.settings) as milvus:
+        if milvus is None:
+            return
+        there = names(milvus)
     advice = ""
     if examined.sessions:
         with examined.sessions() as session:

@@ -49,10 +49,10 @@ def gc(
         settings.keep_indexes if keep_indexes is None else keep_indexes,
         settings.keep_days if keep_days is None else keep_days,
     )
-    with existing_library(settings) as sessions:
+    with existing_library(settings) as sessions, Milvus.opened(settings) as milvus:
         work = collect if apply else find_garbage
         space = _library_space(sessions, settings)
-        garbage = work(sessions, store, space, keep, Milvus.of(settings))
+        garbage = work(sessions, store, space, keep, milvus)
     out = Console()
     if not garbage:
         out.print("nothing to remove")

@@ -5,12 +5,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import SecretStr
 
 from soundalike.errors import MilvusError, SpaceMismatch, UnsupportedSearch
+from soundalike.settings import Settings
 from soundalike.vectors.index import milvus_search
 from soundalike.vectors.index.milvus_index import MilvusIndex, is_exact
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.milvus.collection import MilvusCollection, name_of
+from soundalike.vectors.milvus.collection import MilvusCollection, name_of, names
 from soundalike.vectors.milvus.server import Milvus
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex, TrackSet
 from tests.indexes import unit_vectors, write_index
@@ -169,3 +171,14 @@ def test_a_server_that_is_away_is_named_without_its_password(local: OpenIndex) -
         MilvusIndex.open(away, local.manifest)
     assert "s3cret" not in str(caught.value)
     assert "SOUNDALIKE_MILVUS_URL" in str(caught.value)
+
+
+def test_a_connection_that_was_opened_for_a_while_is_closed(milvus: Milvus) -> None:
+    settings = Settings(search="milvus", milvus_url=SecretStr(milvus._url))
+    with Milvus.opened(settings) as opened:
+        assert opened
+        names(opened)
+        assert opened._client
+    assert opened._client is None
+    with Milvus.opened(Settings(search="local")) as none:
+        assert none is None

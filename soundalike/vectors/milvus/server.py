@@ -39,6 +39,17 @@ class Milvus:
             return None
         return cls(settings.milvus_url.get_secret_value())
 
+    @classmethod
+    @contextmanager
+    def opened(cls, settings: Settings) -> Iterator[Self | None]:
+        """Yield what `of` returns, and close its connection at the end."""
+        milvus = cls.of(settings)
+        try:
+            yield milvus
+        finally:
+            if milvus:
+                milvus.close()
+
     @contextmanager
     def answering(self) -> Iterator[Any]:
         """Yield pymilvus' client. What it raises becomes MilvusError, which names the server."""

@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from pipelines import retries
-from pipelines.run_errors import run_failure
+from pipelines.run_errors import reason_of_run, run_failure
 from soundalike.catalog.publications import published
 from soundalike.errors import StorageError
 from soundalike.ingest import embed
@@ -83,6 +83,28 @@ def test_a_full_disk_is_still_recognised_by_the_foreground(orchestra: Orchestra)
     assert run_failure(result, "ingest_batch", full) is full
     with orchestra.resources["sessions"]() as session:
         assert published(session) is None
+
+
+def checked(*, blocking: bool) -> str:
+    """The reason of a run in which a check did not pass, and a step failed after it."""
+
+    @dg.asset
+    def first() -> None: ...
+
+    @dg.asset_check(asset=first, blocking=blocking)
+    def loud() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False, description="too quiet")
+
+    @dg.asset(deps=[first])
+    def second() -> None:
+        raise dg.Failure(description="the disk is full")
+
+    return reason_of_run(dg.materialize([first, loud, second], raise_on_error=False).all_events)
+
+
+def test_a_check_that_only_warns_is_not_why_a_run_failed() -> None:
+    assert checked(blocking=False) == "the disk is full"
+    assert checked(blocking=True) == "asset check loud: too quiet"
 
 
 @pytest.mark.slow

@@ -157,6 +157,18 @@ def test_a_run_that_has_not_ended_or_belongs_to_a_backfill_that_has_not_stays(
     assert result.kept == {OF_A_BACKFILL: 1, LAST: 1}
 
 
+def test_a_run_stays_for_as_many_days_as_are_set(pruned: Pruned) -> None:
+    job = build_defs(pruned.orchestra.resources).resolve_job_def("scan")
+    first, _ = [
+        pruned.instance.create_run_for_job(job, status=dg.DagsterRunStatus.FAILURE).run_id
+        for _ in range(2)
+    ]
+    pruned.age(DAYS - 0.5)
+    assert pruned.remove().removed == []
+    pruned.age(1)
+    assert [record.dagster_run.run_id for record in pruned.remove().removed] == [first]
+
+
 @pytest.mark.slow
 def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
     pruned: Pruned, monkeypatch: pytest.MonkeyPatch

@@ -160,8 +160,10 @@ def test_music_is_what_the_library_takes_whatever_this_process_would(watched: Or
         library_settings.write(session, settings, watched.resources["model"].space.key)
     tick(watched)
     until(lambda: not watcher.problems())
+    (watched.music / "a.mp3").touch()
     (watched.music / "a.mod").touch()
-    until(lambda: "a.mod" in str(watcher.changes(0)))
+    until(lambda: (watcher.changes(0) or Changes(0, 0, 0, "")).number)
+    assert "a.mod" in str(watcher.changes(0))
 
 
 def test_a_scan_of_watched_music_is_of_the_folders_that_changed(watched: Orchestra) -> None:

@@ -194,9 +194,10 @@ def test_roots_that_are_added_are_watched_and_removed_ones_no_longer(watched: Wa
 def test_rules_that_are_switched_hold_for_what_is_watched_already(watched: Watched) -> None:
     rules = IgnoreRules(frozenset({"mod"}))
     watched.watcher.follow([root(watched.folder)], rules, watched.left_out)
-    watched.ready()
+    until(lambda: not watched.watcher.problems())
     (watched.folder / "a.mp3").touch()
     (watched.folder / "a.mod").touch()
+    until(lambda: (watched.watcher.changes(0) or NONE).number)
     assert watched.changed().example == str(watched.folder / "a.mod")
 
 

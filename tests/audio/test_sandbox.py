@@ -143,6 +143,11 @@ def test_a_process_that_breaks_is_its_files_failure(
     assert hostile.read(saying(tmp_path, "pid"))[1].title, "the next file is read"
 
 
+def test_a_process_that_broke_is_lent_to_no_other_file(hostile: Decoders, tmp_path: Path) -> None:
+    failure(hostile, saying(tmp_path, "exit"))
+    assert hostile.processes == (0, 0, 1), "none is busy or idle"
+
+
 def test_slow_is_not_stuck(hostile: Decoders, tmp_path: Path) -> None:
     assert hostile.read(saying(tmp_path, "work"))[1].title == "done"
 
@@ -208,7 +213,18 @@ def test_a_file_that_computes_without_end_is_ended_and_not_tried_again(
         for _ in range(before):
             decoders.read(saying(tmp_path, "pid"))
         assert failure(decoders, saying(tmp_path, "compute")).code == "too_much_computing"
+        assert decoders.processes == (0, 0, 1), "no second process was started for it"
         assert decoders.read(saying(tmp_path, "pid"))[1].title, "the limit is each file's own"
+
+
+def test_computing_is_counted_from_the_beginning_of_each_file() -> None:
+    code = (
+        "import resource, time; from soundalike.audio.limits import limit_cpu\n"
+        "before = time.process_time(); limit_cpu(1.0)\n"
+        "print(resource.getrlimit(resource.RLIMIT_CPU)[0] - before)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 1.0 <= float(done.stdout) < 3.0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="no such namespaces")
@@ -338,6 +354,13 @@ def test_one_that_is_not_needed_any_more_ends_with_the_others() -> None:
     deadline = time.monotonic() + 60
     while set(psutil.Process().children()) - before:
         assert time.monotonic() < deadline
+
+
+def test_closing_ends_the_idle_processes(tmp_path: Path, patient: Decoders) -> None:
+    child = psutil.Process(int(patient.read(saying(tmp_path, "pid"))[1].title or ""))
+    patient.close()
+    assert patient.processes == (0, 0, 1)
+    assert not child.is_running()
 
 
 def test_a_broken_installation_is_told_to_who_needs_a_process_only(tmp_path: Path) -> None:

@@ -105,6 +105,13 @@ def test_many_tracks_of_one_artist_pass_for_much_evidence() -> None:
     assert by_artist.high - by_artist.low > 4 * (by_track.high - by_track.low)
 
 
+def test_the_interval_is_of_95_percent() -> None:
+    values = np.random.default_rng(0).standard_normal(400)
+    interval = bootstrap(values, np.full(400, ""))
+    half = (interval.high - interval.low) / 2
+    assert half == pytest.approx(1.96 * values.std() / np.sqrt(400), rel=0.08)
+
+
 def test_an_artist_of_many_tracks_weighs_as_many_in_the_interval() -> None:
     values = np.repeat([0.0, 1.0], [91, 9])
     artists = np.array(["of many"] * 91 + [f"of one {n}" for n in range(9)])

@@ -51,6 +51,20 @@ def test_a_folder_by_itself_is_listed_as_it_is_in_the_whole(tmp_path: Path) -> N
     assert compared >= 10
 
 
+def test_a_folder_is_listed_where_the_paths_in_it_sort(tmp_path: Path) -> None:
+    fill(tmp_path, "a/1.mp3", "a b/2.mp3", "a-b/3.mp3", "a.mp3", "ab.mp3")
+    assert paths(tmp_path) == ["a b/2.mp3", "a-b/3.mp3", "a.mp3", "a/1.mp3", "ab.mp3"]
+
+
+def test_only_a_folder_covers_what_is_in_it() -> None:
+    file, folder, root = (Entry(path, EntryKind.UNSEEN) for path in (b"a", b"a/", b""))
+    assert not file.covers(b"a")
+    assert not file.covers(b"ab.mp3")
+    assert folder.covers(b"a/") and folder.covers(b"a/b.mp3")
+    assert not folder.covers(b"a") and not folder.covers(b"ab/c.mp3")
+    assert root.covers(b"") and root.covers(b"a/b.mp3")
+
+
 def test_a_folder_with_a_link_in_it_is_not_listed_by_itself(tmp_path: Path) -> None:
     fill(tmp_path / "music", "a/1.mp3", "b/2.mp3")
     fill(tmp_path, "elsewhere/3.mp3")
@@ -303,7 +317,7 @@ def test_entries_come_in_the_order_of_their_bytes(names: list[list[str]]) -> Non
     for parts in names:
         folder = b""
         for part in parts:
-            name = part.encode() + b"_"
+            name = part.encode()
             folders[folder].add((name, True))
             folder += name + b"/"
             folders.setdefault(folder, set())

@@ -34,6 +34,17 @@ def test_a_file_is_not_there_before_it_is_whole(tmp_path: Path) -> None:
     assert names(target.parent) == ["file"]
 
 
+def test_a_file_has_its_name_only_when_its_bytes_are_synced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk may keep a new name before it keeps the bytes."""
+    target, synced = tmp_path / "file", []
+    monkeypatch.setattr(atomic, "fsync", lambda path: synced.append((path, target.exists())))
+    with atomic_file(target) as temporary:
+        temporary.write_text("whole")
+    assert synced == [(temporary, False), (tmp_path, True)]
+
+
 def test_a_failed_write_keeps_what_was_there(tmp_path: Path) -> None:
     target = tmp_path / "file"
     target.write_text("old")

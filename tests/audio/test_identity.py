@@ -9,7 +9,8 @@ from mutagen import id3
 from mutagen.apev2 import APEv2
 from mutagen.flac import FLAC, Picture
 
-from soundalike.audio.identity import identify
+from soundalike.audio.identity import StreamHasher, identify
+from soundalike.audio.stream import open_audio
 from soundalike.errors import AudioError
 from tests.sounds import CODECS, music, song, write_audio
 
@@ -104,6 +105,14 @@ def test_what_is_no_music_says_so(tmp_path: Path, content: bytes, code: str) -> 
     with pytest.raises(AudioError) as caught:
         identify(path)
     assert caught.value.code in {code, "no_audio"}
+
+
+def test_a_stream_without_a_packet_has_no_identity(tmp_path: Path) -> None:
+    with open_audio(song(tmp_path / "song.flac")) as audio:
+        hasher = StreamHasher(audio.stream)
+        with pytest.raises(AudioError) as caught:
+            hasher.track_id()
+    assert caught.value.code == "no_audio"
 
 
 def test_a_file_that_vanished_says_so(tmp_path: Path) -> None:

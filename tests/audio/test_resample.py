@@ -92,6 +92,16 @@ def test_facts_of_no_flac_are_an_error(tmp_path: Path) -> None:
             canonical_facts(tmp_path / name)
 
 
+@pytest.mark.parametrize("missing", [1, 100, 30_000])
+def test_a_flac_without_its_end_is_an_error(tmp_path: Path, missing: int) -> None:
+    soundfile.write(tmp_path / "a.flac", sine(44_100), 44_100)
+    whole = (tmp_path / "a.flac").read_bytes()
+    assert canonical_facts(tmp_path / "a.flac").decoded_share == 1.0
+    (tmp_path / "a.flac").write_bytes(whole[:-missing])
+    with pytest.raises(soundfile.LibsndfileError):
+        canonical_facts(tmp_path / "a.flac")
+
+
 class Partly:
     """Audio of which a part was broken."""
 

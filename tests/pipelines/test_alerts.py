@@ -14,6 +14,8 @@ import structlog
 
 from pipelines import webhook
 from pipelines.alerts import alert_of, failed_runs
+from pipelines.orphaned_runs import FOREGROUND_TAG
+from pipelines.told import WAITED_TAG
 from pipelines.webhook import Alert, WebhookError, form_of, post
 from soundalike.errors import LibraryError
 from soundalike.settings import Settings, load_settings
@@ -131,13 +133,13 @@ def test_a_hook_that_hangs_is_given_up(hook: Hook, monkeypatch: pytest.MonkeyPat
     assert "secret-path" not in str(given_up.value)
 
 
-def failing_run(orchestra: Orchestra) -> dg.RunFailureSensorContext:
+def failing_run(orchestra: Orchestra, **tags: str) -> dg.RunFailureSensorContext:
     """What Dagster's daemon gives the sensor after a run that failed."""
     song(orchestra.music / "a.flac", seconds=2.0)
     assert orchestra.run("scan").success
     orchestra.instance.add_dynamic_partitions("batch", ["b000001"])
     only = [dg.AssetKey("embeddings")]
-    result = orchestra.run("ingest_batch", partition_key="b000001", asset_selection=only)
+    result = orchestra.run("ingest_batch", partition_key="b000001", asset_selection=only, tags=tags)
     assert not result.success
     return dg.build_run_status_sensor_context(
         sensor_name="failed_runs",
@@ -199,6 +201,21 @@ def test_without_a_webhook_it_is_logged_alone(
 ) -> None:
     failed_runs(failing_run(orchestra))
     assert [line["event"] for line in told if line["level"] == "error"] == ["run.failed"]
+
+
+@pytest.mark.parametrize("tag", [FOREGROUND_TAG, WAITED_TAG])
+def test_what_failed_in_a_terminal_is_told_there_alone(
+    orchestra: Orchestra,
+    hook: Hook,
+    told: list[dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    tag: str,
+) -> None:
+    monkeypatch.setenv("SOUNDALIKE_ALERT_URL", hook.url)
+    load_settings.cache_clear()
+    failed_runs(failing_run(orchestra, **{tag: "true"}))
+    assert hook.received == []
+    assert [line for line in told if line["event"] == "run.failed"] == []
 
 
 def test_a_webhook_that_cannot_be_reached_fails_no_tick_and_is_not_named(

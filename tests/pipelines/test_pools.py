@@ -133,7 +133,11 @@ def test_what_passes_is_asked_for_again(error: Exception) -> None:
 
 @pytest.mark.parametrize(
     ("error", "told"),
-    [(OSError(28, "No space left on device"), StorageError), (MemoryError(), MemoryError)],
+    [
+        (OSError(28, "No space left on device"), StorageError),
+        (OSError(5, "Input/output error"), OSError),
+        (MemoryError(), MemoryError),
+    ],
 )
 def test_what_does_not_pass_fails_at_once(error: Exception, told: type[Exception]) -> None:
     with pytest.raises(dg.Failure) as failure, transient_errors_retried(NoReports()):

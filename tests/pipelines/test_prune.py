@@ -170,8 +170,12 @@ def test_a_run_stays_for_as_many_days_as_are_set(pruned: Pruned) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("storage", "step"),
+    [("event_log_storage", "delete_events"), ("run_storage", "delete_run")],
+)
 def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
-    pruned: Pruned, monkeypatch: pytest.MonkeyPatch
+    pruned: Pruned, monkeypatch: pytest.MonkeyPatch, storage: str, step: str
 ) -> None:
     for seed in range(3):
         pruned.scan(seed)
@@ -184,8 +188,8 @@ def test_a_kill_in_between_leaves_what_the_next_prune_deletes(
     def killed(_: object, __: str) -> None:
         raise Killed
 
-    with monkeypatch.context() as patched:  # after the events, before the record
-        patched.setattr(type(pruned.instance.run_storage), "delete_run", killed)
+    with monkeypatch.context() as patched:  # before the events, or before the record
+        patched.setattr(type(getattr(pruned.instance, storage)), step, killed)
         with pytest.raises(Killed):
             pruned.remove()
     assert len(pruned.runs()) == 3

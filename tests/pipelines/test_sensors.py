@@ -12,7 +12,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from pipelines import attempts, batch_work, runs
+from pipelines import attempts, batch_work, partitions, runs
 from pipelines.definitions import build_defs
 from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.schedules import scan_schedule
@@ -218,6 +218,28 @@ def test_partitions_are_those_of_the_catalog_whatever_a_person_did_to_them(
     assert requested(orchestra.batch_tick()) == ["b000001", "b000003", "b000002"], (
         "a run's partitions follow each other in the order of the set"
     )
+
+
+def test_many_partitions_are_added_in_several_requests_and_ticks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(partitions, "KEYS_A_REQUEST", 2)
+    monkeypatch.setattr(partitions, "REQUESTS_A_TICK", 2)
+    sealed = [f"b{number}" for number in range(1, 7)]
+    found = partitions.reconcile(["b1"], sealed)
+    assert [request.partition_keys for request in found.requests] == [["b2", "b3"], ["b4", "b5"]]
+    assert found.order == ["b1", "b2", "b3", "b4", "b5"]
+    assert partitions.reconcile(found.order, sealed).order == sealed
+
+
+def test_one_index_is_built_at_a_time(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac")
+    orchestra.ingest("b000001")
+    job = build_defs(orchestra.resources).resolve_job_def("publish_index")
+    run = orchestra.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    assert "an index build is under way" in str(orchestra.index_tick().skip_reason)
+    orchestra.instance.report_run_canceled(run)
+    assert "an index build is under way" not in str(orchestra.index_tick().skip_reason)
 
 
 @pytest.mark.slow

@@ -13,8 +13,10 @@ import pytest
 from structlog.testing import capture_logs
 
 from soundalike.errors import PostgresError
+from soundalike.postgres import server as server_module
 from soundalike.postgres.recovery import POLL_SECONDS, await_recovery, is_stopping
 from soundalike.postgres.server import Server
+from soundalike.storage.locks import open_lock, try_exclusive
 from tests.postgres.users import ask, start_user, using, wait_until
 
 
@@ -50,7 +52,7 @@ def test_a_server_that_a_killed_user_left_is_used_and_told_of(data: Path, server
 
 
 def test_a_pid_that_now_belongs_to_another_process_is_neither_obeyed_nor_killed(
-    data: Path, server: Server
+    data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     account = server.programs.account
     with subprocess.Popen(
@@ -62,6 +64,10 @@ def test_a_pid_that_now_belongs_to_another_process_is_neither_obeyed_nor_killed(
         for trace in traces:
             trace.write_text(f"{other.pid}\n{data}\n1\n5432\n\n\n\nready\n")
             os.chown(trace, account.uid, account.gid)
+        with monkeypatch.context() as patched:
+            patched.setattr(server_module, "TIMEOUT_SECONDS", 5)
+            server.stop()
+        assert other.poll() is None
         with using(data) as url:
             assert ask(url) == 1
         assert other.poll() is None
@@ -80,6 +86,16 @@ def test_an_empty_pid_file_does_not_matter(data: Path, server: Server) -> None:
     pid_file(server).touch()
     with using(data) as url:
         assert ask(url) == 1
+
+
+def test_a_running_server_holds_the_lock_that_shows_that_it_lives(
+    data: Path, server: Server
+) -> None:
+    with using(data):
+        descriptor = open_lock(server.home / "server.lock")
+        assert not try_exclusive(descriptor)
+    wait_until(lambda: try_exclusive(descriptor))
+    os.close(descriptor)
 
 
 @pytest.mark.slow

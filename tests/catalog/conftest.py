@@ -11,6 +11,11 @@ FILES = (
     "insert into files (root_id, path, shown, size, mtime_ns, batch_id) select 1, "
     "convert_to(n || '', 'UTF8'), n, 1, 1, least(n, 2) from generate_series(1, 4) as n",
 )
+TRACKS = (
+    "insert into tracks (id, batch_id, title, codec, sample_rate, channels, sort_key, duration) "
+    "select 't' || n, 1, '', '', 1, 1, '', n from generate_series(1, 4) as n",
+    "update files set track_id = 't' || id, unread = false, tags_version = 1",
+)
 
 
 @pytest.fixture
@@ -20,3 +25,12 @@ def listed(sessions: Sessions) -> Sessions:
         for statement in FILES:
             session.execute(text(statement))
     return sessions
+
+
+@pytest.fixture
+def read(listed: Sessions) -> Sessions:
+    """Four files that were read, of tracks t1 to t4, which last as many seconds."""
+    with listed.begin() as session:
+        for statement in TRACKS:
+            session.execute(text(statement))
+    return listed

@@ -1,27 +1,11 @@
 """The files and tracks that are in the library now, at the ends of each rule."""
 
-import pytest
 from sqlalchemy import ColumnElement, select, text
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import presence
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.tables import FileRow, TrackRow
-
-TRACKS = (
-    "insert into tracks (id, batch_id, title, codec, sample_rate, channels, sort_key, duration) "
-    "select 't' || n, 1, '', '', 1, 1, '', n from generate_series(1, 4) as n",
-    "update files set track_id = 't' || id, unread = false, tags_version = 1",
-)
-
-
-@pytest.fixture
-def read(listed: Sessions) -> Sessions:
-    """Four files that were read, of tracks t1 to t4, which last as many seconds."""
-    with listed.begin() as session:
-        for statement in TRACKS:
-            session.execute(text(statement))
-    return listed
 
 
 def files(session: Session, condition: ColumnElement[bool]) -> list[int]:

@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from soundalike.embedders.base import Embedding, PredictedTag
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.storage.atomic import sha256_of
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors.embedding_files import load_batch, load_vectors, save_batch
+from soundalike.vectors.embedding_files import load_batch, load_recorded, load_vectors, save_batch
 from tests.fakes import FAKE_SPACE
 from tests.indexes import unit_vectors
 
@@ -67,6 +68,31 @@ def test_files_of_another_space_are_refused_with_both_named(store: ArtifactStore
     with pytest.raises(SpaceMismatch, match=FAKE_SPACE.key) as caught:
         load_batch(store, other, "b000001", sha256)
     assert other.key in str(caught.value)
+
+
+@pytest.mark.parametrize("matrix", [np.zeros((5, 16)), np.zeros(16, np.float32)])
+def test_an_array_of_another_type_or_rank_is_refused(
+    store: ArtifactStore, matrix: NDArray[np.floating]
+) -> None:
+    path = store.vectors(FAKE_SPACE.key, "b000001")
+    path.parent.mkdir(parents=True)
+    np.save(path, matrix)
+    with pytest.raises(ArtifactError, match=r"holds float\d\d \(.*\), not float32 \[n, dim\]"):
+        load_vectors(store, FAKE_SPACE.key, "b000001")
+
+
+def test_vectors_are_used_only_as_they_were_recorded(store: ArtifactStore) -> None:
+    where = store, FAKE_SPACE.key, "b000001"
+    path = save_batch(store, FAKE_SPACE, "b000001", EMBEDDINGS)
+    recorded = sha256_of(path)
+    np.testing.assert_array_equal(load_recorded(*where, recorded), load_vectors(*where))
+    save_batch(store, FAKE_SPACE, "b000001", dict(reversed(EMBEDDINGS.items())))
+    assert load_batch(store, FAKE_SPACE, "b000001", recorded) == {}
+    with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] changed on disk: .*; material"):
+        load_recorded(*where, recorded)
+    path.unlink()
+    with pytest.raises(ArtifactError, match=r"embeddings\[b000001\] is missing: .*; material"):
+        load_recorded(*where, recorded)
 
 
 def test_pickles_are_not_opened(store: ArtifactStore) -> None:

@@ -11,7 +11,7 @@ from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import read_manifest, write_manifest
-from soundalike.vectors.kinds import kind_for
+from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.neighbours import NeighbourQuery, TrackSet
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import check_recall
@@ -34,6 +34,14 @@ def test_kind_follows_size_unless_chosen() -> None:
     assert {size: kind_for(size).name for size in sizes} == sizes
     assert kind_for(3, "flat+pq").name == "flat+pq"
     assert kind_for(5_000_000, "flat").name == "flat"
+
+
+def test_a_kind_is_written_with_its_parameters_in_one_order() -> None:
+    texts = {
+        IndexKind("ivf", kept).text for kept in ({"codes": 1, "lists": 4}, {"lists": 4, "codes": 1})
+    }
+    assert texts == {"ivf:codes=1,lists=4"}
+    assert kind_for(1).text == "flat"
 
 
 @pytest.mark.parametrize("count", [1, 2, 40, 3000])

@@ -76,6 +76,16 @@ def test_a_tie_at_0_with_a_row_that_was_never_near_is_cut_in_id_order(tmp_path: 
     assert (hits.scores == 0).all()
 
 
+def test_a_row_as_near_to_a_negative_example_scores_minus_its_square(tmp_path: Path) -> None:
+    """As Qdrant defines `best_score`; cosines here are exact in binary."""
+    matrix = np.float32([[1, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, -0.5]])
+    index = OpenIndex.open(write_index(tmp_path / "v", matrix))
+    [hits] = index.search([VectorQuery(matrix[:1], 3, negative=matrix[:1])])
+    assert list(zip(hits.rows, hits.scores, strict=True)) == [(1, -0.25), (2, -0.25), (0, -1)]
+    [hits] = index.search([VectorQuery(matrix[:1], 3, negative=matrix[1:2])])
+    assert list(zip(hits.rows, hits.scores, strict=True)) == [(0, 1), (2, 0), (1, -1)]
+
+
 def test_rows_that_differ_by_less_than_rounding_are_ranked_by_their_exact_scores(
     tmp_path: Path,
 ) -> None:

@@ -169,6 +169,16 @@ def test_both_ends_of_a_range_are_in_it(
     assert found(sessions, TrackFilter(**ends)) == set(ids[1:3])  # type: ignore[arg-type]
 
 
+def test_only_the_strongest_tags_count(sessions: Sessions, store: ArtifactStore) -> None:
+    words = [f"word {number}" for number in range(TOP_TAGS + 1)]
+    tags = tuple(PredictedTag(word, 0.5) for word in words)
+    ids = set(Collection(sessions, store).add({"tags": tags}))
+    for number, word in enumerate(words):
+        expected = ids if number < TOP_TAGS else set()
+        assert found(sessions, TrackFilter(tags=(word,))) == expected
+        assert found(sessions, TrackFilter(tags_all=(word,))) == expected
+
+
 @pytest.mark.parametrize("folder", ["R_ck/", "Rock%/", "x\\y/"])
 def test_signs_in_a_folders_name_are_no_wildcards(
     folder: str, sessions: Sessions, store: ArtifactStore

@@ -57,6 +57,22 @@ def test_tracks_that_may_not_be_in_an_index_are_named_by_their_rows(
     assert now() == (both, {}, 4)
 
 
+def test_a_file_that_moved_nowhere_leaves_the_index_when_the_last_file_is_read(
+    embedded: Sessions,
+) -> None:
+    """Nothing of its own batch changes then."""
+    with embedded.begin() as session:
+        session.execute(text("update files set unread = true, tags_version = -1 where id = 4"))
+        session.execute(text("update files set gone_at = now(), gone_as_of_batch = 2 where id = 1"))
+    settle(embedded)
+    with embedded() as session:
+        assert contents(session)[1] == {}, "it may be file 4"
+    with embedded.begin() as session:
+        session.execute(text("update files set unread = false, tags_version = 1 where id = 4"))
+    with embedded() as session:
+        assert contents(session)[1] == {"b000001": [0]}
+
+
 def test_each_space_has_its_own_vectors(embedded: Sessions) -> None:
     with embedded() as session:
         other = IndexContents("two", {"b000001": "c"}, {"b000001": 1}, {})

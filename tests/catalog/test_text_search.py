@@ -188,6 +188,14 @@ def test_a_copy_is_found_by_its_path_while_it_is_there(
     assert found(sessions, "here") == []
 
 
+def test_a_track_of_two_files_is_found_and_counted_once(
+    sessions: Sessions, collection: Collection
+) -> None:
+    both = {"id": "x", "title": "song"}
+    collection.add({**both, "path": b"a/1.flac"}, {**both, "path": b"b/1.flac"}, embedded=False)
+    assert found(sessions, "song") == ["song"]
+
+
 def test_a_file_without_a_track_is_not_found(sessions: Sessions, collection: Collection) -> None:
     collection.add({"title": "song", "path": b"here/1.flac"})
     with sessions.begin() as session:

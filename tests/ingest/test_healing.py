@@ -186,3 +186,14 @@ def test_a_damaged_canonical_file_is_made_again(library: Library) -> None:
     flac.parent.mkdir(parents=True)
     flac.write_bytes(b"")
     assert library.process("b000001")[-1].done == 1
+
+
+def test_canonical_audio_of_another_size_than_was_recorded_is_made_again(library: Library) -> None:
+    fill(library, 2)
+    library.ingest()
+    one, other = sorted(library.store.canonical.rglob("*.flac"))
+    before = one.read_bytes()
+    assert len(before) != other.stat().st_size
+    shutil.copy(other, one)
+    assert library.process("b000001")[1].reused == 1
+    assert one.read_bytes() == before

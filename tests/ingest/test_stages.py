@@ -364,6 +364,9 @@ def test_an_older_version_can_be_served_again(library: Library) -> None:
     assert library.publish().tracks == 4
     again = publish(library.sessions, library.store, library.model.space, old.version)
     assert again.version == old.version
+    assert (old.pinned, again.pinned) == (False, True)
+    waiting = next_index(library.sessions, library.store, library.model.space, "auto")
+    assert "was published by hand" in waiting.reason
     with pytest.raises(ArtifactError):
         publish(library.sessions, library.store, library.model.space, "never-built")
 
@@ -383,6 +386,21 @@ def test_another_model_embeds_beside_the_old_one(library: Library) -> None:
     kept = OpenIndex.open(library.store.index(old.version)).manifest
     assert kept.model_dump().items() <= old.model_dump().items(), "untouched"
     assert new.replaces == old.version
+
+
+def test_the_index_of_another_model_waits_for_its_last_batch(library: Library) -> None:
+    fill(library, 2)
+    first, second = library.scan(batch_tracks=1).batches
+    for batch in (first, second):
+        library.process(batch)
+    library.publish()
+    library.model = FakeModel(replace(library.model.space, parameters={"version": 2}))
+    library.process(first)
+    arguments = library.sessions, library.store, library.model.space, "auto"
+    waiting = next_index(*arguments)
+    assert (waiting.version, waiting.reason.endswith("; 1 are not")) == (None, True)
+    library.process(second)
+    assert next_index(*arguments).tracks == 2
 
 
 def test_an_index_of_two_spaces_is_refused_with_both_named(library: Library) -> None:

@@ -1,10 +1,12 @@
 """A stage must refuse a batch that the stage before it has not had, and say which one that is."""
 
 import shutil
+from pathlib import Path
+from typing import Any
 
 import pytest
 
-from soundalike.errors import ArtifactError, LibraryError
+from soundalike.errors import ArtifactError, AudioError, LibraryError
 from soundalike.ingest.embed import embed_batch
 from soundalike.ingest.identify import identify_batch
 from soundalike.ingest.resample import resample_batch
@@ -68,6 +70,23 @@ def test_what_failed_before_is_no_reason_to_refuse(library: Library) -> None:
     resample(library)
     assert embed(library) == 1
     assert embed(library) == 1, "and again"
+
+
+def test_a_track_whose_audio_failed_is_not_waited_for(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(library, 2)
+    identify(library)
+    write = library.decoders.write_canonical
+
+    def failing(path: Path, *rest: Any) -> Any:
+        if path.name == "1.flac":
+            raise AudioError("undecodable", "its own")
+        return write(path, *rest)
+
+    monkeypatch.setattr(library.decoders, "write_canonical", failing)
+    resample(library)
+    assert embed(library) == 1
 
 
 def test_audio_that_was_deleted_is_missed_only_by_tracks_without_a_vector(

@@ -4,6 +4,7 @@ import os
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import func, update
@@ -13,6 +14,7 @@ from soundalike.catalog.tables import FileRow
 from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
+from soundalike.maintenance import garbage
 from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
 from tests.conftest import new_database
 from tests.damage import overwrite, segment_of
@@ -68,6 +70,21 @@ def test_older_indexes_go_and_enough_stay_for_a_rollback(library: Library) -> No
     publish(library.sessions, library.store, library.model.space, versions[2])
     with pytest.raises(ArtifactError, match=f"{versions[0]}.*{versions[3]}"):
         publish(library.sessions, library.store, library.model.space, versions[0])
+
+
+def test_an_index_that_is_published_while_garbage_is_found_stays(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = [add(library, seed) for seed in range(2)]
+
+    def then_published(*where: Any) -> list[Garbage]:
+        listed = find_garbage(*where)
+        publish(library.sessions, library.store, library.model.space, versions[0])
+        return listed
+
+    monkeypatch.setattr(garbage, "find_garbage", then_published)
+    assert collected(library, Retention(indexes=0, days=30)) == []
+    assert library.store.index(versions[0]).is_dir()
 
 
 @pytest.mark.slow
@@ -137,6 +154,8 @@ def test_what_kills_leave_behind_goes_after_a_day(library: Library) -> None:
     half = store.indexes / f".{version}.1-ab.tmp"
     half.mkdir()
     (half / "index.faiss").write_bytes(b"half")
+    for path in (*left, half):
+        aged(path, 0.9)
     assert found(library) == [], "it may be being written"
     for path in (*left, half):
         aged(path, 1.1)

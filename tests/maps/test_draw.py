@@ -7,6 +7,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
 from soundalike.maps.draw import draw_map, has_map
 from soundalike.maps.layout import EXTENT, refit
+from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.map_files import (
     MANIFEST,
@@ -15,6 +16,7 @@ from soundalike.vectors.map_files import (
     Points,
     read_manifest,
     read_points,
+    write_map,
 )
 from tests.damage import flip_a_bit, overwrite, truncate
 from tests.serving.collection import Collection, numbered
@@ -61,6 +63,18 @@ def test_a_few_new_tracks_move_no_other(collection: Collection) -> None:
     assert second.index_version != first.index_version
     assert positions(before).items() <= positions(after).items()
     assert {t for t, f in zip(after.track_ids, after.fitted, strict=True) if not f} == set(new)
+
+
+def test_a_map_of_another_space_is_no_beginning(collection: Collection) -> None:
+    first, points = drawn(collection)
+    folder = collection.store.map(first.index_version)
+    remove_folder(folder)
+    write_map(folder, first.model_copy(update={"space": "another"}), points)
+    collection.add(*numbered(6))
+    collection.publish()
+    second, _ = drawn(collection)
+    assert second.layout != first.layout
+    assert (second.parent, second.placed) == (None, 0)
 
 
 def test_many_new_tracks_make_another_layout_of_the_last(collection: Collection) -> None:

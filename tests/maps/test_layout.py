@@ -110,11 +110,12 @@ def test_a_layout_that_is_refined_stays_in_place(vectors: Matrix, positions: Mat
     assert trust > 0.9
 
 
-def test_a_turned_layout_is_turned_back(positions: Matrix) -> None:
+@pytest.mark.parametrize("mirror", [1, -1])
+def test_a_turned_layout_is_turned_back(positions: Matrix, mirror: int) -> None:
     angle = 2.0
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    mirrored = (positions * [1, -1]) @ turn * 7 + [3, -4]
-    back = aligned(mirrored.astype(np.float32), positions, np.ones(600, bool))
+    moved = (positions * [1, mirror]) @ turn * 7 + [3, -4]
+    back = aligned(moved.astype(np.float32), positions, np.ones(600, bool))
     np.testing.assert_allclose(back, positions, atol=1e-4)
 
 

@@ -252,6 +252,13 @@ async def test_many_wrong_keys_of_one_address_are_not_looked_at(locked: Settings
         assert (await api.get("/health/live", headers={"X-API-Key": "wrong"})).is_success
 
 
+async def test_requests_without_a_key_are_no_wrong_keys(locked: Settings) -> None:
+    async with running(locked) as api:
+        for _ in range(MAX_FAILED_KEYS + 1):
+            problem_of(await api.get("/v1/index"), 401)
+        problem_of(await api.get("/v1/index", headers={"X-API-Key": "wrong"}), 401)
+
+
 def test_wrong_keys_are_counted_by_address_for_a_minute_in_bounded_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

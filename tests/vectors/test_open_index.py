@@ -49,6 +49,9 @@ def test_k_beyond_the_index_gives_what_there_is(folder: Path) -> None:
 def test_a_query_of_another_dimension_is_refused(folder: Path) -> None:
     with pytest.raises(SpaceMismatch, match="24 dimensions"):
         OpenIndex.open(folder).search([VectorQuery(np.ones((1, 25), np.float32), 3)])
+    good, bad = np.ones((1, 24), np.float32), np.ones((1, 25), np.float32)
+    with pytest.raises(SpaceMismatch, match="24 dimensions"):
+        OpenIndex.open(folder).search([VectorQuery(good, 3, negative=bad)])
 
 
 @pytest.mark.parametrize("name", ["index.faiss", "tracks.parquet"])

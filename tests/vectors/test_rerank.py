@@ -104,6 +104,16 @@ def test_only_a_score_that_is_a_cosine_has_a_percentile(
     assert (result.percentile is not None) == has_percentile
 
 
+def test_what_is_near_a_negative_example_is_a_duplicate_too(index: OpenIndex) -> None:
+    """Of row 3, row 1 is one; row 0 is near neither example."""
+    query = TrackQuery(("t0002",), ("t0003",), options=RerankOptions(duplicate_threshold=0.5))
+    ranking = Ranking(index, query, 5)
+    assert ranking.next_query
+    [hits] = index.neighbours([ranking.next_query])
+    ranking.add(hits, {track: Made("a", None, "x.flac") for track in hits.track_ids})
+    assert [result.track_id for result in ranking.results] == ["t0000"]
+
+
 def test_a_list_is_complete_when_a_score_below_the_threshold_was_seen(tmp_path: Path) -> None:
     """Else all candidates would be searched for results that cannot be there."""
     matrix = np.tile(ROWS[2:3], (400, 1))

@@ -1,6 +1,7 @@
 """Answers may not depend, to the bit, on how an index's rows fell into segments."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,14 +12,21 @@ from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
+from soundalike.storage.atomic import sha256_of
 from soundalike.vectors.artifact_files import INDEX
-from soundalike.vectors.cover import MIN_ALIVE
+from soundalike.vectors.cover import MIN_ALIVE, Wanted
 from soundalike.vectors.index.knn import EXHAUSTIVE_FRACTION, MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.rows import RowNumbers
+from soundalike.vectors.index.segment import open_segment
+from soundalike.vectors.index.segment_merger import merged_draft
+from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
 from soundalike.vectors.index_files import read_manifest, write_manifest
+from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.queries import VectorQuery
-from tests.damage import delete, flip_a_bit
+from soundalike.vectors.segment_files import IDS, ORIGIN, SourceBatch, read_segment
+from tests.damage import delete, flip_a_bit, overwrite
+from tests.fakes import FAKE_SPACE
 from tests.indexes import unit_vectors, write_index, write_segments
 from tests.vectors.test_exactness import with_ties
 
@@ -185,6 +193,40 @@ def test_the_best_rows_are_found_behind_any_number_of_better_ones_that_were_remo
     found, numbers = rows.best(0, 50, search)
     assert (found.shape, numbers.shape) == ((1, 20), (1, 20)), "all that it has"
     assert max(asked) == 100
+
+
+@pytest.mark.parametrize("rows", [[1, 0, 2], [0, 0, 1]])
+def test_a_segment_out_of_the_order_of_ids_is_refused(tmp_path: Path, rows: list[int]) -> None:
+    """Whole, and hashed by whoever wrote it; ties are broken by row, and must be by id."""
+    write_segments(tmp_path, [np.arange(3)], unit_vectors(3, 8))
+    [folder] = (tmp_path / "segments").iterdir()
+    manifest = read_segment(folder)
+    ids = np.array([f"t{row:04d}".encode() for row in rows])
+    overwrite(folder / IDS, ids.tobytes())
+    files = manifest.files | {IDS: sha256_of(folder / IDS)}
+    other = manifest.model_copy(update={"files": files})
+    with pytest.raises(ArtifactError, match="not in the order of their ids"):
+        open_segment(folder, other, IndexKind("flat"))
+
+
+def test_merged_segments_of_one_batch_lack_only_what_both_lack(tmp_path: Path) -> None:
+    """A track was away when its batch's segment was written, and has one of its own."""
+    matrix, hashes = unit_vectors(6, 8), {"b000001": "1" * 64}
+    space = replace(FAKE_SPACE, dimension=8)
+    written = []
+    for rows in ([0, 1, 2, 4], [3]):
+        lacks = tuple(row for row in range(6) if row not in rows)
+        batch = SourceBatch(sha256=hashes["b000001"], rows=6, left_out=lacks)
+        origins = np.array([(0, row) for row in rows], ORIGIN)
+        ids = np.array([f"t{row:04d}".encode() for row in rows])
+        draft = Draft({"b000001": batch}, ids, origins, [matrix[rows]])
+        coding = Coding("", IndexKind("flat"), None)
+        written.append(write_segment(tmp_path, space, coding, draft, None))
+    merged = merged_draft(tmp_path, Wanted(hashes, {"b000001": [1]}, ""), written)
+    assert merged.batches["b000001"].left_out == (1, 5)
+    assert merged.ids.tolist() == [b"t0000", b"t0002", b"t0004", b"t0003"]
+    assert merged.origins.tolist() == [(0, 0), (0, 2), (0, 4), (0, 3)]
+    np.testing.assert_array_equal(np.concatenate([*merged.blocks]), matrix[[0, 2, 4, 3]])
 
 
 def test_a_version_of_fewer_tracks_than_its_manifest_says_is_refused(tmp_path: Path) -> None:

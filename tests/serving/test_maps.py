@@ -190,6 +190,22 @@ def test_a_track_that_is_not_on_the_map_is_nowhere(
     assert drawn.at(0) is None
 
 
+def test_a_position_beyond_the_edge_is_at_the_edge(
+    sessions: Sessions, store: ArtifactStore
+) -> None:
+    collection = Collection(sessions, store)
+    collection.add(*numbered(4))
+    index = OpenIndex.open(store.index(collection.publish()))
+    manifest = draw_map(sessions, store)
+    folder = store.map(manifest.index_version)
+    points = read_points(folder, manifest)
+    remove_folder(folder)
+    far = np.float32([[1.01, -1.01], [1, -1], [0, 0.5], [-3, 3]])
+    write_map(folder, manifest, Points(points.track_ids, far, points.fitted))
+    at = [DrawnMap.read(store, index).at(row) for row in range(4)]
+    assert at == [(32767, -32767), (32767, -32767), (0, 16384), (-32767, 32767)]
+
+
 def in_file(number: int, root: str, path: str, year: int | None = None) -> TrackFacts:
     file = FileView(root, path, path.encode(), f"/{root}".encode())
     view = TrackView(f"{number:032}", "T", None, [], None, None, [], year, 1.0, None, file, [])

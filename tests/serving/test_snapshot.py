@@ -3,19 +3,21 @@
 from pathlib import Path
 
 from serving.columns.snapshot import Snapshot
+from soundalike.catalog.columns.facets import Facet
 from soundalike.catalog.columns.reading import TrackFacts
 from soundalike.catalog.columns.table import TrackColumns
+from soundalike.catalog.file_views import FileView
 from soundalike.catalog.filters import TrackFilter
-from soundalike.catalog.tracks import FileView, TrackView
+from soundalike.catalog.tracks import TrackView
 from soundalike.vectors.index.open_index import OpenIndex
 from tests.indexes import unit_vectors, write_index
 
 NONE = TrackColumns.of([])
 
 
-def facts(track_id: str) -> TrackFacts:
+def facts(track_id: str, year: int | None = None) -> TrackFacts:
     file = FileView("music", "a.flac", b"a.flac", b"/music")
-    view = TrackView(track_id, "T", None, [], None, None, [], None, 1.0, None, file, [])
+    view = TrackView(track_id, "T", None, [], None, None, [], year, 1.0, None, file, [])
     return TrackFacts(view, [], None, [], ["a.flac"], ["music"])
 
 
@@ -42,3 +44,13 @@ def test_what_changed_is_where_it_is_now_and_what_is_gone_nowhere(tmp_path: Path
     assert snapshot.rows_in_parts(index).to_pylist() == [0, 3, None]
     assert snapshot.allowed_rows(TrackFilter(), index).tolist() == [0, 1]
     assert snapshot.views(["t0002", "t0001", "t0000"]).keys() == {"t0000", "t0001"}
+
+
+def test_a_value_counts_for_the_tracks_that_have_it_now() -> None:
+    """The second track was retagged, the third is gone, and the fourth is asked to be left out."""
+    base = TrackColumns.of([facts(f"t{number}", 1999) for number in range(4)])
+    snapshot = Snapshot(1, base, TrackColumns.of([facts("t1", 2020)]), frozenset(("t1", "t2")))
+    years = Facet("years", "", TrackFilter())
+    found = snapshot.facet(years, ["t3"]).after(None, 10)
+    assert [(value.value, value.tracks) for value in found] == [("1999", 1), ("2020", 1)]
+    assert [value.value for value in snapshot.facet(years, ["t1"]).after(None, 10)] == ["1999"]

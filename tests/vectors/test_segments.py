@@ -209,6 +209,14 @@ def test_a_segment_out_of_the_order_of_ids_is_refused(tmp_path: Path, rows: list
         open_segment(folder, other, IndexKind("flat"))
 
 
+def test_a_segment_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
+    write_segments(tmp_path, [np.arange(3)], unit_vectors(3, 8))
+    [folder] = (tmp_path / "segments").iterdir()
+    other = folder.rename(folder.with_name("0" * 16))
+    with pytest.raises(ArtifactError, match="the segment's name is not its"):
+        read_segment(other)
+
+
 def test_merged_segments_of_one_batch_lack_only_what_both_lack(tmp_path: Path) -> None:
     """A track was away when its batch's segment was written, and has one of its own."""
     matrix, hashes = unit_vectors(6, 8), {"b000001": "1" * 64}

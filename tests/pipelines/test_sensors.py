@@ -232,6 +232,12 @@ def test_many_partitions_are_added_in_several_requests_and_ticks(
     assert partitions.reconcile(found.order, sealed).order == sealed
 
 
+def test_a_run_s_partitions_follow_each_other_without_a_gap() -> None:
+    order = ["b1", "b2", "b3", "b4", "b5"]
+    split = partitions.split_into_runs(["b5", "b1", "b3", "b4"], order, longest=2)
+    assert split == [["b1"], ["b3", "b4"], ["b5"]]
+
+
 def test_one_index_is_built_at_a_time(orchestra: Orchestra) -> None:
     song(orchestra.music / "a.flac")
     orchestra.ingest("b000001")

@@ -2,15 +2,17 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.library import lock_scan
 from soundalike.catalog.tables import FileRow
 from soundalike.errors import LibraryError
 from soundalike.ingest.compare import Change
@@ -21,6 +23,10 @@ from soundalike.settings import MUSIC_EXTENSIONS
 from tests.library import Library
 from tests.patience import PATIENCE
 
+WAITING = text(
+    "select count(*) from pg_locks where locktype = 'advisory' and not granted and database ="
+    " (select oid from pg_database where datname = current_database())"
+)
 RULES = ScanRules(settle_seconds=0, batch_tracks=9)
 
 
@@ -138,6 +144,19 @@ def test_two_scans_at_once_seal_each_file_once(library: Library) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = [future.result() for future in [pool.submit(scanned) for _ in range(4)]]
     assert sorted(found) == [0, 0, 0, 50]
+
+
+def test_a_scan_waits_until_another_is_recorded(library: Library) -> None:
+    fill(library.music, 2)
+    register_roots(library.sessions, [str(library.music)])
+    with ThreadPoolExecutor(1) as pool, library.sessions() as other:
+        lock_scan(other)
+        scanning = pool.submit(scan, library.sessions, RULES)
+        while not other.scalar(WAITING) and not scanning.done():
+            time.sleep(0.01)
+        assert not scanning.done()
+        other.rollback()
+        assert scanning.result(PATIENCE).changes[Change.NEW] == 2
 
 
 def test_no_root_at_all_says_what_to_do(sessions: Sessions) -> None:

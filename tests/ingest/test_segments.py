@@ -2,10 +2,13 @@
 
 import os
 import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import faiss
 import numpy as np
+import psycopg
 import pytest
 from sqlalchemy import update
 
@@ -127,6 +130,15 @@ def test_a_track_that_comes_back_is_there_again(collection: Collection) -> None:
     assert set(first) == set(index.track_ids), "an older version is as it was"
 
 
+@contextmanager
+def listening(collection: Collection) -> Iterator[Callable[[], list[str]]]:
+    """Yield what returns the versions that subscribers were told of since the last time."""
+    url = collection.sessions.kw["bind"].url.set(drivername="postgresql")
+    with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
+        connection.execute(f"listen {publications.PUBLISHED_CHANNEL}")
+        yield lambda: [news.payload for news in connection.notifies(timeout=0)]
+
+
 def test_merges_change_no_answer_and_survive_a_rollback(collection: Collection) -> None:
     versions = []
     for _ in range(5):
@@ -137,10 +149,13 @@ def test_merges_change_no_answer_and_survive_a_rollback(collection: Collection) 
     before = {version: answers(opened(collection, version), collection) for version in versions}
     assert len(due_merge(collection.sessions, collection.store, SPACE.key)) == 5
 
-    merged = merge(collection)
-    assert merged
-    assert due_merge(collection.sessions, collection.store, SPACE.key) == []
-    assert merge(collection) is None
+    with listening(collection) as heard:
+        merged = merge(collection)
+        assert merged
+        assert heard() == [versions[-1]], "so that workers take the merged segment"
+        assert due_merge(collection.sessions, collection.store, SPACE.key) == []
+        assert merge(collection) is None
+        assert heard() == []
     served = opened(collection, versions[-1])
     assert served.segment_names == {merged}
     assert {v: answers(opened(collection, v), collection) for v in versions} == before

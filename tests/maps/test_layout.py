@@ -119,6 +119,13 @@ def test_a_turned_layout_is_turned_back(positions: Matrix, mirror: int) -> None:
     np.testing.assert_allclose(back, positions, atol=1e-4)
 
 
+def test_tracks_that_were_placed_since_do_not_turn_a_layout(positions: Matrix) -> None:
+    known = np.arange(600) % 2 == 0
+    before = np.where(known[:, None], positions, 0).astype(np.float32)
+    back = aligned(positions * 3 + 5, before, known)
+    np.testing.assert_allclose(back, positions, atol=1e-4)
+
+
 def test_partners_are_others(vectors: Matrix) -> None:
     own = np.arange(600)[:, None]
     for partners in choose_pairs(vectors, 1):

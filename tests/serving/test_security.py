@@ -209,6 +209,8 @@ async def test_a_name_that_is_not_ours_is_refused(offline: Settings) -> None:
             assert "SOUNDALIKE_HOSTS" in problem["detail"]
     async with running(offline.model_copy(update={"hosts": ("*",)})) as api:
         assert (await api.get("/health/live", headers={"Host": "evil.example"})).is_success
+    async with running(offline.model_copy(update={"hosts": ()})) as api:
+        problem_of(await api.get("/health/live", headers={"Host": "evil.example"}), 421)
 
 
 async def test_another_site_makes_no_browser_post(settings: Settings) -> None:

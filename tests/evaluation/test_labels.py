@@ -39,6 +39,8 @@ def test_a_csv_wins_over_the_tags_and_leaves_others_unlabelled(tmp_path: Path) -
     assert found[A] == LabelFacts("blue", "Monk", "Solo")
     assert found[B] == LabelFacts("red, dark", "Someone", "")
     assert found[LOOSE] == LabelFacts()
+    table.write_text("path,label,artist,album\nJazz/Monk/a.mp3,blue,Thelonious,Live\n")
+    assert label_files(str(table), ROOT, TAGS)[A] == LabelFacts("blue", "Thelonious", "Live")
 
 
 def test_words_that_mean_nothing_elsewhere_are_labels(tmp_path: Path) -> None:

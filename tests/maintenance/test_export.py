@@ -84,8 +84,9 @@ def test_npy_has_the_vectors_and_the_file_beside_it_the_tracks(
 
 
 def test_space_has_what_is_not_published_yet_and_not_what_is_gone(
-    collection: Collection, tmp_path: Path
+    collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("soundalike.maintenance.exported_vectors.ROWS_AT_ONCE", 1)
     first = collection.add(*numbered(3))
     collection.publish()
     later = collection.add(*numbered(2))

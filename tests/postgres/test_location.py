@@ -12,7 +12,7 @@ from sqlalchemy import make_url
 
 from soundalike.errors import PostgresError
 from soundalike.postgres.account import server_account
-from soundalike.postgres.location import SOCKET, find_home, socket_folder
+from soundalike.postgres.location import MAX_SOCKET_BYTES, SOCKET, find_home, socket_folder
 from tests.postgres.users import ask, using
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another place")
@@ -36,6 +36,12 @@ def test_a_path_that_cannot_name_a_socket_gets_a_short_private_one(data: Path, n
         assert host(url).parent == Path("/tmp")
         assert host(url).stat().st_mode & 0o077 == 0
     assert not host(url).exists()
+
+
+def test_a_socket_has_the_longest_name_that_it_may_have() -> None:
+    name = "x" * (MAX_SOCKET_BYTES - len(SOCKET) - 2)
+    assert socket_folder(Path(f"/{name}")) == Path(f"/{name}")
+    assert socket_folder(Path(f"/{name}x")).parent == Path("/tmp")
 
 
 def test_a_socket_folder_planted_by_another_is_refused(data: Path, open_folder: Path) -> None:

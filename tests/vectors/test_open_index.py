@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError, SpaceMismatch
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index_files import read_manifest, write_manifest
+from soundalike.vectors.index_files import read_manifest, verify_version, write_manifest
 from soundalike.vectors.queries import VectorQuery
 from tests.indexes import hashes_of, neighbours, unit_vectors, write_index, write_tracks
 
@@ -68,6 +68,12 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
     (folder / name).unlink()
     with pytest.raises(ArtifactError, match=f"{name} is missing"):
         OpenIndex.open(folder)
+
+
+def test_a_version_in_the_folder_of_another_is_refused(folder: Path) -> None:
+    other = folder.rename(folder.with_name("another"))
+    with pytest.raises(ArtifactError, match="the folder of index another holds"):
+        verify_version(other, None)
 
 
 def test_rows_out_of_the_order_of_ids_are_refused(tmp_path: Path) -> None:

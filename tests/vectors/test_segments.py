@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors.artifact_files import INDEX
+from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.cover import MIN_ALIVE, Wanted
 from soundalike.vectors.index.knn import EXHAUSTIVE_FRACTION, MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
@@ -215,6 +215,17 @@ def test_a_segment_in_the_folder_of_another_is_refused(tmp_path: Path) -> None:
     other = folder.rename(folder.with_name("0" * 16))
     with pytest.raises(ArtifactError, match="the segment's name is not its"):
         read_segment(other)
+
+
+def test_a_manifest_whose_checks_were_changed_is_refused(tmp_path: Path) -> None:
+    write_segments(tmp_path, [np.arange(3)], unit_vectors(3, 8))
+    [folder] = (tmp_path / "segments").iterdir()
+    manifest = read_segment(folder)
+    changed = manifest.model_copy(update={"checks": manifest.checks[1:]})
+    assert len(changed.checks) < len(manifest.checks)
+    overwrite(folder / MANIFEST, changed.model_dump_json().encode())
+    with pytest.raises(ArtifactError, match="its digest"):
+        read_segment(folder)
 
 
 def test_merged_segments_of_one_batch_lack_only_what_both_lack(tmp_path: Path) -> None:

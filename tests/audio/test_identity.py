@@ -121,11 +121,15 @@ def test_a_file_that_vanished_says_so(tmp_path: Path) -> None:
     assert caught.value.code == "vanished"
 
 
-def test_a_playlist_named_mp3_opens_nothing_else(tmp_path: Path) -> None:
+def test_a_playlist_named_mp3_opens_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # FFmpeg by itself follows a name without a folder
     target = song(tmp_path / "secret.mp3")
     for text in (
         f"#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\n{target}\n#EXT-X-ENDLIST\n",
         f"ffconcat version 1.0\nfile '{target}'\n",
+        f"ffconcat version 1.0\nfile {target.name}\n",
     ):
         path = tmp_path / "list.mp3"
         path.write_text(text)

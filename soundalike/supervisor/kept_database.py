@@ -49,6 +49,9 @@ class KeptDatabase:
 
     def _ask(self) -> None:
         with self._sessions() as session:
+            # A connection of its own each time: a server that waits until its clients are gone
+            # before it shuts down (SIGTERM) goes on to answer the old ones, and refuses new ones.
+            session.connection().detach()
             session.execute(select(1))
 
     def _restart(self) -> None:

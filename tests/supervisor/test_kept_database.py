@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, select
 from sqlalchemy.orm import sessionmaker
 
 from soundalike.catalog.engine import Sessions, open_catalog
@@ -30,9 +30,9 @@ def private(open_folder: Path) -> Iterator[tuple[Settings, Sessions]]:
         sessions.kw["bind"].dispose()
 
 
-def kill(settings: Settings) -> None:
+def kill(settings: Settings, number: signal.Signals = signal.SIGKILL) -> None:
     pid_file = settings.data / "postgres" / "cluster" / "postmaster.pid"
-    os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+    os.kill(int(pid_file.read_text().split()[0]), number)
 
 
 @pytest.mark.slow
@@ -60,6 +60,27 @@ def test_a_private_server_that_is_killed_is_back_and_given_up_if_it_keeps_dying(
     kill(settings)
     with pytest.raises(SoundalikeError, match="2 times in 10 minutes"):
         until(lambda: database.answers() and None)
+
+
+def test_a_private_server_that_waits_for_its_clients_to_go_is_started_again(
+    private: tuple[Settings, Sessions],
+) -> None:
+    """SIGTERM, as of `kill`: who is connected is answered, and whoever comes is refused."""
+    settings, sessions = private
+    told: list[str] = []
+    database = KeptDatabase(settings, sessions, Deaths(QUICK), told.append)
+    with sessions() as connected:
+        connected.execute(select(1))
+        assert database.answers()
+        kill(settings, signal.SIGTERM)
+        until(lambda: not database.answers())
+        until(database.answers)
+        connected.invalidate()
+    assert "shutting down" in told[0]
+    assert told[1:] == [
+        "the private PostgreSQL died: it was started again",
+        "PostgreSQL answers again",
+    ]
 
 
 def test_the_server_of_another_is_only_asked_and_never_given_up() -> None:

@@ -1,5 +1,7 @@
 """What tests of the catalog's statements share: a few files in two batches."""
 
+from collections.abc import Sequence
+
 import pytest
 from sqlalchemy import text
 
@@ -18,19 +20,22 @@ TRACKS = (
 )
 
 
+def execute_all(sessions: Sessions, statements: Sequence[str]) -> None:
+    """Execute statements in one transaction."""
+    with sessions.begin() as session:
+        for statement in statements:
+            session.execute(text(statement))
+
+
 @pytest.fixture
 def listed(sessions: Sessions) -> Sessions:
     """Four files: the first in batch 1, the others in batch 2."""
-    with sessions.begin() as session:
-        for statement in FILES:
-            session.execute(text(statement))
+    execute_all(sessions, FILES)
     return sessions
 
 
 @pytest.fixture
 def read(listed: Sessions) -> Sessions:
     """Four files that were read, of tracks t1 to t4, which last as many seconds."""
-    with listed.begin() as session:
-        for statement in TRACKS:
-            session.execute(text(statement))
+    execute_all(listed, TRACKS)
     return listed

@@ -3,13 +3,14 @@
 import datetime as dt
 
 import pytest
-from sqlalchemy import func, select, text
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog import failures
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.failures import ALL_FAILURES, FailureFilter
 from soundalike.catalog.tables import FailureRow
+from tests.catalog.conftest import execute_all
 
 FAILED = (
     "insert into failures (file_id, stage, batch_id, code, message, attempts, retry_at) values "
@@ -26,9 +27,7 @@ Chosen = list[tuple[int, str]]
 @pytest.fixture
 def failed(listed: Sessions) -> Sessions:
     """Failures of all files; the fourth is gone."""
-    with listed.begin() as session:
-        for statement in FAILED:
-            session.execute(text(statement))
+    execute_all(listed, FAILED)
     return listed
 
 

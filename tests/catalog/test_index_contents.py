@@ -8,6 +8,7 @@ from soundalike.catalog import index_contents
 from soundalike.catalog.batch_summaries import settle
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.index_contents import IndexContents, LocatedTrack
+from tests.catalog.conftest import execute_all
 
 EMBEDDED = (
     "update tracks set batch_id = 2 where id in ('t3', 't4')",
@@ -21,9 +22,7 @@ EMBEDDED = (
 @pytest.fixture
 def embedded(read: Sessions) -> Sessions:
     """Two batches of two tracks in a space, and one track in another."""
-    with read.begin() as session:
-        for statement in EMBEDDED:
-            session.execute(text(statement))
+    execute_all(read, EMBEDDED)
     return read
 
 

@@ -2,7 +2,7 @@
 
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -85,12 +85,13 @@ def _sent(find: Find, number: signal.Signals, scene: Scene) -> Iterator[None]:
 def _stopped(find: Find, scene: Scene) -> Iterator[None]:
     """Stop a process and its children for some seconds."""
     process = find(scene)
-    try:
-        with hanging(process):
-            scene.pause(scene.random.uniform(5, 20))
-            yield
-    except psutil.NoSuchProcess:  # it was ended while it hung
-        return
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(hanging(process))
+        except psutil.NoSuchProcess as error:
+            raise Absent("it ended a moment ago") from error
+        scene.pause(scene.random.uniform(5, 20))
+        yield
 
 
 @contextmanager

@@ -149,13 +149,13 @@ def test_merges_change_no_answer_and_survive_a_rollback(collection: Collection) 
     before = {version: answers(opened(collection, version), collection) for version in versions}
     assert len(due_merge(collection.sessions, collection.store, SPACE.key)) == 5
 
-    with listening(collection) as heard:
+    with listening(collection) as notified:
         merged = merge(collection)
         assert merged
-        assert heard() == [versions[-1]], "so that workers take the merged segment"
+        assert notified() == [versions[-1]], "so that workers take the merged segment"
         assert due_merge(collection.sessions, collection.store, SPACE.key) == []
         assert merge(collection) is None
-        assert heard() == []
+        assert notified() == []
     served = opened(collection, versions[-1])
     assert served.segment_names == {merged}
     assert {v: answers(opened(collection, v), collection) for v in versions} == before

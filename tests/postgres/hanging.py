@@ -1,8 +1,7 @@
 """A PostgreSQL that hangs: all its processes are stopped, as by a debugger or a frozen disk."""
 
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
@@ -16,12 +15,18 @@ def postmaster_of(data: Path) -> psutil.Process:
 
 @contextmanager
 def hanging(postmaster: psutil.Process) -> Iterator[None]:
-    """Stop all of the server's processes, and let them go on."""
+    """Stop all of the server's processes, and let them go on.
+
+    Raises NoSuchProcess if the first one has ended.
+    """
     stopped = [postmaster, *postmaster.children(recursive=True)]
-    for process in stopped:
-        process.send_signal(signal.SIGSTOP)
+    postmaster.suspend()
+    for child in stopped[1:]:
+        with suppress(psutil.NoSuchProcess):
+            child.suspend()
     try:
         yield
     finally:
         for process in stopped:
-            process.send_signal(signal.SIGCONT)
+            with suppress(psutil.NoSuchProcess):  # it was ended while it hung
+                process.resume()

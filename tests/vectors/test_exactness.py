@@ -77,7 +77,7 @@ def test_a_tie_at_0_with_a_row_that_was_never_near_is_cut_in_id_order(tmp_path: 
 
 
 def test_a_row_as_near_to_a_negative_example_scores_minus_its_square(tmp_path: Path) -> None:
-    """As Qdrant defines `best_score`; cosines here are exact in binary."""
+    """Qdrant defines `best_score` so; cosines here are exact in binary."""
     matrix = np.float32([[1, 0, 0, 0], [0.5, 0.5, 0.5, 0.5], [-0.5, 0.5, 0.5, -0.5]])
     index = OpenIndex.open(write_index(tmp_path / "v", matrix))
     [hits] = index.search([VectorQuery(matrix[:1], 3, negative=matrix[:1])])

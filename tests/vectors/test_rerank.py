@@ -105,7 +105,7 @@ def test_only_a_score_that_is_a_cosine_has_a_percentile(
 
 
 def test_what_is_near_a_negative_example_is_a_duplicate_too(index: OpenIndex) -> None:
-    """Of row 3, row 1 is one; row 0 is near neither example."""
+    """Row 1 is near row 3, the negative example; row 0 is near neither."""
     query = TrackQuery(("t0002",), ("t0003",), options=RerankOptions(duplicate_threshold=0.5))
     ranking = Ranking(index, query, 5)
     assert ranking.next_query

@@ -128,7 +128,8 @@ class KeyRing:
                 rows = (await session.scalars(every_key())).all()
         except Exception as error:  # following must never end
             if self.problem is None:
-                log.warning("api_keys.read_failed", reason=str(error).partition("\n")[0])
+                reason = str(error).partition("\n")[0] or type(error).__name__  # of a timeout
+                log.warning("api_keys.read_failed", reason=reason)
             self.problem = error
         else:
             self.problem = None

@@ -6,17 +6,25 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 from pydantic import SecretStr
 
+from serving import key_ring
 from serving.schemas.base import OTHER_TRACK_ID, TRACK_ID
 from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.maps.draw import draw_map
 from soundalike.settings import Settings
 from soundalike.storage.layout import ArtifactStore
 from tests.conftest import new_database
+from tests.patience import PATIENCE
 
 from .collection import Collection, canonical, numbered
 from .service import ServiceClient, eventually_serves, running
 
 KEY = "k3y"
+
+
+@pytest.fixture(autouse=True)
+def _catalog_of_a_busy_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys that are read late answer 503 until then, which tests must not depend on."""
+    monkeypatch.setattr(key_ring, "KEY_READ_SECONDS", PATIENCE)
 
 
 @pytest.fixture

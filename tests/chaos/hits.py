@@ -2,25 +2,29 @@
 
 import signal
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import psutil
 
 from tests.chaos.scene import Absent, Scene
 from tests.e2e.test_healing import API, CODE_SERVER, DAEMON, WEB_SERVER
 from tests.postgres.hanging import hanging
+from tests.source import REPOSITORY
 
 Find = Callable[[Scene], psutil.Process]
 MOMENT_SECONDS = 90.0  # for a run or a decoder to appear
+UNIT = REPOSITORY / "deploy" / "systemd" / "soundalike.service"
 DECODER = "soundalike.audio.child"
 JOBS = ("scan", "ingest_batch", "publish_index")
 
 
 @dataclass(frozen=True)
 class Hit:
-    """A kind of hit. `restarts`: a person starts `up` again after it."""
+    """A kind of hit. `restarts`: the service manager starts `up` again after it."""
 
     name: str
     act: Callable[[Scene], AbstractContextManager[object]]
@@ -94,10 +98,22 @@ def _stopped(find: Find, scene: Scene) -> Iterator[None]:
         yield
 
 
+def restart_seconds(unit: Path = UNIT) -> float:
+    """Seconds after which systemd starts an `up` that failed again, as our unit file asks it to."""
+    parser = ConfigParser(strict=False, interpolation=None)
+    parser.read(unit)
+    service = parser["Service"]
+    if service["Restart"] not in ("on-failure", "always"):
+        raise AssertionError(f"{unit.name} does not start a killed `up` again")
+    return float(service["RestartSec"].removesuffix("s"))
+
+
 @contextmanager
 def _killed_up(scene: Scene) -> Iterator[None]:
+    """Kill `up`, and start it as its systemd unit does: no systemd runs here."""
     scene.kill()
     yield
+    scene.pause(restart_seconds())
     scene.start()
 
 

@@ -21,7 +21,7 @@ class Struck:
         """The row of the table."""
         healed = "not healed" if self.seconds is None else f"{self.seconds:6.1f} s"
         answers = ", ".join(f"{status}: {n}" for status, n in sorted(self.answers.items()))
-        started = "; up was started again by hand" if self.restarted else ""
+        started = "; up was started again as by systemd" if self.restarted else ""
         return f"{self.name:<30}{healed:>11}  {answers}{started}  {self.missing}".rstrip()
 
 
@@ -49,14 +49,13 @@ class Report:
         times = [hit.seconds for hit in healed if hit.seconds is not None]
         figures = {
             "hits": len(self.struck),
-            "healed": len(healed),
-            "healed_alone": sum(not hit.restarted for hit in healed),
+            "healed_alone": len(healed),
             "lost": len(self.lost),
             "wrong": len(self.wrong),
             "api_500": len(self.api_500),
             "worst_heal_s": round(max(times, default=0.0), 1),
             "kinds": len({hit.name for hit in self.struck}),
-            "restarted_by_hand": sum(hit.restarted for hit in self.struck),
+            "restarted_as_by_systemd": sum(hit.restarted for hit in self.struck),
             "answers": dict(sorted(answers.items())),
             "seconds": round(seconds, 1),
         }

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ports import free_port
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.upgrade import upgrade
@@ -40,7 +41,6 @@ insert into files (root_id, path, shown, size, mtime_ns, batch_id, track_id, unr
 select root.id, convert_to(track.id || '.flac', 'UTF8'), track.id || '.flac', 1, 1,
        track.batch_id, track.id, false
 from root, track
-from ports import free_port
 """
 PUBLISH = """
 with built as (insert into index_versions (version, space, model, kind, dimension, tracks)
@@ -53,16 +53,24 @@ insert into publications (version, by_hand) select version, true from built
 def fill(url: str, count: int) -> None:
     """Tables, and a row for each track: years are even shares of 1000, artists have 20 tracks."""
     upgrade(url)
-    with open_catalog(url).begin() as session:
+    with _writing(url) as session:
         session.execute(text(ROWS), {"count": count, "words": WORDS})
         session.execute(text("analyze tracks, files"))
 
 
 def publish(url: str, version: str, count: int) -> None:
     """Publish a version, and notify the service."""
-    with open_catalog(url).begin() as session:
+    with _writing(url) as session:
         session.execute(text(PUBLISH), {"version": version, "count": count})
         session.execute(text("select pg_notify('soundalike_published', :v)"), {"v": version})
+
+
+@contextmanager
+def _writing(url: str) -> Iterator[Session]:
+    sessions = open_catalog(url)
+    with sessions.begin() as session:
+        yield session
+    sessions.kw["bind"].dispose()
 
 
 @contextmanager

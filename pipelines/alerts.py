@@ -12,6 +12,7 @@ import structlog
 
 from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.run_errors import reason_of_run
+from pipelines.run_tags import has_own_tag
 from pipelines.runs import shown_partitions
 from pipelines.told import WAITED_TAG
 from pipelines.webhook import Alert, WebhookError, post
@@ -36,7 +37,7 @@ log = structlog.get_logger()
 )
 def failed_runs(context: dg.RunFailureSensorContext) -> None:
     """Logs a failed run, and posts it to the webhook."""
-    if {FOREGROUND_TAG, WAITED_TAG}.intersection(context.dagster_run.tags):
+    if has_own_tag(context.dagster_run, FOREGROUND_TAG, WAITED_TAG):
         return  # it was told in the terminal
     settings = load_settings()
     if not structlog.is_configured():  # the code server's process

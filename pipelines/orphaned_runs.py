@@ -6,18 +6,22 @@ names. A launcher that is not ours has processes where nobody here sees them, an
 found by Dagster's own monitoring of runs.
 """
 
+import datetime as dt
+
 import dagster as dg
 from dagster._core.launcher import WorkerStatus
 
 from pipelines.launchers import is_lost
 from pipelines.run_launcher import ForkserverRunLauncher, fail_orphaned_run
+from pipelines.run_tags import has_own_tag
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.process_locks import ingest_running
 from soundalike.settings import load_settings
 
 FOREGROUND_TAG = "soundalike/foreground"
-STARTING = dg.DagsterRunStatus.STARTING
+NOT_STARTED, STARTING = dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING
 EXECUTING = [STARTING, dg.DagsterRunStatus.STARTED]
+QUEUED_WITHIN = dt.timedelta(minutes=1)  # after a run is created; it takes milliseconds
 
 
 def fail_orphaned_runs(
@@ -29,14 +33,30 @@ def fail_orphaned_runs(
     executes them; `background`: those that the daemon launched. Their pool slots are freed, as they
     would block the other's runs too.
     """
-    dead = [
-        run
-        for run in instance.get_runs(dg.RunsFilter(statuses=EXECUTING))
-        if (foreground if FOREGROUND_TAG in run.tags else background and is_lost(instance, run))
-    ]
+
+    def is_dead(run: dg.DagsterRun) -> bool:
+        if has_own_tag(run, FOREGROUND_TAG):
+            return foreground
+        return background and run.status in EXECUTING and is_lost(instance, run)
+
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=[NOT_STARTED, *EXECUTING]))
+    dead = [run for run in unfinished if is_dead(run)]
     for run in dead:
         fail_orphaned_run(instance, run)
     return len(dead)
+
+
+def fail_lost_requests(instance: dg.DagsterInstance) -> None:
+    """Mark runs as failed that were created, but never queued.
+
+    That is left of a request whose database failed in between, as on a full disk. Until it has
+    failed such a run counts as under way, and its work is not asked for again.
+    """
+    before = dt.datetime.now(dt.UTC) - QUEUED_WITHIN
+    lost = dg.RunsFilter(statuses=[NOT_STARTED], created_before=before)
+    for run in instance.get_runs(lost):
+        if not has_own_tag(run, FOREGROUND_TAG):
+            instance.report_run_failed(run, "it was never queued; a later run does its work")
 
 
 def fail_lost_launches(instance: dg.DagsterInstance) -> None:

@@ -14,6 +14,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from pipelines.launchers import spans_machines
+from pipelines.run_tags import has_own_tag
 from pipelines.told import WAITED_TAG, Teller, ToldProgress, ToldReports
 from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.rules import TagRules
@@ -128,7 +129,7 @@ def decoders_resource(_: dg.InitResourceContext) -> Iterator[Decoders]:
 
 def _teller(context: dg.InitResourceContext) -> Teller | None:
     """A teller of the run to whoever waits for it; None if nobody does."""
-    if context.instance and context.run and WAITED_TAG in context.run.tags:
+    if context.instance and context.run and has_own_tag(context.run, WAITED_TAG):
         return Teller(context.instance, context.run)
     return None
 

@@ -127,9 +127,10 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
     def _name(self, run_id: str, pid: int) -> None:
         """Write down which process has the run, and on which machine, for people.
 
-        One that has ended already is named by its number only.
+        One that has ended already is named by its number only. The run is named too, as a run that
+        repeats another begins with its tags.
         """
-        name = f"{process_identity(pid) or pid}@{socket.gethostname()}"
+        name = f"{process_identity(pid) or pid}@{socket.gethostname()} for {run_id}"
         try:
             self._instance.add_run_tags(run_id, {PROCESS_TAG: name})
         except DATABASE_AWAY as error:
@@ -167,13 +168,13 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
         Runs are launched by this machine's daemon, or by one before it that is gone: the name of
         the host is not compared, as it changes with a network, and with each container.
         """
-        if PROCESS_TAG not in run.tags or _process_of(run):
+        if not _named(run) or _process_of(run):
             return CheckRunHealthResult(WorkerStatus.RUNNING)
         return CheckRunHealthResult(WorkerStatus.NOT_FOUND, "its process ended without a word")
 
     def has_lost(self, run: dg.DagsterRun) -> bool:
         """Look whether nothing executes a run of the daemon's: its process died, or never began."""
-        if PROCESS_TAG not in run.tags:
+        if not _named(run):
             return True
         return self.check_run_worker_health(run).status is not WorkerStatus.RUNNING
 
@@ -191,9 +192,15 @@ def fail_orphaned_run(
     instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
 
 
+def _named(run: dg.DagsterRun) -> str:
+    """The identity of the process that has, or had, the run; empty if none was named yet."""
+    process, _, run_id = run.tags.get(PROCESS_TAG, "").partition(" for ")
+    return process.partition("@")[0] if run_id == run.run_id else ""
+
+
 def _process_of(run: dg.DagsterRun) -> psutil.Process | None:
     """The living process of a run that was launched on this machine."""
-    identity = run.tags.get(PROCESS_TAG, "").partition("@")[0]
+    identity = _named(run)
     pid = identity.partition("/")[0]
     if not pid.isdecimal() or process_identity(int(pid)) != identity:
         return None

@@ -23,7 +23,11 @@ from pipelines.conditions import batch_conditions, disk_conditions, index_condit
 from pipelines.due_runs import request_if_due
 from pipelines.jobs import BATCH_JOBS, automatic_publish_config, index_job, merge_job
 from pipelines.notes import Notes
-from pipelines.orphaned_runs import fail_lost_launches, fail_orphaned_runs
+from pipelines.orphaned_runs import (
+    fail_lost_launches,
+    fail_lost_requests,
+    fail_orphaned_runs,
+)
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
 from pipelines.runs import range_tags, unfinished_runs
@@ -63,6 +67,7 @@ def sealed_batches(
     instance, settings, space = context.instance, model.settings, model.space.key
     fail_orphaned_runs(instance, foreground=True)  # of an ingest that was killed
     fail_lost_launches(instance)
+    fail_lost_requests(instance)
     settle(sessions)
     with sessions() as session:
         pending, sealed = pending_batches(session, space), known_batches(session)

@@ -179,6 +179,25 @@ def test_what_each_scan_and_run_writes_makes_no_summary_old(begun: Sessions, wri
         assert outdated(session) == []
 
 
+def test_a_summary_is_old_once_the_next_attempt_at_a_file_is_due(begun: Sessions) -> None:
+    failed = """
+    insert into batches (id) values (1);
+    insert into files (root_id, path, shown, size, mtime_ns, batch_id)
+    values (1, 'file', 'file', 1, 1, 1);
+    insert into failures (file_id, stage, batch_id, code, message, retry_at)
+    select id, 'raw_audio', 1, '', '', now() + interval '300 s' from files;
+    """
+    with begun.begin() as session:
+        session.execute(text(failed))
+    settle(begun)
+    for seconds, old in ((200, []), (200, [1])):
+        with begun.begin() as session:
+            for statement in PASS:
+                session.execute(text(statement), {"seconds": seconds})
+        with begun() as session:
+            assert outdated(session) == old
+
+
 def test_more_batches_than_are_settled_at_once_are_all_settled(
     begun: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,12 +2,14 @@
 
 from typing import Any
 
+import psycopg
 import pytest
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.index_versions import latest_built, record_version, require_built
 from soundalike.catalog.publications import (
+    PUBLISHED_CHANNEL,
     PublishedIndex,
     publish,
     published,
@@ -47,6 +49,26 @@ def test_what_a_person_published_is_not_replaced_by_a_run_that_had_not_seen_it(
         assert publish(session, "c", by_hand=False, seen=seen) is None
         assert publish(session, "b", by_hand=False, seen=seen) is None, "no person published c"
         assert served(session).index.version == "b"
+
+
+def test_subscribers_are_told_of_a_publication_once_it_is_committed(
+    sessions: Sessions, database_url: str
+) -> None:
+    with psycopg.connect(
+        database_url.replace("postgresql+psycopg", "postgresql"), autocommit=True
+    ) as subscriber:
+        subscriber.execute(f"listen {PUBLISHED_CHANNEL}")
+
+        def told() -> list[str]:
+            subscriber.execute("select")  # which is answered after all news of before
+            return [news.payload for news in subscriber.notifies(timeout=0)]
+
+        with sessions.begin() as session:
+            built(session, "a")
+            publish(session, "a", by_hand=True)
+            session.flush()
+            assert told() == []
+        assert told() == ["a"]
 
 
 def test_the_version_that_was_replaced_is_the_one_served_before(sessions: Sessions) -> None:

@@ -1,6 +1,7 @@
 """Two models are compared query by query, on the same tracks, and no difference is invented."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import numpy as np
@@ -145,6 +146,14 @@ def test_markdown_csv_and_json_say_the_same() -> None:
     }
     cells = [cell.strip() for line in report.markdown().splitlines() for cell in line.split("|")]
     assert {"-0.100 (-0.200 to -0.050)", "b"} <= set(cells)
+
+
+def test_json_has_all_digits_of_a_measure() -> None:
+    report = reported(12)
+    mean = Interval(1 / 3, 0.1, 2 / 3)
+    report = replace(report, copies={"MP3": {"a": mean}})
+    [row] = [row for row in json.loads(as_json(report))["measures"] if row["section"] == COPIES]
+    assert (row["value"], row["high"]) == (pytest.approx(1 / 3, abs=1e-14), pytest.approx(2 / 3))
 
 
 def test_ten_queries_are_enough_and_nine_are_not() -> None:

@@ -136,7 +136,12 @@ def listening(collection: Collection) -> Iterator[Callable[[], list[str]]]:
     url = collection.sessions.kw["bind"].url.set(drivername="postgresql")
     with psycopg.connect(url.render_as_string(hide_password=False), autocommit=True) as connection:
         connection.execute(f"listen {publications.PUBLISHED_CHANNEL}")
-        yield lambda: [news.payload for news in connection.notifies(timeout=0)]
+
+        def told() -> list[str]:
+            connection.execute("select")  # which is answered after all news of before
+            return [news.payload for news in connection.notifies(timeout=0)]
+
+        yield told
 
 
 def test_merges_change_no_answer_and_survive_a_rollback(collection: Collection) -> None:

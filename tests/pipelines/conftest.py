@@ -10,6 +10,7 @@ import pytest
 
 from pipelines.definitions import build_defs
 from pipelines.map_sensor import published_without_map
+from pipelines.run_launcher import PROCESS_TAG
 from pipelines.sensors import changed_library, sealed_batches, small_segments
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
@@ -102,3 +103,11 @@ def orchestra(
     }
     with dg.DagsterInstance.ephemeral() as instance:
         yield Orchestra(tmp_path / "music", instance, resources)
+
+
+def named(instance: dg.DagsterInstance, run: dg.DagsterRun, process: str) -> dg.DagsterRun:
+    """The run as its launcher leaves it: with the name of its process."""
+    instance.add_run_tags(run.run_id, {PROCESS_TAG: f"{process} for {run.run_id}"})
+    told = instance.get_run_by_id(run.run_id)
+    assert told
+    return told

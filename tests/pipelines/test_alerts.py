@@ -11,6 +11,7 @@ from typing import Any
 import dagster as dg
 import pytest
 import structlog
+from dagster._core.storage.tags import PARENT_RUN_ID_TAG, ROOT_RUN_ID_TAG
 
 from pipelines import webhook
 from pipelines.alerts import alert_of, failed_runs
@@ -216,6 +217,14 @@ def test_what_failed_in_a_terminal_is_told_there_alone(
     failed_runs(failing_run(orchestra, **{tag: "true"}))
     assert hook.received == []
     assert [line for line in told if line["event"] == "run.failed"] == []
+
+
+def test_what_repeats_a_run_of_a_terminal_is_told_of(
+    orchestra: Orchestra, told: list[dict[str, Any]]
+) -> None:
+    tags = {WAITED_TAG: "true", PARENT_RUN_ID_TAG: "a", ROOT_RUN_ID_TAG: "a"}
+    failed_runs(failing_run(orchestra, **tags))
+    assert [line["event"] for line in told if line["level"] == "error"] == ["run.failed"]
 
 
 def test_a_webhook_that_cannot_be_reached_fails_no_tick_and_is_not_named(

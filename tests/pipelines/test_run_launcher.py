@@ -20,7 +20,7 @@ from sqlalchemy.exc import OperationalError
 from pipelines.definitions import build_defs
 from pipelines.run_launcher import PRELOADED, PROCESS_TAG, ForkserverRunLauncher
 from soundalike.process_identity import process_identity
-from tests.pipelines.conftest import Orchestra
+from tests.pipelines.conftest import Orchestra, named
 from tests.source import REPOSITORY
 
 LIMITS = {"concurrency": {"pools": {"granularity": "op", "default_limit": 1}}}
@@ -132,7 +132,7 @@ def test_a_daemon_whose_forkserver_cannot_be_reached_ends_itself(
 def test_a_living_process_is_healthy_under_any_name_of_its_host(
     orchestra: Orchestra, launcher: ForkserverRunLauncher, host: str
 ) -> None:
-    run = run_of(orchestra, tags={PROCESS_TAG: f"{process_identity(os.getpid())}@{host}"})
+    run = named(orchestra.instance, run_of(orchestra), f"{process_identity(os.getpid())}@{host}")
     assert launcher.check_run_worker_health(run).status is WorkerStatus.RUNNING
 
 
@@ -141,8 +141,23 @@ def test_a_living_process_is_healthy_under_any_name_of_its_host(
 def test_a_process_that_is_gone_is_not_taken_for_one_with_its_number(
     orchestra: Orchestra, launcher: ForkserverRunLauncher, name: str
 ) -> None:
-    run = run_of(orchestra, tags={PROCESS_TAG: name.format(pid=os.getpid())})
+    run = named(orchestra.instance, run_of(orchestra), name.format(pid=os.getpid()))
     assert launcher.check_run_worker_health(run).status is WorkerStatus.NOT_FOUND
+
+
+def test_the_process_of_a_run_is_not_that_of_one_that_repeats_it(
+    orchestra: Orchestra, launcher: ForkserverRunLauncher
+) -> None:
+    """It begins with its tags, and has no process yet while it is launched."""
+    first = named(orchestra.instance, run_of(orchestra), f"{os.getpid()}/1@here")
+    again = run_of(orchestra, "STARTING", tags=dict(first.tags))
+    assert launcher.check_run_worker_health(first).status is WorkerStatus.NOT_FOUND
+    assert launcher.check_run_worker_health(again).status is WorkerStatus.RUNNING
+    assert launcher.has_lost(again), "once no daemon is left that could be launching it"
+    living = named(orchestra.instance, run_of(orchestra), f"{process_identity(os.getpid())}@here")
+    again = run_of(orchestra, tags=dict(living.tags))
+    assert not launcher.terminate(again.run_id)
+    assert launcher.has_lost(again)
 
 
 def test_a_run_in_a_terminal_counts_as_living(
@@ -194,10 +209,10 @@ def test_a_run_has_a_name_while_it_is_launched(
     run = run_of(orchestra, "STARTING")
     with pytest.raises(KeyboardInterrupt):
         launcher.launch_run(LaunchRunContext(run, None))
-    named = orchestra.instance.get_run_by_id(run.run_id)
-    assert named
-    name = f"{process_identity(os.getpid())}@{socket.gethostname()}"
-    assert named.tags[PROCESS_TAG] == name
+    told = orchestra.instance.get_run_by_id(run.run_id)
+    assert told
+    name = f"{process_identity(os.getpid())}@{socket.gethostname()} for {run.run_id}"
+    assert told.tags[PROCESS_TAG] == name
 
 
 def test_queued_runs_outlive_a_code_server_and_a_database_that_are_away() -> None:

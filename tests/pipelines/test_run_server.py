@@ -13,11 +13,11 @@ from dagster._core.instance import InstanceRef
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
 
 from pipelines.definitions import build_defs
-from pipelines.run_launcher import PROCESS_TAG, ForkserverRunLauncher
+from pipelines.run_launcher import ForkserverRunLauncher
 from pipelines.run_requests import RUN_SERVER, RunServerAwayError, ask
 from pipelines.run_server import InstanceRunLauncher, RunServer
 from soundalike.process_identity import process_identity
-from tests.pipelines.conftest import Orchestra
+from tests.pipelines.conftest import Orchestra, named
 from tests.source import REPOSITORY
 
 GONE = f"{os.getpid()}/1@here"
@@ -52,10 +52,10 @@ def launcher_of(instance: dg.DagsterInstance) -> InstanceRunLauncher:
     return launcher
 
 
-def run_of(orchestra: Orchestra, tag: str | None = None) -> dg.DagsterRun:
+def run_of(orchestra: Orchestra, process: str | None = None) -> dg.DagsterRun:
     job = build_defs(orchestra.resources).resolve_job_def("scan")
-    tags = {PROCESS_TAG: tag} if tag else {}
-    return orchestra.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED, tags=tags)
+    run = orchestra.instance.create_run_for_job(job, status=dg.DagsterRunStatus.STARTED)
+    return named(orchestra.instance, run, process) if process else run
 
 
 def test_the_instance_asks_a_run_server_only_where_one_is_named(

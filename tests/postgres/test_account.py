@@ -2,6 +2,8 @@
 
 import os
 import pwd
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,27 @@ def test_the_server_runs_as_nobody_for_root_and_else_as_ourselves() -> None:
     words = account.run("/bin/sh", "-c", "id -u; id -G", cwd=Path("/")).stdout.split()
     assert words[0] == str(account.uid) != "0"
     assert "0" not in words
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="for others the user stays the same")
+def test_no_group_of_root_is_kept() -> None:
+    code = (
+        "from pathlib import Path\n"
+        "from soundalike.postgres.account import server_account\n"
+        "print(server_account().run('/bin/sh', '-c', 'id -G', cwd=Path('/')).stdout)"
+    )
+    command = [sys.executable, "-c", code]
+    ended = subprocess.run(command, extra_groups=[0, 4], capture_output=True, text=True, check=True)
+    assert ended.stdout.split() == [str(server_account().gid)]
+
+
+def test_what_the_caller_set_for_a_server_of_theirs_is_not_for_ours(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PGPORT", "1")
+    monkeypatch.setenv("SOUNDALIKE_SAID", "2")
+    ended = server_account().run("/bin/sh", "-c", "echo $PGPORT,$SOUNDALIKE_SAID", cwd=Path("/"))
+    assert ended.stdout == ",2\n"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="for others no such user is needed")

@@ -43,15 +43,16 @@ def test_a_user_killed_during_initdb_leaves_no_race(empty_data: Path) -> None:
 
 
 class Recorded(Programs):
-    """Programs that note their words, and make of a cluster only its folder."""
+    """Programs that note their words and what they hold, and make of a cluster only its folder."""
 
     words: ClassVar[list[str]] = []
+    held: ClassVar[list[int | None]] = []
 
     def run(
         self, program: str, *words: str, cwd: Path, holding: int | None = None
     ) -> subprocess.CompletedProcess[str]:
         """Note the words."""
-        self.words[:] = [program, *words]
+        self.words[:], self.held[:] = [program, *words], [holding]
         made = cwd / "cluster.new"
         made.mkdir()
         (made / "PG_VERSION").write_text("18\n")
@@ -71,6 +72,12 @@ def test_a_new_cluster_survives_a_power_cut_by_its_own_sync_and_ours(
         ensure_cluster(tmp_path, programs, durable=durable, holding=0)
         assert disk.durable().keys() == {"cluster/PG_VERSION"}
     assert ("--no-sync" not in Recorded.words) == durable
+
+
+def test_initdb_holds_the_lock_of_who_starts_it(tmp_path: Path) -> None:
+    programs = Recorded(Path("/nowhere"), server_account())
+    ensure_cluster(tmp_path, programs, durable=False, holding=7)
+    assert Recorded.held == [7]
 
 
 @pytest.mark.parametrize(("content", "named"), [("17\n", "17"), (None, "an unknown version")])

@@ -135,6 +135,20 @@ async def test_a_session_of_the_settings_key_ends_with_it(locked: Settings) -> N
         problem_of(await api.get("/v1/tracks"), 401)
 
 
+async def test_a_worker_reads_the_keys_for_a_session_of_one_that_it_does_not_know(
+    settings: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(key_ring, "KEY_POLL_SECONDS", 1e6)
+    monkeypatch.setattr(browser_sessions, "NEW_KEY_SECONDS", 0.0)
+    await make(sessions, "tv")
+    async with running(settings) as one:
+        phone = (await make(sessions, "phone"))["X-API-Key"]
+        async with running(settings) as other:
+            await sign_in(other, phone)
+        one.cookies.update(other.cookies)
+        assert (await one.get(SESSION)).json()["name"] == "phone"
+
+
 @pytest.mark.usefixtures("_read_often")
 async def test_a_session_has_the_scope_of_its_key(
     api: httpx.AsyncClient, sessions: Sessions

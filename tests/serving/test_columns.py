@@ -53,6 +53,20 @@ async def test_a_retag_is_shown_and_found_without_a_new_version(
     assert (await similar(api, query, artists="Someone"))["items"] == []
 
 
+async def test_a_track_that_was_deleted_is_shown_no_more(
+    api: ServiceClient, collection: Collection
+) -> None:
+    query, other, third = collection.add(*numbered(3))
+    await eventually_serves(api, collection.publish())
+    found = await similar(api, query)
+    assert {item["track"]["id"] for item in found["items"]} == {other, third}
+    with collection.sessions.begin() as session:
+        for table, column in (("files", "track_id"), ("vectors", "track_id"), ("tracks", "id")):
+            session.execute(text(f"delete from {table} where {column} = :id"), {"id": other})
+    await eventually_follows(api, collection.sessions)
+    assert [item["track"]["id"] for item in (await similar(api, query))["items"]] == [third]
+
+
 async def test_searches_go_on_while_postgres_is_away_and_say_so(
     api: ServiceClient, collection: Collection, database_url: str
 ) -> None:

@@ -1,0 +1,53 @@
+"""A service that is kept is started again when that is of use, and not before."""
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+import pytest
+
+from soundalike.errors import SoundalikeError
+from soundalike.supervisor.child import Child
+from soundalike.supervisor.kept_service import KeptService
+from soundalike.supervisor.log_files import ServiceOutput
+from soundalike.supervisor.restarts import Deaths, RestartPolicy
+from soundalike.supervisor.services import Service
+from tests.e2e.conftest import until
+
+SLEEPER = Service("a sleeper", "api", [sys.executable, "-c", "import time; time.sleep(600)"])
+AT_ONCE = RestartPolicy(delays=(0.0,), max_deaths=2)
+
+
+def test_none_is_started_and_no_death_counts_while_the_database_is_away(tmp_path: Path) -> None:
+    told: list[str] = []
+    output = ServiceOutput()
+    kept = KeptService(
+        SLEEPER,
+        lambda service: Child(service, dict(os.environ), output),
+        Deaths(AT_ONCE),
+        told.append,
+    )
+    for _ in range(3):
+        killed(kept)
+        kept.check(can_work=False)
+        kept.check(can_work=False)
+        assert kept.child is None
+        kept.check(can_work=True)
+        assert kept.child is not None
+    assert len(told) == 3
+    assert {line.partition("; ")[2] for line in told} == {
+        "it is started again when the database answers"
+    }
+    killed(kept)
+    kept.check(can_work=True)
+    killed(kept)
+    with pytest.raises(SoundalikeError, match="so it is given up"):
+        kept.check(can_work=True)
+
+
+def killed(kept: KeptService) -> None:
+    """Kill its process."""
+    assert kept.child
+    os.kill(kept.child.pid, signal.SIGKILL)
+    until(kept.child.problem)

@@ -179,6 +179,18 @@ def test_only_the_strongest_tags_count(sessions: Sessions, store: ArtifactStore)
         assert found(sessions, TrackFilter(tags_all=(word,))) == expected
 
 
+def test_all_tags_that_are_asked_for_must_be_there(
+    sessions: Sessions, store: ArtifactStore
+) -> None:
+    worded = [
+        tuple(PredictedTag(word, 0.5) for word in words) for words in (("a", "b"), ("a", "c"))
+    ]
+    first, second = Collection(sessions, store).add(*({"tags": tags} for tags in worded))
+    assert found(sessions, TrackFilter(tags_all=("a", "b"))) == {first}
+    assert found(sessions, TrackFilter(tags_all=("b", "c"))) == set()
+    assert found(sessions, TrackFilter(tags=("b", "c"))) == {first, second}
+
+
 @pytest.mark.parametrize("folder", ["R_ck/", "Rock%/", "x\\y/"])
 def test_signs_in_a_folders_name_are_no_wildcards(
     folder: str, sessions: Sessions, store: ArtifactStore

@@ -14,6 +14,7 @@ from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
 from pipelines import attempts, batch_work, partitions, runs
 from pipelines.definitions import build_defs
+from pipelines.notes import Notes
 from pipelines.orphaned_runs import FOREGROUND_TAG
 from pipelines.schedules import scan_schedule
 from pipelines.sensors import LONGEST_RUN_SECONDS, _run_request, changed_library, sealed_batches
@@ -274,6 +275,16 @@ def test_a_wiped_asset_is_materialised_again_and_nothing_is_computed(orchestra: 
     assert not orchestra.batch_tick().run_requests
     assert not orchestra.batch_tick().run_requests
     assert orchestra.resources["model"].embedder.embedded == embedded
+
+
+def test_a_batch_that_is_done_needs_no_note_any_more(orchestra: Orchestra) -> None:
+    song(orchestra.music / "a.flac")
+    assert orchestra.run("scan").success
+    assert requested(orchestra.batch_tick()) == ["b000001"]
+    assert Notes.read(orchestra.cursors["sealed_batches"]).runs.keys() == {"b000001"}
+    assert orchestra.run("ingest_batch", partition_key="b000001").success
+    assert not orchestra.batch_tick().run_requests
+    assert Notes.read(orchestra.cursors["sealed_batches"]).runs == {}
 
 
 @pytest.mark.slow

@@ -113,6 +113,7 @@ async def test_a_retag_changes_colours_and_no_place(
 async def test_an_index_without_a_map_is_404_until_it_is_drawn(
     api: httpx.AsyncClient, mapped: Collection
 ) -> None:
+    assert (await api.get("/v1/map")).is_success
     mapped.add(*numbered(1))
     await eventually_serves(api, mapped.publish())
     problem = problem_of(await api.get("/v1/map"), 404)

@@ -138,12 +138,14 @@ def test_what_a_scan_would_not_look_at_is_no_change(watched: Watched) -> None:
 
 def test_changes_that_a_scan_has_seen_are_forgotten_and_later_ones_kept(watched: Watched) -> None:
     (watched.folder / "a.mp3").touch()
-    first = watched.mark()
-    assert watched.watcher.changes(first.last - 0.001) is not None
+    first, later = watched.mark(), watched.mark()
+    assert later.first == first.first < first.last < later.last
+    assert watched.watcher.changes(first.last) == later
+    assert watched.watcher.changes(later.last - 0.001) is not None
     assert watched.watcher.changes(time.time()) is None
     assert watched.watcher.changes(0) is None
     (watched.folder / "b.mp3").touch()
-    assert watched.changed().first > first.last
+    assert watched.changed().first > later.last
 
 
 def test_the_folders_in_which_something_changed_are_named(watched: Watched) -> None:

@@ -59,6 +59,13 @@ def test_a_segment_that_failed_its_checks_is_only_of_the_version_that_named_it()
     assert cover([failed], version, [failed]).segments == [failed]
 
 
+def test_a_segment_of_an_earlier_write_of_a_batch_holds_none_of_its_rows() -> None:
+    earlier = segment({"b1": (), "b2": ()})
+    version = Wanted({"b1": "written again", "b2": "b2"}, {}, "")
+    assert version.tracks_in(earlier) == ROWS["b2"]
+    assert cover([earlier], version, [earlier]).missing == {"b1": None}
+
+
 @pytest.mark.parametrize(
     ("floor", "relevant", "missed"),
     [(0.999, 2000, 2), (0.98, 200, 4), (0.98, 2000, 40), (0.999, 200, 1), (1.0, 10, 0)],

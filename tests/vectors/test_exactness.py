@@ -35,6 +35,13 @@ def flat(tmp_path_factory: pytest.TempPathFactory) -> OpenIndex:
     return OpenIndex.open(write_index(tmp_path_factory.mktemp("flat") / "v", MATRIX))
 
 
+@pytest.mark.parametrize("shape", [DIMENSION - 1, DIMENSION + 1, (1, DIMENSION)])
+def test_a_query_of_another_shape_is_refused(flat: OpenIndex, shape: int | tuple[int, int]) -> None:
+    """faiss would read beyond the end of a shorter one."""
+    with pytest.raises(ValueError, match=f"for vectors of {DIMENSION}"):
+        flat.exact.scores(np.zeros(shape, np.float32))
+
+
 @st.composite
 def queries(draw: st.DrawFn) -> VectorQuery:
     """Examples that are rows or none, few or many allowed rows, some left out."""

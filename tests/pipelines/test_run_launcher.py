@@ -12,6 +12,7 @@ from pathlib import Path
 
 import dagster as dg
 import pytest
+import yaml
 from dagster._core.errors import DagsterUserCodeUnreachableError
 from dagster._core.instance import InstanceRef
 from dagster._core.launcher import LaunchRunContext, WorkerStatus
@@ -213,6 +214,13 @@ def test_a_run_has_a_name_while_it_is_launched(
     assert told
     name = f"{process_identity(os.getpid())}@{socket.gethostname()} for {run.run_id}"
     assert told.tags[PROCESS_TAG] == name
+
+
+def test_a_run_that_could_not_be_launched_is_given_up_after_two_minutes() -> None:
+    """Dagster fails to put it back into the queue if the database is still away then."""
+    monitoring = yaml.safe_load((REPOSITORY / "dagster.yaml").read_text())["run_monitoring"]
+    assert monitoring["enabled"]
+    assert monitoring["start_timeout_seconds"] <= 120
 
 
 def test_queued_runs_outlive_a_code_server_and_a_database_that_are_away() -> None:

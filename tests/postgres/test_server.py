@@ -10,6 +10,7 @@ from pathlib import Path
 import psutil
 import psycopg
 import pytest
+from psycopg.pq import Ping
 from structlog.testing import capture_logs
 
 from soundalike.errors import PostgresError
@@ -128,6 +129,20 @@ def test_a_server_that_recovers_is_waited_for(data: Path, server: Server) -> Non
             with using(data):
                 assert ask(url) == 1
                 assert pid_file(server).read_text().split()[0] == running
+
+
+def test_a_server_that_rejects_for_a_moment_is_not_ended(
+    data: Path, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rejections, ping = [Ping.REJECT] * 3, Server._ping
+    with using(data):
+        running = pid_file(server).read_text()
+        monkeypatch.setattr(
+            Server, "_ping", lambda it: rejections.pop() if rejections else ping(it)
+        )
+        assert server.ensure() is False
+        assert rejections == []
+        assert pid_file(server).read_text() == running
 
 
 def test_only_the_status_in_the_pid_file_tells_that_a_server_stops(tmp_path: Path) -> None:

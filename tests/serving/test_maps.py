@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import update
 
 from serving.maps.colours import Colour, categories, values_of
-from serving.maps.drawn_map import NOWHERE, DrawnMap
+from serving.maps.drawn_map import DrawnMap
 from soundalike.catalog.columns.reading import TrackFacts
 from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.engine import Sessions
@@ -184,11 +184,14 @@ def test_a_track_that_is_not_on_the_map_is_nowhere(
     collection = Collection(sessions, store)
     collection.add(*numbered(5))
     index = OpenIndex.open(store.index(collection.publish()))
-    draw_map(sessions, store)
-    drawn = DrawnMap.read(store, index)
-    assert drawn.at(0) == tuple(drawn.coordinates[0])
-    drawn.coordinates[0] = NOWHERE
-    assert drawn.at(0) is None
+    manifest = draw_map(sessions, store)
+    folder = store.map(manifest.index_version)
+    points = read_points(folder, manifest)
+    drawn = [DrawnMap.read(store, index).at(row) for row in range(5)]
+    remove_folder(folder)
+    without = Points(points.track_ids[1:], points.positions[1:], points.fitted[1:])
+    write_map(folder, manifest.model_copy(update={"tracks": 4}), without)
+    assert [DrawnMap.read(store, index).at(row) for row in range(5)] == [None, *drawn[1:]]
 
 
 def test_a_position_beyond_the_edge_is_at_the_edge(

@@ -7,11 +7,12 @@ import sys
 from collections import deque
 from contextlib import suppress
 from pathlib import Path
+from typing import IO, cast
 
 import psutil
 
 from soundalike.environment import PROJECT
-from soundalike.supervisor.log_files import ServiceOutput
+from soundalike.supervisor.log_files import CLOSE_SECONDS, ServiceOutput
 from soundalike.supervisor.services import Service
 
 LAST_LINES = 10
@@ -41,8 +42,9 @@ class Child:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-        if self._process.stdout:
-            output.copy(self._process.stdout, service.log, self._last_lines.append)
+        self._copying = output.copy(
+            cast("IO[bytes]", self._process.stdout), service.log, self._last_lines.append
+        )
 
     @property
     def pid(self) -> int:
@@ -85,10 +87,11 @@ class Child:
         return self._process.poll() is not None
 
     def kill(self) -> None:
-        """Kill the process and what is left of its session."""
+        """Kill the process and what is left of its session, and wait for its last lines."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+        self._copying.join(CLOSE_SECONDS)
 
     def _children(self) -> list[psutil.Process]:
         try:

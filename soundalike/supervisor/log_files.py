@@ -26,14 +26,15 @@ class ServiceOutput:
     def __init__(self) -> None:
         self._threads: list[Thread] = []
 
-    def copy(self, stream: IO[bytes], log: str, on_line: Callable[[str], None]) -> None:
+    def copy(self, stream: IO[bytes], log: str, on_line: Callable[[str], None]) -> Thread:
         """Copy a stream to a log until it ends, which it does with the last process that has it.
 
-        `on_line` is told of each line too.
+        `on_line` is told of each line too. Returns the thread that does it.
         """
         thread = Thread(target=self._copy, args=(stream, log, on_line), daemon=True)
         thread.start()
         self._threads.append(thread)
+        return thread
 
     def close(self) -> None:
         """Wait for the last lines, after the processes ended."""

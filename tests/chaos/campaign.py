@@ -9,6 +9,7 @@ and ends with one JSON line; the exit code is 1 if anything did not heal, was lo
 """
 
 import argparse
+import re
 import signal
 import subprocess
 import sys
@@ -113,11 +114,22 @@ def run(folder: Path, disk: Path, arguments: argparse.Namespace) -> bool:
         campaign(scene, arguments, report)
         scene.pause(arguments.wait)
         healed(scene, arguments.bound)
-        report.wrong, report.api_500 = scene.client.failures, scene.client.errors
+        report.wrong, report.unjudged = scene.client.failures, scene.client.unjudged
+        report.api_500 = [with_cause(each, scene.log) for each in scene.client.errors]
     undisturbed = clean_ingest(scene)
     difference = compare(facts(undisturbed.data), facts(scene.data))
     report.lost, report.wrong = difference.lost, report.wrong + difference.divergent
     return report.print(time.monotonic() - started, scene.client.statuses)
+
+
+def with_cause(error: str, log: Path) -> str:
+    """The error that the API answered, and what its log has of it."""
+    lines = log.read_text(errors="replace").splitlines()
+    identifier = re.search(r'"correlation_id": "(\w+)"', error)
+    for line in lines if identifier else ():
+        if identifier[1] in line and '"error"' in line:
+            return f"{error[:60]}: {line[-600:]}"
+    return error
 
 
 def sessions_of(data: Path) -> Sessions:

@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 
+from soundalike.errors import ArtifactError
 from tests.torture.witness import Witness, Wrong, require
 
 NO_ANSWER = "no answer"
@@ -13,12 +14,23 @@ PROBLEM = "application/problem+json"
 
 
 class Client(Witness):
-    """Counts answers by status: 503 and a refused connection pass, other 5xx are `errors`."""
+    """Counts answers by status: 503 and a refused connection pass, other 5xx are `errors`.
+
+    `unjudged` answers are of a version that is damaged on the disk, by our hand, and that the
+    client has not read before: the API serves its own copy of it until it is whole again.
+    """
 
     def __init__(self, url: str, data: Path, ever: set[str], seed: int) -> None:
         self.statuses: Counter[str] = Counter()
         self.errors: list[str] = []
+        self.unjudged = 0
         super().__init__(url, data, ever, seed)
+
+    def _failed(self, told: str, error: Exception) -> None:
+        if isinstance(error, ArtifactError):
+            self.unjudged += 1
+        else:
+            super()._failed(told, error)
 
     def _get(self, path: str, **params: Any) -> Any:
         """The answer's content; None where there is none."""

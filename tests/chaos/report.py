@@ -34,6 +34,7 @@ class Report:
     lost: list[str] = field(default_factory=list)
     wrong: list[str] = field(default_factory=list)
     api_500: list[str] = field(default_factory=list)
+    unjudged: int = 0
 
     def print(self, seconds: float, answers: Counter[str]) -> bool:
         """Print it; True if all is well."""
@@ -53,6 +54,7 @@ class Report:
             "lost": len(self.lost),
             "wrong": len(self.wrong),
             "api_500": len(self.api_500),
+            "unjudged": self.unjudged,
             "worst_heal_s": round(max(times, default=0.0), 1),
             "kinds": len({hit.name for hit in self.struck}),
             "restarted_as_by_systemd": sum(hit.restarted for hit in self.struck),

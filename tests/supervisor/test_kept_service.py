@@ -3,7 +3,8 @@
 import os
 import signal
 import sys
-from pathlib import Path
+import time
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ SLEEPER = Service("a sleeper", "api", [sys.executable, "-c", "import time; time.
 AT_ONCE = RestartPolicy(delays=(0.0,), max_deaths=2)
 
 
-def test_none_is_started_and_no_death_counts_while_the_database_is_away(tmp_path: Path) -> None:
+def test_none_is_started_and_no_death_counts_while_the_database_is_away() -> None:
     told: list[str] = []
     output = ServiceOutput()
     kept = KeptService(
@@ -44,6 +45,22 @@ def test_none_is_started_and_no_death_counts_while_the_database_is_away(tmp_path
     killed(kept)
     with pytest.raises(SoundalikeError, match="so it is given up"):
         kept.check(can_work=True)
+
+
+class LateOutput(ServiceOutput):
+    """Output that is read some time after it was written, as on a busy machine."""
+
+    def _copy(self, *copied: Any) -> None:
+        time.sleep(0.3)
+        super()._copy(*copied)
+
+
+def test_last_lines_that_are_not_read_yet_are_waited_for() -> None:
+    dying = Service("the hopeless", "api", [sys.executable, "-c", "print('out of luck')"])
+    child = Child(dying, dict(os.environ), LateOutput())
+    until(child.problem)
+    child.kill()
+    assert child.last_lines == "  out of luck"
 
 
 def killed(kept: KeptService) -> None:

@@ -77,9 +77,13 @@ class Witness:
                 try:
                     question()
                 except (Wrong, *UNUSABLE) as error:
-                    self.failures.append(f"{question.__name__}: {type(error).__name__} {error}")
+                    self._failed(f"{question.__name__}: {type(error).__name__} {error}", error)
                 self.slowest = max(self.slowest, time.monotonic() - asked)
             self._stopped.wait(0.1)  # the two cores are for the ingest
+
+    def _failed(self, told: str, _error: Exception) -> None:
+        """Keep what was wrong with an answer."""
+        self.failures.append(told)
 
     def _get(self, path: str, **params: Any) -> Any:
         """The answer's content; None for a 503 that is excused."""

@@ -25,6 +25,7 @@ from pipelines.pools import widen_pools
 from pipelines.remote_run import shared_settings
 from pipelines.retries import DATABASE_AWAY
 from pipelines.run_launcher import fail_orphaned_run
+from soundalike.errors import in_one_line
 from soundalike.settings import load_settings
 
 LOOK_SECONDS = 5.0
@@ -135,4 +136,4 @@ class RayLauncher(RayRunLauncher, OwnLauncher):  # type: ignore[misc]  # it has 
                     told = f"it waits for Ray: {health.msg}"
                     self._instance.report_engine_event(told, run, cls=type(self))
             except DATABASE_AWAY as error:
-                log.warning("ray.start_not_seen", run=run_id, reason=str(error).split("\n")[0])
+                log.warning("ray.start_not_seen", run=run_id, reason=in_one_line(error))

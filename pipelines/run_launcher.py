@@ -28,6 +28,7 @@ from dagster._utils.interrupts import capture_interrupts
 
 from pipelines.launchers import OwnLauncher
 from pipelines.retries import DATABASE_AWAY
+from soundalike.errors import in_one_line
 from soundalike.process_identity import process_identity
 from soundalike.tracing import span, tracing
 
@@ -98,7 +99,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
         )
         try:
             process.start()
-        except (FileNotFoundError, ConnectionError) as error:
+        except (FileNotFoundError, ConnectionError, EOFError) as error:
             self._end_daemon()
             raise DagsterUserCodeUnreachableError("no process can be forked") from error
         try:
@@ -122,7 +123,7 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
             if run and not run.is_finished:
                 fail_orphaned_run(self._instance, run)
         except DATABASE_AWAY as error:
-            log.warning("launcher.end_not_recorded", run=run_id, reason=str(error).split("\n")[0])
+            log.warning("launcher.end_not_recorded", run=run_id, reason=in_one_line(error))
 
     def _name(self, run_id: str, pid: int) -> None:
         """Write down which process has the run, and on which machine, for people.

@@ -4,6 +4,7 @@ No input of the request is echoed except its escaped path and the start of a fie
 internal detail is shown: messages of exceptions go to the log, under the correlation id.
 """
 
+import errno
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -29,6 +30,8 @@ from soundalike.errors import MilvusError, SoundalikeError, UnsupportedSearch
 
 PROBLEM_JSON = "application/problem+json"
 RETRY_LATER = {"Retry-After": "5"}
+LACKING = {errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EDQUOT, errno.EAGAIN}
+NO_THREAD = "can't start new thread"  # as CPython's RuntimeError says it
 
 
 class Problem(Exception):
@@ -69,6 +72,12 @@ def as_problem(error: Exception) -> Problem:
             return _http(error)
         case OperationalError() | InterfaceError() | ProgrammingError() | PoolTimeout():
             return _database(error)
+        case _ if _lacks_resources(error):
+            detail = (
+                "this server lacks memory, threads, open files or room on its disk for the request;"
+                " try again in a moment; its log has the cause under this correlation id"
+            )
+            return Problem(503, "unavailable", detail, RETRY_LATER)
         case _:
             return _other(error)
 
@@ -94,6 +103,13 @@ def _other(error: Exception) -> Problem:
             return Problem(503, "unavailable", detail, RETRY_LATER)
     detail = "internal error in soundalike; its log has the cause under this correlation id"
     return Problem(500, "internal-error", detail)
+
+
+def _lacks_resources(error: Exception) -> bool:
+    """Return whether the system refused memory, a thread, an open file or room on a disk."""
+    if isinstance(error, OSError):
+        return error.errno in LACKING
+    return isinstance(error, MemoryError) or str(error) == NO_THREAD
 
 
 def _invalid(error: RequestValidationError) -> Problem:

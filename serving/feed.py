@@ -8,6 +8,7 @@ import structlog
 
 from serving.errors import RETRY_LATER, Problem
 from serving.limits import FEED_REPEAT_SECONDS, FEED_SECONDS, MAX_LISTENERS
+from soundalike.errors import in_one_line
 
 log = structlog.get_logger()
 
@@ -67,7 +68,7 @@ class Feed:
             try:
                 latest = await self._read()
             except Exception as error:  # the feed must go on when the catalog does
-                log.info("feed.read_failed", reason=str(error).partition("\n")[0])
+                log.info("feed.read_failed", reason=in_one_line(error))
             if latest != self._latest:
                 async with self._changed:
                     self._latest = latest

@@ -26,6 +26,7 @@ from soundalike.catalog.api_keys import (
     record_use,
 )
 from soundalike.catalog.tables import ApiKeyRow
+from soundalike.errors import in_one_line
 
 log = structlog.get_logger()
 
@@ -128,8 +129,7 @@ class KeyRing:
                 rows = (await session.scalars(every_key())).all()
         except Exception as error:  # following must never end
             if self.problem is None:
-                reason = str(error).partition("\n")[0] or type(error).__name__  # of a timeout
-                log.warning("api_keys.read_failed", reason=reason)
+                log.warning("api_keys.read_failed", reason=in_one_line(error))
             self.problem = error
         else:
             self.problem = None
@@ -158,7 +158,7 @@ class KeyRing:
             async with writing_session(self._engine) as session:
                 await session.execute(record_use(due))
         except Exception as error:  # following must never end
-            log.warning("api_keys.use_not_recorded", reason=str(error).partition("\n")[0])
+            log.warning("api_keys.use_not_recorded", reason=in_one_line(error))
 
 
 def _caller(row: ApiKeyRow) -> Caller:

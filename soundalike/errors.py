@@ -91,3 +91,8 @@ class NothingIngested(LibraryError):
 
 class WorkAbandoned(SoundalikeError):
     """A result is not computed further: nobody waits for it any more."""
+
+
+def in_one_line(error: BaseException) -> str:
+    """Return the first line of what an error says; the name of its kind if it says nothing."""
+    return str(error).partition("\n")[0] or type(error).__name__

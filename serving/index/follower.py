@@ -22,6 +22,7 @@ from serving.index.live_index import LiveIndex
 from soundalike.catalog.columns.changes import TRACKS_CHANNEL
 from soundalike.catalog.engine import KEEPALIVES
 from soundalike.catalog.publications import PUBLISHED_CHANNEL, PublishedIndex, published_statement
+from soundalike.errors import in_one_line
 
 log = structlog.get_logger()
 
@@ -76,7 +77,7 @@ class PublicationFollower:
                 row = (await session.execute(published_statement())).one_or_none()
                 await self._refresh_columns(session)
         except Exception as error:  # following must never end
-            log.warning("publication.read_failed", reason=str(error).partition("\n")[0])
+            log.warning("publication.read_failed", reason=in_one_line(error))
             self._columns.catalog_is_away()
             await self._restart_database()
         else:
@@ -98,7 +99,7 @@ class PublicationFollower:
         try:
             await to_thread.run_sync(self._restart)
         except Exception as error:  # following must never end
-            log.warning("catalog.restart_failed", reason=str(error).partition("\n")[0])
+            log.warning("catalog.restart_failed", reason=in_one_line(error))
 
     async def _poll(self) -> None:
         while True:
@@ -114,7 +115,7 @@ class PublicationFollower:
             try:
                 await self._live.check()
             except Exception as error:  # following must never end
-                log.warning("index.check_failed", reason=str(error).partition("\n")[0])
+                log.warning("index.check_failed", reason=in_one_line(error))
 
     async def _listen(self) -> None:
         retry = MIN_RETRY_SECONDS
@@ -129,7 +130,7 @@ class PublicationFollower:
             except Exception as error:  # following must never end
                 log.warning(
                     "publication.listen_failed",
-                    reason=str(error).partition("\n")[0],
+                    reason=in_one_line(error),
                     retry=retry,
                 )
                 self._notified.set()  # if the catalog is down, do not wait for the next poll

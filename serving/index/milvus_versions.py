@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from serving.index.disk_check import Stopped
 from soundalike.catalog.tables import IndexVersionRow
-from soundalike.errors import ArtifactError, MilvusError
+from soundalike.errors import ArtifactError, MilvusError, in_one_line
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import MANIFEST
 from soundalike.vectors.index_copies import version_in_bucket
@@ -39,7 +39,7 @@ class MilvusCheck:
                 return f"{self._collection.name} is gone"
             self._collection.load()  # a publication that is not followed yet may have released it
         except MilvusError as error:
-            return str(error).partition("\n")[0]
+            return in_one_line(error)
         return None
 
     def stop(self) -> None:

@@ -74,13 +74,20 @@ class SearchThreads:
             thread.join()
 
     def _start(self) -> None:
-        if not self._threads:
-            self._threads = [
-                threading.Thread(target=self._work, name=f"search-{number}", daemon=True)
-                for number in range(self._count)
-            ]
-            for thread in self._threads:
+        """Start the threads that do not run: at first all, later those that memory was missing for.
+
+        One is enough. Raises RuntimeError if the system refuses it.
+        """
+        self._threads = [thread for thread in self._threads if thread.is_alive()]
+        for number in range(len(self._threads), self._count):
+            thread = threading.Thread(target=self._work, name=f"search-{number}", daemon=True)
+            try:
                 thread.start()
+            except RuntimeError:
+                if not self._threads:
+                    raise
+                return
+            self._threads.append(thread)
 
     def _work(self) -> None:
         while batch := self._next_batch():
@@ -91,10 +98,12 @@ class SearchThreads:
         """Wait for the next batch to search; empty once the queue is closed and empty."""
         with self._changed:
             self._idle += 1
-            while not self._queue and not self._closed:
-                self._changed.wait()
-            share = -(-len(self._queue) // self._idle)  # per idle thread, rounded up
-            self._idle -= 1
+            try:
+                while not self._queue and not self._closed:
+                    self._changed.wait()
+                share = -(-len(self._queue) // self._idle)  # per idle thread, rounded up
+            finally:
+                self._idle -= 1
             return self._take(min(share, MAX_BATCH))
 
     def _take(self, limit: int) -> list[PendingSearch]:

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from serving.errors import as_problem, respond, shown_path
 from serving.key_ring import Caller
 from serving.metrics import Metrics
+from soundalike.errors import in_one_line
 
 log = structlog.get_logger()
 
@@ -76,7 +77,7 @@ def _log_error(error: Exception, status: int) -> None:
     if status == SERVER_ERROR:
         log.error("request.unhandled_error", exc_info=error)
     else:
-        log.warning("request.failed", reason=str(error).partition("\n")[0], status=status)
+        log.warning("request.failed", reason=in_one_line(error), status=status)
 
 
 def client_address(scope: Scope) -> str:

@@ -11,7 +11,7 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.publications import PublishedIndex
 from soundalike.catalog.tables import IndexVersionRow
 from soundalike.embedders.base import EmbeddingSpace
-from soundalike.errors import ArtifactError, BucketError
+from soundalike.errors import ArtifactError, BucketError, in_one_line
 from soundalike.ingest.build_index import version_of
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remembered_sha256
@@ -125,5 +125,5 @@ def _is_in_bucket(store: ArtifactStore, index: IndexVersionRow) -> bool:
     try:
         return is_uploaded(store, index.version, index.manifest_sha256)
     except BucketError as error:
-        log.warning("bucket.unreachable", reason=str(error).partition("\n")[0])
+        log.warning("bucket.unreachable", reason=in_one_line(error))
         return True

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.outside_locks import bucket_lock
-from soundalike.errors import ArtifactError, BucketError, MissingObject
+from soundalike.errors import ArtifactError, BucketError, MissingObject, in_one_line
 from soundalike.maintenance.bucket_check import FOLDERS, recorded_files
 from soundalike.storage.bucket import Bucket, StoredObject
 from soundalike.storage.bucket_files import recorded_key
@@ -41,7 +41,7 @@ def unneeded_objects(
         with sessions() as session:
             return [*_unneeded(session, store, store.bucket, days, retired)]
     except BucketError as error:
-        log.warning("bucket.not_collected", reason=str(error).partition("\n")[0])
+        log.warning("bucket.not_collected", reason=in_one_line(error))
         return []
 
 
@@ -56,7 +56,7 @@ def remove_unneeded(sessions: Sessions, store: ArtifactStore, days: int) -> list
             for start in range(0, len(keys), REMOVED_AT_ONCE):
                 store.bucket.remove(keys[start : start + REMOVED_AT_ONCE])
         except BucketError as error:
-            log.warning("bucket.not_collected", reason=str(error).partition("\n")[0])
+            log.warning("bucket.not_collected", reason=in_one_line(error))
             return []
     return found
 

@@ -10,7 +10,7 @@ import structlog
 from soundalike.catalog import retention
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.outside_locks import milvus_lock
-from soundalike.errors import MilvusError
+from soundalike.errors import MilvusError, in_one_line
 from soundalike.vectors.milvus.collection import MilvusCollection, name_of, names
 from soundalike.vectors.milvus.server import Milvus
 
@@ -32,7 +32,7 @@ def unneeded_collections(
     try:
         return sorted(gone.intersection(names(milvus)))
     except MilvusError as error:
-        log.warning("milvus.not_collected", reason=str(error).partition("\n")[0])
+        log.warning("milvus.not_collected", reason=in_one_line(error))
         return []
 
 
@@ -46,7 +46,7 @@ def remove_collections(sessions: Sessions, milvus: Milvus | None) -> list[str]:
             try:
                 MilvusCollection(milvus, name).drop()
             except MilvusError as error:
-                log.warning("milvus.not_collected", reason=str(error).partition("\n")[0])
+                log.warning("milvus.not_collected", reason=in_one_line(error))
                 break
             removed.append(name)
     return removed

@@ -14,7 +14,7 @@ import structlog
 from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.embedders.base import FloatArray
-from soundalike.errors import ArtifactError, BucketError
+from soundalike.errors import ArtifactError, BucketError, in_one_line
 from soundalike.maintenance.exported_vectors import published_vectors
 from soundalike.maps.layout import fit, place, refit
 from soundalike.maps.trust import trustworthiness
@@ -96,7 +96,7 @@ def has_map(store: ArtifactStore, version: str) -> bool:
     try:
         return is_whole and is_map_uploaded(store, version)
     except BucketError as error:
-        log.warning("bucket.unreachable", reason=str(error).partition("\n")[0])
+        log.warning("bucket.unreachable", reason=in_one_line(error))
         return is_whole
 
 

@@ -127,11 +127,20 @@ def limited(limit: int, value: int, scene: Scene) -> Iterator[None]:
 
 
 def _limit(scene: Scene, limit: int, values: tuple[int, int]) -> None:
-    for process in scene.processes():
-        try:
-            process.rlimit(limit, values)
-        except (psutil.Error, OSError):
-            continue
+    """Limit all processes, and those that were forked meanwhile by one that was not limited yet."""
+    for _ in range(100):
+        if not sum(_limits(process, limit, values) for process in scene.processes()):
+            return
+
+
+def _limits(process: psutil.Process, limit: int, values: tuple[int, int]) -> bool:
+    """Limit a process; return whether it was not limited so before."""
+    try:
+        before = process.rlimit(limit)
+        process.rlimit(limit, values)
+    except (psutil.Error, OSError):  # it has ended
+        return False
+    return before != values
 
 
 @contextmanager

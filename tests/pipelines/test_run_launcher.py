@@ -107,15 +107,22 @@ def test_a_process_that_outlives_its_forkserver_is_left_to_monitoring(
     assert found.status is dg.DagsterRunStatus.STARTED
 
 
+@pytest.mark.parametrize("cause", [FileNotFoundError, ConnectionRefusedError, EOFError])
 def test_a_daemon_whose_forkserver_cannot_be_reached_ends_itself(
-    orchestra: Orchestra, launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch
+    orchestra: Orchestra,
+    launcher: ForkserverRunLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    cause: type[Exception],
 ) -> None:
-    """The socket's file is gone, as after a temporary folder was emptied; `up` starts another."""
+    """Its socket went with a temporary folder, or it died as it forked; `up` starts another."""
     signals: list[int] = []
+
+    def fails(_: object) -> None:
+        raise cause
 
     def unreachable(**_: object) -> BaseProcess:
         unstarted = multiprocessing.get_context("spawn").Process()
-        monkeypatch.setattr(unstarted, "_Popen", lambda _: Path("/none/listener").stat())
+        monkeypatch.setattr(unstarted, "_Popen", fails)
         return unstarted
 
     monkeypatch.setattr(launcher._context, "Process", unreachable)

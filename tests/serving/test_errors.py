@@ -1,5 +1,6 @@
 """Every error is a problem with a correlation id, and shows nothing of the inside."""
 
+import errno
 import json
 
 import httpx
@@ -114,6 +115,12 @@ async def test_a_statement_that_fails_is_500_that_hides_its_sql(
         (ProgrammingError("select", {}, UndefinedTable()), 503, "catalog-not-upgraded"),
         (ProgrammingError("select", {}, ValueError()), 500, "internal-error"),
         (KeyError("x"), 500, "internal-error"),
+        (MemoryError("for an object"), 503, "unavailable"),
+        (RuntimeError("can't start new thread"), 503, "unavailable"),
+        (RuntimeError("another"), 500, "internal-error"),
+        (OSError(errno.EMFILE, "too many"), 503, "unavailable"),
+        (OSError(errno.ENOSPC, "no space"), 503, "unavailable"),
+        (OSError(errno.EIO, "broken"), 500, "internal-error"),
     ],
 )
 def test_each_kind_of_error_is_told_and_nothing_of_its_text(

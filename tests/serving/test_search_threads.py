@@ -80,6 +80,53 @@ async def test_what_waits_is_answered_in_one_go_and_everybody_gets_their_own() -
     threads.close()
 
 
+async def test_threads_that_the_system_refused_are_started_by_a_later_search(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, index = SearchThreads(2), Gated()
+    index.gate.set()
+    left, start = [1], threading.Thread.start
+
+    def refusing(thread: threading.Thread) -> None:
+        if thread.name.startswith("search-"):
+            if not left:
+                raise RuntimeError("can't start new thread")
+            left.pop()
+        start(thread)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refusing)
+        assert await ask(threads, index, 1) == 1, "one is enough"
+        threads.close()
+        threads = SearchThreads(2)
+        with pytest.raises(RuntimeError, match="can't start"):
+            await ask(threads, index, 2)
+        assert threads.queued == 0
+    assert await ask(threads, index, 3) == 3
+    threads.close()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+async def test_a_thread_that_ended_for_want_of_memory_is_replaced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads, index = SearchThreads(1), Gated()
+    index.gate.set()
+    failures, take = [MemoryError()], threads._take
+
+    def taking(limit: int) -> list[Any]:
+        if failures:
+            raise failures.pop()
+        return take(limit)
+
+    monkeypatch.setattr(threads, "_take", taking)
+    first = asyncio.create_task(ask(threads, index, 1))
+    await comes_true(lambda: not failures and not threads._threads[0].is_alive())
+    assert await ask(threads, index, 2) == 2
+    assert await first == 1
+    threads.close()
+
+
 async def test_what_gains_nothing_by_company_goes_alone() -> None:
     threads, index = SearchThreads(1), Gated()
     [first] = await queue(threads, index, [0])

@@ -93,6 +93,17 @@ def test_a_row_as_near_to_a_negative_example_scores_minus_its_square(tmp_path: P
     assert list(zip(hits.rows, hits.scores, strict=True)) == [(0, 1), (2, 0), (1, -1)]
 
 
+@pytest.mark.parametrize(("k", "complete"), [(1, False), (2, True), (9, True)])
+def test_an_answer_is_complete_that_has_all_allowed_rows_but_the_excluded(
+    flat: OpenIndex, k: int, complete: bool
+) -> None:
+    allowed, excluded = np.array([3, 5, 8]), np.array([5, 9])
+    query = VectorQuery(MATRIX[:1], k, allowed_rows=allowed, excluded_rows=excluded)
+    [hits] = flat.search([query])
+    assert set(hits.rows.tolist()) <= {3, 8}
+    assert (len(hits.rows), hits.complete) == (min(k, 2), complete)
+
+
 def test_rows_that_differ_by_less_than_rounding_are_ranked_by_their_exact_scores(
     tmp_path: Path,
 ) -> None:

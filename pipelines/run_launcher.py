@@ -89,8 +89,9 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
         """Start the run's process; it ends with the daemon that started it.
 
         Until there is one the run has this process's name: it is known as lost if this one dies.
-        Raises DagsterUserCodeUnreachableError if the database or the forkserver is away: the run
-        goes back into the queue (max_user_code_failure_retries in dagster.yaml).
+        Raises DagsterUserCodeUnreachableError if the database or the forkserver is away, or the
+        system refuses a process: the run goes back into the queue (max_user_code_failure_retries in
+        dagster.yaml).
         """
         run_id = context.dagster_run.run_id
         self._name(run_id, os.getpid())
@@ -102,12 +103,14 @@ class ForkserverRunLauncher(RunLauncher[dg.DagsterInstance], OwnLauncher, Config
         except (FileNotFoundError, ConnectionError, EOFError) as error:
             self._end_daemon()
             raise DagsterUserCodeUnreachableError("no process can be forked") from error
+        except (OSError, MemoryError) as error:
+            raise DagsterUserCodeUnreachableError(f"no process can be forked: {error}") from error
         try:
             self._name(run_id, process.pid or 0)
-        except DagsterUserCodeUnreachableError:
+            Thread(target=self.await_end, args=(process, run_id), daemon=True).start()
+        except (DagsterUserCodeUnreachableError, RuntimeError) as error:
             process.kill()  # it would execute a run that is launched once more
-            raise
-        Thread(target=self.await_end, args=(process, run_id), daemon=True).start()
+            raise DagsterUserCodeUnreachableError(str(error)) from error
 
     def await_end(self, process: BaseProcess, run_id: str) -> None:
         """Wait until a run's process ends; fail the run if it has not recorded its end itself.

@@ -1,9 +1,11 @@
 """A run's process that dies must be noticed, whatever killed it, and never mistaken for another."""
 
+import errno
 import multiprocessing
 import os
 import signal
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from importlib import import_module
@@ -182,12 +184,56 @@ def test_a_launch_without_a_database_goes_back_into_the_queue_and_leaves_no_proc
     writes: int,
 ) -> None:
     written: list[object] = []
-    started: list[BaseProcess] = []
 
     def away(*tags: object) -> None:
         written.append(tags)
         if len(written) > writes:
             raise OperationalError("insert", {}, Exception("server closed the connection"))
+
+    started = sleepers(launcher, monkeypatch)
+    monkeypatch.setattr(orchestra.instance, "add_run_tags", away)
+    run = run_of(orchestra, "STARTING")
+    with pytest.raises(DagsterUserCodeUnreachableError):
+        launcher.launch_run(LaunchRunContext(run, None))
+    assert len(started) == writes
+    assert all(ended(process) for process in started)
+
+
+def test_a_launch_without_a_thread_goes_back_into_the_queue_and_leaves_no_process(
+    orchestra: Orchestra, launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    started = sleepers(launcher, monkeypatch)
+    run = run_of(orchestra, "STARTING")
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(DagsterUserCodeUnreachableError, match="can't start new thread"):
+            launcher.launch_run(LaunchRunContext(run, None))
+    assert [ended(process) for process in started] == [True]
+
+
+@pytest.mark.parametrize("refusal", [OSError(errno.EMFILE, "too many files"), MemoryError()])
+def test_a_run_that_the_system_refuses_a_process_goes_back_into_the_queue(
+    orchestra: Orchestra,
+    launcher: ForkserverRunLauncher,
+    monkeypatch: pytest.MonkeyPatch,
+    refusal: Exception,
+) -> None:
+    def refuse(_: object) -> None:
+        raise refusal
+
+    process = multiprocessing.get_context("spawn").Process()
+    monkeypatch.setattr(process, "_Popen", refuse)
+    monkeypatch.setattr(launcher._context, "Process", lambda **_: process)
+    with pytest.raises(DagsterUserCodeUnreachableError, match="no process can be forked"):
+        launcher.launch_run(LaunchRunContext(run_of(orchestra, "STARTING"), None))
+
+
+def sleepers(launcher: ForkserverRunLauncher, monkeypatch: pytest.MonkeyPatch) -> list[BaseProcess]:
+    """The processes that the launcher starts from now on, which execute nothing."""
+    started: list[BaseProcess] = []
 
     def sleeping(**_: object) -> BaseProcess:
         spawned = multiprocessing.get_context("spawn").Process(target=time.sleep, args=(600,))
@@ -195,14 +241,13 @@ def test_a_launch_without_a_database_goes_back_into_the_queue_and_leaves_no_proc
         return spawned
 
     monkeypatch.setattr(launcher._context, "Process", sleeping)
-    monkeypatch.setattr(orchestra.instance, "add_run_tags", away)
-    run = run_of(orchestra, "STARTING")
-    with pytest.raises(DagsterUserCodeUnreachableError):
-        launcher.launch_run(LaunchRunContext(run, None))
-    assert len(started) == writes
-    for process in started:
-        process.join(60)
-        assert process.exitcode
+    return started
+
+
+def ended(process: BaseProcess) -> bool:
+    """Whether it was killed."""
+    process.join(60)
+    return bool(process.exitcode)
 
 
 def test_a_run_has_a_name_while_it_is_launched(

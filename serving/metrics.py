@@ -5,7 +5,6 @@ multiprocess mode), and whichever is asked adds them up. So a metric must be a c
 or a gauge that says how those of several workers are put together.
 """
 
-import os
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal, get_args
@@ -14,7 +13,7 @@ import psutil
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from serving.shared_metrics import FOLDER
+from serving.shared_metrics import shared_folder
 
 SEARCH_BUCKETS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5)
 Mode = Literal["livesum", "livemax", "livemostrecent"]
@@ -35,6 +34,7 @@ class Metrics:
     """The metrics of one application, in a registry of their own: each starts from zero."""
 
     def __init__(self) -> None:
+        shared_folder()
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests served.", "route", "status")
         self.seconds = self._histogram("request_seconds", "Time to serve a request.", "route")
@@ -96,12 +96,12 @@ class Metrics:
 
     def exposition(self) -> bytes:
         """Return the metrics in Prometheus' text format: of all workers, if they share a folder."""
-        folder = os.environ.get(FOLDER)
-        if not folder:
+        folder = shared_folder()
+        if folder is None:
             return generate_latest(self.registry)
-        _forget_ended(Path(folder))
+        _forget_ended(folder)
         everything = CollectorRegistry()
-        MultiProcessCollector(everything, folder)  # type: ignore[no-untyped-call]
+        MultiProcessCollector(everything, str(folder))  # type: ignore[no-untyped-call]
         return generate_latest(everything)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:

@@ -4,6 +4,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's own name for it
 
@@ -23,3 +24,16 @@ def shared_metrics() -> Iterator[None]:
             yield
         finally:
             del os.environ[FOLDER]
+
+
+def shared_folder() -> Path | None:
+    """Return the folder, or None where metrics are not shared.
+
+    One that was deleted, as by who empties the temporary folder, is made again: without it no new
+    worker could start. What was counted in it until then is lost.
+    """
+    folder = os.environ.get(FOLDER)
+    if not folder:
+        return None
+    Path(folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Path(folder)

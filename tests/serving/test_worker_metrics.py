@@ -2,14 +2,17 @@
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from serving.shared_metrics import FOLDER
 from soundalike.settings import Settings
 from tests.patience import PATIENCE
 
@@ -80,3 +83,16 @@ async def test_every_worker_tells_the_same_and_a_worker_that_dies_takes_nothing_
         assert (await scrape(url))["soundalike_requests_total", route] == ASKED
         async with httpx.AsyncClient(base_url=url, timeout=PATIENCE) as api:
             await eventually_serves(api, version)
+
+
+@pytest.mark.slow
+async def test_a_worker_that_dies_is_replaced_also_after_the_temporary_folder_was_emptied(
+    settings: Settings, tmp_path: Path
+) -> None:
+    async with server(settings, tmp_path / "log", workers=2) as (process, url):
+        await eventually(scraped(url, "soundalike_workers", 2))
+        [first, _] = await both_workers(process.pid)
+        shutil.rmtree(psutil.Process(first).environ()[FOLDER])
+        os.kill(first, signal.SIGKILL)
+        await eventually(scraped(url, "soundalike_workers", 1))  # the new one: the other's is gone
+        assert first not in await both_workers(process.pid)

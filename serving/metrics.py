@@ -34,7 +34,7 @@ class Metrics:
     """The metrics of one application, in a registry of their own: each starts from zero."""
 
     def __init__(self) -> None:
-        shared_folder()
+        shared_folder()  # made again if it was deleted, as metrics open their files in it
         self.registry = CollectorRegistry()
         self.requests = self._counter("requests", "Requests served.", "route", "status")
         self.seconds = self._histogram("request_seconds", "Time to serve a request.", "route")

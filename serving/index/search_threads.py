@@ -54,7 +54,8 @@ class SearchThreads:
     ) -> list[Neighbours]:
         """Return the hits of each query, all of one version. Cancelled queries are skipped.
 
-        Raises Overloaded if the queue is full or closed, or the error that the search raised.
+        Raises Overloaded if the queue is full or closed, RuntimeError if the system refuses a
+        thread, or the error that the search raised.
         """
         pending = [PendingSearch(index, query, Future()) for query in queries]
         with self._changed:

@@ -66,9 +66,10 @@ def dagster_url(database_url: str) -> str:
     The schema is separate because both have a table alembic_version. dagster-postgres needs
     psycopg2: with psycopg 3 its NOTIFY is a syntax error. Commits of its many events do not wait
     for the disk: if the server's machine fails, the last ones are lost, and nothing of the catalog.
+    Dagster reads times of its tables as UTC, and has the server write them in the session's zone.
     """
     url = make_url(database_url).set(drivername="postgresql+psycopg2")
-    options = f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off"
+    options = f"-csearch_path={DAGSTER_SCHEMA} -csynchronous_commit=off -ctimezone=UTC"
     url = url.update_query_dict(
         {"options": options, **{name: str(value) for name, value in KEEPALIVES.items()}}
     )

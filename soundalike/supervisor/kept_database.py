@@ -6,7 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.engine import Sessions, describe
-from soundalike.errors import PostgresError, SoundalikeError, StorageError
+from soundalike.errors import PostgresError, SoundalikeError, StorageError, in_one_line
 from soundalike.postgres import restart_database
 from soundalike.settings import Settings
 from soundalike.storage.disk_space import require_free_space
@@ -37,7 +37,7 @@ class KeptDatabase:
             self._ask()
         except SQLAlchemyError as error:
             if not self._is_away:
-                self._report(str(describe(error)).partition("\n")[0])
+                self._report(in_one_line(describe(error)))
             self._is_away = True
             if self._settings.database_url is None and self._deaths.is_restart_due:
                 self._restart()

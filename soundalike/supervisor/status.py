@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from soundalike.catalog.activity import Activity
 from soundalike.catalog.engine import describe
+from soundalike.errors import in_one_line
 from soundalike.supervisor.log_files import LOGS, log_file
 from soundalike.supervisor.log_lines import LogLine
 from soundalike.tcp_ports import accepts
@@ -128,7 +129,7 @@ class LiveStatus(Status):
             for name, text in _rows(self._activity()):
                 table.add_row(name, text)
         except SQLAlchemyError as error:  # PostgreSQL is being restarted, perhaps
-            self.report(str(describe(error)).partition("\n")[0])
+            self.report(in_one_line(describe(error)))
         if self._problem:
             table.add_row("last problem", f"[yellow]{safe(self._problem)}[/yellow]")
         files = ", ".join(log_file(self._logs, log).name for log in LOGS)

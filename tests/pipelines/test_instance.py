@@ -1,9 +1,12 @@
 """Dagster's storage in the catalog's database: its connections, and what it remembers."""
 
+import datetime as dt
+import uuid
 from collections.abc import Iterator
 
+import dagster as dg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import make_url, text
 
 from pipelines.instance import CatalogStorage
 from soundalike.catalog.engine import DAGSTER_SCHEMA, Sessions, dagster_url
@@ -23,6 +26,24 @@ def storage(
     monkeypatch.setenv(DAGSTER_URL, dagster_url(database_url))
     opened = CatalogStorage.from_config_value(None, {})
     yield opened
+    opened.event_log_storage.dispose()
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_when_a_run_was_created_does_not_depend_on_the_zone_of_the_server(
+    sessions: Sessions, database_url: str, monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    """Else one that is queued just now would be taken for one that never was."""
+    database = make_url(database_url).database
+    with sessions.begin() as session:
+        session.execute(text(f"alter database {database} set timezone to '{zone}'"))
+    monkeypatch.setenv(DAGSTER_URL, dagster_url(database_url))
+    opened = CatalogStorage.from_config_value(None, {})
+    runs, now = opened.run_storage, dt.datetime.now(dt.UTC)
+    runs.add_run(dg.DagsterRun(job_name="scan", run_id=str(uuid.uuid4())))
+    for seconds, found in ((-60, 0), (60, 1)):
+        before = now + dt.timedelta(seconds=seconds)
+        assert len(runs.get_runs(dg.RunsFilter(created_before=before))) == found
     opened.event_log_storage.dispose()
 
 

@@ -12,7 +12,7 @@ from dagster._core.storage.tags import ASSET_PARTITION_RANGE_END_TAG as END
 from dagster._core.storage.tags import ASSET_PARTITION_RANGE_START_TAG as START
 from dagster._core.storage.tags import MAX_RUNTIME_SECONDS_TAG
 
-from pipelines import attempts, batch_work, partitions, runs
+from pipelines import attempts, batch_work, orphaned_runs, partitions, runs
 from pipelines.definitions import build_defs
 from pipelines.notes import Notes
 from pipelines.orphaned_runs import FOREGROUND_TAG
@@ -125,6 +125,16 @@ def test_an_ingest_that_was_killed_does_not_block_the_background(orchestra: Orch
     assert not orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
     orchestra.batch_tick()
     assert orchestra.instance.get_run_by_id(dead.run_id).is_finished  # type: ignore[union-attr]
+
+
+def test_a_run_that_was_never_queued_does_not_block_the_background(
+    orchestra: Orchestra, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = build_defs(orchestra.resources).resolve_job_def("scan")
+    lost = orchestra.instance.create_run_for_job(job).run_id
+    monkeypatch.setattr(orphaned_runs, "QUEUED_WITHIN", dt.timedelta(seconds=-5))
+    orchestra.batch_tick()
+    assert orchestra.instance.get_run_by_id(lost).is_finished  # type: ignore[union-attr]
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ import pytest
 from botocore.client import BaseClient
 from hypothesis import settings as hypothesis_settings
 from immich_memories_music import tracks_dir
+from milvus_lite.server_manager import server_manager_instance
 from moto.server import ThreadedMotoServer
 from sqlalchemy import create_engine, make_url, text
 
@@ -191,6 +192,7 @@ def milvus(
         opened = emptied(Milvus(request.getfixturevalue("milvus_server")))
     yield opened
     opened.close()
+    server_manager_instance.release_all()  # else at exit, when pytest has closed what it logs to
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def valid_index(
     """Checks the candidate index: a unit vector for each track, all of one embedding space.
 
     Each sampled track must be its own nearest neighbour, and recall@10 on held-out queries must
-    reach the floor of the index's kind.
+    reach the floor of the index's kind: that of new segments, and of the whole as it was built.
     """
     with transient_errors_retried():
         return check_result(check_candidate(sessions, store, model.space))

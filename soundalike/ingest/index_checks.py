@@ -21,6 +21,7 @@ from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
 from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest
+from soundalike.vectors.recall import RECALL
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment import Segment
@@ -31,15 +32,20 @@ SAMPLED_TRACKS = 100
 def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
     """Check the index built last, on disk; of its segments those that are not served already.
 
-    Raises ArtifactError if none was built.
+    The recall of the whole is the one that its build measured and recorded with the bytes. Raises
+    ArtifactError if none was built.
     """
     with sessions() as session:
         version = index_versions.latest_built(session, space.key)
         served = publications.published(session)
         if version is None:
             raise ArtifactError("no index was built yet; materialise faiss_index")
-        fetch_version(store, version, index_versions.recorded_manifest(session, version))
-    return check_folder(store.index(version), sessions, store, served_segments(store, served))
+        recorded = index_versions.recorded_manifest(session, version)
+        fetch_version(store, version, recorded)
+    folder = store.index(version)
+    measured = {check.name: check for check in index_files.read_manifest(folder, recorded).checks}
+    trusted = served_segments(store, served)
+    return check_folder(folder, sessions, store, trusted, measured.get(RECALL))
 
 
 def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> frozenset[str]:
@@ -56,12 +62,16 @@ def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> froz
 
 
 def check_folder(
-    folder: Path, sessions: Sessions, store: ArtifactStore, trusted: Collection[str] = ()
+    folder: Path,
+    sessions: Sessions,
+    store: ArtifactStore,
+    trusted: Collection[str] = (),
+    recall: Check | None = None,
 ) -> list[Check]:
     """Check an index against the batches that its manifest names, not against later ones.
 
     Segments that are `trusted`, by name, were checked before; of these only some tracks are asked
-    for.
+    for. `recall` is that of the whole, None to measure it.
     """
     from soundalike.vectors.index.open_index import OpenIndex
 
@@ -83,7 +93,7 @@ def check_folder(
         spaces[sidecar.fingerprint] = sidecar.space
         recorded |= _recorded(batch, sidecar, sampled)
     sample = {track: _vector(store, space, recorded.get(track)) for track in sampled}
-    return check_index(index, spaces, sample, measured=new)
+    return check_index(index, spaces, sample, measured=new, recall=recall)
 
 
 def _batches_of(manifest: IndexManifest, segment: "Segment") -> Collection[str]:

@@ -67,6 +67,7 @@ def check_index(
     spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
     measured: "Sequence[Segment] | None" = None,
+    recall: Check | None = None,
 ) -> list[Check]:
     """Check a candidate index before it is published.
 
@@ -76,7 +77,8 @@ def check_index(
     `spaces` are those of its batches, fingerprint to key. `sample` holds vectors, float32 [dim], as
     the batches' files have them, None where no batch has the track, so that mixed-up rows are
     detected too. `measured` are the segments to check by themselves, None for all: others were
-    checked before.
+    checked before. `recall` is that of the whole, if it was measured on these bytes before: all
+    vectors are read to measure it.
     """
     manifest = index.manifest
     lost = _lost(index, sample)
@@ -92,7 +94,7 @@ def check_index(
             passed=not lost,
             detail=f"{len(sample) - len(lost)} of {len(sample)} sampled tracks find themselves",
         ),
-        *_check_parts(index, measured),
+        *_check_parts(index, measured, recall),
     ]
 
 
@@ -104,11 +106,13 @@ def check_segment(index: "OpenIndex") -> list[Check]:
     return [*norms, check_recall(index)] if index.manifest.built_as.has_codes else norms
 
 
-def _check_parts(index: "OpenIndex", measured: "Sequence[Segment] | None") -> list[Check]:
+def _check_parts(
+    index: "OpenIndex", measured: "Sequence[Segment] | None", recall: Check | None
+) -> list[Check]:
     """Norms and recall of the measured segments, each by itself, and recall of the whole."""
     if len(index.segments) == 1:
         if measured == []:
-            return [check_recall(index, WHOLE_QUERIES)]
+            return [recall or check_recall(index, WHOLE_QUERIES)]
         norms, rows = [_norms_of(index)], index.manifest.tracks
         recalls = [check_recall(index)]
     else:
@@ -121,7 +125,7 @@ def _check_parts(index: "OpenIndex", measured: "Sequence[Segment] | None") -> li
         rows = sum(part.manifest.tracks for part in parts)
         recalls = [check_recall(part) for part in parts if kind.has_codes]
         if kind.has_codes or measured is None:
-            recalls.append(check_recall(index, WHOLE_QUERIES))
+            recalls.append(recall or check_recall(index, WHOLE_QUERIES))
         else:
             recalls.append(EXACT)
     dimension = index.exact.dimension

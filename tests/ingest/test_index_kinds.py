@@ -4,13 +4,15 @@ import pytest
 
 from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
+from soundalike.ingest import segments
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import kinds
+from soundalike.vectors import checks, kinds
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.recall import check_recall
 from tests.indexes import neighbours
 from tests.serving.collection import SPACE, Collection, numbered
 
@@ -57,3 +59,28 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
     assert failed == ["recall_at_10"]
     with pytest.raises(ArtifactError, match=r"recall_at_10: 1\.0000"):
         publish(sessions, store, SPACE, version)
+
+
+@pytest.mark.parametrize("enough", [True, False])
+def test_the_recall_of_a_whole_index_is_measured_by_its_build_alone(
+    enough: bool, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All vectors are read for it, so that the check of a new album does not measure it again."""
+    sessions, store = collection.sessions, collection.store
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    collection.kind = "flat+pq"
+    collection.publish()
+    collection.add(*numbered(5))
+    floor = kinds.RECALL_FLOOR["flat+pq"]
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", floor if enough else 1.01)
+    collection.build()
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", floor)
+    sizes: list[int] = []
+    monkeypatch.setattr(
+        checks,
+        "check_recall",
+        lambda index, *count: sizes.append(len(index)) or check_recall(index, *count),
+    )
+    found = {check.name: check.passed for check in check_candidate(sessions, store, SPACE)}
+    assert sizes == [5]
+    assert found["recall_at_10"] is enough

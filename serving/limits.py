@@ -35,6 +35,7 @@ SESSION_SECONDS = 30 * 24 * 3600  # of a browser's session
 MAX_COOKIE_LENGTH = 8192  # characters of all cookies of a request; more are not looked at
 
 MIN_COMPRESSED_BYTES = 1000  # of an answer
+UNCOMPRESSED_TYPES = ("audio/*", "image/png", "text/event-stream")  # of answers
 COMPRESSION_LEVEL = 4  # of 1 to 9; higher ones keep the event loop for longer
 
 MAX_TURNS = 10  # requests computed at a time, per process: as many as the catalog's connections

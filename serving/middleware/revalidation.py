@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.accepted import is_negotiated
 from serving.etags import NOT_MODIFIED, etag_of, is_known
-from serving.limits import MIN_COMPRESSED_BYTES
+from serving.limits import MIN_COMPRESSED_BYTES, UNCOMPRESSED_TYPES
 
 WHOLE = 200
 
@@ -53,7 +53,14 @@ def _revalidated(scope: Scope, start: Message, body: Message) -> tuple[Message, 
         headers.add_vary_header("Accept")
     if not is_known(Headers(scope=scope), etag):
         return {**start, "headers": headers.raw}, body
-    del headers["Content-Length"], headers["Content-Type"]
-    if len(content) >= MIN_COMPRESSED_BYTES:  # as it would say if it were sent
+    if _is_compressible(headers, content):  # as it would say if it were sent
         headers.add_vary_header("Accept-Encoding")
+    del headers["Content-Length"], headers["Content-Type"]
     return {**start, "status": NOT_MODIFIED, "headers": headers.raw}, {**body, "body": b""}
+
+
+def _is_compressible(headers: MutableHeaders, content: bytes) -> bool:
+    """Return whether a client that accepts gzip would be sent the content in it."""
+    media_type = headers.get("Content-Type", "").partition(";")[0]
+    types = {media_type, f"{media_type.partition('/')[0]}/*"}
+    return len(content) >= MIN_COMPRESSED_BYTES and types.isdisjoint(UNCOMPRESSED_TYPES)

@@ -13,7 +13,7 @@ from starlette.middleware.gzip import GZipMiddleware
 from serving.browser_sessions import BrowserSessions
 from serving.head_requests import AnswerHead
 from serving.key_ring import KeyRing
-from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES
+from serving.limits import COMPRESSION_LEVEL, MIN_COMPRESSED_BYTES, UNCOMPRESSED_TYPES
 from serving.metrics import Metrics
 from serving.middleware.api_key import RequireApiKey
 from serving.middleware.body_limits import LimitBody
@@ -65,7 +65,10 @@ def middleware(
     stack.append(Middleware(AnswerHead))
     stack.append(
         Middleware(
-            GZipMiddleware, minimum_size=MIN_COMPRESSED_BYTES, compresslevel=COMPRESSION_LEVEL
+            GZipMiddleware,
+            minimum_size=MIN_COMPRESSED_BYTES,
+            compresslevel=COMPRESSION_LEVEL,
+            exclude_content_types=UNCOMPRESSED_TYPES,
         )
     )
     stack.append(Middleware(Revalidate))

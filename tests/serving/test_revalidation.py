@@ -21,12 +21,14 @@ KEY = {"X-API-Key": "s3cret"}
 PATHS = (
     *("/v1/tracks", "/v1/index", "/v1/stats", "/v1/roots", "/v1/facets/artists", "/v1/facets/tags"),
     *("/v1/facets/folders", "/v1/failures", "/openapi.json", "/", "/docs/swagger-ui-bundle.js"),
+    "/docs/favicon-32x32.png",
 )
 
 
 def about(track: str) -> tuple[str, ...]:
     at = f"/v1/tracks/{track}"
-    return at, f"{at}/similar", f"{at}/embedding", f"{at}/lineage", f"{at}/similar?format=m3u8"
+    playlists = [f"{at}/similar?format=m3u8&limit={n}" for n in (1, 29)]  # short, and long
+    return at, f"{at}/similar", f"{at}/embedding", f"{at}/lineage", *playlists
 
 
 async def unchanged(api: httpx.AsyncClient, path: str, etag: str) -> bool:

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -27,6 +26,7 @@ from soundalike.audio.sandbox import Decoders
 from soundalike.audio.tags.reader import read_tags
 from soundalike.audio.tags.rules import TagRules
 from soundalike.errors import AudioError, WorkAbandoned
+from tests.patience import until
 from tests.sounds import song
 
 HOSTILE = "tests.audio.hostile_child"
@@ -301,10 +301,7 @@ def test_one_that_is_killed_while_it_starts_fails_no_file(tmp_path: Path) -> Non
     before = set(psutil.Process().children())
 
     def kill_the_first() -> None:
-        deadline = time.monotonic() + 60
-        while not (started := set(psutil.Process().children()) - before):
-            assert time.monotonic() < deadline
-        for process in started:
+        for process in until(lambda: set(psutil.Process().children()) - before):
             process.kill()
 
     with Decoders(count=1) as decoders, ThreadPoolExecutor(1) as threads:
@@ -336,10 +333,7 @@ def test_one_may_be_started_before_the_first_file_comes(tmp_path: Path) -> None:
     before = set(children())
     with Decoders(count=1) as decoders:
         decoders.prepare()
-        deadline = time.monotonic() + 60
-        while not set(children()) - before:
-            assert time.monotonic() < deadline
-        prepared = set(children()) - before
+        prepared = until(lambda: set(children()) - before)
         decoders.read(tmp_path / "a.flac")
         assert set(children()) - before == prepared
     psutil.wait_procs(prepared, timeout=20)
@@ -351,9 +345,7 @@ def test_one_that_is_not_needed_any_more_ends_with_the_others() -> None:
     for _ in range(3):
         with Decoders(count=1) as decoders:
             decoders.prepare()
-    deadline = time.monotonic() + 60
-    while set(psutil.Process().children()) - before:
-        assert time.monotonic() < deadline
+    assert until(lambda: not set(psutil.Process().children()) - before)
 
 
 def test_closing_ends_the_idle_processes(tmp_path: Path, patient: Decoders) -> None:

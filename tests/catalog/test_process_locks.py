@@ -16,7 +16,7 @@ from soundalike.catalog.process_locks import (
     up_running,
 )
 from soundalike.errors import LibraryError
-from tests.e2e.conftest import until
+from tests.patience import until
 
 LOCKS = """
     select pid from pg_locks where locktype = 'advisory' and granted = :granted

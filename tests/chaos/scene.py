@@ -16,9 +16,9 @@ from soundalike.catalog.engine import Sessions
 from soundalike.process_identity import process_identity
 from tests.chaos import preload
 from tests.chaos.client import Client
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import dagster_client
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from tests.ports import free_ports
 from tests.postgres.hanging import postmaster_of
 from tests.torture.catalog import Catalog

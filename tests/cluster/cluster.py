@@ -23,7 +23,7 @@ from soundalike.postgres.location import CLUSTER
 from soundalike.postgres.server import DATABASE, private_server
 from soundalike.settings import Settings
 from tests.cluster.hosts import SERVER, Host
-from tests.e2e.conftest import until
+from tests.patience import until
 from tests.source import REPOSITORY
 
 URL = f"postgresql://{SUPERUSER}@{SERVER}:5432"

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from tests.cluster.cluster import URL, Cluster, Library, seconds_until
-from tests.e2e.conftest import until
+from tests.patience import until
 
 LIMIT = 600.0
 

@@ -22,9 +22,9 @@ from soundalike.postgres.binaries import find_programs
 from tests.deploy.compose import ours
 from tests.deploy.container import Host, copied_image, resolved, tool
 from tests.deploy.installed import installed
-from tests.e2e.conftest import until
 from tests.e2e.test_code_server import BATCH_RUNS, TERMINATE
 from tests.e2e.test_up import TIMEOUT_SECONDS, dagster_client
+from tests.patience import until
 from tests.ports import free_ports
 from tests.source import REPOSITORY
 

@@ -13,7 +13,7 @@ import pytest
 import soundalike
 from tests.conftest import new_database
 from tests.deploy.installed import build, installed
-from tests.e2e.conftest import until
+from tests.patience import until
 from tests.source import PACKAGES, REPOSITORY
 
 pytestmark = pytest.mark.slow

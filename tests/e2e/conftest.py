@@ -3,12 +3,11 @@
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
 from sqlalchemy import create_engine, text
@@ -16,9 +15,8 @@ from sqlalchemy import create_engine, text
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.vectors.index.open_index import OpenIndex
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 
-T = TypeVar("T")
 COMMAND = Path(sys.executable).with_name("soundalike")
 
 
@@ -79,16 +77,6 @@ class Installation:
         version = self.ask("select version from publications order by id desc limit 1")
         index = OpenIndex.open(self.data / "indexes" / version)
         return list(index.track_ids), index.exact.vectors().tobytes()
-
-
-def until(look: Callable[[], T | None], seconds: float = 180) -> T:
-    """What `look` answers as soon as it is something; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if found := look():
-            return found
-        time.sleep(0.05)
-    raise AssertionError(f"nothing after {seconds} s")
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from soundalike.storage.bucket import Bucket
-from tests.e2e.conftest import Installation, serving, until
+from tests.e2e.conftest import Installation, serving
+from tests.patience import until
 
 SERVED = "select version from publications order by id desc limit 1"
 

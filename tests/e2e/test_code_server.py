@@ -10,8 +10,9 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import TIMEOUT_SECONDS, Up, running
+from tests.patience import until
 
 ENDED = ("SUCCESS", "FAILURE", "CANCELED")
 BATCH_RUNS = """

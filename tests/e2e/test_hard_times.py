@@ -12,7 +12,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Installation, serving, until
+from tests.e2e.conftest import Installation, serving
+from tests.patience import until
 from tests.sounds import song
 from tests.torture.artifacts import Inspector
 from tests.torture.compare import Facts, compare, facts

@@ -10,9 +10,10 @@ import psutil
 import pytest
 
 from soundalike.tcp_ports import LOOPBACK, busy_port
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_code_server import end_of, processes, run_of_a_batch, slow_library
 from tests.e2e.test_up import TIMEOUT_SECONDS, Up, dagster_client, running
+from tests.patience import until
 from tests.ports import free_ports
 from tests.sounds import song
 

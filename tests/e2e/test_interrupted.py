@@ -9,7 +9,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
+from tests.patience import until
 from tests.sounds import song
 
 pytestmark = pytest.mark.slow

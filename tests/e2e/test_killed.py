@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
+from tests.patience import until
 
 pytestmark = pytest.mark.slow
 

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from soundalike.vectors.index.open_index import OpenIndex
-from tests.e2e.conftest import Installation, serving, until
+from tests.e2e.conftest import Installation, serving
 from tests.indexes import neighbours
+from tests.patience import until
 
 INGEST_RUNS = "select count(*) from dagster.runs where pipeline_name = 'ingest_batch'"
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import TIMEOUT_SECONDS, Up, running
+from tests.patience import until
 
 pytestmark = pytest.mark.slow
 

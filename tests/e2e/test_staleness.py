@@ -15,8 +15,9 @@ import pytest
 from soundalike.environment import PROJECT, child_environment
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import dagster_client
+from tests.patience import until
 from tests.ports import free_ports
 from tests.sounds import song
 

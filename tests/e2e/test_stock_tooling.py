@@ -17,8 +17,8 @@ from sqlalchemy import create_engine, text
 from soundalike.postgres import connected_database
 from soundalike.settings import Settings
 from soundalike.tcp_ports import LOOPBACK, busy_port
-from tests.e2e.conftest import until
 from tests.e2e.test_up import TIMEOUT_SECONDS, dagster_client
+from tests.patience import until
 from tests.ports import free_ports
 from tests.source import REPOSITORY
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import TIMEOUT_SECONDS
+from tests.patience import until
 from tests.ports import free_ports
 from tests.source import REPOSITORY
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.collector import collecting
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
 from tests.e2e.test_up import TIMEOUT_SECONDS, running, up_answers
+from tests.patience import until
 
 
 @pytest.mark.slow

@@ -15,7 +15,8 @@ import pytest
 from dagster_graphql import DagsterGraphQLClient, DagsterGraphQLClientError
 
 from soundalike.tcp_ports import LOOPBACK, busy_port
-from tests.e2e.conftest import Installation, until
+from tests.e2e.conftest import Installation
+from tests.patience import until
 from tests.ports import free_ports
 
 TIMEOUT_SECONDS = 180

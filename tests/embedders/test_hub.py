@@ -14,8 +14,8 @@ from soundalike.embedders.mert.download import FILE, PART, fetch_mert
 from soundalike.embedders.mert.published import PUBLISHED
 from soundalike.errors import WeightsError
 from tests.conftest import REPOSITORY
-from tests.e2e.conftest import until
 from tests.hub import BINARY, DESCRIPTIONS, MODEL, PUBLISHED_TINY, TINY, Hub, serve
+from tests.patience import until
 
 pytestmark = pytest.mark.usefixtures("published_tiny")
 

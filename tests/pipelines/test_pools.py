@@ -18,7 +18,7 @@ from soundalike.audio.process import DecoderUnavailable
 from soundalike.errors import BucketError, StorageError
 from soundalike.ingest.reports import NoReports
 from soundalike.ingest.scan import scan as ingest_scan
-from tests.e2e.conftest import until
+from tests.patience import until
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 

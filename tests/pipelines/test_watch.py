@@ -20,7 +20,7 @@ from soundalike.ingest.compare import Change
 from soundalike.ingest.scan import ScanReport
 from soundalike.settings import load_settings
 from soundalike.sources.watching import Changes
-from tests.e2e.conftest import until
+from tests.patience import until
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
 

@@ -12,7 +12,8 @@ from soundalike.postgres.account import server_account
 from soundalike.postgres.binaries import Programs
 from soundalike.postgres.cluster import ensure_cluster
 from soundalike.storage.atomic import fsync
-from tests.postgres.users import ask, start_user, using, wait_until
+from tests.patience import until
+from tests.postgres.users import ask, start_user, using
 from tests.storage.power_cut import power_cuts
 
 
@@ -35,7 +36,7 @@ def test_a_half_made_cluster_is_made_again(empty_data: Path) -> None:
 @pytest.mark.slow
 def test_a_user_killed_during_initdb_leaves_no_race(empty_data: Path) -> None:
     with start_user(empty_data) as user:
-        wait_until((empty_data / "postgres" / "cluster.new" / "base").exists)
+        until((empty_data / "postgres" / "cluster.new" / "base").exists)
         user.kill()
     with using(empty_data) as url:
         assert ask(url) == 1

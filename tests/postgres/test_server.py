@@ -18,7 +18,8 @@ from soundalike.postgres import server as server_module
 from soundalike.postgres.recovery import POLL_SECONDS, await_recovery, is_stopping
 from soundalike.postgres.server import Server
 from soundalike.storage.locks import open_lock, try_exclusive
-from tests.postgres.users import ask, start_user, using, wait_until
+from tests.patience import until
+from tests.postgres.users import ask, start_user, using
 
 
 def pid_file(server: Server) -> Path:
@@ -33,7 +34,7 @@ def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
     with using(data):
         killed = psutil.Process(int(pid_file(server).read_text().split()[0]))
         killed.kill()
-        wait_until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
+        until(lambda: not killed.is_running() or killed.status() == psutil.STATUS_ZOMBIE)
         with using(data) as url:
             assert ask(url) == 1
 
@@ -41,7 +42,7 @@ def test_a_killed_server_starts_again(data: Path, server: Server) -> None:
 @pytest.mark.slow
 def test_a_server_that_a_killed_user_left_is_used_and_told_of(data: Path, server: Server) -> None:
     with start_user(data) as user:
-        wait_until(server.is_ready)
+        until(server.is_ready)
         user.kill()
     left = pid_file(server).read_text().split()[0]
     with capture_logs() as told, using(data) as url, using(data):
@@ -95,14 +96,14 @@ def test_a_running_server_holds_the_lock_that_shows_that_it_lives(
     with using(data):
         descriptor = open_lock(server.home / "server.lock")
         assert not try_exclusive(descriptor)
-    wait_until(lambda: try_exclusive(descriptor))
+    until(lambda: try_exclusive(descriptor))
     os.close(descriptor)
 
 
 @pytest.mark.slow
 def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server: Server) -> None:
     with start_user(data) as user:
-        wait_until(pid_file(server).exists)
+        until(pid_file(server).exists)
         user.kill()
     with using(data) as url:
         assert ask(url) == 1
@@ -112,7 +113,7 @@ def test_a_user_killed_while_the_server_starts_leaves_no_race(data: Path, server
 def test_a_server_on_its_way_down_is_waited_for(data: Path, server: Server) -> None:
     with using(data) as url, closing(psycopg.connect(url.replace("+psycopg", ""))):
         os.kill(int(pid_file(server).read_text().split()[0]), signal.SIGTERM)
-        wait_until(lambda: not server.is_ready())  # but it lives until the connection ends
+        until(lambda: not server.is_ready())  # but it lives until the connection ends
         with using(data) as again:
             assert ask(again) == 1
 
@@ -183,7 +184,7 @@ def test_a_server_that_accepts_nothing_for_long_is_started_anew(
     with using(data) as url, connection(server):
         running = pid_file(server).read_text().split()[0]
         os.kill(int(running), signal.SIGTERM)  # it waits for its last client to leave
-        wait_until(lambda: not server.is_ready())
+        until(lambda: not server.is_ready())
         told = pid_file(server).read_text()
         pid_file(server).write_text(told.replace("stopping", "starting"))
         with using(data):

@@ -2,10 +2,9 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from time import monotonic
 
 from sqlalchemy import create_engine, text
 from sqlalchemy.pool import NullPool
@@ -49,9 +48,3 @@ def url_of(user: subprocess.Popen[str]) -> str:
     """Wait until it is in the block."""
     assert user.stdout is not None
     return next(line for line in user.stdout if line.startswith("postgresql")).strip()
-
-
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = monotonic() + 20
-    while not condition():
-        assert monotonic() < deadline

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,17 +16,11 @@ from soundalike.sources import watching
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
 from soundalike.sources.watching import STARTING, ChangeLog, Changes, RootWatch, Watcher
+from tests.patience import until
 
 RULES = IgnoreRules()
 NONE = Changes(0, 0, 0, "")
 linux = pytest.mark.skipif(sys.platform != "linux", reason="limits of inotify")
-
-
-def until(look: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 60
-    while not look():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def root(folder: Path) -> MusicRoot:

@@ -16,7 +16,7 @@ from soundalike.settings import Settings
 from soundalike.supervisor import kept_database as module
 from soundalike.supervisor.kept_database import KeptDatabase
 from soundalike.supervisor.restarts import Deaths, RestartPolicy
-from tests.e2e.conftest import until
+from tests.patience import until
 
 QUICK = RestartPolicy(delays=(0.0,), max_deaths=2)
 

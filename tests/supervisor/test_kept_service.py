@@ -14,7 +14,7 @@ from soundalike.supervisor.kept_service import KeptService
 from soundalike.supervisor.log_files import ServiceOutput
 from soundalike.supervisor.restarts import Deaths, RestartPolicy
 from soundalike.supervisor.services import Service
-from tests.e2e.conftest import until
+from tests.patience import until
 
 SLEEPER = Service("a sleeper", "api", [sys.executable, "-c", "import time; time.sleep(600)"])
 AT_ONCE = RestartPolicy(delays=(0.0,), max_deaths=2)

@@ -11,7 +11,7 @@ from soundalike.supervisor import log_files, log_reader
 from soundalike.supervisor.log_files import KEPT_FILES, LogFiles, log_file
 from soundalike.supervisor.log_lines import LogLine
 from soundalike.supervisor.log_reader import added_lines, last_lines
-from tests.e2e.conftest import until
+from tests.patience import until
 
 CHATTER = "import sys\nfor n in range({}): print('line', n)\nsys.stdout.write('no end')"
 

@@ -13,7 +13,7 @@ from soundalike.errors import LibraryError
 from soundalike.process_identity import process_identity
 from soundalike.supervisor import service_processes
 from soundalike.supervisor.service_processes import ServiceProcesses
-from tests.e2e.conftest import until
+from tests.patience import until
 
 # It leaves a process of its own that ignores SIGTERM, as a hanging worker would be.
 WITH_A_DEAF_CHILD = """

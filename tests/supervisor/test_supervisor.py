@@ -18,7 +18,7 @@ from soundalike.supervisor.restarts import RestartPolicy
 from soundalike.supervisor.service_processes import ServiceProcesses
 from soundalike.supervisor.services import Service
 from soundalike.supervisor.supervisor import Supervisor
-from tests.e2e.conftest import until
+from tests.patience import until
 
 QUICK = RestartPolicy(delays=(0.0,), max_deaths=3)
 LIVES = (

@@ -23,7 +23,8 @@ from random import Random
 
 from soundalike.embedders import fetch_weights
 from soundalike.settings import Settings
-from tests.e2e.conftest import Installation, serving, until
+from tests.e2e.conftest import Installation, serving
+from tests.patience import until
 from tests.ports import free_ports
 from tests.torture.aims import AIMS, Aim, trigger
 from tests.torture.artifacts import Inspector

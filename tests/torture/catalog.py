@@ -7,7 +7,7 @@ import psutil
 import psycopg
 
 from soundalike.postgres.server import private_server
-from tests.e2e.conftest import until
+from tests.patience import until
 
 NEWEST_EVENT = "select coalesce(max(id), 0) from dagster.event_logs"
 LAST_EVENT = """

@@ -20,7 +20,7 @@ AGAIN = """
 mutation Again($run: String!) { launchRunReexecution(
     reexecutionParams: {parentRunId: $run, strategy: ALL_STEPS}) { __typename } }
 """
-OVER = "select 1 from dagster.runs where run_id = %s and status = 'CANCELED'"
+ENDED = "select status from dagster.runs where run_id = %s and status in ('CANCELED', 'SUCCESS')"
 ARTIFACTS = {  # names in words, and where they are below the data root
     "vectors": "embeddings/*/b*.npy",
     "a sidecar": "embeddings/*/b*.parquet",
@@ -152,7 +152,9 @@ def terminated(job: str, scene: Scene) -> Iterator[None]:
     dagster = scene.dagster()
     _, run = scene.run_worker(job, MOMENT_SECONDS)
     dagster._execute(TERMINATE, {"run": run})
-    scene.soon(lambda: scene.catalog.ask(OVER, run), MOMENT_SECONDS, "no end of the run")
+    [(status,)] = scene.soon(lambda: scene.catalog.ask(ENDED, run), MOMENT_SECONDS, "no end of it")
+    if status != "CANCELED":
+        raise Absent("it had succeeded by then")
     yield
     dagster._execute(AGAIN, {"run": run})
 

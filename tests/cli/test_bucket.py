@@ -6,7 +6,8 @@ from typer.testing import CliRunner, Result
 from soundalike.catalog import library_settings
 from soundalike.catalog.engine import Sessions
 from soundalike.cli import app
-from soundalike.cli.doctor import Examined, _bucket
+from soundalike.cli.doctor.artifacts import bucket as bucket_findings
+from soundalike.cli.doctor.findings import Examined
 from soundalike.errors import BucketError
 from soundalike.maintenance.bucket_check import check_bucket, repair_bucket
 from soundalike.settings import Settings, load_settings
@@ -64,7 +65,7 @@ def test_verify_of_a_data_root_alone_says_nothing_of_a_bucket(
 
 
 def test_doctor_says_that_the_bucket_can_be_written_and_leaves_nothing(bucket: Bucket) -> None:
-    [finding] = _bucket(Examined(Settings(artifacts=bucket.url)))
+    [finding] = bucket_findings(Examined(Settings(artifacts=bucket.url)))
     assert finding.state == f"{bucket.url} can be read and written"
     assert finding.advice == ""
     assert bucket.listed() == []
@@ -75,8 +76,8 @@ def test_doctor_names_a_bucket_that_does_not_answer(
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
     with pytest.raises(BucketError, match="cannot be listed"):  # which doctor shows as a problem
-        list(_bucket(Examined(Settings(artifacts=bucket.url))))
+        list(bucket_findings(Examined(Settings(artifacts=bucket.url))))
 
 
 def test_doctor_asks_nothing_without_a_bucket() -> None:
-    assert list(_bucket(Examined(Settings()))) == []
+    assert list(bucket_findings(Examined(Settings()))) == []

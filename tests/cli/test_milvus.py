@@ -9,7 +9,8 @@ from typer.testing import CliRunner, Result
 from soundalike.catalog import library_settings
 from soundalike.catalog.engine import Sessions
 from soundalike.cli import app
-from soundalike.cli.doctor import Examined, _milvus
+from soundalike.cli.doctor.artifacts import milvus as milvus_findings
+from soundalike.cli.doctor.findings import Examined
 from soundalike.errors import MilvusError, SettingsError
 from soundalike.ingest.publish import publish
 from soundalike.settings import Settings, load_settings
@@ -53,30 +54,32 @@ def collection(
 def test_doctor_counts_collections_and_names_the_one_that_is_lacking(
     collection: Collection, sessions: Sessions, milvus: Milvus
 ) -> None:
-    [empty] = _milvus(Examined(searched(milvus)))
+    [empty] = milvus_findings(Examined(searched(milvus)))
     assert empty.state == f"{milvus.shown} answers, 0 collections"
     assert empty.advice == ""
     version = collection.publish()  # without Milvus
-    [finding] = _milvus(Examined(searched(milvus), sessions))
+    [finding] = milvus_findings(Examined(searched(milvus), sessions))
     assert finding.advice == f"it lacks index {version}: materialise published_index"
     publish(sessions, collection.store, SPACE, version, milvus=milvus)
-    [whole] = _milvus(Examined(searched(milvus), sessions))
+    [whole] = milvus_findings(Examined(searched(milvus), sessions))
     assert (whole.state, whole.advice) == (f"{milvus.shown} answers, 1 collection", "")
 
 
 def test_doctor_asks_nothing_where_milvus_is_not_searched() -> None:
-    assert list(_milvus(Examined(Settings(milvus_url=SecretStr("http://127.0.0.1:1"))))) == []
+    assert (
+        list(milvus_findings(Examined(Settings(milvus_url=SecretStr("http://127.0.0.1:1"))))) == []
+    )
 
 
 def test_doctor_names_a_milvus_that_is_away() -> None:
     with pytest.raises(MilvusError, match=r"Milvus at http://127\.0\.0\.1:1 failed"):
-        list(_milvus(Examined(searched(Milvus("http://me:pw@127.0.0.1:1")))))
+        list(milvus_findings(Examined(searched(Milvus("http://me:pw@127.0.0.1:1")))))
 
 
 def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pymilvus", None)
     with pytest.raises(SettingsError, match=r"pip install 'soundalike\[milvus\]'"):
-        list(_milvus(Examined(searched(Milvus("/nowhere/lite.db")))))
+        list(milvus_findings(Examined(searched(Milvus("/nowhere/lite.db")))))
 
 
 def test_gc_removes_collections_with_their_versions(

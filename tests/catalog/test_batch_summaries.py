@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog import batches, index_contents
 from soundalike.catalog.batch_summaries import outdated, settle
 from soundalike.catalog.engine import Sessions
+from soundalike.catalog.library import set_length_rule
 from soundalike.catalog.lock_keys import SETTLE_LOCK
 from tests.catalog.full_readings import (
     contents_by_full_reading,
@@ -58,6 +59,8 @@ CHANGES = (
     "delete from vectors where space = :space and batch_id = :batch",
     "update length_rule set shortest = :seconds where :seconds < 500",
     "update length_rule set shortest = shortest",
+    "insert into length_rule values (1, :seconds, 1000) on conflict (id) "
+    "do update set shortest = excluded.shortest",
 )
 # The same as if so many seconds had passed: no trigger sees it.
 PASS = (
@@ -177,6 +180,17 @@ def test_what_each_scan_and_run_writes_makes_no_summary_old(begun: Sessions, wri
     with begun() as session:
         session.execute(text(written))
         assert outdated(session) == []
+
+
+def test_a_length_rule_makes_all_summaries_old_if_it_is_another_one(begun: Sessions) -> None:
+    with begun.begin() as session:
+        session.execute(text("insert into batches (id) values (1), (2)"))
+    settle(begun)
+    with begun() as session:
+        set_length_rule(session, 0, 1000)  # as each scan does
+        assert outdated(session) == []
+        set_length_rule(session, 1, 1000)
+        assert outdated(session) == [1, 2]
 
 
 def test_a_summary_is_old_once_the_next_attempt_at_a_file_is_due(begun: Sessions) -> None:

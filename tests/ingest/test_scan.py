@@ -11,6 +11,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import select, text
 
+from soundalike.catalog.batch_summaries import outdated, settle
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import lock_scan
 from soundalike.catalog.tables import FileRow
@@ -42,6 +43,15 @@ def test_what_is_new_is_sealed_once(library: Library) -> None:
     assert (first.music, first.changes[Change.NEW], len(first.batches)) == (7, 7, 3)
     second = library.scan(batch_tracks=3)
     assert (second.music, second.changes, second.batches) == (7, {Change.NONE: 7}, {})
+
+
+def test_a_scan_that_finds_nothing_new_has_no_summary_read_again(library: Library) -> None:
+    fill(library.music, 3)
+    library.scan()
+    settle(library.sessions)
+    library.scan()
+    with library.sessions() as session:
+        assert outdated(session) == []
 
 
 def test_a_changed_file_is_taken_again(library: Library) -> None:

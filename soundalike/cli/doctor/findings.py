@@ -1,4 +1,4 @@
-"""What a check examines, and what it finds."""
+"""Findings of `soundalike doctor`, and what its checks examine."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass

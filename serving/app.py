@@ -52,6 +52,7 @@ from serving.shared_reading import SharedReading
 from serving.state import State
 from soundalike.catalog.access import require_key_beyond_loopback
 from soundalike.catalog.api_keys import Scope as ApiScope
+from soundalike.garbage_collection import imports_frozen
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
 from soundalike.settings import Settings, load_settings
@@ -139,7 +140,7 @@ def _lifespan(
 ) -> Callable[[FastAPI], AbstractAsyncContextManager[State]]:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        with tracing("soundalike-api"), connected_database(settings) as url:
+        with imports_frozen(), tracing("soundalike-api"), connected_database(settings) as url:
             engine = open_pool(url)
             sessions = async_sessionmaker(engine, expire_on_commit=False)
             restart = partial(restart_database, settings)

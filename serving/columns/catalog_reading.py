@@ -11,7 +11,7 @@ from soundalike.catalog.columns.reading import TrackFacts, facts_after, facts_by
 from soundalike.catalog.columns.table import TrackColumns, concatenated, merged
 
 PAGE = 1000  # tracks that a statement reads
-PART = 50_000  # tracks that are held as Python objects
+PART = 5_000  # tracks that are held as Python objects: more are long to look through for garbage
 
 
 @dataclass(eq=False)

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from serving.columns import live_columns
+from serving.columns import catalog_reading, live_columns
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool
 from soundalike.catalog import results, retention, roots
@@ -131,6 +131,22 @@ async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
         if item["track"]["id"] == other:
             item["track"]["title"] = "Meanwhile"
     assert again == whole
+
+
+async def test_columns_do_not_depend_on_the_parts_that_they_are_read_in(
+    database_url: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for each in range(17):
+        collection.add({"title": f"Title {each}", "artist": f"Artist {each % 3}", "year": each})
+    engine = open_pool(database_url)
+    async with AsyncSession(engine) as session:
+        at_once = await catalog_reading.everything(session)
+        monkeypatch.setattr(catalog_reading, "PAGE", 2)
+        monkeypatch.setattr(catalog_reading, "PART", 5)
+        in_parts = await catalog_reading.everything(session)
+    await engine.dispose()
+    assert at_once.table.num_rows == 17
+    assert in_parts.table.to_pylist() == at_once.table.to_pylist()
 
 
 async def test_damaged_columns_are_read_again_from_the_catalog(

@@ -1,5 +1,6 @@
 """The service as a process of its own: what it loads, how it starts, how it stops."""
 
+import gc
 import json
 import os
 import signal
@@ -16,7 +17,7 @@ from tests.patience import PATIENCE
 from tests.ports import free_ports
 
 from .collection import Collection, numbered
-from .service import eventually, eventually_serves
+from .service import eventually, eventually_serves, running
 
 GRACE_SECONDS = 60
 
@@ -26,6 +27,14 @@ def test_importing_the_service_loads_no_heavy_library() -> None:
     code = f"import sys, serving.app; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+async def test_imports_are_left_out_of_collections_while_it_serves(settings: Settings) -> None:
+    """A full one would go through all of them, and nobody is answered meanwhile."""
+    before = gc.get_freeze_count()
+    async with running(settings):
+        assert gc.get_freeze_count() > before + 50_000
+    assert gc.get_freeze_count() == 0
 
 
 @pytest.fixture

@@ -21,44 +21,44 @@ def artifacts(examined: Examined) -> Iterator[Finding]:
         return
     store = ArtifactStore.of(examined.settings)
     with examined.sessions() as session:
-        artifacts = [a for a in all_artifacts(session, store) if a.kind is not Kind.OLDER_INDEX]
-    found = list(filter(None, damages_of(artifacts, audio=False)))
+        kept = [a for a in all_artifacts(session, store) if a.kind is not Kind.OLDER_INDEX]
+    found = list(filter(None, damages_of(kept, audio=False)))
     if not found:
-        state = f"{len(artifacts)} are there; `soundalike verify` reads all of their audio too"
+        state = f"{len(kept)} are there; `soundalike verify` reads all of their audio too"
         yield Finding("artifacts", state)
         return
     first = f"{found[0].artifact.path}: {found[0].problem}"
-    state = f"{len(found)} of {len(artifacts)} are lost or damaged ({counted_damage(found)})"
+    state = f"{len(found)} of {len(kept)} are lost or damaged ({counted_damage(found)})"
     yield Finding("artifacts", f"{state}; {first}", "soundalike ingest makes them again")
 
 
 def bucket(examined: Examined) -> Iterator[Finding]:
     """Put a small object into the bucket and remove it again, as builders have to."""
-    bucket = ArtifactStore.of(examined.settings).bucket
-    if bucket is None:
+    objects = ArtifactStore.of(examined.settings).bucket
+    if objects is None:
         return
-    bucket.listed("indexes/")
+    objects.listed("indexes/")
     try:
-        bucket.put_bytes(PROBE, b"")
-        bucket.remove([PROBE])
+        objects.put_bytes(PROBE, b"")
+        objects.remove([PROBE])
     except BucketError as error:
-        state = f"{bucket.url} can be read, which a machine that only serves needs; {error}"
+        state = f"{objects.url} can be read, which a machine that only serves needs; {error}"
         summary, _, advice = state.partition("\n")
         yield Finding("bucket", summary, advice)
         return
-    yield Finding("bucket", f"{bucket.url} can be read and written")
+    yield Finding("bucket", f"{objects.url} can be read and written")
 
 
 def milvus(examined: Examined) -> Iterator[Finding]:
     """Ask Milvus, if it is searched, for its collections: the published version needs one."""
-    with Milvus.opened(examined.settings) as milvus:
-        if milvus is None:
+    with Milvus.opened(examined.settings) as server:
+        if server is None:
             return
-        there = names(milvus)
+        there = names(server)
     advice = ""
     if examined.sessions:
         with examined.sessions() as session:
             served = published(session)
         if served and name_of(served.index.version) not in there:
             advice = f"it lacks index {served.index.version}: materialise published_index"
-    yield Finding("Milvus", f"{milvus.shown} answers, {counted(len(there), 'collection')}", advice)
+    yield Finding("Milvus", f"{server.shown} answers, {counted(len(there), 'collection')}", advice)

@@ -53,23 +53,23 @@ def decoder(_: Examined) -> Iterator[Finding]:
 
 def data(examined: Examined) -> Iterator[Finding]:
     """Tell where the data root is, and how much room there is for it."""
-    data = examined.settings.data
-    require_free_space(data)
-    free = shutil.disk_usage(existing_parent(data)).free
+    root = examined.settings.data
+    require_free_space(root)
+    free = shutil.disk_usage(existing_parent(root)).free
     advice = "free some space: a minute of music takes about 3 MB" if free < LOW_DISK_BYTES else ""
-    exists = "" if data.exists() else " (the first ingest creates it)"
-    yield Finding("data root", f"{data}{exists}, {free / 2**30:.0f} GiB free", advice)
+    exists = "" if root.exists() else " (the first ingest creates it)"
+    yield Finding("data root", f"{root}{exists}, {free / 2**30:.0f} GiB free", advice)
 
 
 def ports(examined: Examined) -> Iterator[Finding]:
     """Look whether the ports of `soundalike up` are free, unless it has them itself."""
     settings = examined.settings
-    ports = f"{settings.port} and {settings.dagster_port}"
+    both = f"{settings.port} and {settings.dagster_port}"
     if examined.sessions and up_running(examined.sessions):
-        yield Finding("ports", f"{ports}; `soundalike up` is running")
+        yield Finding("ports", f"{both}; `soundalike up` is running")
         return
     require_free_ports(settings)
-    yield Finding("ports", f"{ports} are free")
+    yield Finding("ports", f"{both} are free")
 
 
 def dagster(examined: Examined) -> Iterator[Finding]:

@@ -94,13 +94,17 @@ def safe(text: object) -> str:
     return escape(printable(str(text)))
 
 
+def safe_lines(text: str) -> str:
+    """Escape each line, and keep the lines apart."""
+    return "\n".join(safe(line) for line in text.splitlines())
+
+
 def format_error(error: Exception) -> str:
     """Format an error as markup; SQLAlchemy's errors are described in plain words."""
     text = str(describe(error) if isinstance(error, SQLAlchemyError) else error)
-    return "[red]error:[/red] " + "\n".join(safe(line) for line in text.splitlines())
+    return f"[red]error:[/red] {safe_lines(text)}"
 
 
 def format_warning(error: Exception) -> str:
     """Format what does not stop the command, as markup."""
-    lines = "\n".join(safe(line) for line in str(error).splitlines())
-    return f"[yellow]{lines}[/yellow]"
+    return f"[yellow]{safe_lines(str(error))}[/yellow]"

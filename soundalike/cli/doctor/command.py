@@ -14,7 +14,7 @@ from soundalike.cli.library import existing_library
 from soundalike.errors import SettingsError, SoundalikeError
 from soundalike.postgres import has_database
 from soundalike.settings import load_settings, settings_file
-from soundalike.terminal import safe
+from soundalike.terminal import safe, safe_lines
 
 CHECKS: tuple[Check, ...] = (
     machine.device,
@@ -42,7 +42,7 @@ def doctor() -> None:
         table.add_column(overflow=overflow)
     for finding in findings:
         mark = "[yellow]![/yellow]" if finding.advice else "[green]ok[/green]"
-        advice = f"\n[yellow]-> {safe(finding.advice)}[/yellow]" if finding.advice else ""
+        advice = f"\n[yellow]-> {safe_lines(finding.advice)}[/yellow]" if finding.advice else ""
         table.add_row(mark, safe(finding.subject), safe(finding.state) + advice)
     Console().print(table)
     raise typer.Exit(1 if any(finding.advice for finding in findings) else 0)

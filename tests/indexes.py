@@ -93,7 +93,7 @@ def write_segments(
     removed: Collection[int] = (),
     choice: KindChoice = "flat",
 ) -> Path:
-    """A version of the rows of `matrix` less `removed`, in a segment a part; return its folder.
+    """A version of rows of `matrix` less `removed`, in a segment a part; return its folder.
 
     Each part, some rows, is a batch of its own; ids are those of `write_index`.
     """
@@ -122,7 +122,7 @@ def write_segments(
         kind=kind.name,
         kind_parameters=kind.parameters,
         dimension=matrix.shape[1],
-        tracks=len(matrix) - len(set(removed)),
+        tracks=sum(map(len, parts)) - sum(map(len, lost.values())),
         batches=batches,
         removed={key: places for key, places in lost.items() if places},
         coding=coding.name,

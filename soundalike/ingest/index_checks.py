@@ -1,6 +1,7 @@
 """Checks of a candidate index on disk against the batches it was built from."""
 
 from collections.abc import Collection
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,15 +16,17 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest.bucket_batches import fetch_embeddings
 from soundalike.sampling import evenly
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import index_files
+from soundalike.vectors import ground_truth, index_files
 from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.checks import check_index
 from soundalike.vectors.embedding_files import Sidecar, load_vectors, read_sidecar
+from soundalike.vectors.ground_truth import GroundTruth
 from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest
-from soundalike.vectors.recall import RECALL
+from soundalike.vectors.recall import WHOLE_QUERIES
 
 if TYPE_CHECKING:
+    from soundalike.vectors.index.open_index import OpenIndex
     from soundalike.vectors.index.segment import Segment
 
 SAMPLED_TRACKS = 100
@@ -32,8 +35,7 @@ SAMPLED_TRACKS = 100
 def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
     """Check the index built last, on disk; of its segments those that are not served already.
 
-    The recall of the whole is the one that its build measured and recorded with the bytes. Raises
-    ArtifactError if none was built.
+    Raises ArtifactError if none was built.
     """
     with sessions() as session:
         version = index_versions.latest_built(session, space.key)
@@ -43,9 +45,8 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
         recorded = index_versions.recorded_manifest(session, version)
         fetch_version(store, version, recorded)
     folder = store.index(version)
-    measured = {check.name: check for check in index_files.read_manifest(folder, recorded).checks}
-    trusted = served_segments(store, served)
-    return check_folder(folder, sessions, store, trusted, measured.get(RECALL))
+    index_files.read_manifest(folder, recorded)
+    return check_folder(folder, sessions, store, served_segments(store, served))
 
 
 def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> frozenset[str]:
@@ -62,16 +63,12 @@ def served_segments(store: ArtifactStore, served: PublishedIndex | None) -> froz
 
 
 def check_folder(
-    folder: Path,
-    sessions: Sessions,
-    store: ArtifactStore,
-    trusted: Collection[str] = (),
-    recall: Check | None = None,
+    folder: Path, sessions: Sessions, store: ArtifactStore, trusted: Collection[str] = ()
 ) -> list[Check]:
     """Check an index against the batches that its manifest names, not against later ones.
 
     Segments that are `trusted`, by name, were checked before; of these only some tracks are asked
-    for. `recall` is that of the whole, None to measure it.
+    for.
     """
     from soundalike.vectors.index.open_index import OpenIndex
 
@@ -93,7 +90,25 @@ def check_folder(
         spaces[sidecar.fingerprint] = sidecar.space
         recorded |= _recorded(batch, sidecar, sampled)
     sample = {track: _vector(store, space, recorded.get(track)) for track in sampled}
-    return check_index(index, spaces, sample, measured=new, recall=recall)
+    truth = _ground_truth(store, index) if index.manifest.built_as.has_codes else None
+    return check_index(index, spaces, sample, measured=new, truth=truth)
+
+
+def _ground_truth(store: ArtifactStore, index: "OpenIndex") -> GroundTruth:
+    """The ground truth of an index: what was kept of the one built before, brought up to it.
+
+    If that does not follow, all vectors are read.
+    """
+    kept, truth = ground_truth.load(store.ground_truth), None
+    if kept and kept.version == index.manifest.version:
+        return kept
+    if kept:
+        with suppress(ArtifactError):  # that version may be gone
+            before = index_files.read_manifest(store.index(kept.version))
+            truth = ground_truth.follow(kept, before, index)
+    truth = truth or ground_truth.measure(index, WHOLE_QUERIES)
+    truth.save(store.ground_truth)
+    return truth
 
 
 def _batches_of(manifest: IndexManifest, segment: "Segment") -> Collection[str]:

@@ -146,7 +146,14 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [store.scratch, store.manifests, store.indexes, store.segments, store.maps]
+    parents = [
+        store.root,
+        store.scratch,
+        store.manifests,
+        store.indexes,
+        store.segments,
+        store.maps,
+    ]
     parents += [store.columns, *_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():

@@ -79,6 +79,11 @@ class ArtifactStore:
         return self.root / "segments"
 
     @property
+    def ground_truth(self) -> Path:
+        """File of the ground truth of the index built last, which may be measured again."""
+        return self.root / "ground-truth.npz"
+
+    @property
     def maps(self) -> Path:
         """Folder of `map`."""
         return self.root / "maps"

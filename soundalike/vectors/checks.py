@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from soundalike.vectors.artifact_files import Check
+from soundalike.vectors.ground_truth import GroundTruth, measure
 from soundalike.vectors.queries import VectorQuery
 from soundalike.vectors.recall import RECALL, WHOLE_QUERIES, check_recall
 
@@ -67,7 +68,7 @@ def check_index(
     spaces: Mapping[str, str],
     sample: Mapping[str, NDArray[np.float32] | None],
     measured: "Sequence[Segment] | None" = None,
-    recall: Check | None = None,
+    truth: GroundTruth | None = None,
 ) -> list[Check]:
     """Check a candidate index before it is published.
 
@@ -77,8 +78,7 @@ def check_index(
     `spaces` are those of its batches, fingerprint to key. `sample` holds vectors, float32 [dim], as
     the batches' files have them, None where no batch has the track, so that mixed-up rows are
     detected too. `measured` are the segments to check by themselves, None for all: others were
-    checked before. `recall` is that of the whole, if it was measured on these bytes before: all
-    vectors are read to measure it.
+    checked before. `truth` is what is to be found in the whole; if it is None, it is measured.
     """
     manifest = index.manifest
     lost = _lost(index, sample)
@@ -94,7 +94,7 @@ def check_index(
             passed=not lost,
             detail=f"{len(sample) - len(lost)} of {len(sample)} sampled tracks find themselves",
         ),
-        *_check_parts(index, measured, recall),
+        *_check_parts(index, measured, truth),
     ]
 
 
@@ -107,27 +107,19 @@ def check_segment(index: "OpenIndex") -> list[Check]:
 
 
 def _check_parts(
-    index: "OpenIndex", measured: "Sequence[Segment] | None", recall: Check | None
+    index: "OpenIndex", measured: "Sequence[Segment] | None", truth: GroundTruth | None
 ) -> list[Check]:
     """Norms and recall of the measured segments, each by itself, and recall of the whole."""
-    if len(index.segments) == 1:
-        if measured == []:
-            return [recall or check_recall(index, WHOLE_QUERIES)]
-        norms, rows = [_norms_of(index)], index.manifest.tracks
-        recalls = [check_recall(index)]
+    kind, is_one = index.manifest.built_as, len(index.segments) == 1
+    chosen = index.segments if measured is None else measured
+    parts = [index if is_one else type(index).of_segment(segment, kind) for segment in chosen]
+    norms = [_norms_of(part) for part in parts]
+    rows = sum(part.manifest.tracks for part in parts)
+    if kind.has_codes:
+        recalls = [check_recall(part) for part in parts]
+        recalls.append(check_recall(index, truth or measure(index, WHOLE_QUERIES)))
     else:
-        kind = index.manifest.built_as
-        parts = [
-            type(index).of_segment(segment, kind)
-            for segment in (index.segments if measured is None else measured)
-        ]
-        norms = [_norms_of(part) for part in parts]
-        rows = sum(part.manifest.tracks for part in parts)
-        recalls = [check_recall(part) for part in parts if kind.has_codes]
-        if kind.has_codes or measured is None:
-            recalls.append(recall or check_recall(index, WHOLE_QUERIES))
-        else:
-            recalls.append(EXACT)
+        recalls = [check_recall(index) if is_one and parts else EXACT]
     dimension = index.exact.dimension
     every = np.concatenate([np.empty(0, np.float32), *norms])
     worst = min(recalls, key=lambda check: check.passed)

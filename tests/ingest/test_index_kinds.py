@@ -1,5 +1,9 @@
 """The kind an index is built as: chosen, recorded, and refused where it finds too little."""
 
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
 import pytest
 
 from soundalike.catalog.engine import Sessions
@@ -9,10 +13,13 @@ from soundalike.ingest.build_index import build_index
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
+from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
-from soundalike.vectors import checks, kinds
+from soundalike.vectors import ground_truth, kinds
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.recall import check_recall
+from soundalike.vectors.index_files import read_manifest
+from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
+from tests.damage import overwrite
 from tests.indexes import neighbours
 from tests.serving.collection import SPACE, Collection, numbered
 
@@ -61,26 +68,103 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
         publish(sessions, store, SPACE, version)
 
 
-@pytest.mark.parametrize("enough", [True, False])
-def test_the_recall_of_a_whole_index_is_measured_by_its_build_alone(
-    enough: bool, collection: Collection, monkeypatch: pytest.MonkeyPatch
+def test_the_check_of_an_album_reads_no_vectors_but_its_own(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All vectors are read for it, so that the check of a new album does not measure it again."""
+    """What is to be found in the whole is known from its build; what is found is not."""
     sessions, store = collection.sessions, collection.store
     monkeypatch.setattr(segments, "TRAINED_ON", (20,))
     collection.kind = "flat+pq"
     collection.publish()
     collection.add(*numbered(5))
-    floor = kinds.RECALL_FLOOR["flat+pq"]
-    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", floor if enough else 1.01)
     collection.build()
-    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", floor)
-    sizes: list[int] = []
-    monkeypatch.setattr(
-        checks,
-        "check_recall",
-        lambda index, *count: sizes.append(len(index)) or check_recall(index, *count),
-    )
-    found = {check.name: check.passed for check in check_candidate(sessions, store, SPACE)}
-    assert sizes == [5]
-    assert found["recall_at_10"] is enough
+    measured, followed = recorded(monkeypatch)
+    assert all(check.passed for check in check_candidate(sessions, store, SPACE))
+    assert (measured, followed) == ([5], [])
+    lose_the_nearest(monkeypatch)
+    failed = [check.name for check in check_candidate(sessions, store, SPACE) if not check.passed]
+    assert failed == ["recall_at_10"]
+    assert (measured, followed) == ([5, 5], [])
+
+
+def recorded(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[bool]]:
+    """The sizes of the indexes whose vectors are all read, and whether another's truth follows."""
+    measured: list[int] = []
+    followed: list[bool] = []
+    read, follow = ground_truth.measure, ground_truth.follow
+
+    def measures(index: OpenIndex, count: int) -> ground_truth.GroundTruth:
+        measured.append(len(index))
+        return read(index, count)
+
+    def follows(*arguments: Any) -> ground_truth.GroundTruth | None:
+        truth = follow(*arguments)
+        followed.append(truth is not None)
+        return truth
+
+    monkeypatch.setattr(ground_truth, "measure", measures)
+    monkeypatch.setattr(ground_truth, "follow", follows)
+    return measured, followed
+
+
+def test_an_album_is_built_without_reading_the_vectors_of_the_library(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = collection.store
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    collection.kind = "flat+pq"
+    collection.publish()
+    measured, followed = recorded(monkeypatch)
+    for _ in range(2):
+        collection.add(*numbered(5))
+        collection.build()
+    assert followed == [True, True], "of a version that was built and never published, too"
+    assert set(measured) == {5}
+    kept = ground_truth.load(store.ground_truth)
+    assert kept
+    assert kept.tracks == 60
+
+    whole = store.ground_truth.read_bytes()
+    lost: list[Callable[[], None]] = [
+        store.ground_truth.unlink,
+        lambda: overwrite(store.ground_truth, whole[:-100]),
+        lambda: remove_folder(store.index(kept.version)),
+    ]
+    for tracks, lose in zip((75, 80, 85), lost, strict=True):
+        lose()
+        measured.clear()
+        collection.add(*numbered(5))
+        collection.build()
+        assert [size for size in measured if size != 5] == [tracks], "measured anew, once"
+        kept = ground_truth.load(store.ground_truth)
+        assert kept
+        assert kept.tracks == tracks
+
+
+def test_recall_that_sinks_below_the_floor_is_seen_by_what_was_kept(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    collection.kind = "flat+pq"
+    collection.publish()
+    collection.add(*numbered(50))
+    _, followed = recorded(monkeypatch)
+    lose_the_nearest(monkeypatch)
+    version = collection.build()
+    assert followed == [True]
+    failed = read_manifest(collection.store.index(version)).failed_checks
+    assert [check.name for check in failed] == ["recall_at_10"]
+
+
+def lose_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Searches of an index of several segments lose the first hit; those of one do not."""
+    search = OpenIndex.neighbours
+
+    def lossy(index: OpenIndex, queries: Sequence[NeighbourQuery]) -> list[Neighbours]:
+        lost = len(index.segments) > 1
+        return [
+            replace(found, scores=found.scores[lost:], track_ids=found.track_ids[lost:])
+            for found in search(index, queries)
+        ]
+
+    monkeypatch.setattr(OpenIndex, "neighbours", lossy)

@@ -146,6 +146,7 @@ def test_what_kills_leave_behind_goes_after_a_day(library: Library) -> None:
         folder / ".x.flac.1-ab.tmp",
         store.manifests / ".b000009.parquet.1-ab.tmp",
         store.embeddings / library.model.space.key / ".b000009.npy.1-ab.tmp",
+        store.ground_truth.with_name(".ground-truth.npz.1-ab.tmp"),
         store.scratch / "tmpx.mp3",
     ]
     store.scratch.mkdir()

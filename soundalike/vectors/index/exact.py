@@ -8,7 +8,7 @@ alone, equal vectors have equal scores, and order and ties cannot change with th
 
 import os
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Any, BinaryIO, Self
 
@@ -100,20 +100,21 @@ class ExactVectors:
         return np.clip(cosines, -1.0, 1.0, out=cosines)
 
     def candidates(
-        self, queries: NDArray[np.float32], count: int
+        self, queries: NDArray[np.float32], count: int, segments: Iterable[int] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-        """Search for the `count` best rows for each query of float32 [q, dim].
+        """Search for the `count` best rows for each query of float32 [q, dim], or all, if fewer.
 
         Scores, float32 [q, count], best first, are within `margin` of the exact ones; rows are
-        int64 [q, count]. `count` may not be above the number of vectors.
+        int64 [q, count]. `segments`: only these are read, by number.
         """
         queries = np.ascontiguousarray(queries)
         found = [
-            self._rows.best(number, count, partial(part.best, queries))
-            for number, part in enumerate(self._parts)
+            self._rows.best(number, count, partial(self._parts[number].best, queries))
+            for number in (range(len(self._parts)) if segments is None else segments)
         ]
-        scores = np.concatenate([scores for scores, _ in found], axis=1)
-        rows = np.concatenate([rows for _, rows in found], axis=1)
+        none = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)
+        scores = np.concatenate([none[0], *(scores for scores, _ in found)], axis=1)
+        rows = np.concatenate([none[1], *(rows for _, rows in found)], axis=1)
         order = np.argsort(-scores, axis=1, kind="stable")[:, :count]
         return np.take_along_axis(scores, order, 1), np.take_along_axis(rows, order, 1)
 

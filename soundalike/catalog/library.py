@@ -12,6 +12,7 @@ from sqlalchemy import (
     ARRAY,
     BigInteger,
     ColumnElement,
+    LargeBinary,
     and_,
     any_,
     delete,
@@ -19,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -27,7 +29,14 @@ from sqlalchemy.orm import Session, aliased
 
 from soundalike.audio.tags.fields import READ_AS_A_WHOLE, TAGS_VERSION
 from soundalike.catalog.lock_keys import SCAN_LOCK
-from soundalike.catalog.tables import BatchRow, FailureRow, FileRow, LengthRuleRow, RootRow
+from soundalike.catalog.tables import (
+    PATH_START,
+    BatchRow,
+    FailureRow,
+    FileRow,
+    LengthRuleRow,
+    RootRow,
+)
 from soundalike.errors import LibraryError
 from soundalike.sources.entry import Entry
 
@@ -113,11 +122,22 @@ def known_files(
             FileRow.tags_version,
             FileRow.unread,
         )
-        .where(FileRow.root_id == root_id, func.substr(FileRow.path, 1, len(within)) == within)
+        .where(FileRow.root_id == root_id, *_is_within(within))
         .order_by(FileRow.path),
         execution_options={"yield_per": ROWS_AT_ONCE},
     ) as rows:
         yield from map(KnownFile._make, rows)
+
+
+def _is_within(folder: bytes) -> list[ColumnElement[bool]]:
+    """Conditions that a file is in a folder, whose path ends with a slash; none for the root."""
+    if not folder:
+        return []
+    start = folder[:PATH_START]
+    before = start.rstrip(b"\xff")  # not empty: a name has at most 255 bytes, then comes a slash
+    end = before[:-1] + bytes([before[-1] + 1])
+    indexed = literal_column(f"substr(files.path, 1, {PATH_START})", LargeBinary)
+    return [indexed >= start, indexed < end, func.substr(FileRow.path, 1, len(folder)) == folder]
 
 
 def newest_batch(session: Session) -> int:
@@ -162,8 +182,7 @@ def read_again(session: Session, root_id: int | None = None, folder: bytes = b""
     if root_id is not None:
         files = files.where(FileRow.root_id == root_id)
     if folder.strip(b"/"):
-        prefix = folder.strip(b"/") + b"/"
-        files = files.where(func.substr(FileRow.path, 1, len(prefix)) == prefix)
+        files = files.where(*_is_within(folder.strip(b"/") + b"/"))
     marked = files.values(tags_version=READ_AS_A_WHOLE).returning(FileRow.id)
     return len(session.scalars(marked).all())
 

@@ -24,9 +24,10 @@ def removed_roots(session: Session) -> Sequence[RootRow]:
     return session.scalars(select(RootRow).where(RootRow.removed_at.is_not(None))).all()
 
 
-def count_listed(session: Session, root_id: int) -> int:
-    """Return the number of files that the root had at the last scan."""
-    listed = FileRow.root_id == root_id, FileRow.gone_at.is_(None)
+def count_listed(session: Session, root_id: int, newest_batch: int | None = None) -> int:
+    """Return the number of files that the root has in the catalog, in batches up to this one."""
+    listed = [FileRow.root_id == root_id, FileRow.gone_at.is_(None)]
+    listed += [] if newest_batch is None else [FileRow.batch_id <= newest_batch]
     return session.scalar(select(func.count()).where(*listed)) or 0
 
 

@@ -46,6 +46,7 @@ def batches_read(batch_ids: Sequence[int]) -> Select[Any]:
     """Select the BatchSummaryRow of each of these batches, from the tracks and files."""
     due, embeddable = _due_files(batch_ids), _embeddable_tracks(batch_ids)
     attempts, gone = _next_attempts(batch_ids), _gone_files(batch_ids)
+    files = files_read(batch_ids).subquery("hashed_files")
     statement = select(
         BatchRow.id.label("batch_id"),
         due.c.due,
@@ -54,10 +55,32 @@ def batches_read(batch_ids: Sequence[int]) -> Select[Any]:
         attempts.c.valid_until,
         gone.c.gone_before,
         gone.c.gone_from,
+        func.coalesce(files.c.files, 0).label("files"),
+        func.coalesce(files.c.files_hash, 0).label("files_hash"),
     )
-    for part in (due, embeddable, attempts, gone):
+    for part in (due, embeddable, attempts, gone, files):
         statement = statement.outerjoin(part, part.c.batch_id == BatchRow.id)
     return statement.where(BatchRow.id == any_(ids_of(batch_ids)))
+
+
+def files_read(batch_ids: Sequence[int]) -> Select[int, int, Any]:
+    """Select the number of files of each of these batches, and the sum of their hashes.
+
+    A file's is that of its path, size, time, batch and presence. A sum does not depend on their
+    order, so PostgreSQL computes it without sorting.
+    """
+    fields = (
+        func.encode(FileRow.path, "hex"),
+        FileRow.root_id,
+        FileRow.size,
+        FileRow.mtime_ns,
+        FileRow.batch_id,
+        FileRow.gone_at.is_(None),
+    )
+    line = func.concat_ws("/", *(cast(field, Text) for field in fields))
+    hashed = func.sum(func.hashtextextended(line, literal(0)))
+    files = select(FileRow.batch_id, func.count().label("files"), hashed.label("files_hash"))
+    return files.where(FileRow.batch_id == any_(ids_of(batch_ids))).group_by(FileRow.batch_id)
 
 
 def _due_files(batch_ids: Sequence[int]) -> Subquery:

@@ -1,6 +1,7 @@
 """The catalog's tables as SQLAlchemy 2 models: columns and constraints only."""
 
 import datetime as dt
+from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import (
@@ -11,6 +12,7 @@ from sqlalchemy import (
     Index,
     LargeBinary,
     MetaData,
+    Numeric,
     Sequence,
     Text,
     func,
@@ -35,6 +37,7 @@ class Base(DeclarativeBase):
         str: Text,
         bytes: LargeBinary,
         int: BigInteger,
+        Decimal: Numeric,
         dt.datetime: TIMESTAMP(timezone=True),
         list[dict[str, Any]]: JSONB,
         dict[str, Any]: JSONB,
@@ -44,6 +47,7 @@ class Base(DeclarativeBase):
 # As filters compare them, and as indexes have them: an index serves only its own expression.
 RECORDING_ID = "lower(file_tags ->> 'musicbrainz_recording_id'::text)"
 ISRCS = "(translate(upper(file_tags ->> 'isrcs'::text), ' -'::text, ''::text))::jsonb"
+PATH_START = 256  # bytes of a path
 BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
@@ -138,9 +142,10 @@ class FileRow(Base):
     """
 
     __tablename__ = "files"
-    # A hash of the path: a B-tree row holds at most 2.7 kB, a path may have 4 kB.
+    # A hash or the start of a path: a B-tree row holds at most 2.7 kB, a path may have 4 kB.
     __table_args__ = (
         Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),
+        Index("ix_files_path_start", "root_id", text(f"substr(path, 1, {PATH_START})")),
         Index("ix_files_unread", "batch_id", postgresql_where=text("unread")),
         Index("ix_files_gone", "id", postgresql_where=text("gone_at is not null")),
     )
@@ -289,7 +294,8 @@ class BatchSummaryRow(Base):
     `due`: the sum of the ids of its files that are due to be read, null for none. `embeddable`: the
     number of its tracks that are. It is valid until `valid_until`, when a failure's next attempt is
     due, and while `presence.oldest_unread` is above `gone_before` and not above `gone_from`: these
-    are batches as of which files of its tracks are gone.
+    are batches as of which files of its tracks are gone. `files` is the number of its files, and
+    `files_hash` the sum of their hashes, see `summary_readings`.
     """
 
     __tablename__ = "batch_summaries"
@@ -300,6 +306,8 @@ class BatchSummaryRow(Base):
     valid_until: Mapped[dt.datetime | None]
     gone_before: Mapped[int | None]
     gone_from: Mapped[int | None]
+    files: Mapped[int]
+    files_hash: Mapped[Decimal]
 
 
 class SpaceSummaryRow(Base):

@@ -133,7 +133,6 @@ def _scan_root(
 
     Or what is `within` one of its folders, which is no scan of the root.
     """
-    present = roots.count_listed(session, root_id)
     newest = library.newest_batch(session)
     findings = _Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
@@ -141,6 +140,7 @@ def _scan_root(
         with closing(library.known_files(session, root_id, within)) as known_files:
             for known, entry in side_by_side(known_files, listing):
                 findings.add(change_of(known, entry), known, entry)
+        present = findings.count_present(newest) if findings.missing else 0
         findings.finish(confirm_removals)
         lost = len(findings.missing) - library.count_moved(session, findings.missing, newest)
         is_plausible = confirm_removals or lost * 2 <= present
@@ -204,7 +204,7 @@ class _Findings:
         self.batches: dict[str, int] = {}
         self.problems: list[str] = []
         self._told: Entry | None = None
-        self._unchanged = 0
+        self._unchanged = self._sealed_anew = 0
 
     def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
         """Take one pair and its change."""
@@ -222,12 +222,20 @@ class _Findings:
             self._told = entry
         if entry and change in WORK:
             self._work.append((known.id if known else None, entry))
+            self._sealed_anew += known is not None and not known.gone
             if known and change is Change.OUTDATED and known.tags_version >= 0:
                 self._retagged.add(known.id)
             if len(self._work) == self._batch_tracks:
                 self._seal()
         elif known and change in self._lists:
             self._lists[change].append(known.id)
+
+    def count_present(self, newest_batch: int) -> int:
+        """Count the files that the root had before the scan, whose newest batch then was this."""
+        if self._work:
+            self._seal()
+        listed = roots.count_listed(self._session, self._root_id, newest_batch)
+        return listed + self._sealed_anew
 
     def finish(self, confirm_removals: bool) -> None:
         """Seal the rest, and record the files that are gone and those that returned."""

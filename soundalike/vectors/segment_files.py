@@ -8,7 +8,7 @@ batch and the row in it that each was taken from. Index versions name the segmen
 import datetime as dt
 import hashlib
 import json
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -51,7 +51,7 @@ class SegmentContents(BaseModel):
     files: dict[str, str]
     sizes: dict[str, int]
 
-    @property
+    @cached_property
     def name(self) -> str:
         """The name, 16 hex digits: equal contents have equal names."""
         text = json.dumps(

@@ -3,7 +3,9 @@
 Slow in a large library, and short: the summaries by batch are compared with it.
 """
 
-from sqlalchemy import and_, exists, func, or_, select
+import hashlib
+
+from sqlalchemy import Text, and_, cast, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import PendingBatch
@@ -14,7 +16,15 @@ from soundalike.catalog.presence import (
     is_embeddable,
     not_retryable_now,
 )
-from soundalike.catalog.tables import BatchRow, EmbeddedBatchRow, FileRow, TrackRow, VectorRow
+from soundalike.catalog.tables import (
+    BatchRow,
+    EmbeddedBatchRow,
+    FileRow,
+    LengthRuleRow,
+    RootRow,
+    TrackRow,
+    VectorRow,
+)
 
 
 def pending_by_full_reading(session: Session, space: str) -> list[PendingBatch]:
@@ -64,3 +74,23 @@ def lost_by_full_reading(session: Session, space: str) -> list[str]:
     )
     lost = select(VectorRow.batch_id).distinct().where(VectorRow.space == space, ~recorded)
     return list(map(batch_key, session.scalars(lost.order_by(VectorRow.batch_id))))
+
+
+def state_by_full_reading(session: Session) -> str:
+    """As `state_of` says it."""
+    fields = (
+        func.encode(FileRow.path, "hex"),
+        FileRow.root_id,
+        FileRow.size,
+        FileRow.mtime_ns,
+        FileRow.batch_id,
+        FileRow.gone_at.is_(None),
+    )
+    line = func.concat_ws("/", *(cast(field, Text) for field in fields))
+    of_files = select(
+        func.count(FileRow.id), func.coalesce(func.sum(func.hashtextextended(line, literal(0))), 0)
+    )
+    roots = session.scalars(select(RootRow.location).order_by(RootRow.location)).all()
+    rule = session.execute(select(LengthRuleRow.shortest, LengthRuleRow.longest)).one_or_none()
+    state = (*session.execute(of_files).one(), *roots, *(rule or ()))
+    return hashlib.sha256("\n".join(map(str, state)).encode()).hexdigest()[:16]

@@ -12,10 +12,12 @@ from soundalike.catalog.batch_summaries import outdated, settle
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library import set_length_rule
 from soundalike.catalog.lock_keys import SETTLE_LOCK
+from soundalike.catalog.state import state_of
 from tests.catalog.full_readings import (
     contents_by_full_reading,
     lost_by_full_reading,
     pending_by_full_reading,
+    state_by_full_reading,
 )
 
 SPACES = ("one", "two", "none")
@@ -73,6 +75,7 @@ PASS = (
 
 def assert_true(session: Session) -> None:
     """What the summaries say is what a reading of everything says, in every space."""
+    assert state_of(session) == state_by_full_reading(session)
     for space in SPACES:
         assert batches.pending_batches(session, space) == pending_by_full_reading(session, space)
         assert index_contents.lost_batches(session, space) == lost_by_full_reading(session, space)

@@ -90,6 +90,28 @@ def test_a_disk_that_is_not_mounted_removes_nothing(library: Library, unmounted:
     assert confirmed.gone == (5 if unmounted else 3)
 
 
+@pytest.mark.parametrize(("lost", "is_plausible"), [(4, True), (5, False)])
+def test_files_that_came_or_changed_do_not_hide_how_many_are_missing(
+    lost: int, is_plausible: bool, library: Library
+) -> None:
+    """Of eight that were there, two changed and one was gone before."""
+    fill(library.music, 9)
+    library.scan()
+    (library.music / "008.mp3").unlink()
+    library.scan()
+    for number in (6, 7):
+        (library.music / f"{number:03d}.mp3").write_bytes(b"something else")
+    for number in range(lost):
+        (library.music / f"{number:03d}.mp3").unlink()
+    for number in range(8):
+        (library.music / f"new {number}.mp3").write_bytes(b"y" * 100)
+    (library.music / "008.mp3").write_bytes(b"back, and not as it was")
+    report = scan(library.sessions, RULES)
+    assert report.gone == (lost if is_plausible else 0)
+    told = [problem for problem in report.problems if f"{lost} of 8 known files" in problem]
+    assert len(told) == (not is_plausible)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
 def test_a_folder_that_cannot_be_read_removes_nothing(library: Library) -> None:
     fill(library.music / "open", 5)

@@ -97,10 +97,12 @@ class OpenIndex:
             try:
                 for each in chosen.segments:
                     if each.name not in known:
-                        known[each.name] = open_segment(
-                            *(segments / each.name, read_segment(segments / each.name), kind),
+                        name, is_trusted = each.name, each.name in trusted
+                        manifest_read = each if is_trusted else read_segment(segments / name)
+                        known[name] = open_segment(
+                            *(segments / name, manifest_read, kind),
                             private=private,
-                            trusted=each.name in trusted,
+                            trusted=is_trusted,
                         )
             except UnreadableArtifact:
                 raise

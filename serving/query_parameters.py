@@ -26,12 +26,15 @@ class FromQuery(Generic[Parameters]):
 
     def __init__(self, model: type[Parameters]) -> None:
         self._model = model
-        self.lists = {name: _is_list(each.annotation) for name, each in model.model_fields.items()}
+        fields = model.model_fields
+        self.lists = {name: _is_list(each.annotation) for name, each in fields.items()}
+        # Given, as pydantic would make a deep copy of each for every request.
+        self._empty: dict[str, Any] = {name: [] for name in fields if fields[name].default == []}
 
     async def __call__(self, request: Request) -> Parameters:
         """Read the parameters. Raises RequestValidationError."""
         query, lists = request.query_params, self.lists
-        given = {
+        given = self._empty | {
             name: query.getlist(name) if lists[name] else query[name]
             for name in query
             if name in lists

@@ -12,4 +12,5 @@ def printable(text: str) -> str:
 
 def shown(path: bytes | str | Path) -> str:
     r"""Convert a path to text for display: what is not UTF-8 is escaped (`caf\xe9.mp3`)."""
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
+    exact = path if isinstance(path, bytes) else os.fsencode(path)
+    return exact.decode("utf-8", "backslashreplace")

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from itertools import dropwhile
 
 from serving.cursors import decode_cursor, encode_cursor, invalid_cursor
@@ -32,7 +32,7 @@ class SearchCursor:
 
     def encode(self) -> str:
         """Write the cursor as an opaque, URL-safe text."""
-        return encode_cursor(*astuple(self))
+        return encode_cursor(self.version, self.query, self.seen, self.score, self.track_id)
 
 
 def parse_cursor(request: SearchRequest, version: str) -> SearchCursor | None:

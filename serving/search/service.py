@@ -36,12 +36,6 @@ class Search:
     filters: Filters
     limit: int
 
-    @property
-    def caps_groups(self) -> bool:
-        """True if artists or albums of the candidates are asked for."""
-        options = self.query.options
-        return options.per_artist is not None or options.per_album is not None
-
 
 async def search_tracks(
     catalog: SearchCatalog, served: ServedIndex, metrics: Metrics, searches: Sequence[Search]
@@ -56,7 +50,7 @@ async def search_tracks(
     for number, search in enumerate(searches):
         with named_search(number, len(searches)):
             rankings.append(await _prepared(catalog, served, search))
-    grouped = any(each.caps_groups for each in searches)
+    grouped = any(each.query.options.caps_groups for each in searches)
     while waiting := [ranking for ranking in rankings if ranking.next_query is not None]:
         with metrics.search_seconds.time(), span("search", queries=len(waiting)):
             hits = await served.search([each.next_query for each in waiting if each.next_query])

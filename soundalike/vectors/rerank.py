@@ -36,6 +36,11 @@ class RerankOptions:
         """True if results are compared with each other, which takes time."""
         return self.duplicate_threshold is not None or self.diversity > 0
 
+    @property
+    def caps_groups(self) -> bool:
+        """True if artists or albums of the candidates are asked for."""
+        return self.per_artist is not None or self.per_album is not None
+
 
 class TrackMetadata(Protocol):
     """The metadata that reranking reads; `path` is None once the track has no file."""
@@ -85,6 +90,8 @@ def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, .
 
     Tracks without an artist are never capped by artist.
     """
+    if not options.caps_groups:
+        return ()
     artists = [artist.casefold() for artist in metadata.artists]
     album = (metadata.album or "").casefold()
     groups: list[Group] = []
@@ -110,6 +117,8 @@ def rerank(
     counts: Counter[Group] = Counter()
     left_out: list[PassedOver] = []
     available = _eligible(candidates, options, examples, left_out)
+    if not options.caps_groups and not options.compares_results:  # no choice changes another
+        return Reranked(np.flatnonzero(available)[:limit], left_out)
     nearest_chosen = np.full(len(candidates.scores), -1.0, np.float32)
     relevance = candidates.scores
     while len(chosen) < limit and available.any():

@@ -17,10 +17,11 @@ from soundalike.vectors.artifact_files import INDEX, MANIFEST
 from soundalike.vectors.cover import MIN_ALIVE, Wanted
 from soundalike.vectors.index.knn import EXHAUSTIVE_FRACTION, MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
-from soundalike.vectors.index.rows import RowNumbers
+from soundalike.vectors.index.rows import NO_ROW, RowNumbers
 from soundalike.vectors.index.segment import open_segment
 from soundalike.vectors.index.segment_merger import merged_draft
 from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
+from soundalike.vectors.index.track_ids import FEW
 from soundalike.vectors.index_files import read_manifest, write_manifest
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.queries import VectorQuery
@@ -119,12 +120,17 @@ def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None
         assert f"t{row:04d}" in index
         assert index.rows_of([f"t{row:04d}"]).tolist() == [kept.index(row)]
         np.testing.assert_array_equal(index.vector(f"t{row:04d}"), MATRIX[row])
-    for unknown in ("t0005", "t1199", "", "t", "t0000 and more", "t0000\0", "\ud800", "ü"):
+    none = ("t0005", "t1199", "", "t", "t0000 and more", "t0000\0", "\ud800", "ü", "u", "t1200")
+    for unknown in none:
         assert unknown not in index
         assert index.rows_of([unknown]).tolist() == []
         with pytest.raises(KeyError):
             index.vector(unknown)
     names = [f"t{row:04d}" for row in kept]
+    every, rows = [*none, *names[:40]], [NO_ROW] * len(none) + [*range(40)]
+    assert len(every) > FEW >= 4
+    for some in (slice(None), slice(8, 12)):
+        assert index.track_ids.rows(every[some]).tolist() == rows[some]
     assert index.track_ids[3:6] == names[3:6]
     assert index.track_ids[-1] == names[-1]
     with pytest.raises(IndexError):

@@ -158,9 +158,9 @@ class OpenIndex:
 
     def rows_of(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
         """The rows of these tracks, int64 [m], ascending, each once; unknown ones are left out."""
-        rows = np.unique(self.track_ids.rows(track_ids))
+        rows = self.track_ids.rows(track_ids)
         known: NDArray[np.int64] = rows[rows != NO_ROW]
-        return known
+        return np.unique(known) if len(known) > 1 else known
 
     def known_rows(self, track_ids: Sequence[str]) -> NDArray[np.int64]:
         """The row of each of these tracks, int64 [m]. Raises KeyError for an unknown one."""

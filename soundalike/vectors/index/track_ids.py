@@ -9,13 +9,16 @@ from numpy.typing import NDArray
 from soundalike.vectors.index.rows import NO_ROW, RowNumbers
 from soundalike.vectors.segment_files import Ids
 
+FEW = 16  # ids that are found faster one by one
+
 
 class TrackIds(Sequence[str]):
     """The track ids in row order."""
 
     def __init__(self, rows: RowNumbers, parts: Sequence[Ids]) -> None:
         """Take the sorted ids of each segment, in the order of `rows`."""
-        self._rows, self._parts = rows, parts
+        # Arrays of a memory-mapped file's own class are slower, a third for a single id.
+        self._rows, self._parts = rows, [np.asarray(part) for part in parts]
 
     def __len__(self) -> int:
         return self._rows.count
@@ -43,8 +46,15 @@ class TrackIds(Sequence[str]):
 
     def row(self, track_id: str) -> int | None:
         """The track's row, None if it has none."""
-        [row] = self.rows([track_id]).tolist()
-        return None if row == NO_ROW else row
+        encoded = _encoded(track_id)
+        for number, ids in enumerate(self._parts):
+            # A longer text is in none, and all ids would be copied to compare them with it.
+            place = int(ids.searchsorted(encoded)) if len(encoded) <= ids.itemsize else len(ids)
+            if place < len(ids) and ids[place] == encoded:
+                row = int(self._rows.numbers(number, np.array(place)))
+                if row != NO_ROW:
+                    return row
+        return None
 
     def of(self, rows: NDArray[np.int64]) -> list[str]:
         """The track id of each of these rows, int64 [m]."""
@@ -59,10 +69,12 @@ class TrackIds(Sequence[str]):
 
     def rows(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
         """The row of each of these tracks, int64 [m], NO_ROW for one that has none."""
-        encoded = [track.encode(errors="surrogatepass") for track in track_ids]
+        track_ids = list(track_ids)
+        if len(track_ids) <= FEW:
+            one_by_one = [self.row(track) for track in track_ids]
+            return np.array([NO_ROW if row is None else row for row in one_by_one], np.int64)
+        encoded = [*map(_encoded, track_ids)]
         rows = np.full(len(encoded), NO_ROW, np.int64)
-        if not encoded:
-            return rows
         for number, ids in enumerate(self._parts):
             # An array is searched for texts of its own width; longer ones are in none. A text that
             # ends with a zero byte would equal the one without it.
@@ -75,6 +87,10 @@ class TrackIds(Sequence[str]):
             numbers = self._rows.numbers(number, found[at])
             rows[at[numbers != NO_ROW]] = numbers[numbers != NO_ROW]
         return rows
+
+
+def _encoded(track_id: str) -> bytes:
+    return track_id.encode(errors="surrogatepass")
 
 
 def _find(ids: Ids, wanted: Ids) -> NDArray[np.int64]:

@@ -120,5 +120,5 @@ def _base_rows(base: TrackColumns, index: SearchIndex) -> Rows:
     """
     known = _joins.get(index)
     if known is None or known[0] is not base:
-        known = _joins[index] = base, base.rows_of(index.track_ids)
+        known = _joins[index] = base, base.rows_of_bytes(index.track_ids.encoded())
     return known[1]

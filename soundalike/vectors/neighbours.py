@@ -16,6 +16,7 @@ from soundalike.vectors.track_vectors import TrackVectors
 
 if TYPE_CHECKING:  # the service loads faiss late
     from soundalike.vectors.index.distribution import Distribution
+    from soundalike.vectors.index.track_ids import TrackIds
     from soundalike.vectors.index_files import IndexManifest
 
 
@@ -80,7 +81,7 @@ class SearchIndex(Protocol):
     def __contains__(self, track_id: str) -> bool: ...
 
     @property
-    def track_ids(self) -> Sequence[str]:
+    def track_ids(self) -> "TrackIds":
         """The ids of all tracks, ascending."""
 
     @property

@@ -131,6 +131,7 @@ def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None
     assert len(every) > FEW >= 4
     for some in (slice(None), slice(8, 12)):
         assert index.track_ids.rows(every[some]).tolist() == rows[some]
+    assert [each.decode() for each in index.track_ids.encoded()] == names
     assert index.track_ids[3:6] == names[3:6]
     assert index.track_ids[-1] == names[-1]
     with pytest.raises(IndexError):

@@ -75,7 +75,6 @@ class ExactVectors:
         """Take the vectors of each segment, in the order of `rows`."""
         self._rows, self._parts = rows, parts
         self.count, self.dimension = rows.count, parts[0].dimension
-        self._all = np.arange(self.count)
 
     @property
     def margin(self) -> float:
@@ -90,7 +89,7 @@ class ExactVectors:
         None is all rows. Raises IndexError for a row out of range, and ValueError for a query of
         another shape.
         """
-        rows = self._checked(self._all if rows is None else rows)
+        rows = self._chosen(rows)
         query = np.ascontiguousarray(query, np.float32)
         if query.shape != (self.dimension,):
             raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
@@ -120,13 +119,15 @@ class ExactVectors:
 
     def vectors(self, rows: NDArray[np.int64] | None = None) -> NDArray[np.float32]:
         """A copy of the vectors of these rows, int64 [m], or of all rows: float32 [m, dim]."""
-        rows = self._checked(self._all if rows is None else rows)
+        rows = self._chosen(rows)
         copied = np.empty((len(rows), self.dimension), np.float32)
         for number, positions, local in self._rows.split(rows):
             copied[positions] = self._parts[number].vectors(local)
         return copied
 
-    def _checked(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _chosen(self, rows: NDArray[np.int64] | None) -> NDArray[np.int64]:
+        if rows is None:  # made when it is needed: of millions, each worker would keep megabytes
+            return np.arange(self.count)
         rows = np.ascontiguousarray(rows, np.int64)
         if len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < self.count:
             raise IndexError(f"rows beyond the {self.count} of the index")

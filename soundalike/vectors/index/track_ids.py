@@ -67,6 +67,14 @@ class TrackIds(Sequence[str]):
                 names[position] = name
         return names
 
+    def encoded(self) -> Ids:
+        """The ids as bytes, S<width> [n], in row order."""
+        ids = np.empty(len(self), f"S{max(part.itemsize for part in self._parts)}")
+        for number, part in enumerate(self._parts):
+            rows = self._rows.numbers(number, np.arange(len(part)))
+            ids[rows[rows != NO_ROW]] = part[rows != NO_ROW]
+        return ids
+
     def rows(self, track_ids: Iterable[str]) -> NDArray[np.int64]:
         """The row of each of these tracks, int64 [m], NO_ROW for one that has none."""
         track_ids = list(track_ids)

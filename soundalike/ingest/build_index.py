@@ -136,7 +136,7 @@ def _keep_valid(store: ArtifactStore, folder: Path, manifest_sha256: str | None)
     except UnreadableArtifact:
         raise
     except ArtifactError:
-        set_aside(folder)
+        set_aside(store, folder)
         set_damaged_segments_aside(store)
         return False
     if manifest.failed_checks:

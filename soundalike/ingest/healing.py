@@ -71,7 +71,7 @@ def mark(
         _delete(damage)
     of_indexes = [d for d in of_no_batch if d not in of_maps]
     for damage in of_indexes:
-        set_aside(damage.artifact.path)
+        set_aside(store, damage.artifact.path)
     if any(damage.artifact.kind is Kind.SEGMENT for damage in of_indexes):
         of_indexes += _without_segments(sessions, store)
     with sessions.begin() as session:
@@ -92,13 +92,17 @@ def _without_segments(sessions: Sessions, store: ArtifactStore) -> list[Damage]:
         except ArtifactError:
             continue  # found damaged, or lost, by itself
         if manifest.segments and cover_of(version.path, manifest).missing:
-            set_aside(version.path)
+            set_aside(store, version.path)
             lost.append(Damage(version, "lost a segment"))
     return lost
 
 
-def set_aside(index: Path) -> None:
-    """Rename a damaged index or segment, so that a new one can be written."""
+def set_aside(store: ArtifactStore, index: Path) -> None:
+    """Rename a damaged index or segment, so that a new one can be written.
+
+    The ground truth may have been measured on it, and is measured again.
+    """
+    store.ground_truth.unlink(missing_ok=True)
     if index.exists():
         os.utime(index)  # its retention is counted from now
         index.rename(index.with_name(f"{index.name}.damaged-{secrets.token_hex(4)}"))
@@ -118,7 +122,7 @@ def set_damaged_segments_aside(store: ArtifactStore) -> list[str]:
             raise
         except ArtifactError as error:
             log.warning("segment.set_aside", segment=name, reason=str(error))
-            set_aside(folder)
+            set_aside(store, folder)
             damaged.append(name)
     return damaged
 

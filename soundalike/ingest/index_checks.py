@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import structlog
 from numpy.typing import NDArray
 
 from soundalike.catalog import index_versions, publications
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from soundalike.vectors.index.segment import Segment
 
 SAMPLED_TRACKS = 100
+
+log = structlog.get_logger()
 
 
 def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSpace) -> list[Check]:
@@ -91,7 +94,10 @@ def check_folder(
         recorded |= _recorded(batch, sidecar, sampled)
     sample = {track: _vector(store, space, recorded.get(track)) for track in sampled}
     truth = _ground_truth(store, index) if index.manifest.built_as.has_codes else None
-    return check_index(index, spaces, sample, measured=new, truth=truth)
+    checks = check_index(index, spaces, sample, measured=new, truth=truth)
+    if truth and all(check.passed for check in checks):
+        _keep(store, truth)
+    return checks
 
 
 def _ground_truth(store: ArtifactStore, index: "OpenIndex") -> GroundTruth:
@@ -106,9 +112,14 @@ def _ground_truth(store: ArtifactStore, index: "OpenIndex") -> GroundTruth:
         with suppress(ArtifactError):  # that version may be gone
             before = index_files.read_manifest(store.index(kept.version))
             truth = ground_truth.follow(kept, before, index)
-    truth = truth or ground_truth.measure(index, WHOLE_QUERIES)
-    truth.save(store.ground_truth)
-    return truth
+    return truth or ground_truth.measure(index, WHOLE_QUERIES)
+
+
+def _keep(store: ArtifactStore, truth: GroundTruth) -> None:
+    try:
+        truth.save(store.ground_truth)
+    except OSError as error:  # the next build measures it again
+        log.warning("ground_truth.not_kept", reason=str(error))
 
 
 def _batches_of(manifest: IndexManifest, segment: "Segment") -> Collection[str]:

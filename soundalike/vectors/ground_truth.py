@@ -101,15 +101,17 @@ def measure(index: "OpenIndex", count: int) -> GroundTruth:
 def follow(truth: GroundTruth, before: IndexManifest, index: "OpenIndex") -> GroundTruth | None:
     """Bring the ground truth of a version, whose manifest is `before`, up to its successor.
 
-    None if it does not follow from it: if vectors were made anew, tracks came back, too many are
-    gone, or the library has grown to REDRAWN_AT times what the queries were drawn from.
+    None if it does not follow from it: if vectors were made anew, tracks of a batch that stayed
+    came back, too many are gone, or the library has grown to REDRAWN_AT times what the queries
+    were drawn from.
     """
-    if len(index) >= REDRAWN_AT * truth.tracks or not _has_only_grown(before, index.manifest):
+    if len(index) >= REDRAWN_AT * truth.tracks or not _follows(before, index.manifest):
         return None
+    new_batches = index.manifest.batches.keys() - before.batches.keys()
     changed = [
         number
         for number, segment in enumerate(index.segments)
-        if segment.manifest is None or not segment.manifest.batches.keys() <= before.batches.keys()
+        if segment.manifest is None or segment.manifest.batches.keys() & new_batches
     ]
     _, added = index.exact.candidates(truth.vectors, KEPT + 1, changed)
     found = []
@@ -125,12 +127,17 @@ def follow(truth: GroundTruth, before: IndexManifest, index: "OpenIndex") -> Gro
     return replace(truth, version=index.manifest.version, nearest=nearest)
 
 
-def _has_only_grown(before: IndexManifest, now: IndexManifest) -> bool:
-    """True if every row of now was there before, or is of a batch that was not."""
-    came_back = any(
-        not set(rows) <= set(now.removed.get(key, ())) for key, rows in before.removed.items()
+def _follows(before: IndexManifest, now: IndexManifest) -> bool:
+    """True if every row of now was there before, or is of a batch that was not.
+
+    That is not known of a version of before there were segments.
+    """
+    common = before.batches.keys() & now.batches.keys()
+    return bool(before.segments) and all(
+        before.batches[key] == now.batches[key]
+        and set(before.removed.get(key, ())) <= set(now.removed.get(key, ()))
+        for key in common
     )
-    return before.batches.items() <= now.batches.items() and not came_back
 
 
 def _nearest(

@@ -1,7 +1,10 @@
 """The kind an index is built as: chosen, recorded, and refused where it finds too little."""
 
+import errno
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,12 +13,14 @@ from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError
 from soundalike.ingest import segments
 from soundalike.ingest.build_index import build_index
+from soundalike.ingest.healing import set_damaged_segments_aside
 from soundalike.ingest.index_checks import check_candidate
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
 from soundalike.storage.atomic import remove_folder
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import ground_truth, kinds
+from soundalike.vectors.artifact_files import INDEX
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import read_manifest
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
@@ -154,6 +159,9 @@ def test_recall_that_sinks_below_the_floor_is_seen_by_what_was_kept(
     assert followed == [True]
     failed = read_manifest(collection.store.index(version)).failed_checks
     assert [check.name for check in failed] == ["recall_at_10"]
+    kept = ground_truth.load(collection.store.ground_truth)
+    assert kept
+    assert kept.version != version, "of an index that failed nothing is kept"
 
 
 def lose_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,3 +176,38 @@ def lose_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
         ]
 
     monkeypatch.setattr(OpenIndex, "neighbours", lossy)
+
+
+def test_what_was_measured_on_damaged_vectors_is_forgotten(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A build takes segments that are served for whole; that they are not is found out later."""
+    store = collection.store
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    collection.kind = "flat+pq"
+    [segment] = read_manifest(store.index(collection.publish())).segments
+    collection.add(*numbered(5))
+    store.ground_truth.unlink()
+    index = store.segments / segment / INDEX
+    whole = index.read_bytes()
+    row = SPACE.dimension * 4
+    overwrite(index, whole[: -40 * row] + whole[-row:] + whole[-40 * row : -row])
+    version = collection.build()
+    kept = ground_truth.load(store.ground_truth)
+    assert kept
+    assert kept.version == version
+    assert set_damaged_segments_aside(store) == [segment]
+    assert not store.ground_truth.exists()
+
+
+def test_a_disk_that_is_full_costs_the_ground_truth_and_no_build(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(truth: ground_truth.GroundTruth, path: Path) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(ground_truth.GroundTruth, "save", full)
+    collection.kind = "flat+pq"
+    version = collection.publish()
+    assert read_manifest(collection.store.index(version)).failed_checks == []
+    assert not collection.store.ground_truth.exists()

@@ -2,6 +2,7 @@
 
 import tempfile
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -115,8 +116,34 @@ def test_what_was_made_anew_or_came_back_is_measured_anew(
 
     first = {**before.manifest.batches, "b000000": "0" * 64}
     assert follow(truth, other(first), before) is None, "the batch had other vectors"
-    gone = {**before.manifest.batches, "b000009": "0" * 64}
-    assert follow(truth, other(gone), before) is None, "a batch is gone"
+    older = before.manifest.model_copy(update={"segments": [], "removed": {}})
+    assert follow(truth, older, before) is None, "nobody knows what it had removed"
+
+
+def test_a_batch_that_is_gone_as_a_whole_is_no_reason_to_read_everything(
+    parts: list[NDArray[np.int64]], tmp_path: Path
+) -> None:
+    """Its rows are still in its segment, which is not read for them, and never again."""
+    before = version(tmp_path / "before", parts)
+    truth = measure(before, QUERIES)
+    gone = before.manifest.batches.keys() - {"b000001"}
+    for number in range(2):
+        manifest = before.manifest.model_copy(
+            update={
+                "batches": {key: before.manifest.batches[key] for key in gone},
+                "version": f"{number}",
+                "tracks": 240,
+            }
+        )
+        index = OpenIndex(manifest, before.segments)
+        followed = follow(truth, before.manifest, index)
+        assert followed
+        assert_true(followed, index)
+        truth, before = followed, index
+    returned = version(tmp_path / "returned", parts)
+    followed = follow(truth, before.manifest, returned)
+    assert followed
+    assert_true(replace(followed, version="v"), returned)
 
 
 def test_too_few_that_are_left_of_the_nearest_are_not_taken_for_all(

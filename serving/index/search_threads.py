@@ -9,11 +9,13 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 
 from soundalike.errors import SoundalikeError
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex
+
+Outcome = Neighbours | Exception
 
 MAX_BATCH = 32
 MAX_QUEUED = 1024  # further queries are refused with Overloaded
@@ -25,11 +27,14 @@ class Overloaded(SoundalikeError):
 
 @dataclass(frozen=True, eq=False)
 class PendingSearch:
-    """A queued query, the index version it searches, and the future of its hits."""
+    """A queued query, the index version it searches, and the future of its hits.
+
+    All queries of SearchThreads are of one event loop.
+    """
 
     index: SearchIndex
     query: NeighbourQuery
-    hits: Future[Neighbours]
+    hits: asyncio.Future[Neighbours]
 
 
 class SearchThreads:
@@ -57,14 +62,17 @@ class SearchThreads:
         Raises Overloaded if the queue is full or closed, RuntimeError if the system refuses a
         thread, or the error that the search raised.
         """
-        pending = [PendingSearch(index, query, Future()) for query in queries]
+        loop = asyncio.get_running_loop()
+        pending = [PendingSearch(index, query, loop.create_future()) for query in queries]
         with self._changed:
             if self._closed or len(self._queue) + len(pending) > MAX_QUEUED:
                 raise Overloaded("too many searches are waiting; try again in a moment")
             self._start()
             self._queue.extend(pending)
             self._changed.notify(len(pending))
-        return list(await asyncio.gather(*(asyncio.wrap_future(each.hits) for each in pending)))
+        if len(pending) == 1:
+            return [await pending[0].hits]
+        return list(await asyncio.gather(*(each.hits for each in pending)))
 
     def close(self) -> None:
         """Search the queued queries, then end the threads. Later queries are refused."""
@@ -124,27 +132,36 @@ class SearchThreads:
         return batch
 
     def _search(self, batch: list[PendingSearch]) -> None:
-        live = [each for each in batch if each.hits.set_running_or_notify_cancel()]
+        live = [each for each in batch if not each.hits.cancelled()]
         if not live:
             return
         with self._changed:
             self.queries, self.batches = self.queries + len(live), self.batches + 1
+        outcomes: Sequence[Outcome]
         try:
-            results = live[0].index.neighbours([each.query for each in live])
+            outcomes = live[0].index.neighbours([each.query for each in live])
         except Exception as error:
-            self._search_one_by_one(live, error)
-        else:
-            for each, hits in zip(live, results, strict=True):
-                each.hits.set_result(hits)
+            outcomes = [error] if len(live) == 1 else [_searched_alone(each) for each in live]
+        answers = [(each.hits, outcome) for each, outcome in zip(live, outcomes, strict=True)]
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits
+            # Once for all of them: to wake the loop costs as much as to answer one.
+            live[0].hits.get_loop().call_soon_threadsafe(_answer, answers)
 
-    @staticmethod
-    def _search_one_by_one(batch: list[PendingSearch], error: Exception) -> None:
-        """Search each query alone, so that one that fails does not fail the others."""
-        if len(batch) == 1:
-            batch[0].hits.set_exception(error)
-            return
-        for each in batch:
-            try:
-                each.hits.set_result(each.index.neighbours([each.query])[0])
-            except Exception as own:  # any failure is raised to the query's caller
-                each.hits.set_exception(own)
+
+def _searched_alone(pending: PendingSearch) -> Outcome:
+    """Search a query alone, so that one that fails does not fail the others of its batch."""
+    try:
+        return pending.index.neighbours([pending.query])[0]
+    except Exception as error:  # any failure is raised to the query's caller
+        return error
+
+
+def _answer(answers: Sequence[tuple[asyncio.Future[Neighbours], Outcome]]) -> None:
+    """Resolve the futures of those that still wait, in their loop."""
+    for hits, outcome in answers:
+        if hits.done():
+            continue
+        if isinstance(outcome, Exception):
+            hits.set_exception(outcome)
+        else:
+            hits.set_result(outcome)

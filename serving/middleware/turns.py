@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Collection
+from contextlib import nullcontext
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -38,7 +39,8 @@ class TakeTurns:
             return whole.pop() if whole else await receive()
 
         try:
-            async with asyncio.timeout(TURN_SECONDS):
+            # A timer costs time, and mostly there is a turn.
+            async with asyncio.timeout(TURN_SECONDS) if self._turns.locked() else nullcontext():
                 await self._turns.acquire()
         except TimeoutError:
             detail = "too many requests are waiting; try again in a moment"

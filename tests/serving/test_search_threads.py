@@ -191,6 +191,22 @@ async def test_a_client_that_went_away_is_not_searched_for() -> None:
     threads.close()
 
 
+async def test_a_client_that_goes_away_during_the_search_takes_no_other_with_it() -> None:
+    threads, index = SearchThreads(1), Gated()
+    together = asyncio.create_task(threads.search(index, [query(1), query(2)]))  # type: ignore[arg-type]
+    await begun(index)
+    gone, stays = await queue(threads, other := Gated(), [3, 4])
+    index.gate.set()
+    await together
+    await begun(other)
+    gone.cancel()
+    await asyncio.gather(gone, return_exceptions=True)
+    other.gate.set()
+    assert await stays == 4
+    assert other.batches == [[3, 4]], "both were searched for"
+    threads.close()
+
+
 async def test_versions_are_not_mixed_in_a_batch() -> None:
     threads, old, new = SearchThreads(1), Gated(), Gated()
     [first] = await queue(threads, old, [0])

@@ -8,9 +8,10 @@ batch and the row in it that each was taken from. Index versions name the segmen
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Mapping
 from functools import cached_property, lru_cache
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,12 @@ class SegmentContents(BaseModel):
             self.model_dump(include=set(SegmentContents.model_fields)), sort_keys=True
         )
         return hashlib.sha256(text.encode()).hexdigest()[:NAME_DIGITS]
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """Copy it, without a name that was computed: the copy may have other contents."""
+        copy = super().model_copy(update=update, deep=deep)
+        copy.__dict__.pop("name", None)
+        return copy
 
     @property
     def tracks(self) -> int:

@@ -138,6 +138,15 @@ def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None
         index.track_ids[len(names)]
 
 
+def test_a_copy_of_a_manifest_with_other_contents_has_another_name(tmp_path: Path) -> None:
+    folder = write_segments(tmp_path, [np.arange(ROWS)], MATRIX)
+    [name] = read_manifest(folder).segments
+    manifest = read_segment(tmp_path / "segments" / name)
+    assert manifest.name == name
+    assert manifest.model_copy(update={"checks": []}).name == name
+    assert manifest.model_copy(update={"dimension": 3}).name != name
+
+
 def test_ids_that_end_alike_and_differ_in_length_are_different(tmp_path: Path) -> None:
     """Fixed-width arrays pad with zero bytes, which are part of no id."""
     index = OpenIndex.open(write_index(tmp_path / "v", unit_vectors(3, 8)))

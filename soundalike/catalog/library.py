@@ -30,6 +30,7 @@ from sqlalchemy.orm import Session, aliased
 from soundalike.audio.tags.fields import READ_AS_A_WHOLE, TAGS_VERSION
 from soundalike.catalog.lock_keys import SCAN_LOCK
 from soundalike.catalog.tables import (
+    PATH_BYTES,
     PATH_START,
     BatchRow,
     FailureRow,
@@ -133,10 +134,10 @@ def _is_within(folder: bytes) -> list[ColumnElement[bool]]:
     """Conditions that a file is in a folder, whose path ends with a slash; none for the root."""
     if not folder:
         return []
-    start = folder[:PATH_START]
+    start = folder[:PATH_BYTES]
     before = start.rstrip(b"\xff")  # not empty: a name has at most 255 bytes, then comes a slash
     end = before[:-1] + bytes([before[-1] + 1])
-    indexed = literal_column(f"substr(files.path, 1, {PATH_START})", LargeBinary)
+    indexed = literal_column(PATH_START, LargeBinary)
     return [indexed >= start, indexed < end, func.substr(FileRow.path, 1, len(folder)) == folder]
 
 

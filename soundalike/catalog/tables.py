@@ -47,7 +47,8 @@ class Base(DeclarativeBase):
 # As filters compare them, and as indexes have them: an index serves only its own expression.
 RECORDING_ID = "lower(file_tags ->> 'musicbrainz_recording_id'::text)"
 ISRCS = "(translate(upper(file_tags ->> 'isrcs'::text), ' -'::text, ''::text))::jsonb"
-PATH_START = 256  # bytes of a path
+PATH_BYTES = 256
+PATH_START = f"substr(path, 1, {PATH_BYTES})"
 BUILDS = Sequence("index_builds", metadata=Base.metadata)
 
 
@@ -145,7 +146,7 @@ class FileRow(Base):
     # A hash or the start of a path: a B-tree row holds at most 2.7 kB, a path may have 4 kB.
     __table_args__ = (
         Index("uq_files_root_id_path", "root_id", text("sha256(path)"), unique=True),
-        Index("ix_files_path_start", "root_id", text(f"substr(path, 1, {PATH_START})")),
+        Index("ix_files_path_start", "root_id", text(PATH_START)),
         Index("ix_files_unread", "batch_id", postgresql_where=text("unread")),
         Index("ix_files_gone", "id", postgresql_where=text("gone_at is not null")),
     )

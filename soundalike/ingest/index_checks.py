@@ -48,7 +48,7 @@ def check_candidate(sessions: Sessions, store: ArtifactStore, space: EmbeddingSp
         recorded = index_versions.recorded_manifest(session, version)
         fetch_version(store, version, recorded)
     folder = store.index(version)
-    index_files.read_manifest(folder, recorded)
+    index_files.read_manifest(folder, recorded)  # refuses another one than was recorded
     return check_folder(folder, sessions, store, served_segments(store, served))
 
 
@@ -93,19 +93,23 @@ def check_folder(
         spaces[sidecar.fingerprint] = sidecar.space
         recorded |= _recorded(batch, sidecar, sampled)
     sample = {track: _vector(store, space, recorded.get(track)) for track in sampled}
-    truth = _ground_truth(store, index) if index.manifest.built_as.has_codes else None
+    has_codes = index.manifest.built_as.has_codes
+    kept = ground_truth.load(store.ground_truth) if has_codes else None
+    truth = _ground_truth(store, index, kept) if has_codes else None
     checks = check_index(index, spaces, sample, measured=new, truth=truth)
-    if truth and all(check.passed for check in checks):
+    if truth and truth is not kept and all(check.passed for check in checks):
         _keep(store, truth)
     return checks
 
 
-def _ground_truth(store: ArtifactStore, index: "OpenIndex") -> GroundTruth:
+def _ground_truth(
+    store: ArtifactStore, index: "OpenIndex", kept: GroundTruth | None
+) -> GroundTruth:
     """The ground truth of an index: what was kept of the one built before, brought up to it.
 
     If that does not follow, all vectors are read.
     """
-    kept, truth = ground_truth.load(store.ground_truth), None
+    truth = None
     if kept and kept.version == index.manifest.version:
         return kept
     if kept:

@@ -232,15 +232,13 @@ class _Findings:
 
     def count_present(self, newest_batch: int) -> int:
         """Count the files that the root had before the scan, whose newest batch then was this."""
-        if self._work:
-            self._seal()
+        self._seal()
         listed = roots.count_listed(self._session, self._root_id, newest_batch)
         return listed + self._sealed_anew
 
     def finish(self, confirm_removals: bool) -> None:
         """Seal the rest, and record the files that are gone and those that returned."""
-        if self._work:
-            self._seal()
+        self._seal()
         if self._unchanged:
             self.changes[Change.NONE] += self._unchanged
             self.balance.music += self._unchanged
@@ -249,6 +247,8 @@ class _Findings:
         library.mark_returned(self._session, self._returned)
 
     def _seal(self) -> None:
+        if not self._work:
+            return
         key = library.seal(self._session, self._root_id, self._work, self._retagged)
         self.batches[key] = len(self._work)
         self._work, self._retagged = [], set()

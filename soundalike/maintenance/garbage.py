@@ -146,15 +146,8 @@ def _refuse_foreign(store: ArtifactStore, tracks: set[str], batches: set[str]) -
 
 def _temporaries(store: ArtifactStore) -> Iterator[Garbage]:
     """Find temporary files, which are beside their targets, and scratch files, over a day old."""
-    parents = [
-        store.root,
-        store.scratch,
-        store.manifests,
-        store.indexes,
-        store.segments,
-        store.maps,
-    ]
-    parents += [store.columns, *_visible(store.canonical), *_visible(store.embeddings)]
+    parents = [store.root, store.scratch, store.manifests, store.indexes, store.segments]
+    parents += [store.maps, store.columns, *_visible(store.canonical), *_visible(store.embeddings)]
     for folder in filter(Path.is_dir, parents):
         for path in folder.iterdir():
             if (is_temporary(path) or folder == store.scratch) and _age(path) > DAY:

@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from soundalike.vectors import ground_truth
 from soundalike.vectors.artifact_files import Check
 from soundalike.vectors.ground_truth import GroundTruth
 from soundalike.vectors.queries import VectorQuery
-from soundalike.vectors.recall import RECALL, WHOLE_QUERIES, check_recall
+from soundalike.vectors.recall import RECALL, check_recall
 
 if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.index.open_index import OpenIndex
@@ -118,9 +117,7 @@ def _check_parts(
     norms = [_norms_of(part) for part in parts]
     rows = sum(part.manifest.tracks for part in parts)
     if kind.has_codes:
-        recalls = [check_recall(part) for part in parts]
-        truth = truth or ground_truth.measure(index, WHOLE_QUERIES)
-        recalls.append(check_recall(index, truth))
+        recalls = [*(check_recall(part) for part in parts), check_recall(index, truth)]
     else:
         recalls = [check_recall(index) if is_one and parts else EXACT]
     dimension = index.exact.dimension

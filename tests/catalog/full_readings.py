@@ -5,7 +5,7 @@ Slow in a large library, and short: the summaries by batch are compared with it.
 
 import hashlib
 
-from sqlalchemy import Text, and_, cast, exists, func, literal, or_, select
+from sqlalchemy import ARRAY, Text, and_, exists, func, literal, or_, select
 from sqlalchemy.orm import Session
 
 from soundalike.catalog.batches import PendingBatch
@@ -77,20 +77,13 @@ def lost_by_full_reading(session: Session, space: str) -> list[str]:
 
 
 def state_by_full_reading(session: Session) -> str:
-    """As `state_of` says it."""
-    fields = (
-        func.encode(FileRow.path, "hex"),
-        FileRow.root_id,
-        FileRow.size,
-        FileRow.mtime_ns,
-        FileRow.batch_id,
-        FileRow.gone_at.is_(None),
-    )
-    line = func.concat_ws("/", *(cast(field, Text) for field in fields))
-    of_files = select(
-        func.count(FileRow.id), func.coalesce(func.sum(func.hashtextextended(line, literal(0))), 0)
-    )
+    """Compute the state from all files at once, each hashed by a line that Python writes."""
+    exact = FileRow.path, FileRow.root_id, FileRow.size, FileRow.mtime_ns, FileRow.batch_id
+    files = session.execute(select(*exact, FileRow.gone_at.is_(None))).all()
+    lines = ["/".join([path.hex(), *map(str, rest)]).lower() for path, *rest in files]
+    line = func.unnest(literal(lines, ARRAY(Text))).column_valued("line")
+    total = session.scalar(select(func.sum(func.hashtextextended(line, literal(0)))))
     roots = session.scalars(select(RootRow.location).order_by(RootRow.location)).all()
     rule = session.execute(select(LengthRuleRow.shortest, LengthRuleRow.longest)).one_or_none()
-    state = (*session.execute(of_files).one(), *roots, *(rule or ()))
+    state = (len(files), total or 0, *roots, *(rule or ()))
     return hashlib.sha256("\n".join(map(str, state)).encode()).hexdigest()[:16]

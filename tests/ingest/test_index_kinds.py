@@ -24,6 +24,7 @@ from soundalike.vectors.artifact_files import INDEX
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import read_manifest
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
+from soundalike.vectors.segment_files import segment_names
 from tests.damage import overwrite
 from tests.indexes import neighbours
 from tests.serving.collection import SPACE, Collection, numbered
@@ -34,6 +35,15 @@ def collection(sessions: Sessions, store: ArtifactStore) -> Collection:
     made = Collection(sessions, store)
     made.add(*numbered(60))
     return made
+
+
+@pytest.fixture
+def coded(collection: Collection, monkeypatch: pytest.MonkeyPatch) -> Collection:
+    """A published index with codes, which an album does not change."""
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    collection.kind = "flat+pq"
+    collection.publish()
+    return collection
 
 
 @pytest.mark.slow
@@ -74,15 +84,12 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
 
 
 def test_the_check_of_an_album_reads_no_vectors_but_its_own(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
+    coded: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What is to be found in the whole is known from its build; what is found is not."""
-    sessions, store = collection.sessions, collection.store
-    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
-    collection.kind = "flat+pq"
-    collection.publish()
-    collection.add(*numbered(5))
-    collection.build()
+    sessions, store = coded.sessions, coded.store
+    coded.add(*numbered(5))
+    coded.build()
     measured, followed = recorded(monkeypatch)
     assert all(check.passed for check in check_candidate(sessions, store, SPACE))
     assert (measured, followed) == ([5], [])
@@ -113,16 +120,13 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> tuple[list[int], list[bool]]:
 
 
 def test_an_album_is_built_without_reading_the_vectors_of_the_library(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
+    coded: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = collection.store
-    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
-    collection.kind = "flat+pq"
-    collection.publish()
+    store = coded.store
     measured, followed = recorded(monkeypatch)
     for _ in range(2):
-        collection.add(*numbered(5))
-        collection.build()
+        coded.add(*numbered(5))
+        coded.build()
     assert followed == [True, True], "of a version that was built and never published, too"
     assert set(measured) == {5}
     kept = ground_truth.load(store.ground_truth)
@@ -138,8 +142,8 @@ def test_an_album_is_built_without_reading_the_vectors_of_the_library(
     for tracks, lose in zip((75, 80, 85), lost, strict=True):
         lose()
         measured.clear()
-        collection.add(*numbered(5))
-        collection.build()
+        coded.add(*numbered(5))
+        coded.build()
         assert [size for size in measured if size != 5] == [tracks], "measured anew, once"
         kept = ground_truth.load(store.ground_truth)
         assert kept
@@ -147,19 +151,16 @@ def test_an_album_is_built_without_reading_the_vectors_of_the_library(
 
 
 def test_recall_that_sinks_below_the_floor_is_seen_by_what_was_kept(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
+    coded: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
-    collection.kind = "flat+pq"
-    collection.publish()
-    collection.add(*numbered(50))
+    coded.add(*numbered(50))
     _, followed = recorded(monkeypatch)
     lose_the_nearest(monkeypatch)
-    version = collection.build()
+    version = coded.build()
     assert followed == [True]
-    failed = read_manifest(collection.store.index(version)).failed_checks
+    failed = read_manifest(coded.store.index(version)).failed_checks
     assert [check.name for check in failed] == ["recall_at_10"]
-    kept = ground_truth.load(collection.store.ground_truth)
+    kept = ground_truth.load(coded.store.ground_truth)
     assert kept
     assert kept.version != version, "of an index that failed nothing is kept"
 
@@ -178,21 +179,17 @@ def lose_the_nearest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(OpenIndex, "neighbours", lossy)
 
 
-def test_what_was_measured_on_damaged_vectors_is_forgotten(
-    collection: Collection, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_was_measured_on_damaged_vectors_is_forgotten(coded: Collection) -> None:
     """A build takes segments that are served for whole; that they are not is found out later."""
-    store = collection.store
-    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
-    collection.kind = "flat+pq"
-    [segment] = read_manifest(store.index(collection.publish())).segments
-    collection.add(*numbered(5))
+    store = coded.store
+    [segment] = segment_names(store.segments)
+    coded.add(*numbered(5))
     store.ground_truth.unlink()
     index = store.segments / segment / INDEX
     whole = index.read_bytes()
     row = SPACE.dimension * 4
     overwrite(index, whole[: -40 * row] + whole[-row:] + whole[-40 * row : -row])
-    version = collection.build()
+    version = coded.build()
     kept = ground_truth.load(store.ground_truth)
     assert kept
     assert kept.version == version

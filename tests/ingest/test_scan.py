@@ -94,7 +94,7 @@ def test_a_disk_that_is_not_mounted_removes_nothing(library: Library, unmounted:
 def test_files_that_came_or_changed_do_not_hide_how_many_are_missing(
     lost: int, is_plausible: bool, library: Library
 ) -> None:
-    """Of eight that were there, two changed and one was gone before."""
+    """Eight files were there, of which two changed; a ninth was gone before."""
     fill(library.music, 9)
     library.scan()
     (library.music / "008.mp3").unlink()

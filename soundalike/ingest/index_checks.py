@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from soundalike.vectors.index.segment import Segment
 
 SAMPLED_TRACKS = 100
+CODES_MEMORY = 2**28  # bytes: the codes of two million tracks
 
 log = structlog.get_logger()
 
@@ -75,7 +76,7 @@ def check_folder(
     """
     from soundalike.vectors.index.open_index import OpenIndex
 
-    index = OpenIndex.open(folder, trusted=trusted)
+    index = OpenIndex.open(folder, trusted=trusted, codes_memory=CODES_MEMORY)
     new = [segment for segment in index.segments if segment.name not in trusted]
     batches = [key for segment in new for key in _batches_of(index.manifest, segment)]
     space = index.manifest.space

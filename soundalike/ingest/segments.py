@@ -7,7 +7,7 @@ from the batches' recorded .npy files; nothing is embedded again.
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -24,6 +24,7 @@ from soundalike.vectors.cover import Wanted, cover
 from soundalike.vectors.embedding_files import load_recorded
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatch, segments_in
+from soundalike.vectors.tiers import MAX_ROWS
 
 if TYPE_CHECKING:
     from soundalike.vectors.index.segment_writer import Draft
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 # not depend on how it grew. When it reaches another number, whose music may be other music, all
 # segments are written anew; and so not for a very large one.
 TRAINED_ON = (2_000, 10_000, 50_000, 100_000, 200_000)
+Missing = Mapping[str, frozenset[int] | None]  # rows by batch, None for all of it
 BATCHES_AT_ONCE = 200  # whose tracks are held as Python objects
 
 
@@ -61,7 +63,7 @@ def lay_out(
     coding: str,
     run_id: str | None,
 ) -> Layout:
-    """Choose the segments of a version, and write one for the rows that are in none.
+    """Choose the segments of a version, and write others for the rows that are in none.
 
     Raises ArtifactError if the embeddings of a batch are missing or damaged.
     """
@@ -75,9 +77,26 @@ def lay_out(
     from soundalike.vectors.index.segment_writer import Coding, write_segment
 
     quantizer = _quantizer(store, contents, available, coding) if coding else None
-    draft = _draft(sessions, store, space, contents, chosen.missing)
-    written = write_segment(store.segments, space, Coding(coding, kind, quantizer), draft, run_id)
-    return Layout([*chosen.segments, written], frozenset([written.name]))
+    written = []
+    for missing in _divided(chosen.missing, contents):
+        draft = _draft(sessions, store, space, contents, missing)
+        coded = Coding(coding, kind, quantizer)
+        written.append(write_segment(store.segments, space, coded, draft, run_id))
+    return Layout([*chosen.segments, *written], frozenset(each.name for each in written))
+
+
+def _divided(missing: Missing, contents: IndexContents) -> Iterator[Missing]:
+    """Yield the missing rows, whole batches together, as many at a time as a segment may have."""
+    together: dict[str, frozenset[int] | None] = {}
+    count = 0
+    for key, rows in missing.items():
+        of_batch = contents.rows[key] if rows is None else len(rows)
+        if together and count + of_batch > MAX_ROWS:
+            yield together
+            together, count = {}, 0
+        together[key] = rows
+        count += of_batch
+    yield together
 
 
 def _draft(
@@ -85,7 +104,7 @@ def _draft(
     store: ArtifactStore,
     space: EmbeddingSpace,
     contents: IndexContents,
-    missing: Mapping[str, frozenset[int] | None],
+    missing: Missing,
 ) -> "Draft":
     """Gather the missing rows from the recorded .npy of each batch."""
     from soundalike.vectors.index.segment_writer import Draft
@@ -115,7 +134,7 @@ def _draft(
 
 
 def _located(
-    sessions: Sessions, contents: IndexContents, missing: Mapping[str, frozenset[int] | None]
+    sessions: Sessions, contents: IndexContents, missing: Missing
 ) -> dict[str, list[LocatedTrack]]:
     """The tracks of the missing rows, by batch."""
     with sessions() as session:

@@ -17,6 +17,7 @@ from soundalike.catalog import publications
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.index_contents import IndexContents
 from soundalike.catalog.tables import IndexVersionRow
+from soundalike.ingest import index_checks
 from soundalike.ingest import segments as segments_module
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.merge import due_merge, merge_segments
@@ -114,6 +115,25 @@ def test_an_album_writes_one_segment_and_the_same_library_answers_the_same(
     assert len(many) == 51
     kept = answers(many, collection)
     assert answers(rebuilt(collection, version), collection) == kept
+
+
+def test_a_large_library_is_written_as_segments_of_bounded_size(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole batches together; codes beyond the memory for them are read for each search."""
+    for tracks in (20, 30, 9, 60, 7):
+        collection.add(*numbered(tracks))
+    version = collection.publish()
+    kept = answers(rebuilt(collection, version), collection)
+    remove_folder(collection.store.indexes)
+    remove_folder(collection.store.segments)
+    monkeypatch.setattr(segments_module, "MAX_ROWS", 50)
+    monkeypatch.setattr(index_checks, "CODES_MEMORY", 0)
+    assert collection.build() == version
+    many = opened(collection, version)
+    assert [len(segment.ids) for segment in many.segments] == [60, 50, 9, 7]
+    assert not many.manifest.failed_checks
+    assert answers(many, collection) == kept
 
 
 def test_a_track_that_comes_back_is_there_again(collection: Collection) -> None:

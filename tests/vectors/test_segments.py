@@ -13,8 +13,10 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import sha256_of
-from soundalike.vectors.artifact_files import INDEX, MANIFEST
+from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.cover import MIN_ALIVE, Wanted
+from soundalike.vectors.index import rows as rows_module
+from soundalike.vectors.index.codes_in_file import CodesInFile
 from soundalike.vectors.index.knn import EXHAUSTIVE_FRACTION, MIN_CANDIDATES
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index.rows import NO_ROW, RowNumbers
@@ -111,6 +113,23 @@ def test_codes_give_the_same_answers_in_any_partition(seed: int, tmp_path: Path)
         assert found.scores.tobytes() == expected.scores.tobytes()
 
 
+def test_codes_that_stay_in_their_files_give_the_same_answers(tmp_path: Path) -> None:
+    """As much of the codes as fits is in memory, those of the largest segments first."""
+    matrix = with_ties(2 * ROWS, DIMENSION)
+    parts = np.split(np.random.default_rng(3).permutation(2 * ROWS), [900, 1700])
+    folder = write_segments(tmp_path, parts, matrix, choice="flat+pq")
+    whole = OpenIndex.open(folder)
+    segments = folder.parent.parent / "segments"
+    sizes = [(segments / each.name / CODES).stat().st_size for each in whole.segments if each.name]
+    asked = [VectorQuery(vector[None], k) for vector in matrix[::60] for k in (1, 10)]
+    expected = [hits.scores.tobytes() for hits in whole.search(asked)]
+    for memory, kinds in ((sum(sizes[:2]), "SSF"), (sizes[0], "SFF"), (0, "FFF")):
+        index = OpenIndex.open(folder, codes_memory=memory)
+        in_file = [isinstance(segment.codes, CodesInFile) for segment in index.segments]
+        assert in_file == [kind == "F" for kind in kinds]
+        assert [hits.scores.tobytes() for hits in index.search(asked)] == expected
+
+
 def test_a_track_is_found_by_its_id_in_whichever_segment(tmp_path: Path) -> None:
     order = np.random.default_rng(1).permutation(ROWS)
     removed = {5, 6, 1199}
@@ -185,10 +204,34 @@ def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
-def test_a_track_in_two_segments_is_refused() -> None:
-    ids = np.array([b"t1", b"t2"])
-    with pytest.raises(ArtifactError, match="two segments of an index have the same track"):
-        RowNumbers([ids, np.array([b"t2", b"t3"])], [None, None])
+@given(parts=st.lists(st.sets(st.integers(0, 400), max_size=60), min_size=1, max_size=8))
+def test_rows_are_in_the_order_of_ids_however_they_are_divided(parts: list[set[int]]) -> None:
+    """With a few ids that are merged at a time, so that most arrays have none among them."""
+    disjoint = [part.difference(*parts[:number]) for number, part in enumerate(parts)]
+    ids = [np.array([f"{n:03d}" for n in sorted(part)], "S3") for part in disjoint]
+    alive = [np.flatnonzero(np.arange(len(part)) % 3) for part in ids]
+    kept = [part[rows].tolist() for part, rows in zip(ids, alive, strict=True)]
+    expected = sorted(name for names in kept for name in names)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rows_module, "MERGED_AT_ONCE", 4)
+        rows = RowNumbers(ids, [*alive])
+    assert rows.count == len(expected)
+    for number, (rows_alive, names) in enumerate(zip(alive, kept, strict=True)):
+        found = rows.numbers(number, rows_alive)
+        assert [expected[row] for row in found.tolist()] == names
+        gone = np.setdiff1d(np.arange(len(ids[number])), rows_alive)
+        assert set(rows.numbers(number, gone).tolist()) <= {NO_ROW}
+
+
+@pytest.mark.parametrize("merged_at_once", [1, 2, 3, 4096])
+def test_a_track_in_two_segments_is_refused(
+    merged_at_once: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rows_module, "MERGED_AT_ONCE", merged_at_once)
+    ids = np.array([b"t1", b"t2", b"t4"])
+    for other in ([b"t2", b"t3"], [b"t4"], [b"t0", b"t1"]):
+        with pytest.raises(ArtifactError, match="two segments of an index have the same track"):
+            RowNumbers([ids, np.array(other)], [None, None])
 
 
 def test_the_best_rows_are_found_behind_any_number_of_better_ones_that_were_removed() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from soundalike.vectors import tiers
 from soundalike.vectors.tiers import FAN_OUT, SMALLEST, tier, to_merge
 
 
@@ -38,6 +39,44 @@ def test_an_album_is_rewritten_a_few_times_in_a_library_of_a_hundred_thousand() 
             written += merged
     assert "first" in segments, "what is large is left alone"
     assert written / (400 * 12) < 2 * math.log(400 * 12, FAN_OUT)
+
+
+@given(
+    albums=st.lists(st.integers(1, 5000), min_size=1, max_size=300),
+    between=st.integers(1, 9),
+    largest=st.integers(2, 6).map(lambda level: SMALLEST * FAN_OUT**level),
+)
+def test_what_is_written_is_bounded_and_segments_stay_few(
+    albums: list[int], between: int, largest: int
+) -> None:
+    """Merges may also wait for a while, so that many segments are due at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tiers, "MAX_ROWS", largest)
+        segments: dict[str, int] = {}
+        for number, tracks in enumerate(albums):
+            segments[f"{number}"] = tracks
+            if number % between and number < len(albums) - 1:
+                continue
+            while chosen := to_merge({name: (rows, rows) for name, rows in segments.items()}):
+                assert len(chosen) > 1
+                merged = sum(segments.pop(name) for name in chosen)
+                segments[f"{number} {len(chosen)} {merged}"] = merged
+                assert merged <= largest
+    assert sum(segments.values()) == sum(albums)
+    settled = [rows for rows in segments.values() if rows >= largest // FAN_OUT]
+    assert len(settled) <= FAN_OUT * sum(albums) / largest
+    assert len(segments) - len(settled) <= (FAN_OUT - 1) * tier(largest)
+
+
+def test_of_worn_segments_no_more_rows_are_written_together_than_a_segment_may_have() -> None:
+    half = tiers.MAX_ROWS // 2
+    worn = {"a": (half, 2 * half), "b": (half, 2 * half), "c": (half + 1, 2 * half)}
+    assert to_merge(worn) == ["a", "b"]
+    assert to_merge({"c": worn["c"]}) == ["c"]
+    too_large = tiers.MAX_ROWS + 1, 2 * tiers.MAX_ROWS
+    assert to_merge({"of before": too_large}) == [], (
+        "its vectors are written anew when half is gone"
+    )
 
 
 @pytest.mark.parametrize(("alive", "due"), [(75, False), (74, True)])

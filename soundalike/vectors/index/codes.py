@@ -10,7 +10,7 @@ by grows with the distance, so it is smallest among the nearest.
 from collections.abc import Sequence
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Protocol, Self
 
 import faiss
 import numpy as np
@@ -97,6 +97,17 @@ def write_codes(path: Path, matrix: NDArray[np.float32], quantizer: Any = None) 
     faiss.write_index(codes, str(path))
 
 
+class SegmentCodes(Protocol):
+    """The codes of one segment, by its rows, in memory or in their file."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """The numbers of vectors and of dimensions."""
+
+    def best(self, queries: NDArray[np.float32], count: int) -> Best:
+        """Search for the `count` best rows for each unit vector of float32 [q, dim]."""
+
+
 class StoredCodes:
     """An opened file of codes. Safe to search from any thread."""
 
@@ -142,7 +153,7 @@ class StoredCodes:
 class Codes:
     """The codes of all vectors of an index version, by its rows. Safe from any thread."""
 
-    def __init__(self, rows: RowNumbers, parts: Sequence[StoredCodes]) -> None:
+    def __init__(self, rows: RowNumbers, parts: Sequence[SegmentCodes]) -> None:
         """Take the codes of each segment, in the order of `rows`."""
         self._rows, self._parts = rows, parts
 

@@ -1,5 +1,6 @@
 """An opened index version: its contents, and the search over it."""
 
+import math
 from collections.abc import Collection, Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError, SpaceMismatch, UnreadableArtifact
 from soundalike.sampling import evenly
+from soundalike.vectors.artifact_files import CODES
 from soundalike.vectors.index import knn
 from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.distribution import Distribution
@@ -72,13 +74,15 @@ class OpenIndex:
         private: bool = False,
         opened: Iterable[Segment] = (),
         trusted: Collection[str] = (),
+        codes_memory: float = math.inf,
     ) -> Self:
         """Open a version after verifying every byte. Raises ArtifactError if it is damaged.
 
         `manifest`: the folder's, if the caller has read it. `private`: from copies that no other
         program can change or truncate, for a process that goes on serving whatever becomes of the
         files. Segments that are `opened` are taken as they are, and of those that are `trusted`,
-        by name, only the sizes are looked at.
+        by name, only the sizes are looked at. Codes beyond `codes_memory` bytes stay in their
+        files, and are read for each search.
         """
         manifest = manifest or read_manifest(folder)
         if not manifest.segments:
@@ -94,8 +98,10 @@ class OpenIndex:
                     iter(damaged.values()),
                     ArtifactError(f"index {folder.name}: rows of it are in none of its segments"),
                 )
+            codes_bytes = 0
             try:
                 for each in chosen.segments:
+                    codes_bytes += each.sizes.get(CODES, 0)
                     if each.name not in known:
                         name, is_trusted = each.name, each.name in trusted
                         manifest_read = each if is_trusted else read_segment(segments / name)
@@ -103,6 +109,7 @@ class OpenIndex:
                             *(segments / name, manifest_read, kind),
                             private=private,
                             trusted=is_trusted,
+                            codes_in_memory=codes_bytes <= codes_memory,
                         )
             except UnreadableArtifact:
                 raise

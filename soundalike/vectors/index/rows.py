@@ -5,6 +5,7 @@ numbering to the other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +14,7 @@ from soundalike.errors import ArtifactError
 from soundalike.vectors.segment_files import Ids
 
 NO_ROW = -1
+MERGED_AT_ONCE = 4096  # ids
 Alive = NDArray[np.int64] | None  # the rows of a segment that the version has; None for all
 Best = tuple[NDArray[np.float32], NDArray[np.int64]]  # scores and rows, [q, count]
 
@@ -27,8 +29,7 @@ class RowNumbers:
         """
         self._sizes = [len(each) for each in ids]
         self._starts = np.concatenate([[0], np.cumsum(self._sizes)]).astype(np.int64)
-        kept = [np.arange(n) if a is None else a for n, a in zip(self._sizes, alive, strict=True)]
-        self._alive = [len(each) for each in kept]
+        self._alive = [n if a is None else len(a) for n, a in zip(self._sizes, alive, strict=True)]
         self.count = sum(self._alive)
         self._locations: NDArray[np.uint32] | None = None
         self._numbers: NDArray[np.int32] | None = None
@@ -37,9 +38,11 @@ class RowNumbers:
         ranks = _ranks([each if a is None else each[a] for each, a in zip(ids, alive, strict=True)])
         self._locations = np.empty(self.count, np.uint32)
         self._numbers = np.full(int(self._starts[-1]), NO_ROW, np.int32)
-        for start, rows, rank in zip(self._starts, kept, ranks, strict=False):
-            self._locations[rank] = start + rows
-            self._numbers[start + rows] = rank
+        for (start, end), kept, rank in zip(pairwise(self._starts), alive, ranks, strict=True):
+            places = np.arange(start, end, dtype=np.uint32)
+            places = places if kept is None else places[kept]
+            self._locations[rank] = places
+            self._numbers[places] = rank
 
     def split(
         self, rows: NDArray[np.int64]
@@ -94,18 +97,39 @@ class RowNumbers:
         return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)
 
 
-def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int64]]:
-    """The rank of each id of each sorted array among all of them."""
-    ranks = [np.arange(len(each)) for each in ids]
-    by_size = sorted(range(len(ids)), key=lambda number: len(ids[number]))
-    for position, small in enumerate(by_size):
-        for large in by_size[position + 1 :]:
-            if not len(ids[small]):
-                continue
-            before = ids[large].searchsorted(ids[small])
-            there = before[before < len(ids[large])]
-            if (ids[large][there] == ids[small][: len(there)]).any():
-                raise ArtifactError("two segments of an index have the same track")
-            ranks[small] += before
-            ranks[large] += np.cumsum(np.bincount(before, minlength=len(ids[large]) + 1))[:-1]
+def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
+    """The rank of each id of each sorted array among all of them, int32 [n] each.
+
+    Ids are merged some thousands at a time, where other arrays have any between them: several large
+    segments take a seventh of the time that looking the ids of one up in another does.
+    """
+    largest, total = max(ids, key=len), sum(map(len, ids))
+    step = max(1, len(largest) * MERGED_AT_ONCE // max(1, total))
+    between = largest[::step][1:]
+    cuts = np.array([[0, *each.searchsorted(between), len(each)] for each in ids])
+    ranks = [np.empty(len(each), np.int32) for each in ids]
+    for number, first in enumerate(cuts.sum(axis=0)[:-1].tolist()):
+        bounds = cuts[:, number : number + 2].tolist()
+        parts = [
+            (each[start:end], rank[start:end])
+            for each, rank, (start, end) in zip(ids, ranks, bounds, strict=True)
+            if end > start
+        ]
+        _merge(parts, first)
     return ranks
+
+
+def _merge(parts: Sequence[tuple[Ids, NDArray[np.int32]]], first: int) -> None:
+    """Write the ranks of sorted ids into the array beside each, from `first` on."""
+    if len(parts) < 2:
+        for _, rank in parts:
+            rank[:] = np.arange(first, first + len(rank))
+        return
+    ids = np.concatenate([ids for ids, _ in parts])
+    order = np.argsort(ids, kind="stable")  # fast where parts of it are sorted
+    if (ids[order[1:]] == ids[order[:-1]]).any():
+        raise ArtifactError("two segments of an index have the same track")
+    ranks = np.empty(len(order), np.int32)
+    ranks[order] = np.arange(first, first + len(order))
+    for _, rank in parts:
+        rank[:], ranks = ranks[: len(rank)], ranks[len(rank) :]

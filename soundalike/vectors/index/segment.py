@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from soundalike.errors import ArtifactError
 from soundalike.vectors.artifact_files import CODES, INDEX
 from soundalike.vectors.cover import Wanted
-from soundalike.vectors.index.codes import StoredCodes
+from soundalike.vectors.index.codes import SegmentCodes, StoredCodes
+from soundalike.vectors.index.codes_in_file import CodesInFile
 from soundalike.vectors.index.exact import StoredVectors
 from soundalike.vectors.index_files import TRACKS, IndexManifest, read_tracks
 from soundalike.vectors.kinds import IndexKind
@@ -33,7 +34,7 @@ class Segment:
     """
 
     vectors: StoredVectors
-    codes: StoredCodes | None
+    codes: SegmentCodes | None
     ids: Ids
     manifest: SegmentManifest | None = None
     origins: NDArray[np.void] | None = None
@@ -70,16 +71,19 @@ def open_segment(
     *,
     private: bool = False,
     trusted: bool = False,
+    codes_in_memory: bool = True,
 ) -> Segment:
     """Open a segment after verifying every byte. Raises ArtifactError if it is damaged.
 
-    `private` and `trusted` are those of ArtifactFiles.opened; its codes are of `kind`.
+    `private` and `trusted` are those of ArtifactFiles.opened; its codes are of `kind`, and read for
+    each search if not `codes_in_memory`.
     """
+    read_codes = StoredCodes.read if codes_in_memory else CodesInFile
     label = f"segment {manifest.name}"
     with manifest.files_in(folder).opened(private=private, trusted=trusted) as files:
         try:
             vectors = StoredVectors.map(files[INDEX])
-            codes = StoredCodes.read(files[CODES], kind) if kind.has_codes else None
+            codes = read_codes(files[CODES], kind) if kind.has_codes else None
         except (RuntimeError, AttributeError) as error:  # intact, but not such an index
             raise ArtifactError(f"{label} holds no index of kind {kind.name}: {error}") from error
         ids = map_ids(files[IDS], manifest.id_bytes)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:  # checking a matrix must not load faiss
 UNIT_TOLERANCE = 1e-4
 # Measuring it would read all vectors for each album; the build of a library's first index does.
 EXACT = Check(name=RECALL, passed=True, detail="hits are proven, or all vectors are read")
-ROWS_AT_ONCE = 20_000
+ROWS_AT_ONCE = 8_192
 
 
 def check_matrix(matrix: NDArray[np.float32], dimension: int, expected_rows: int) -> list[Check]:

@@ -23,7 +23,7 @@ from soundalike.vectors.kinds import IndexKind
 
 ROTATION_SEED = 7
 SCANNED_TOGETHER = 4  # queries: 0.20 ms each for 100 000 vectors, where one alone takes 0.29
-ROWS_AT_ONCE = 65_536  # a multiple of the 32 that faiss packs into a block
+ROWS_AT_ONCE = 16_384  # a multiple of the 32 that faiss packs into a block
 TRAINING_ROWS, MIN_TRAINING_ROWS = 20_000, 1024  # k-means wants 39 for each of 16 centroids
 
 # Measured on made-up vectors of 200 and 768 dimensions (docs/performance.md): with 95 % of the

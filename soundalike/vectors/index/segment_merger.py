@@ -11,7 +11,7 @@ from soundalike.vectors.index.segment_writer import Draft
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.segment_files import SegmentManifest, SourceBatch
 
-ROWS_AT_ONCE = 65_536
+ROWS_AT_ONCE = 16_384
 
 
 def merged_draft(segments: Path, wanted: Wanted, sources: Sequence[SegmentManifest]) -> Draft:

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from large_library import SPACE_512, LargeLibrary
+from large_library import LargeLibrary, space_of
 from main_job import main_job
 from run_overhead import overheads
 from simulated_library import ALBUM, SPACE, SimulatedLibrary
@@ -66,7 +66,7 @@ def measured(size: int, folder: Path) -> dict[str, float]:
     """All figures of one library."""
     store = ArtifactStore(folder / "data")
     large = size >= LARGE
-    kind, space = (LargeLibrary, SPACE_512) if large else (SimulatedLibrary, SPACE)
+    kind, space = (LargeLibrary, space_of(512)) if large else (SimulatedLibrary, SPACE)
     with connected_database(Settings(data=store.root)) as url, Decoders() as decoders:
         upgrade(url)
         sessions = open_catalog(url)

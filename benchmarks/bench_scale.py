@@ -2,8 +2,9 @@
 
     make bench-scale                        about 20 minutes, 12 GB of disk
     python benchmarks/bench_scale.py 1000000 --folder DIR     keeps the library for another time
+    python benchmarks/bench_scale.py 10000000 --dimension 128    an hour, 45 GB
 
-Nothing of it is music: rows and vectors of 512 dimensions are made up (large_library.py). Each size
+Nothing of it is music: rows and vectors are made up (large_library.py). Each size
 is measured in a process of its own, for its memory. Decoding and models are not in it, nor the
 listing of folders, which is `make bench-ingest`'s.
 """
@@ -21,7 +22,7 @@ from typing import Any
 import psutil
 import search_service
 from bench_ingest import Clock
-from large_library import SPACE_512, LargeLibrary
+from large_library import LargeLibrary, space_of
 from peak_memory import Peak
 from scale_parts import anonymous_bytes, api_ms, filter_ms, read_columns, ticks
 from sqlalchemy import text
@@ -47,14 +48,14 @@ ALBUM_GOES = text(
 ALBUM = text("select track_id from files where gone_at is null order by path limit 10")
 
 
-def measured(size: int, folder: Path) -> dict[str, float]:
+def measured(size: int, folder: Path, dimension: int) -> dict[str, float]:
     """All figures of one library."""
-    store = ArtifactStore(folder / "data")
+    store, space = ArtifactStore(folder / "data"), space_of(dimension)
     with connected_database(Settings(data=store.root)) as url, Decoders() as decoders:
         upgrade(url)
         sessions, clock = open_catalog(url), Clock()
         library = LargeLibrary(
-            folder / "music", sessions, store, decoders, size, SPACE_512, with_files=False
+            folder / "music", sessions, store, decoders, size, space, with_files=False
         )
         if store.embeddings.exists():
             forget(library)
@@ -64,11 +65,13 @@ def measured(size: int, folder: Path) -> dict[str, float]:
         figures |= ticks(library, "idle")
         gone(sessions)
         figures |= ticks(library, "album", repeats=1)
-        clock.time("album_build_s", lambda: build_index(sessions, store, SPACE_512, "auto"))
-        clock.time("album_publish_s", lambda: publish(sessions, store, SPACE_512, None))
+        clock.time("album_build_s", lambda: build_index(sessions, store, space, "auto"))
+        clock.time("album_publish_s", lambda: publish(sessions, store, space, None))
         own = {"database_url": url, "log_level": "ERROR"}
         settings = Settings(data=store.root).model_copy(update=own)
-        columns, index = read_columns(settings, sessions, clock)
+        with Peak(anonymous_bytes, every_seconds=0.05) as peak:
+            columns, index = read_columns(settings, sessions, clock)
+        figures["columns_growth_mb"] = (peak.size - peak.before) / 1e6
         figures |= filter_ms(columns, index) | api_ms(settings)
         figures |= memory(url, store, clock)
         sessions.kw["bind"].dispose()
@@ -86,13 +89,13 @@ def forget(library: LargeLibrary) -> None:
 
 
 def building(library: LargeLibrary, clock: Clock) -> dict[str, float]:
-    """Summaries for the first time, the first index, its check and its publication."""
+    """Summaries for the first time, the first index, its check, publication, and their memory."""
     sessions, store, space = library.sessions, library.store, library.space
     clock.time("first_summaries_s", lambda: settle(sessions))
     with Peak(anonymous_bytes, every_seconds=0.05) as peak:
         clock.time("build_s", lambda: build_index(sessions, store, space, "auto"))
         clock.time("check_s", lambda: check_candidate(sessions, store, space))
-    clock.time("publish_s", lambda: publish(sessions, store, space, None))
+        clock.time("publish_s", lambda: publish(sessions, store, space, None))
     growth = peak.size - peak.before
     return {"build_peak_mb": peak.size / 1e6, "build_growth_mb": growth / 1e6}
 
@@ -119,9 +122,10 @@ def memory(url: str, store: ArtifactStore, clock: Clock) -> dict[str, float]:
     }
 
 
-def in_own_process(size: int, folder: Path) -> dict[str, Any]:
+def in_own_process(size: int, folder: Path, dimension: int) -> dict[str, Any]:
     """Measure a size in a process of its own."""
     command = [sys.executable, __file__, str(size), "--folder", str(folder), "--alone"]
+    command += ["--dimension", str(dimension)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
@@ -131,10 +135,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sizes", nargs="*", type=int, default=SIZES)
     parser.add_argument("--folder", type=Path)
+    parser.add_argument("--dimension", type=int, default=512, help="of the vectors")
     parser.add_argument("--alone", action="store_true", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.alone:
-        print(json.dumps(measured(asked.sizes[0], asked.folder)))
+        print(json.dumps(measured(asked.sizes[0], asked.folder, asked.dimension)))
         return
     table = {}
     for size in asked.sizes:
@@ -143,7 +148,7 @@ def main() -> None:
             folder.mkdir(parents=True, exist_ok=True)
             for opened in (Path(name), folder):
                 opened.chmod(0o755)  # root's private server runs as nobody
-            table[size] = in_own_process(size, folder)
+            table[size] = in_own_process(size, folder, asked.dimension)
     names = dict.fromkeys(name for figures in table.values() for name in figures)
     print(f"{'':<32}" + "".join(f"{size:>12,}" for size in table))
     for name in names:
@@ -155,7 +160,7 @@ def closing(table: dict[int, dict[str, float]]) -> dict[str, float]:
     """The figures of the closing line, named by size."""
     names = ("sensor_tick_ms", "build_peak_mb", "filter_ms", "two_workers_pss_mib")
     found = {
-        f"{name}_{'1m' if size == SIZES[-1] else f'{size // 1000}k'}": round(figures[name], 3)
+        f"{name}_{short(size)}": round(figures[name], 3)
         for size, figures in table.items()
         for name in names
     }
@@ -164,6 +169,10 @@ def closing(table: dict[int, dict[str, float]]) -> dict[str, float]:
         more = table[most]["two_workers_pss_mib"] - table[fewest]["two_workers_pss_mib"]
         found["bytes_per_track"] = round(more * MIB / (most - fewest), 1)
     return found
+
+
+def short(size: int) -> str:
+    return f"{size // 10**6}m" if size >= 10**6 else f"{size // 1000}k"
 
 
 if __name__ == "__main__":

@@ -23,7 +23,6 @@ from soundalike.ingest.scan import ScanReport
 from soundalike.storage.atomic import sha256_of
 from soundalike.vectors.embedding_files import save_batch
 
-SPACE_512 = EmbeddingSpace("simulated.512", "simulated", 512, {"version": 1})
 MTIME_NS = 1_700_000_000 * 10**9
 INDEXED = ("tracks", "files", "file_words", "vectors")
 PATHS = """
@@ -57,6 +56,11 @@ RECORD = text(
     "insert into embedded_batches (space, batch_id, rows, sha256) "
     "values (:space, :batch, :rows, :sha256)"
 )
+
+
+def space_of(dimension: int) -> EmbeddingSpace:
+    """A space of that many dimensions, of no model."""
+    return EmbeddingSpace(f"simulated.{dimension}", "simulated", dimension, {"version": 1})
 
 
 @dataclass
@@ -108,11 +112,13 @@ class LargeLibrary(SimulatedLibrary):
 
     def _write_vectors(self, connection: Connection) -> None:
         ids = connection.execute(
-            text('select batch_id, track_id from made order by batch_id, track_id collate "C"')
-        ).all()
-        batch = RULES.batch_tracks
-        for number, matrix in enumerate(self._vectors()):
-            tracks = [row.track_id for row in ids[number * batch : (number + 1) * batch]]
+            text('select track_id from made order by batch_id, track_id collate "C"'),
+            execution_options={"yield_per": RULES.batch_tracks},
+        )
+        for number, (rows, matrix) in enumerate(
+            zip(ids.partitions(), self._vectors(), strict=True)
+        ):
+            tracks = [row.track_id for row in rows]
             embeddings = dict(zip(tracks, map(Embedding, matrix), strict=True))
             path = save_batch(self.store, self.space, batch_key(number + 1), embeddings)
             found = {"rows": len(tracks), "sha256": sha256_of(path)}

@@ -113,10 +113,10 @@ class LargeLibrary(SimulatedLibrary):
     def _write_vectors(self, connection: Connection) -> None:
         ids = connection.execute(
             text('select track_id from made order by batch_id, track_id collate "C"'),
-            execution_options={"yield_per": RULES.batch_tracks},
+            execution_options={"stream_results": True},
         )
         for number, (rows, matrix) in enumerate(
-            zip(ids.partitions(), self._vectors(), strict=True)
+            zip(ids.partitions(RULES.batch_tracks), self._vectors(), strict=True)
         ):
             tracks = [row.track_id for row in rows]
             embeddings = dict(zip(tracks, map(Embedding, matrix), strict=True))

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.engine import open_catalog
 from soundalike.catalog.upgrade import upgrade
 
-READY_SECONDS = 120
+READY_SECONDS = 900
 WORDS = 50  # as musicnn predicts them
 ROWS = """
 with root as (insert into roots (name, location) values ('music', '/music') returning id),

@@ -5,7 +5,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
-from fastapi import Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
 from sqlalchemy.ext.asyncio import async_sessionmaker
 
 import soundalike
@@ -24,7 +25,6 @@ from serving.metric_samples import MetricSampler
 from serving.metrics import Metrics
 from serving.middleware.stack import middleware
 from serving.openapi import ABOUT, TAGS, describe
-from serving.query_parameters import require_known_parameters
 from serving.routes import (
     audio,
     browser_session,
@@ -46,12 +46,12 @@ from serving.routes import (
     uploads,
     vectors,
 )
-from serving.scopes import require_scopes
+from serving.scopes import RequireAccess
 from serving.search.uploads import UploadEmbedder
 from serving.shared_reading import SharedReading
 from serving.state import State
 from soundalike.catalog.access import require_key_beyond_loopback
-from soundalike.catalog.api_keys import Scope as ApiScope
+from soundalike.catalog.api_keys import Scope
 from soundalike.garbage_collection import imports_frozen
 from soundalike.logs import configure_logs, take_over_uvicorn_logs
 from soundalike.postgres import connected_database, restart_database
@@ -59,6 +59,32 @@ from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tracing import tracing
 from soundalike.vectors.milvus.server import Milvus
+
+# Each with the scope of the key that its routes need; tried in this order.
+ROUTERS: tuple[tuple[APIRouter, Scope | None], ...] = (
+    (search.router, "read"),
+    (page.router, None),
+    (docs.router, None),
+    (health.router, None),
+    (metrics.router, "read"),
+    (index.router, "read"),
+    (index.admin, "admin"),
+    (failures.router, "read"),
+    (failures.admin, "admin"),
+    (pipeline.router, "read"),
+    (events.router, "read"),
+    (roots.router, "read"),
+    (facets.router, "read"),
+    (maps.router, "read"),
+    (tracks.router, "read"),
+    (vectors.router, "read"),
+    (audio.files, "read"),
+    (audio.router, "read"),
+    (playlist_files.router, "read"),
+    (browser_session.router, "read"),
+    (journeys.router, "read"),
+    (uploads.router, "read"),
+)
 
 
 def create_app(settings: Settings | None = None) -> FastAPI:
@@ -96,37 +122,28 @@ def create_app(settings: Settings | None = None) -> FastAPI:
         redirect_slashes=False,
     )
     errors.install(app)
-    describe(app)
-    read, admin = _needs("read"), _needs("admin")
-    app.include_router(search.router, **read)  # first, as routes are tried in their order
-    app.include_router(page.router)
-    app.include_router(docs.router)
-    app.include_router(health.router, dependencies=[Depends(require_known_parameters)])
-    app.include_router(metrics.router, **read)
-    app.include_router(index.router, **read)
-    app.include_router(index.admin, **admin)
-    app.include_router(failures.router, **read)
-    app.include_router(failures.admin, **admin)
-    app.include_router(pipeline.router, **read)
-    app.include_router(events.router, **read)
-    app.include_router(roots.router, **read)
-    app.include_router(facets.router, **read)
-    app.include_router(maps.router, **read)
-    app.include_router(tracks.router, **read)
-    app.include_router(vectors.router, **read)
-    app.include_router(audio.files, **read)
-    app.include_router(audio.router, **read)
-    app.include_router(playlist_files.router, **read)
-    app.include_router(browser_session.router, **read)
-    app.include_router(journeys.router, **read)
-    app.include_router(uploads.router, **read)
+    for router, scope in ROUTERS:
+        app.include_router(router, **_needs(scope))
+    describe(app, _scopes())
     return app
 
 
-def _needs(scope: ApiScope) -> dict[str, Any]:
-    """Return what routes of a router have in common that needs a key of this scope."""
-    checks = [Security(require_scopes, scopes=[scope]), Depends(require_known_parameters)]
-    return {"dependencies": checks, "responses": errors.documented(401, 403, 429, 503)}
+def _scopes() -> dict[str, Scope]:
+    """Return the scope that each operation needs a key of, by the operation's id."""
+    return {
+        route.operation_id or route.name: scope
+        for router, scope in ROUTERS
+        for route in router.routes
+        if isinstance(route, APIRoute) and scope
+    }
+
+
+def _needs(scope: Scope | None) -> dict[str, Any]:
+    """Return what routes of a router have in common that needs a key of this scope, or none."""
+    if scope is None:
+        return {}
+    documented = errors.documented(401, 403, 429, 503)
+    return {"dependencies": [Depends(RequireAccess(scope))], "responses": documented}
 
 
 def _lifespan(

@@ -1,5 +1,6 @@
 """The OpenAPI document: what all operations have in common, added to what the routes declare."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import FastAPI
@@ -7,6 +8,8 @@ from pydantic.json_schema import models_json_schema
 
 from serving.errors import documented
 from serving.schemas.problems import ProblemDetails
+from serving.scopes import described_schemes, described_scope
+from soundalike.catalog.api_keys import Scope
 
 REF = "#/components/schemas/{model}"
 TAGS = [
@@ -85,30 +88,35 @@ RATE_LIMIT = {"RateLimit": "RateLimit", "RateLimit-Policy": "RateLimitPolicy"}
 COMMON = (422, 431, 500)
 
 
-def describe(app: FastAPI) -> None:
-    """Make the application's document complete; it is built once, when first asked for."""
+def describe(app: FastAPI, scopes: Mapping[str, Scope]) -> None:
+    """Make the application's document complete; it is built once, when first asked for.
+
+    `scopes` are those that operations need, by id.
+    """
     build = app.openapi
 
     def complete() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _completed(build())
+            app.openapi_schema = _completed(build(), scopes)
         return app.openapi_schema
 
     app.openapi = complete  # type: ignore[method-assign]
 
 
-def _completed(document: dict[str, Any]) -> dict[str, Any]:
+def _completed(document: dict[str, Any], scopes: Mapping[str, Scope]) -> dict[str, Any]:
     components = document.setdefault("components", {})
     _, problems = models_json_schema([(ProblemDetails, "serialization")], ref_template=REF)
     schemas = components.setdefault("schemas", {})
     schemas.update(problems["$defs"])
     for replaced in ("HTTPValidationError", "ValidationError"):
         schemas.pop(replaced, None)
-    components["headers"] = HEADERS
+    components |= {"headers": HEADERS, "securitySchemes": described_schemes()}
     for operations in document["paths"].values():
         for method, operation in operations.items():
             if method == "get":
                 operation["responses"]["304"] = dict(NOT_MODIFIED)
+            if scope := scopes.get(operation["operationId"]):
+                operation["security"] = described_scope(scope)
             _complete(operation)
     return document
 

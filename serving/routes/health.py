@@ -2,7 +2,7 @@
 
 import asyncio
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from sqlalchemy import select
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -10,6 +10,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from serving.dependencies import LiveDep, SessionDep, served_index
 from serving.errors import RETRY_LATER, Problem, documented
 from serving.limits import READY_SECONDS
+from serving.query_parameters import require_known_parameters
 from serving.schemas.state import Alive, Ready
 
 CATALOG_AWAY = (
@@ -17,7 +18,9 @@ CATALOG_AWAY = (
     "it knows is not; `soundalike doctor` says more"
 )
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = APIRouter(
+    prefix="/health", tags=["health"], dependencies=[Depends(require_known_parameters)]
+)
 
 
 @router.get("/live", operation_id="check_liveness")

@@ -79,7 +79,7 @@ class ArcJourney:
         self.steps: list[Step] = []
         self.certain = True  # that no nearer track was missed, as Neighbours has it
         # Each other step may take a track that is near this point too.
-        self.next_queries = self._queries(steps + limits.EXTRA_CANDIDATES)
+        self.next_queries = self._queries(steps + limits.EXTRA_FOR_RULES)
 
     def _queries(self, k: int) -> list[NeighbourQuery]:
         return [NeighbourQuery(point[None], k, excluded=self._ends) for point in self._points[1:-1]]

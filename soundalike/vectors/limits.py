@@ -2,8 +2,9 @@
 
 DEFAULT_K = 10
 MAX_K = 200
-# Candidates beyond k: tracks that left the library since the index was built are skipped.
-EXTRA_CANDIDATES = 20
+# Candidates beyond k: tracks that left the library since the index was built are skipped, and more
+# where rules leave out others.
+EXTRA_CANDIDATES, EXTRA_FOR_RULES = 5, 20
 # Where caps, near-duplicates or removed tracks leave too few results, more candidates are read, up
 # to this many. Paging ends there too: users do not read a hundredth page, and programs can filter.
 MAX_RANKED = 2000

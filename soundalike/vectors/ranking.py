@@ -7,7 +7,7 @@ while (query := ranking.next_query) is not None:
 ranking.results
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,13 @@ from soundalike.vectors import limits
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours, SearchIndex, TrackSet
 from soundalike.vectors.queries import TrackQuery
 from soundalike.vectors.removed import Considered, Eligible, Removed
-from soundalike.vectors.rerank import RankedCandidates, TrackMetadata, groups_of, rerank
+from soundalike.vectors.rerank import (
+    Group,
+    RankedCandidates,
+    TrackMetadata,
+    groups_of,
+    rerank,
+)
 
 
 @dataclass(frozen=True)
@@ -73,9 +79,11 @@ class Ranking:
 
         With diversity it is always the same, or the next page would be chosen from other tracks.
         """
-        if self._query.options.diversity:
+        options = self._query.options
+        if options.diversity:
             return limits.DIVERSITY_CANDIDATES
-        return min(self._limit + limits.EXTRA_CANDIDATES, limits.MAX_RANKED)
+        extra = limits.EXTRA_FOR_RULES if options.leaves_out else limits.EXTRA_CANDIDATES
+        return min(self._limit + extra, limits.MAX_RANKED)
 
     def without_metadata(self, hits: Neighbours) -> list[str]:
         """The hits' track ids whose metadata `add` needs and does not have yet."""
@@ -91,10 +99,10 @@ class Ranking:
         options, limit = self._query.options, min(self._limit, len(ids))
         reranked = rerank(candidates, options, examples, limit)
         self._considered = Considered.of(hits, kept, options, reranked)
-        self.results = [
-            self._result(rank, ids[kept[position]], float(candidates.scores[position]))
-            for rank, position in enumerate(reranked.positions, 1)
-        ]
+        self.results = self._ranked(
+            [ids[position] for position in kept[reranked.positions].tolist()],
+            candidates.scores[reranked.positions],
+        )
         k = self.next_query.k if self.next_query else 0
         enough = len(self.results) >= self._limit or self._considered.is_all
         done = enough or options.diversity or k >= limits.MAX_RANKED
@@ -109,19 +117,26 @@ class Ranking:
 
     def _with_file(self, hits: Neighbours) -> tuple[NDArray[np.int64], RankedCandidates]:
         """The hits that have a file: their positions, int64 [c], and the candidates."""
-        kept, groups = [], []
-        for position, track_id in enumerate(hits.track_ids):
-            metadata = self._metadata.get(track_id)
-            if metadata is not None and metadata.path is not None:
-                kept.append(position)
-                groups.append(groups_of(metadata, self._query.options))
-        positions = np.array(kept, np.int64)
+        options = self._query.options
+        found = map(self._metadata.get, hits.track_ids)
+        present = [
+            (position, metadata)
+            for position, metadata in enumerate(found)
+            if metadata is not None and metadata.path is not None
+        ]
+        positions = np.array([position for position, _ in present], np.int64)
+        groups: list[tuple[Group, ...]] = [()] * len(present)
+        if options.caps_groups:
+            groups = [groups_of(metadata, options) for _, metadata in present]
         candidates = RankedCandidates(hits.vectors.at(positions), hits.scores[positions], groups)
         return positions, candidates
 
-    def _result(self, rank: int, track_id: str, score: float) -> Result:
+    def _ranked(self, track_ids: list[str], scores: NDArray[np.float32]) -> list[Result]:
+        """The results: tracks in their order, and the score of each, float32 [n]."""
         # With negative examples a `best_score` is not a cosine and has no percentile.
         query = self._query
         is_cosine = query.strategy == "average_vector" or not query.negative
-        percentile = self._index.distribution.percentile(score) if is_cosine else None
-        return Result(rank, track_id, score, percentile)
+        percentiles = self._index.distribution.percentiles(scores) if is_cosine else None
+        shares: Sequence[float | None] = percentiles or [None] * len(track_ids)
+        ranks = range(1, len(track_ids) + 1)
+        return [*map(Result, ranks, track_ids, scores.tolist(), shares)]

@@ -37,6 +37,11 @@ class RerankOptions:
         return self.duplicate_threshold is not None or self.diversity > 0
 
     @property
+    def leaves_out(self) -> bool:
+        """True if rules may leave out some of the best candidates."""
+        return self.caps_groups or self.duplicate_threshold is not None
+
+    @property
     def caps_groups(self) -> bool:
         """True if artists or albums of the candidates are asked for."""
         return self.per_artist is not None or self.per_album is not None
@@ -90,8 +95,6 @@ def groups_of(metadata: TrackMetadata, options: RerankOptions) -> tuple[Group, .
 
     Tracks without an artist are never capped by artist.
     """
-    if not options.caps_groups:
-        return ()
     artists = [artist.casefold() for artist in metadata.artists]
     album = (metadata.album or "").casefold()
     groups: list[Group] = []

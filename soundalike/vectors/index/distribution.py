@@ -27,9 +27,12 @@ class Distribution:
         first, second = np.triu_indices(len(sample), k=1)
         return cls(np.clip(sample @ sample.T, -1.0, 1.0)[first, second])
 
-    def percentile(self, cosine: float) -> float | None:
-        """The percentage of pairs that are less similar, 0 to 100; None if there are no pairs."""
+    def percentiles(self, cosines: NDArray[np.float32]) -> list[float] | None:
+        """The percentage of pairs that are less similar, 0 to 100, for each cosine, float32 [n].
+
+        None if there are no pairs.
+        """
         if not len(self._sorted):
             return None
-        below = self._sorted.searchsorted(np.float32(cosine))
-        return 100 * float(below) / len(self._sorted)
+        below = self._sorted.searchsorted(cosines)
+        return [100 * each / len(self._sorted) for each in below.tolist()]

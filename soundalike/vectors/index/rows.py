@@ -121,7 +121,7 @@ def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
 
 def _merge(parts: Sequence[tuple[Ids, NDArray[np.int32]]], first: int) -> None:
     """Write the ranks of sorted ids into the array beside each, from `first` on."""
-    if len(parts) < 2:
+    if len(parts) <= 1:
         for _, rank in parts:
             rank[:] = np.arange(first, first + len(rank))
         return

@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import pyarrow as pa
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from soundalike.catalog.columns.changes import Moment, changed_since, reappeared
 from soundalike.catalog.columns.reading import TrackFacts, facts_after, facts_by_ids, facts_of
-from soundalike.catalog.columns.table import TrackColumns, concatenated, merged
+from soundalike.catalog.columns.table import TrackColumns, concatenated, merged, plain_table
 
 PAGE = 1000  # tracks that a statement reads
 PART = 5_000  # tracks that are held as Python objects: more are long to look through for garbage
@@ -70,14 +71,14 @@ async def read_changed(
 
 async def everything(session: AsyncSession) -> TrackColumns:
     """Read all tracks of the catalog."""
-    parts: list[TrackColumns] = []
+    parts: list[pa.Table] = []
     facts: list[TrackFacts] = []
     last = ""
     while rows := (await session.execute(facts_after(last, PAGE))).all():
         facts += map(facts_of, rows)
         last = rows[-1].id
         if len(facts) >= PART:
-            parts.append(await to_thread.run_sync(TrackColumns.of, facts))
+            parts.append(await to_thread.run_sync(plain_table, facts))
             facts = []
-    parts.append(await to_thread.run_sync(TrackColumns.of, facts))
+    parts.append(await to_thread.run_sync(plain_table, facts))
     return await to_thread.run_sync(concatenated, parts)

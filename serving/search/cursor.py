@@ -75,8 +75,8 @@ def page_of(
     if len(rest) <= request.limit and (len(results) < ranked or ranked == MAX_RANKED):
         return page, None
     if page:
-        last = page[-1]
-        cursor = SearchCursor(version, fingerprint(request), last.rank, last.score, last.track_id)
+        seen, last = results.index(page[-1]) + 1, page[-1]
+        cursor = SearchCursor(version, fingerprint(request), seen, last.score, last.track_id)
     elif after:
         cursor = replace(after, seen=len(results))
     else:

@@ -68,7 +68,7 @@ def _page(
 ) -> SearchPage:
     results = ranking.results
     page, cursor = page_of(results, request, version, after, ranked)
-    end = page[-1].rank if page else len(results)
+    end = results.index(page[-1]) + 1 if page else len(results)
     removed = ranking.removed(end if cursor else None)
     return SearchPage(page, cursor, removed, ranking.certain)
 

@@ -40,7 +40,7 @@ def to_merge(rows: Mapping[str, tuple[int, int]]) -> list[str]:
 
 
 def _smallest(rows: Mapping[str, int]) -> list[str]:
-    """As many of these segments, the smallest first, as have MAX_ROWS together; by name."""
+    """Return as many of these, the smallest first, as have MAX_ROWS rows together, by name."""
     by_size = sorted(rows, key=lambda name: (rows[name], name))
     together = accumulate(rows[name] for name in by_size)
     return sorted(name for name, total in zip(by_size, together, strict=True) if total <= MAX_ROWS)

@@ -3,7 +3,7 @@
 import pytest
 
 from soundalike.catalog.columns.reading import TrackFacts
-from soundalike.catalog.columns.table import TrackColumns, concatenated, merged
+from soundalike.catalog.columns.table import TrackColumns, concatenated, merged, plain_table
 from soundalike.catalog.tracks import TrackView
 
 
@@ -44,5 +44,7 @@ def test_a_track_that_is_gone_is_left_out() -> None:
 
 
 def test_parts_are_put_together_in_the_order_of_ids() -> None:
-    parts = [TrackColumns.of([titled("z", "Z")]), BASE, TrackColumns.of([titled("b", "B")])]
-    assert [track for track, _ in titles(concatenated(parts))] == ["a", "b", "c", "d", "z"]
+    parts = [
+        plain_table(titled(name, name.upper()) for name in names) for names in ("z", "ca", "b")
+    ]
+    assert titles(concatenated(parts)) == [("a", "A"), ("b", "B"), ("c", "C"), ("z", "Z")]

@@ -48,27 +48,7 @@ class TrackColumns:
     @classmethod
     def of(cls, facts: Iterable[TrackFacts]) -> "TrackColumns":
         """Make columns of tracks in any order."""
-        ordered = sorted(facts, key=lambda each: each.view.id.encode())
-        views = [each.view for each in ordered]
-        plain = {
-            "id": [view.id.encode() for view in views],
-            "shown": [_encode(view) for view in views],
-            "year": [view.year for view in views],
-            "duration": [view.duration for view in views],
-            "recording": [each.recording for each in ordered],
-            "names": [each.names for each in ordered],
-            "top_tags": [[tag["word"].lower() for tag in view.tags] for view in views],
-            "tags": [[tag["word"] for tag in view.tags] for view in views],
-            "artists": [list(dict.fromkeys(view.artists)) for view in views],
-            "albums": [[view.album] if view.album is not None else [] for view in views],
-            "genres": [list(dict.fromkeys(view.genres)) for view in views],
-            "isrcs": [each.isrcs for each in ordered],
-            "paths": [each.paths for each in ordered],
-            "roots": [each.roots for each in ordered],
-        }
-        types = {field.name: _plain_type(field.type) for field in SCHEMA}
-        table = pa.table({name: pa.array(plain[name], types[name]) for name in types})
-        return cls(_encoded(table))
+        return cls(_encoded(plain_table(facts)))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -117,6 +97,30 @@ class TrackColumns:
         return np.frombuffer(offsets, np.int64, len(self) + 1), memoryview(shown or b"")
 
 
+def plain_table(facts: Iterable[TrackFacts]) -> pa.Table:
+    """Return columns of tracks in any order, without dictionaries: what can be put together."""
+    ordered = sorted(facts, key=lambda each: each.view.id.encode())
+    views = [each.view for each in ordered]
+    plain = {
+        "id": [view.id.encode() for view in views],
+        "shown": [_encode(view) for view in views],
+        "year": [view.year for view in views],
+        "duration": [view.duration for view in views],
+        "recording": [each.recording for each in ordered],
+        "names": [each.names for each in ordered],
+        "top_tags": [[tag["word"].lower() for tag in view.tags] for view in views],
+        "tags": [[tag["word"] for tag in view.tags] for view in views],
+        "artists": [list(dict.fromkeys(view.artists)) for view in views],
+        "albums": [[view.album] if view.album is not None else [] for view in views],
+        "genres": [list(dict.fromkeys(view.genres)) for view in views],
+        "isrcs": [each.isrcs for each in ordered],
+        "paths": [each.paths for each in ordered],
+        "roots": [each.roots for each in ordered],
+    }
+    types = {field.name: _plain_type(field.type) for field in SCHEMA}
+    return pa.table({name: pa.array(plain[name], types[name]) for name in types})
+
+
 def merged(base: TrackColumns, replaced: Rows, newer: TrackColumns) -> TrackColumns:
     """Return the columns without the rows `replaced`, int64 [m], and with those of `newer`."""
     kept = np.ones(len(base), bool)
@@ -124,15 +128,17 @@ def merged(base: TrackColumns, replaced: Rows, newer: TrackColumns) -> TrackColu
     return _put_together([_decoded(base.table).filter(pa.array(kept)), _decoded(newer.table)])
 
 
-def concatenated(parts: Sequence[TrackColumns]) -> TrackColumns:
-    """Return the columns of all parts, which have no track in common."""
-    return _put_together([_decoded(part.table) for part in parts])
+def concatenated(parts: Sequence[pa.Table]) -> TrackColumns:
+    """Return the columns of plain tables, which have no track in common."""
+    return _put_together(parts)
 
 
-def _put_together(plain: list[pa.Table]) -> TrackColumns:
+def _put_together(plain: Sequence[pa.Table]) -> TrackColumns:
     whole = pa.concat_tables(plain)
-    order = pc.sort_indices(whole, sort_keys=[("id", "ascending")])
-    return TrackColumns(_encoded(whole.take(order)))
+    order = pc.sort_indices(whole, sort_keys=[("id", "ascending")]).to_numpy()
+    if (order[1:] < order[:-1]).any():  # else it would be one copy more
+        whole = whole.take(pa.array(order))
+    return TrackColumns(_encoded(whole))
 
 
 def offsets_of(column: pa.LargeListArray) -> NDArray[np.int64]:

@@ -16,7 +16,7 @@ from soundalike.vectors.kinds import IndexKind
 
 
 class CodesInFile:
-    """What StoredCodes is, in no memory between searches. Safe to search from any thread."""
+    """The codes of a file, in no memory between searches. Safe to search from any thread."""
 
     def __init__(self, file: BinaryIO, kind: IndexKind) -> None:
         """Read them once, and keep `file` open. Raises RuntimeError if it is not a faiss index."""
@@ -25,6 +25,9 @@ class CodesInFile:
         weakref.finalize(self, os.close, self._descriptor)
 
     def best(self, queries: NDArray[np.float32], count: int) -> Best:
-        """Search for the `count` best for each unit vector, as `StoredCodes.best` does."""
+        """Search for the `count` best rows for each unit vector of float32 [q, dim].
+
+        Returns estimated cosines, float32 [q, count], and rows, as `StoredCodes.best` does.
+        """
         with open(self._descriptor, "rb", closefd=False) as file:
             return StoredCodes.read(file, self._kind).best(queries, count)

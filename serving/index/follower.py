@@ -29,6 +29,7 @@ log = structlog.get_logger()
 CHANNELS = PUBLISHED_CHANNEL, TRACKS_CHANNEL
 LISTEN = sql.SQL(";").join(sql.SQL("listen {}").format(sql.Identifier(each)) for each in CHANNELS)
 POLL_SECONDS = 5.0
+OTHER_READS_SECONDS = 0.5  # until it is looked for what another worker has read
 MIN_RETRY_SECONDS = 0.25
 MAX_RETRY_SECONDS = 10.0
 
@@ -73,24 +74,35 @@ class PublicationFollower:
         """
         self._notified.clear()  # before reading: a later notification means reading again
         try:
-            async with AsyncSession(self._engine) as session:
-                row = (await session.execute(published_statement())).one_or_none()
-                await self._refresh_columns(session)
+            published = await self._read()
         except Exception as error:  # following must never end
             log.warning("publication.read_failed", reason=in_one_line(error))
             self._columns.catalog_is_away()
             await self._restart_database()
         else:
-            await self._live.follow(PublishedIndex(*row) if row else None)
+            await self._live.follow(published)
 
-    async def _refresh_columns(self, session: AsyncSession) -> None:
-        """Bring the columns up to date; if they cannot be, those of before go on."""
+    async def _read(self) -> PublishedIndex | None:
+        """Read the published version, and bring the columns up to the same moment."""
+        while True:
+            async with AsyncSession(self._engine) as session:
+                row = (await session.execute(published_statement())).one_or_none()
+                if await self._refresh_columns(session):
+                    return PublishedIndex(*row) if row else None
+            await asyncio.sleep(OTHER_READS_SECONDS)
+
+    async def _refresh_columns(self, session: AsyncSession) -> bool:
+        """Bring the columns up to date; if they cannot be, those of before go on.
+
+        Returns False while another worker reads what this one needs.
+        """
         try:
-            await self._columns.refresh(session)
+            return await self._columns.refresh(session)
         except SQLAlchemyError:
             raise
         except Exception:  # following must never end
             log.exception("columns.refresh_failed")
+            return True
 
     async def _restart_database(self) -> None:
         """Restart the database, if configured; the next read shows whether that succeeded."""

@@ -26,6 +26,17 @@ def exclusive(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def exclusive_unless_held(path: Path) -> Iterator[bool]:
+    """Hold the lock on `path`, alone; yield False at once if another holds it."""
+    descriptor = open_lock(path)
+    try:
+        yield try_exclusive(descriptor)
+    finally:
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
 def try_exclusive(descriptor: int) -> bool:
     """Take the lock alone and return True, unless another holds it.
 

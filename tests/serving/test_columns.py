@@ -1,5 +1,7 @@
 """Answers without SQL: they show what changes at once, and outlive PostgreSQL."""
 
+import asyncio
+import errno
 import re
 from typing import Any
 
@@ -10,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from serving.columns import catalog_reading, live_columns
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool
+from serving.index.follower import OTHER_READS_SECONDS
 from soundalike.catalog import results, retention, roots
 from soundalike.catalog.columns.column_files import COLUMNS
+from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.tables import FileRow, RootRow, TrackChangeRow, TrackRow
 from soundalike.catalog.tracks import by_ids, view
 from soundalike.settings import Settings
@@ -273,4 +277,101 @@ async def test_who_followed_before_the_log_begins_reads_all_again(
         retention.forget_changes(session)
     assert await title() == "Changed"
     assert len(live.snapshot.base) == 4
+    await engine.dispose()
+
+
+Readings = asyncio.Queue[asyncio.Event]
+
+
+@pytest.fixture
+def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
+    """Each reading of the whole catalog that has begun, as an event that lets it go on."""
+    begun: Readings = asyncio.Queue()
+
+    async def held(session: AsyncSession) -> TrackColumns:
+        go_on = asyncio.Event()
+        begun.put_nowait(go_on)
+        await go_on.wait()
+        return await catalog_reading.everything(session)
+
+    monkeypatch.setattr(live_columns, "everything", held)
+    return begun
+
+
+@pytest.mark.parametrize("times", [1, 2])
+async def test_one_worker_reads_the_whole_catalog_for_all(
+    times: int,
+    collection: Collection,
+    database_url: str,
+    readings: Readings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """When there are no columns yet, and when more changed than is read one by one."""
+    monkeypatch.setattr(live_columns, "MAX_READ_SINGLY", 3)
+    engine = open_pool(database_url)
+    workers = [LiveColumns(collection.store.columns) for _ in range(3)]
+
+    async def refreshed(worker: LiveColumns) -> bool:
+        async with AsyncSession(engine) as session:
+            return await worker.refresh(session)
+
+    for number in range(times):
+        collection.add(*numbered(5))
+        reading = asyncio.create_task(refreshed(workers[0]))
+        go_on = await readings.get()
+        before = workers[1].snapshot
+        assert not await refreshed(workers[1])
+        assert workers[1].snapshot is before
+        go_on.set()
+        assert await reading
+        assert [await refreshed(worker) for worker in workers] == [True, True, True]
+        assert [len(worker.snapshot.base) for worker in workers] == [5 * (number + 1)] * 3
+    assert readings.empty(), "nobody else read it"
+    await engine.dispose()
+
+
+async def test_a_worker_reads_itself_what_another_could_not_write(
+    collection: Collection,
+    database_url: str,
+    readings: Readings,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(live_columns, "write_columns", refuse)
+    collection.add(*numbered(5))
+    engine = open_pool(database_url)
+    for _ in range(2):
+        worker = LiveColumns(collection.store.columns)
+        async with AsyncSession(engine) as session:
+            reading = asyncio.create_task(worker.refresh(session))
+            (await readings.get()).set()
+            assert await reading
+        assert len(worker.snapshot.base) == 5
+    await engine.dispose()
+
+
+async def test_a_worker_that_starts_waits_for_the_columns_that_another_reads(
+    settings: Settings, collection: Collection, database_url: str, readings: Readings
+) -> None:
+    query, *_ = collection.add(*numbered(5))
+    collection.publish()
+    engine = open_pool(database_url)
+    async with AsyncSession(engine) as session:
+        other = LiveColumns(collection.store.columns)
+        reading = asyncio.create_task(other.refresh(session))
+        go_on = await readings.get()
+
+        async def answer() -> int:
+            async with running(settings) as api:
+                return len((await similar(api, query))["items"])
+
+        answering = asyncio.create_task(answer())
+        await asyncio.sleep(2 * OTHER_READS_SECONDS)
+        assert not answering.done()
+        go_on.set()
+        assert await reading
+    assert await answering == 4
+    assert readings.empty()
     await engine.dispose()

@@ -16,23 +16,25 @@ def open_lock(path: Path) -> int:
 @contextmanager
 def exclusive(path: Path) -> Iterator[None]:
     """Hold the lock on `path`, alone, waiting for it if need be."""
-    descriptor = open_lock(path)
-    try:
+    with _unlocked_after(path) as descriptor:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
-    finally:
-        # A child forked meanwhile by another thread must not keep it, so closing is not enough.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
 
 
 @contextmanager
 def exclusive_unless_held(path: Path) -> Iterator[bool]:
     """Hold the lock on `path`, alone; yield False at once if another holds it."""
+    with _unlocked_after(path) as descriptor:
+        yield try_exclusive(descriptor)
+
+
+@contextmanager
+def _unlocked_after(path: Path) -> Iterator[int]:
     descriptor = open_lock(path)
     try:
-        yield try_exclusive(descriptor)
+        yield descriptor
     finally:
+        # A child forked meanwhile by another thread must not keep it, so closing is not enough.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
         os.close(descriptor)
 

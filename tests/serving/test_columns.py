@@ -19,6 +19,7 @@ from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.tables import FileRow, RootRow, TrackChangeRow, TrackRow
 from soundalike.catalog.tracks import by_ids, view
 from soundalike.settings import Settings
+from tests.patience import PATIENCE
 
 from .collection import Collection, numbered
 from .service import ServiceClient, eventually, eventually_follows, eventually_serves, running
@@ -320,7 +321,8 @@ async def test_one_worker_reads_the_whole_catalog_for_all(
         reading = asyncio.create_task(refreshed(workers[0]))
         go_on = await readings.get()
         before = workers[1].snapshot
-        assert not await refreshed(workers[1])
+        async with asyncio.timeout(PATIENCE / 6):  # it would wait for its own reading to go on
+            assert not await refreshed(workers[1])
         assert workers[1].snapshot is before
         go_on.set()
         assert await reading

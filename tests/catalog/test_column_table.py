@@ -43,8 +43,10 @@ def test_a_track_that_is_gone_is_left_out() -> None:
     ]
 
 
-def test_parts_are_put_together_in_the_order_of_ids() -> None:
-    parts = [
-        plain_table(titled(name, name.upper()) for name in names) for names in ("z", "ca", "b")
-    ]
-    assert titles(concatenated(parts)) == [("a", "A"), ("b", "B"), ("c", "C"), ("z", "Z")]
+@pytest.mark.parametrize("last", ["z", "zz"], ids=["ids of one width", "of two"])
+def test_parts_are_put_together_in_the_order_of_ids(last: str) -> None:
+    parts = [plain_table([titled(last, "Z")]), plain_table([titled("c", "C"), titled("a", "A")])]
+    for each in (parts, parts[::-1]):
+        whole = concatenated(each)
+        assert titles(whole) == [("a", "A"), ("c", "C"), (last, "Z")]
+        assert whole.rows_of(["a", last, "zzz", "b"]).tolist() == [0, 2, -1, -1]

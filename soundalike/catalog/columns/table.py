@@ -174,12 +174,19 @@ def _encoded(table: pa.Table) -> pa.Table:
         columns[name] = pa.LargeListArray.from_arrays(
             column.offsets, _with_sorted_dictionary(column.values)
         )
-    width = max(1, pc.max(pc.binary_length(columns["id"])).as_py() or 0)
-    padded = np.array(columns["id"].to_pylist(), f"S{width}")
-    columns["id"] = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(width), len(padded), [None, pa.py_buffer(padded.tobytes())]
-    )
+    columns["id"] = _of_one_width(columns["id"])
     return pa.table(columns)
+
+
+def _of_one_width(ids: pa.Array) -> pa.Array:
+    """Return the ids with zero bytes behind shorter ones, where some are."""
+    lengths = pc.min_max(pc.binary_length(ids)).as_py()
+    width = lengths["max"] or 1
+    if lengths["min"] == width:
+        return ids.cast(pa.binary(width))
+    padded = np.array(ids.to_pylist(), f"S{width}")
+    buffers = [None, pa.py_buffer(padded.tobytes())]
+    return pa.FixedSizeBinaryArray.from_buffers(pa.binary(width), len(padded), buffers)
 
 
 def _with_sorted_dictionary(texts: pa.Array) -> pa.DictionaryArray:

@@ -23,7 +23,7 @@ from soundalike.ingest.healing import (
     set_damaged_segments_aside,
 )
 from soundalike.ingest.index_checks import check_folder, served_segments
-from soundalike.ingest.segments import coding_of, lay_out
+from soundalike.ingest.segments import coding_of, known_to_recall_too_little, lay_out
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import atomic_folder, make_read_only, remove_folder, sha256_of
@@ -182,30 +182,31 @@ def _write(
     new: frozenset[str] = frozenset()
     while True:
         coding = coding_of(kind, contents)
-        layout = lay_out(sessions, store, space, contents, kind, coding, run_id)
-        new |= layout.new
-        manifest = IndexManifest(
-            version=version,
-            space=space.key,
-            space_fingerprint=space.fingerprint,
-            model=space.model,
-            parameters=dict(space.parameters),
-            kind=kind.name,
-            kind_parameters=kind.parameters,
-            dimension=space.dimension,
-            tracks=contents.tracks,
-            batches=contents.batches,
-            removed=contents.removed,
-            coding=coding,
-            segments=[segment.name for segment in layout.segments],
-            checks=[],
-            dagster_run_id=run_id,
-            created_at=dt.datetime.now(dt.UTC),
-        )
-        manifest = _checked(folder, sessions, store, manifest, trusted - new)
-        fallback = FALLBACK_KIND.get(kind.name)
-        if choice != "auto" or fallback is None or not _recalls_too_little(manifest):
-            return
+        fallback = FALLBACK_KIND.get(kind.name) if choice == "auto" else None
+        if fallback is None or not known_to_recall_too_little(store, space, coding):
+            layout = lay_out(sessions, store, space, contents, kind, coding, run_id)
+            new |= layout.new
+            manifest = IndexManifest(
+                version=version,
+                space=space.key,
+                space_fingerprint=space.fingerprint,
+                model=space.model,
+                parameters=dict(space.parameters),
+                kind=kind.name,
+                kind_parameters=kind.parameters,
+                dimension=space.dimension,
+                tracks=contents.tracks,
+                batches=contents.batches,
+                removed=contents.removed,
+                coding=coding,
+                segments=[segment.name for segment in layout.segments],
+                checks=[],
+                dagster_run_id=run_id,
+                created_at=dt.datetime.now(dt.UTC),
+            )
+            manifest = _checked(folder, sessions, store, manifest, trusted - new)
+            if fallback is None or not _recalls_too_little(manifest):
+                return
         log.warning("index.fell_back", kind=kind.name, to=fallback, tracks=contents.tracks)
         kind = kind_for(contents.tracks, fallback)
 

@@ -23,6 +23,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.cover import Wanted, cover
 from soundalike.vectors.embedding_files import load_recorded
 from soundalike.vectors.kinds import IndexKind
+from soundalike.vectors.recall import RECALL
 from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatch, segments_in
 from soundalike.vectors.tiers import MAX_ROWS
 
@@ -52,6 +53,19 @@ def coding_of(kind: IndexKind, contents: IndexContents) -> str:
         return ""
     parts = [(key, contents.batches[key]) for key in _trained_on(contents)]
     return f"{kind.text}:{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]}"
+
+
+def known_to_recall_too_little(store: ArtifactStore, space: EmbeddingSpace, coding: str) -> bool:
+    """Return whether a segment with these codes is there that failed its check of recall.
+
+    Writing it again, with each new album, would give the same.
+    """
+    return any(
+        check.name == RECALL
+        for segment in segments_in(store.segments, space.fingerprint)
+        if segment.coding == coding
+        for check in segment.failed_checks
+    )
 
 
 def lay_out(

@@ -83,6 +83,26 @@ def test_an_index_below_its_floor_of_recall_is_not_published(
         publish(sessions, store, SPACE, version)
 
 
+def test_codes_that_find_too_little_are_not_written_again_for_each_album(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(segments, "TRAINED_ON", (20,))
+    monkeypatch.setattr(kinds, "MIN_TRACKS_FOR_CODES", 2)
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", 1.01)
+    first = read_manifest(collection.store.index(collection.publish()))
+    assert (first.kind, len(segment_names(collection.store.segments))) == ("flat", 2)
+    collection.add(*numbered(3))
+    second = read_manifest(collection.store.index(collection.publish()))
+    new = set(segment_names(collection.store.segments)).difference(first.segments)
+    assert (second.kind, len(second.segments), len(new)) == ("flat", 2, 2)
+    for name in new - set(second.segments):
+        remove_folder(collection.store.segments / name)
+    monkeypatch.setitem(kinds.RECALL_FLOOR, "flat+pq", 0.5)
+    collection.add(*numbered(3))
+    third = read_manifest(collection.store.index(collection.publish()))
+    assert third.kind == "flat+pq", "tried again once gc has removed them"
+
+
 def test_the_check_of_an_album_reads_no_vectors_but_its_own(
     coded: Collection, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,7 +1,7 @@
 """Readings of the catalog: all of its tracks, or those that changed since a moment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import pyarrow as pa
 from anyio import to_thread
@@ -23,7 +23,6 @@ class FollowedColumns:
     written: Moment
     read: Moment
     changed: dict[str, TrackFacts | None] = field(default_factory=dict)
-    applied: set[tuple[int, str]] = field(default_factory=set)
 
     @property
     def newer(self) -> TrackColumns:
@@ -37,36 +36,29 @@ class FollowedColumns:
         return merged(self.base, rows[rows >= 0], self.newer)
 
 
-class ChangedTracks(NamedTuple):
-    """The tracks that changed, by id, and the entries of the log that say so."""
-
-    tracks: list[str]
-    entries: set[tuple[int, str]]
-
-
-async def changes(session: AsyncSession, followed: FollowedColumns, now: Moment) -> ChangedTracks:
-    """Read which tracks changed since."""
-    found = (await session.execute(changed_since(followed.read.xid))).all()
-    pairs = {(xid, track_id) for xid, track_id in found}
-    changed = {track_id for _, track_id in pairs - followed.applied if track_id}
+async def changes(
+    session: AsyncSession, followed: FollowedColumns, now: Moment, most: int
+) -> list[str] | None:
+    """Read which tracks changed since; None for more than that many, or if it cannot be told."""
+    if not now.is_followed_from(followed.read):
+        return None
+    changed = set(await session.scalars(changed_since(followed.read).limit(most + 1)))
     if followed.read.oldest_unread != now.oldest_unread:
         moved = reappeared(followed.read.oldest_unread, now.oldest_unread)
-        changed.update(await session.scalars(moved))
-    return ChangedTracks(sorted(changed), pairs)
+        changed.update(await session.scalars(moved.limit(most + 1)))
+    return sorted(changed) if len(changed) <= most else None
 
 
 async def read_changed(
-    session: AsyncSession, followed: FollowedColumns, now: Moment, found: ChangedTracks
-) -> bool:
-    """Read the tracks that changed; return whether there are any."""
-    for start in range(0, len(found.tracks), PAGE):
-        page = found.tracks[start : start + PAGE]
+    session: AsyncSession, followed: FollowedColumns, now: Moment, track_ids: Sequence[str]
+) -> None:
+    """Read the tracks that changed until now."""
+    for start in range(0, len(track_ids), PAGE):
+        page = track_ids[start : start + PAGE]
         followed.changed |= dict.fromkeys(page)
         rows = await session.execute(facts_by_ids(page))
         followed.changed |= {row.id: facts_of(row) for row in rows}
     followed.read = now
-    followed.applied = {entry for entry in found.entries if entry[0] >= now.xid}
-    return bool(found.tracks)
 
 
 async def everything(session: AsyncSession) -> TrackColumns:

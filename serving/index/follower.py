@@ -29,7 +29,6 @@ log = structlog.get_logger()
 CHANNELS = PUBLISHED_CHANNEL, TRACKS_CHANNEL
 LISTEN = sql.SQL(";").join(sql.SQL("listen {}").format(sql.Identifier(each)) for each in CHANNELS)
 POLL_SECONDS = 5.0
-OTHER_READS_SECONDS = 0.5  # until it is looked for what another worker has read
 MIN_RETRY_SECONDS = 0.25
 MAX_RETRY_SECONDS = 10.0
 
@@ -89,7 +88,7 @@ class PublicationFollower:
                 row = (await session.execute(published_statement())).one_or_none()
                 if await self._refresh_columns(session):
                     return PublishedIndex(*row) if row else None
-            await asyncio.sleep(OTHER_READS_SECONDS)
+            await self._columns.others_read()
 
     async def _refresh_columns(self, session: AsyncSession) -> bool:
         """Bring the columns up to date; if they cannot be, those of before go on.

@@ -3,17 +3,19 @@
 import asyncio
 import errno
 import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from sqlalchemy import select, text, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import Text, literal_column, select, text, update
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from serving.columns import catalog_reading, live_columns
 from serving.columns.live_columns import LiveColumns
 from serving.database import open_pool
-from serving.index.follower import OTHER_READS_SECONDS
 from soundalike.catalog import results, retention, roots
+from soundalike.catalog.columns import changes
 from soundalike.catalog.columns.column_files import COLUMNS
 from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.tables import FileRow, RootRow, TrackChangeRow, TrackRow
@@ -299,59 +301,126 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
     return begun
 
 
-@pytest.mark.parametrize("times", [1, 2])
-async def test_one_worker_reads_the_whole_catalog_for_all(
-    times: int,
-    collection: Collection,
-    database_url: str,
-    readings: Readings,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """When there are no columns yet, and when more changed than is read one by one."""
-    monkeypatch.setattr(live_columns, "MAX_READ_SINGLY", 3)
-    engine = open_pool(database_url)
-    workers = [LiveColumns(collection.store.columns) for _ in range(3)]
+@dataclass
+class Workers:
+    """Columns as several workers follow them, from one folder."""
 
-    async def refreshed(worker: LiveColumns) -> bool:
-        async with AsyncSession(engine) as session:
-            return await worker.refresh(session)
+    all: list[LiveColumns]
+    engine: AsyncEngine
+    readings: Readings
 
-    for number in range(times):
-        collection.add(*numbered(5))
-        reading = asyncio.create_task(refreshed(workers[0]))
-        go_on = await readings.get()
-        before = workers[1].snapshot
-        async with asyncio.timeout(PATIENCE / 6):  # it would wait for its own reading to go on
-            assert not await refreshed(workers[1])
-        assert workers[1].snapshot is before
+    async def refreshed(self, number: int) -> bool:
+        """Refresh those of a worker, in a session of its own."""
+        async with AsyncSession(self.engine) as session, asyncio.timeout(PATIENCE / 6):
+            return await self.all[number].refresh(session)
+
+    async def begun(self) -> asyncio.Event:
+        """The next reading of the whole catalog."""
+        async with asyncio.timeout(PATIENCE / 6):
+            return await self.readings.get()
+
+    async def read_all_once(self) -> None:
+        """Require that the first reads the whole catalog, and the others what it has written."""
+        reading = asyncio.create_task(self.refreshed(0))
+        go_on = await self.begun()
+        before = self.all[1].snapshot
+        assert not await self.refreshed(1)
+        assert self.all[1].snapshot is before
         go_on.set()
         assert await reading
-        assert [await refreshed(worker) for worker in workers] == [True, True, True]
-        assert [len(worker.snapshot.base) for worker in workers] == [5 * (number + 1)] * 3
-    assert readings.empty(), "nobody else read it"
+        assert [await self.refreshed(number) for number in range(3)] == [True, True, True]
+        assert self.readings.empty(), "nobody else read it"
+
+    @property
+    def sizes(self) -> set[int]:
+        """The numbers of tracks that they have."""
+        return {len(worker.snapshot.base) for worker in self.all}
+
+
+@pytest.fixture
+async def workers(
+    collection: Collection, database_url: str, readings: Readings, monkeypatch: pytest.MonkeyPatch
+) -> AsyncIterator[Workers]:
+    """Three, of a catalog of five tracks, which read three that changed one by one."""
+    monkeypatch.setattr(live_columns, "MAX_READ_SINGLY", 3)
+    collection.add(*numbered(5))
+    columns = [LiveColumns(collection.store.columns) for _ in range(3)]
+    engine = open_pool(database_url)
+    yield Workers(columns, engine, readings)
     await engine.dispose()
 
 
-async def test_a_worker_reads_itself_what_another_could_not_write(
-    collection: Collection,
-    database_url: str,
-    readings: Readings,
-    monkeypatch: pytest.MonkeyPatch,
+async def test_one_worker_reads_the_whole_catalog_for_all(
+    workers: Workers, collection: Collection
 ) -> None:
+    """When there are no columns yet, and when more changed than is read one by one."""
+    await workers.read_all_once()
+    assert workers.sizes == {5}
+    collection.add(*numbered(5))
+    await workers.read_all_once()
+    assert workers.sizes == {10}
+
+
+async def test_one_worker_reads_another_catalog_for_all(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a restore."""
+    await workers.read_all_once()
+    monkeypatch.setattr(changes, "_DATABASE", literal_column("'another'", Text))
+    await workers.read_all_once()
+    assert workers.sizes == {5}
+
+
+async def test_a_worker_waits_once_and_then_reads_itself(
+    workers: Workers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the other cannot write what it has read, or does not come to an end."""
+
     def refuse(*_: object) -> None:
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(live_columns, "write_columns", refuse)
-    collection.add(*numbered(5))
-    engine = open_pool(database_url)
-    for _ in range(2):
-        worker = LiveColumns(collection.store.columns)
-        async with AsyncSession(engine) as session:
-            reading = asyncio.create_task(worker.refresh(session))
-            (await readings.get()).set()
-            assert await reading
-        assert len(worker.snapshot.base) == 5
-    await engine.dispose()
+    first = asyncio.create_task(workers.refreshed(0))
+    go_on = await workers.begun()
+    assert not await workers.refreshed(1)
+    second = asyncio.create_task(workers.refreshed(1))
+    (await workers.begun()).set()
+    assert await second
+    go_on.set()
+    assert await first
+    assert len(workers.all[1].snapshot.base) == 5
+
+
+async def test_a_session_from_before_the_columns_is_given_up(
+    workers: Workers, collection: Collection
+) -> None:
+    """Else the worker would read all of an older moment, and hold it by itself."""
+    worker = LiveColumns(collection.store.columns)
+    async with AsyncSession(workers.engine) as older:
+        await older.execute(text("select txid_current_snapshot()"))
+        collection.add(*numbered(5))
+        await workers.read_all_once()
+        async with asyncio.timeout(PATIENCE / 6):
+            assert not await worker.refresh(older)
+    async with AsyncSession(workers.engine) as session:
+        assert await worker.refresh(session)
+    assert len(worker.snapshot.base) == 10
+    assert workers.readings.empty()
+
+
+async def test_a_transaction_that_stays_open_has_nobody_read_all_again(
+    workers: Workers, collection: Collection
+) -> None:
+    """Such as a dump's: all that changed since it began stays in what the log is asked for."""
+    await workers.read_all_once()
+    with collection.sessions.begin() as session:
+        session.execute(text("select pg_current_xact_id()"))
+        collection.add(*numbered(5))
+        await workers.read_all_once()
+        collection.add(*numbered(2))
+        assert [await workers.refreshed(number) for number in range(3)] == [True, True, True]
+        assert workers.readings.empty()
+        assert {len(worker.snapshot.newer) for worker in workers.all} == {2}
 
 
 async def test_a_worker_that_starts_waits_for_the_columns_that_another_reads(
@@ -370,7 +439,7 @@ async def test_a_worker_that_starts_waits_for_the_columns_that_another_reads(
                 return len((await similar(api, query))["items"])
 
         answering = asyncio.create_task(answer())
-        await asyncio.sleep(2 * OTHER_READS_SECONDS)
+        await asyncio.sleep(2 * live_columns.LOOK_SECONDS)
         assert not answering.done()
         go_on.set()
         assert await reading

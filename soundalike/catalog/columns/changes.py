@@ -1,9 +1,20 @@
 """Changes: which tracks to read again, by the log of transactions that triggers keep."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnClause, Select, Text, func, literal_column, select
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnClause,
+    Select,
+    Text,
+    all_,
+    func,
+    literal,
+    literal_column,
+    select,
+)
 
 from soundalike.catalog.presence import oldest_unread
 from soundalike.catalog.tables import FileRow, TrackChangeRow
@@ -23,40 +34,49 @@ _DATABASE: ColumnClause[str] = literal_column(
 class Moment:
     """A moment of a catalog: what a reader of that moment saw.
 
-    Of transactions before `xid` all that will ever be committed was; of later ones, some.
-    `database` is no other one's, also after a restore. `oldest_unread`: see `presence`.
-    `log_begins`: the log of changes is whole from that transaction on.
+    Of transactions before `xid` all that will ever be committed was; of later ones that changed
+    tracks, those of `later`. `database` is no other one's, also after a restore. `oldest_unread`:
+    see `presence`. `log_begins`: the log of changes is whole from that transaction on.
     """
 
     database: str
     xid: int
     oldest_unread: int | None
     log_begins: int
+    later: list[int] = field(default_factory=list)
 
     def is_after(self, other: "Moment") -> bool:
         """Return whether a reader of this moment saw more of the same catalog."""
-        return self.database == other.database and self.xid > other.xid
+        return self.database == other.database and self._seen > other._seen
 
     def is_followed_from(self, earlier: "Moment") -> bool:
         """Return whether the log of this moment has all that changed since the earlier one."""
         same = self.database == earlier.database
-        return same and self.log_begins <= earlier.xid <= self.xid
+        return same and self.log_begins <= earlier.xid and earlier._seen <= self._seen
+
+    @property
+    def _seen(self) -> tuple[int, int]:
+        return self.xid, len(self.later)
 
 
-def moment() -> Select[str, int, int | None, int]:
+def moment() -> Select[str, int, int | None, int, list[int]]:
     """Select the fields of the transaction's own Moment."""
+    known = select(TrackChangeRow.xid).where(TrackChangeRow.xid >= _OLDEST_RUNNING).distinct()
+    later = known.order_by(TrackChangeRow.xid)
     return select(
         _DATABASE,
         _OLDEST_RUNNING,
         oldest_unread().scalar_subquery(),
         func.coalesce(select(func.min(TrackChangeRow.xid)).scalar_subquery(), 0),
+        func.array(later.scalar_subquery(), type_=ARRAY(BigInteger)),
     )
 
 
-def changed_since(xid: int) -> Select[int, str]:
-    """Select transaction and track of the changes by this transaction and later ones."""
-    columns = TrackChangeRow.xid, TrackChangeRow.track_id
-    return select(*columns).where(TrackChangeRow.xid >= xid)
+def changed_since(moment: Moment) -> Select[str]:
+    """Select the tracks that were changed since."""
+    applied = literal(list(moment.later), ARRAY(BigInteger))
+    since = TrackChangeRow.xid >= moment.xid, TrackChangeRow.xid != all_(applied)
+    return select(TrackChangeRow.track_id).where(*since, TrackChangeRow.track_id != "").distinct()
 
 
 def reappeared(before: int | None, now: int | None) -> Select[Any]:

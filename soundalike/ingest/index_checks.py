@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from soundalike.vectors.index.segment import Segment
 
 SAMPLED_TRACKS = 100
-CODES_MEMORY = 2**27  # bytes: the codes of a million tracks of 512 dimensions
+CODES_MEMORY = 150 * 10**6  # bytes: the codes of a full segment of 512 dimensions, and more
 
 log = structlog.get_logger()
 

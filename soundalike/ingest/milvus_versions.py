@@ -42,7 +42,8 @@ def put_collection(sessions: Sessions, milvus: Milvus, store: ArtifactStore, ver
         for left in collections.names(milvus, BUILDING):
             MilvusCollection(milvus, left).drop()
         folder = store.index(version)
-        index = OpenIndex.open(folder, trusted=read_manifest(folder).segments)
+        trusted = read_manifest(folder).segments
+        index = OpenIndex.open(folder, trusted=trusted, codes_memory=0)
         _write(milvus, index)
     log.info("milvus.written", version=version, tracks=len(index))
 

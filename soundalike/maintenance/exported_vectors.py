@@ -47,7 +47,7 @@ def published_vectors(session: Session, store: ArtifactStore) -> VectorSource:
     if served is None:
         raise ArtifactError("no index is published yet; run `soundalike ingest FOLDER`")
     fetch_version(store, served.index.version, served.index.manifest_sha256)
-    index = OpenIndex.open(store.index(served.index.version))
+    index = OpenIndex.open(store.index(served.index.version), codes_memory=0)
     starts = range(0, len(index), ROWS_AT_ONCE)
     ids = (index.track_ids[start : start + ROWS_AT_ONCE] for start in starts)
     blocks = ((block, index.vectors_of(block)) for block in ids)

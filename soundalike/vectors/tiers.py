@@ -2,9 +2,8 @@
 
 A segment's tier is the power of 4 of its rows. Segments of a tier are merged, with all smaller
 ones, once there are 4 of them; what they become is of a higher tier, unless all are of the lowest.
-So there are at most 3 a tier, of which a library of a million tracks has 7. What is written has at
-most MAX_ROWS, so that the memory it takes does not grow with the library; from a quarter of it on,
-segments stay as they are.
+So there are at most 3 a tier. What is written has at most MAX_ROWS, so that the memory it takes
+does not grow with the library; from a quarter of that on, segments stay as they are, however many.
 """
 
 import math

@@ -115,7 +115,7 @@ def test_codes_give_the_same_answers_in_any_partition(seed: int, tmp_path: Path)
 
 
 def test_codes_that_stay_in_their_files_give_the_same_answers(tmp_path: Path) -> None:
-    """As much of the codes as fits is in memory, those of the largest segments first."""
+    """As many codes as fit are in memory, those of the largest segments first."""
     matrix = with_ties(2 * ROWS, DIMENSION)
     parts = np.split(np.random.default_rng(3).permutation(2 * ROWS), [900, 1700])
     folder = write_segments(tmp_path, parts, matrix, choice="flat+pq")
@@ -124,7 +124,15 @@ def test_codes_that_stay_in_their_files_give_the_same_answers(tmp_path: Path) ->
     sizes = [(segments / each.name / CODES).stat().st_size for each in whole.segments if each.name]
     asked = [VectorQuery(vector[None], k) for vector in matrix[::60] for k in (1, 10)]
     expected = [hits.scores.tobytes() for hits in whole.search(asked)]
-    for memory, kinds in ((sum(sizes[:2]), "SSF"), (sizes[0], "SFF"), (0, "FFF")):
+    largest, middle, smallest = sizes
+    cases = {
+        largest + middle: "SSF",
+        largest + smallest: "SFS",
+        largest: "SFF",
+        smallest: "FFS",
+        0: "FFF",
+    }
+    for memory, kinds in cases.items():
         index = OpenIndex.open(folder, codes_memory=memory)
         in_file = [isinstance(segment.codes, CodesInFile) for segment in index.segments]
         assert in_file == [kind == "F" for kind in kinds]

@@ -63,9 +63,8 @@ def test_what_is_written_is_bounded_and_segments_stay_few(
                 segments[f"{number} {len(chosen)} {merged}"] = merged
                 assert merged <= largest
     assert sum(segments.values()) == sum(albums)
-    settled = [rows for rows in segments.values() if rows >= largest // FAN_OUT]
-    assert len(settled) <= FAN_OUT * sum(albums) / largest
-    assert len(segments) - len(settled) <= (FAN_OUT - 1) * tier(largest)
+    settled = sum(rows >= largest // FAN_OUT for rows in segments.values())
+    assert len(segments) - settled <= (FAN_OUT - 1) * (tier(largest) - 1)
 
 
 def test_of_worn_segments_no_more_rows_are_written_together_than_a_segment_may_have() -> None:

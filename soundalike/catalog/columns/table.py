@@ -48,7 +48,7 @@ class TrackColumns:
     @classmethod
     def of(cls, facts: Iterable[TrackFacts]) -> "TrackColumns":
         """Make columns of tracks in any order."""
-        return cls(_encoded(plain_table(facts)))
+        return concatenated([plain_table(facts)])
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -125,20 +125,22 @@ def merged(base: TrackColumns, replaced: Rows, newer: TrackColumns) -> TrackColu
     """Return the columns without the rows `replaced`, int64 [m], and with those of `newer`."""
     kept = np.ones(len(base), bool)
     kept[replaced] = False
-    return _put_together([_decoded(base.table).filter(pa.array(kept)), _decoded(newer.table)])
+    return concatenated([_decoded(base.table).filter(pa.array(kept)), _decoded(newer.table)])
 
 
-def concatenated(parts: Sequence[pa.Table]) -> TrackColumns:
-    """Return the columns of plain tables, which have no track in common."""
-    return _put_together(parts)
+def concatenated(parts: list[pa.Table]) -> TrackColumns:
+    """Return the columns of plain tables, which have no track in common.
 
-
-def _put_together(plain: Sequence[pa.Table]) -> TrackColumns:
-    whole = pa.concat_tables(plain)
+    The list is emptied, so that each plain column is freed once it has its dictionary.
+    """
+    whole = pa.concat_tables(parts)
+    parts.clear()
     order = pc.sort_indices(whole, sort_keys=[("id", "ascending")]).to_numpy()
     if (order[1:] < order[:-1]).any():  # else it would be one copy more
         whole = whole.take(pa.array(order))
-    return TrackColumns(_encoded(whole))
+    columns = {name: whole[name] for name in whole.column_names}
+    del whole
+    return TrackColumns(_encoded(columns))
 
 
 def offsets_of(column: pa.LargeListArray) -> NDArray[np.int64]:
@@ -166,15 +168,15 @@ def _decoded(table: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-def _encoded(table: pa.Table) -> pa.Table:
-    """Return the table with sorted dictionaries, and ids of one width."""
-    columns = {name: _only_chunk(table[name]) for name in table.column_names}
-    for name in DICTIONARIES:
-        column = columns[name]
-        columns[name] = pa.LargeListArray.from_arrays(
-            column.offsets, _with_sorted_dictionary(column.values)
-        )
-    columns["id"] = _of_one_width(columns["id"])
+def _encoded(plain: dict[str, pa.ChunkedArray]) -> pa.Table:
+    """Return the columns with sorted dictionaries, and ids of one width; `plain` is emptied."""
+    columns = {}
+    for name in list(plain):
+        column = _only_chunk(plain.pop(name))
+        if name in DICTIONARIES:
+            texts = _with_sorted_dictionary(column.values)
+            column = pa.LargeListArray.from_arrays(column.offsets, texts)
+        columns[name] = _of_one_width(column) if name == "id" else column
     return pa.table(columns)
 
 

@@ -30,7 +30,7 @@ from soundalike.vectors.index_files import (
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.neighbours import NeighbourQuery, Neighbours
 from soundalike.vectors.queries import Hits, VectorQuery
-from soundalike.vectors.segment_files import read_segment
+from soundalike.vectors.segment_files import SegmentManifest, read_segment
 from soundalike.vectors.track_vectors import TrackVectors
 
 PROBES = 5  # tracks that must find themselves before an index is used
@@ -98,10 +98,9 @@ class OpenIndex:
                     iter(damaged.values()),
                     ArtifactError(f"index {folder.name}: rows of it are in none of its segments"),
                 )
-            codes_bytes = 0
+            in_memory = _that_fit(chosen.segments, codes_memory)
             try:
                 for each in chosen.segments:
-                    codes_bytes += each.sizes.get(CODES, 0)
                     if each.name not in known:
                         name, is_trusted = each.name, each.name in trusted
                         manifest_read = each if is_trusted else read_segment(segments / name)
@@ -109,7 +108,7 @@ class OpenIndex:
                             *(segments / name, manifest_read, kind),
                             private=private,
                             trusted=is_trusted,
-                            codes_in_memory=codes_bytes <= codes_memory,
+                            codes_in_memory=each.name in in_memory,
                         )
             except UnreadableArtifact:
                 raise
@@ -232,3 +231,14 @@ class OpenIndex:
                     f"index {self.manifest.version} does not find its own track "
                     f"{self.track_ids[row]}"
                 )
+
+
+def _that_fit(segments: Iterable[SegmentManifest], codes_memory: float) -> set[str]:
+    """Names of those segments whose codes fit into so many bytes together, in their order."""
+    fitting, left = set(), codes_memory
+    for segment in segments:
+        size = segment.sizes.get(CODES, 0)
+        if size <= left:
+            left -= size
+            fitting.add(segment.name)
+    return fitting

@@ -106,7 +106,7 @@ def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
     largest, total = max(ids, key=len), sum(map(len, ids))
     step = max(1, len(largest) * MERGED_AT_ONCE // max(1, total))
     between = largest[::step][1:]
-    cuts = np.array([[0, *each.searchsorted(between), len(each)] for each in ids])
+    cuts = np.array([np.r_[0, each.searchsorted(between), len(each)] for each in ids])
     ranks = [np.empty(len(each), np.int32) for each in ids]
     for number, first in enumerate(cuts.sum(axis=0)[:-1].tolist()):
         bounds = cuts[:, number : number + 2].tolist()

@@ -60,7 +60,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.tracing import tracing
 from soundalike.vectors.milvus.server import Milvus
 
-# Each with the scope of the key that its routes need; tried in this order.
+# Each with the scope of the key that its routes need. They are tried in this order: searches first.
 ROUTERS: tuple[tuple[APIRouter, Scope | None], ...] = (
     (search.router, "read"),
     (page.router, None),

@@ -1,12 +1,12 @@
 """A library of 100 000 and of 1 000 000 tracks, simulated, through sensors, build, filters and API.
 
-    make bench-scale                        about 20 minutes, 12 GB of disk
+    make bench-scale                        about 5 minutes, 12 GB of disk
     python benchmarks/bench_scale.py 1000000 --folder DIR     keeps the library for another time
-    python benchmarks/bench_scale.py 10000000 --dimension 128    an hour, 45 GB
+    python benchmarks/bench_scale.py 10000000 --dimension 128    45 minutes, 40 GB
 
-Nothing of it is music: rows and vectors are made up (large_library.py). Each size
-is measured in a process of its own, for its memory. Decoding and models are not in it, nor the
-listing of folders, which is `make bench-ingest`'s.
+Nothing of it is music: rows and vectors are made up (large_library.py). Each size is measured in a
+process of its own, for its memory. Decoding and models are not in it, nor the listing of folders,
+which is `make bench-ingest`'s.
 """
 
 import argparse

@@ -32,8 +32,8 @@ from soundalike.vectors import index_files
 from soundalike.vectors.artifact_files import MANIFEST
 from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest
-from soundalike.vectors.kinds import FALLBACK_KIND, kind_for
-from soundalike.vectors.recall import RECALL
+from soundalike.vectors.kinds import FALLBACK_KIND, IndexKind, kind_for
+from soundalike.vectors.recall import recalls_too_little
 from soundalike.vectors.segment_files import read_segment
 
 log = structlog.get_logger()
@@ -179,40 +179,43 @@ def _write(
     """
     version = version_of(space, contents, choice)
     kind = kind_for(contents.tracks, choice)
+    if choice == "auto" and known_to_recall_too_little(store, space, coding_of(kind, contents)):
+        kind = _fallen_back(kind, contents)
     new: frozenset[str] = frozenset()
     while True:
         coding = coding_of(kind, contents)
-        fallback = FALLBACK_KIND.get(kind.name) if choice == "auto" else None
-        if fallback is None or not known_to_recall_too_little(store, space, coding):
-            layout = lay_out(sessions, store, space, contents, kind, coding, run_id)
-            new |= layout.new
-            manifest = IndexManifest(
-                version=version,
-                space=space.key,
-                space_fingerprint=space.fingerprint,
-                model=space.model,
-                parameters=dict(space.parameters),
-                kind=kind.name,
-                kind_parameters=kind.parameters,
-                dimension=space.dimension,
-                tracks=contents.tracks,
-                batches=contents.batches,
-                removed=contents.removed,
-                coding=coding,
-                segments=[segment.name for segment in layout.segments],
-                checks=[],
-                dagster_run_id=run_id,
-                created_at=dt.datetime.now(dt.UTC),
-            )
-            manifest = _checked(folder, sessions, store, manifest, trusted - new)
-            if fallback is None or not _recalls_too_little(manifest):
-                return
-        log.warning("index.fell_back", kind=kind.name, to=fallback, tracks=contents.tracks)
-        kind = kind_for(contents.tracks, fallback)
+        layout = lay_out(sessions, store, space, contents, kind, coding, run_id)
+        new |= layout.new
+        manifest = IndexManifest(
+            version=version,
+            space=space.key,
+            space_fingerprint=space.fingerprint,
+            model=space.model,
+            parameters=dict(space.parameters),
+            kind=kind.name,
+            kind_parameters=kind.parameters,
+            dimension=space.dimension,
+            tracks=contents.tracks,
+            batches=contents.batches,
+            removed=contents.removed,
+            coding=coding,
+            segments=[segment.name for segment in layout.segments],
+            checks=[],
+            dagster_run_id=run_id,
+            created_at=dt.datetime.now(dt.UTC),
+        )
+        manifest = _checked(folder, sessions, store, manifest, trusted - new)
+        has_fallback = choice == "auto" and kind.name in FALLBACK_KIND
+        if not has_fallback or not recalls_too_little(manifest.failed_checks):
+            return
+        kind = _fallen_back(kind, contents)
 
 
-def _recalls_too_little(manifest: IndexManifest) -> bool:
-    return any(check.name == RECALL for check in manifest.failed_checks)
+def _fallen_back(kind: IndexKind, contents: IndexContents) -> IndexKind:
+    """The kind to build instead of one whose recall on this library is too low."""
+    fallback = FALLBACK_KIND[kind.name]
+    log.warning("index.fell_back", kind=kind.name, to=fallback, tracks=contents.tracks)
+    return kind_for(contents.tracks, fallback)
 
 
 def _checked(

@@ -23,7 +23,7 @@ from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.cover import Wanted, cover
 from soundalike.vectors.embedding_files import load_recorded
 from soundalike.vectors.kinds import IndexKind
-from soundalike.vectors.recall import RECALL
+from soundalike.vectors.recall import recalls_too_little
 from soundalike.vectors.segment_files import ORIGIN, SegmentManifest, SourceBatch, segments_in
 from soundalike.vectors.tiers import MAX_ROWS
 
@@ -61,10 +61,8 @@ def known_to_recall_too_little(store: ArtifactStore, space: EmbeddingSpace, codi
     Writing it again, with each new album, would give the same.
     """
     return any(
-        check.name == RECALL
+        segment.coding == coding and recalls_too_little(segment.failed_checks)
         for segment in segments_in(store.segments, space.fingerprint)
-        if segment.coding == coding
-        for check in segment.failed_checks
     )
 
 

@@ -1,6 +1,7 @@
 """recall@10: the share of the true nearest rows that an index finds, on held-out queries."""
 
 import math
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from soundalike.vectors import ground_truth
@@ -36,6 +37,11 @@ def check_recall(
         detail=f"{found / relevant if relevant else 1:.4f} on {len(truth.vectors)} held-out "
         f"queries, at least {floor} is needed",
     )
+
+
+def recalls_too_little(failed: Iterable[Check]) -> bool:
+    """Return whether the check of recall is among those that failed."""
+    return any(check.name == RECALL for check in failed)
 
 
 def _found(searched: SearchIndex, index: "OpenIndex", truth: GroundTruth) -> tuple[int, int]:

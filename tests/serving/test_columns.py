@@ -364,7 +364,7 @@ async def test_one_worker_reads_the_whole_catalog_for_all(
 async def test_one_worker_reads_another_catalog_for_all(
     workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As after a restore."""
+    """It is another one after a restore."""
     await workers.read_all_once()
     monkeypatch.setattr(changes, "_DATABASE", literal_column("'another'", Text))
     await workers.read_all_once()

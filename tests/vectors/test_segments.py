@@ -115,7 +115,7 @@ def test_codes_give_the_same_answers_in_any_partition(seed: int, tmp_path: Path)
 
 
 def test_codes_that_stay_in_their_files_give_the_same_answers(tmp_path: Path) -> None:
-    """As many codes as fit are in memory, those of the largest segments first."""
+    """The codes that fit are in memory, those of the largest segments first."""
     matrix = with_ties(2 * ROWS, DIMENSION)
     parts = np.split(np.random.default_rng(3).permutation(2 * ROWS), [900, 1700])
     folder = write_segments(tmp_path, parts, matrix, choice="flat+pq")

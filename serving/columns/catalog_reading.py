@@ -2,14 +2,22 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
-import pyarrow as pa
 from anyio import to_thread
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from soundalike.catalog.columns.building import (
+    PLAIN,
+    columns_of,
+    concatenated,
+    merged,
+    plain_table,
+)
 from soundalike.catalog.columns.changes import Moment, changed_since, reappeared
 from soundalike.catalog.columns.reading import TrackFacts, facts_after, facts_by_ids, facts_of
-from soundalike.catalog.columns.table import TrackColumns, concatenated, merged, plain_table
+from soundalike.catalog.columns.spill import Spill
+from soundalike.catalog.columns.table import TrackColumns
 
 PAGE = 1000  # tracks that a statement reads
 PART = 5_000  # tracks that are held as Python objects: more are long to look through for garbage
@@ -27,13 +35,12 @@ class FollowedColumns:
     @property
     def newer(self) -> TrackColumns:
         """The columns of what changed; tracks that are gone are not in them."""
-        return TrackColumns.of(facts for facts in self.changed.values() if facts)
+        return columns_of(facts for facts in self.changed.values() if facts)
 
-    @property
-    def whole(self) -> TrackColumns:
-        """The base with what changed."""
+    def whole(self, folder: Path) -> TrackColumns:
+        """Return the base with what changed, by spill files in the folder."""
         rows = self.base.rows_of(list(self.changed))
-        return merged(self.base, rows[rows >= 0], self.newer)
+        return merged(self.base, rows[rows >= 0], self.newer, folder)
 
 
 async def changes(
@@ -61,16 +68,20 @@ async def read_changed(
     followed.read = now
 
 
-async def everything(session: AsyncSession) -> TrackColumns:
-    """Read all tracks of the catalog."""
-    parts: list[pa.Table] = []
-    facts: list[TrackFacts] = []
-    last = ""
-    while rows := (await session.execute(facts_after(last, PAGE))).all():
-        facts += map(facts_of, rows)
-        last = rows[-1].id
-        if len(facts) >= PART:
-            parts.append(await to_thread.run_sync(plain_table, facts))
-            facts = []
-    parts.append(await to_thread.run_sync(plain_table, facts))
-    return await to_thread.run_sync(concatenated, parts)
+async def everything(session: AsyncSession, folder: Path) -> TrackColumns:
+    """Read all tracks of the catalog, by spill files in the folder."""
+    with Spill(folder, PLAIN) as spill:
+        facts: list[TrackFacts] = []
+        last = ""
+        while rows := (await session.execute(facts_after(last, PAGE))).all():
+            facts += map(facts_of, rows)
+            last = rows[-1].id
+            if len(facts) >= PART:
+                await to_thread.run_sync(_add, spill, facts)
+                facts = []
+        await to_thread.run_sync(_add, spill, facts)
+        return await to_thread.run_sync(concatenated, spill)
+
+
+def _add(spill: Spill, facts: list[TrackFacts]) -> None:
+    spill.add(plain_table(facts))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from serving.columns.catalog_reading import FollowedColumns, changes, everything, read_changed
 from serving.columns.snapshot import Snapshot
+from soundalike.catalog.columns.building import columns_of
 from soundalike.catalog.columns.changes import Moment, moment
 from soundalike.catalog.columns.column_files import newest_moment, open_columns, write_columns
 from soundalike.catalog.columns.table import TrackColumns
@@ -34,7 +35,7 @@ class LiveColumns:
         self._followed: FollowedColumns | None = None
         self._unread_since: float | None = None
         self._has_waited = False  # for another worker's reading
-        none = TrackColumns.of(())  # not while modules are imported: pyarrow imports pandas for it
+        none = columns_of(())  # not while modules are imported: pyarrow imports pandas for it
         self.snapshot = Snapshot(0, none, none)
         self.read_before = 0  # the snapshot has what earlier transactions changed
 
@@ -63,7 +64,9 @@ class LiveColumns:
                 if not self._has_waited and (is_read or not alone):
                     self._has_waited = True  # whatever comes of it, it is read here the next time
                     return False
-                followed = await to_thread.run_sync(self._shared, await everything(session), now)
+                followed = await to_thread.run_sync(
+                    self._shared, await everything(session, self._folder), now
+                )
         else:
             await read_changed(session, followed, now, changed)
             if len(followed.changed) > MAX_CHANGED:
@@ -150,6 +153,6 @@ class LiveColumns:
         newer = await to_thread.run_sync(self._newer, followed, now)
         changed = await changes(session, newer, now, MAX_READ_SINGLY) if newer else None
         if newer is None or changed is None:
-            return await to_thread.run_sync(lambda: self._shared(followed.whole, now))
+            return await to_thread.run_sync(lambda: self._shared(followed.whole(self._folder), now))
         await read_changed(session, newer, now, changed)
         return newer

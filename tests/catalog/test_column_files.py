@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from soundalike.catalog.columns import column_files
+from soundalike.catalog.columns.building import columns_of
 from soundalike.catalog.columns.changes import Moment
 from soundalike.catalog.columns.column_files import newest_moment, open_columns, write_columns
 from soundalike.catalog.columns.reading import TrackFacts
@@ -13,7 +14,7 @@ DATABASE = "7400-1"
 
 
 def columns(*ids: str) -> TrackColumns:
-    return TrackColumns.of(facts(track_id) for track_id in ids)
+    return columns_of(facts(track_id) for track_id in ids)
 
 
 def facts(track_id: str) -> TrackFacts:

@@ -1,5 +1,6 @@
 """A filter must let through what a person reading the facts would, whatever is combined."""
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
+from soundalike.catalog.columns import building
+from soundalike.catalog.columns.building import columns_of, merged
 from soundalike.catalog.columns.filtering import allowed
 from soundalike.catalog.columns.reading import facts_after
 from soundalike.catalog.columns.reading import facts_of as facts_of_row
-from soundalike.catalog.columns.table import TrackColumns, merged
+from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.filters import TOP_TAGS, TrackFilter, conditions
 from soundalike.catalog.tables import TrackRow
@@ -113,27 +116,33 @@ def facts_of(sessions: Sessions, store: ArtifactStore) -> dict[str, Facts]:
 
 
 @pytest.fixture
-def read(sessions: Sessions, facts_of: dict[str, Facts]) -> TrackColumns:
-    """The columns, put together of two parts and a track that changed since."""
-    whole, [changed, *_] = columns_of(sessions), facts_of
+def read(
+    sessions: Sessions,
+    facts_of: dict[str, Facts],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> TrackColumns:
+    """The columns, put together of two parts, a block at a time, and a track that changed since."""
+    monkeypatch.setattr(building, "ROWS_AT_ONCE", 40)
+    whole, [changed, *_] = all_columns(sessions), facts_of
     with sessions() as session:
         rows = session.execute(facts_after("", 10_000)).all()
-    older = TrackColumns.of(map(facts_of_row, rows[:150]))
+    older = columns_of(map(facts_of_row, rows[:150]))
     newer = [row for row in rows if row.id == changed or row in rows[150:]]
     replaced = older.rows_of([changed])
-    columns = merged(older, replaced[replaced >= 0], TrackColumns.of(map(facts_of_row, newer)))
+    columns = merged(older, replaced[replaced >= 0], columns_of(map(facts_of_row, newer)), tmp_path)
     assert columns.table.equals(whole.table)
     return columns
 
 
-def columns_of(sessions: Sessions) -> TrackColumns:
+def all_columns(sessions: Sessions) -> TrackColumns:
     with sessions() as session:
-        return TrackColumns.of(map(facts_of_row, session.execute(facts_after("", 10_000))))
+        return columns_of(map(facts_of_row, session.execute(facts_after("", 10_000))))
 
 
 def found(sessions: Sessions, wanted: TrackFilter, columns: TrackColumns | None = None) -> set[str]:
     """The ids that the columns let through, which are those of the SQL."""
-    columns = columns or columns_of(sessions)
+    columns = columns or all_columns(sessions)
     with sessions() as session:
         by_sql = session.scalars(select(TrackRow.id).where(*conditions(wanted))).all()
     rows = np.flatnonzero(allowed(columns, wanted)).tolist()

@@ -5,6 +5,7 @@ import errno
 import re
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -128,7 +129,7 @@ async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
     assert (collection.store.columns / COLUMNS).is_file()
     retag(collection, other, title="Meanwhile")
 
-    async def read_all(session: AsyncSession) -> None:
+    async def read_all(session: AsyncSession, folder: Path) -> None:
         raise AssertionError("all of it was read again")
 
     monkeypatch.setattr(live_columns, "everything", read_all)
@@ -141,16 +142,16 @@ async def test_a_restart_maps_the_columns_and_reads_only_what_changed(
 
 
 async def test_columns_do_not_depend_on_the_parts_that_they_are_read_in(
-    database_url: str, collection: Collection, monkeypatch: pytest.MonkeyPatch
+    database_url: str, collection: Collection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for each in range(17):
         collection.add({"title": f"Title {each}", "artist": f"Artist {each % 3}", "year": each})
     engine = open_pool(database_url)
     async with AsyncSession(engine) as session:
-        at_once = await catalog_reading.everything(session)
+        at_once = await catalog_reading.everything(session, tmp_path)
         monkeypatch.setattr(catalog_reading, "PAGE", 2)
         monkeypatch.setattr(catalog_reading, "PART", 5)
-        in_parts = await catalog_reading.everything(session)
+        in_parts = await catalog_reading.everything(session, tmp_path)
     await engine.dispose()
     assert at_once.table.num_rows == 17
     assert in_parts.table.to_pylist() == at_once.table.to_pylist()
@@ -291,11 +292,11 @@ def readings(monkeypatch: pytest.MonkeyPatch) -> Readings:
     """Each reading of the whole catalog that has begun, as an event that lets it go on."""
     begun: Readings = asyncio.Queue()
 
-    async def held(session: AsyncSession) -> TrackColumns:
+    async def held(session: AsyncSession, folder: Path) -> TrackColumns:
         go_on = asyncio.Event()
         begun.put_nowait(go_on)
         await go_on.wait()
-        return await catalog_reading.everything(session)
+        return await catalog_reading.everything(session, folder)
 
     monkeypatch.setattr(live_columns, "everything", held)
     return begun

@@ -41,7 +41,7 @@ def by_job(
     if not separates_stages(instance) or settings.keep_audio == "none":
         return {WHOLE: dict(wanted)}
     with sessions() as session:
-        undecoded = undecoded_batches(session)
+        undecoded = undecoded_batches(session, wanted)
     due: dict[BatchJob, dict[str, str]] = {DECODE: {}, EMBED: {}, WHOLE: {}}
     for key, state in wanted.items():
         apart = DECODE if key in undecoded else EMBED

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from soundalike.catalog.batch_summaries import batch_summaries
 from soundalike.catalog.library import batch_key, batch_number, newest_batch
 from soundalike.catalog.presence import has_allowed_length, is_due, is_embeddable, not_retryable_now
+from soundalike.catalog.summary_readings import ids_of
 from soundalike.catalog.tables import (
     BatchRow,
     EmbeddedBatchRow,
@@ -136,12 +137,16 @@ def pending_batches(session: Session, space: str) -> list[PendingBatch]:
     return [PendingBatch(batch_key(id_), state) for id_, state in rows]
 
 
-def undecoded_batches(session: Session) -> set[str]:
-    """Return the batches with a file that is due to be read, or a track without canonical audio."""
+def undecoded_batches(session: Session, keys: Iterable[str]) -> set[str]:
+    """Return those of the batches with a file due to be read, or a track without canonical audio.
+
+    Only tracks and files of these batches are read.
+    """
+    chosen = BatchRow.id == any_(ids_of([*map(batch_number, keys)]))
     file = FileRow.batch_id == BatchRow.id, is_due()
     track = TrackRow.batch_id == BatchRow.id, is_embeddable(), TrackRow.decoded_share.is_(None)
     undecoded = or_(exists().where(*file), exists().where(*track))
-    return set(map(batch_key, session.scalars(select(BatchRow.id).where(undecoded))))
+    return set(map(batch_key, session.scalars(select(BatchRow.id).where(chosen, undecoded))))
 
 
 def require_batch(session: Session, key: str) -> int:

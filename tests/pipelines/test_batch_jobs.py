@@ -13,6 +13,7 @@ from sqlalchemy import text
 from pipelines.batch_jobs import DECODE, EMBED, WHOLE, by_job
 from pipelines.jobs import JOBS
 from pipelines.launchers import OwnLauncher
+from soundalike.catalog.batches import undecoded_batches
 from soundalike.settings import Settings
 from tests.pipelines.conftest import Orchestra
 from tests.sounds import song
@@ -79,6 +80,12 @@ def test_a_batch_whose_audio_is_not_kept_is_one_jobs(cluster: Orchestra) -> None
     assert by_job(cluster.instance, sessions, thrifty, wanted) == {WHOLE: wanted}
     apart = by_job(cluster.instance, sessions, usual, wanted)
     assert apart == {DECODE: wanted, EMBED: {}, WHOLE: {}}
+
+
+def test_only_batches_that_are_wanted_are_looked_through(cluster: Orchestra) -> None:
+    with cluster.resources["sessions"]() as session:
+        assert undecoded_batches(session, ["b000002"]) == {"b000002"}
+        assert undecoded_batches(session, []) == set()
 
 
 def test_one_machine_goes_on_with_one_job(orchestra: Orchestra) -> None:

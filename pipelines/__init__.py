@@ -2,7 +2,10 @@
 
 import warnings
 
-from dagster import BetaWarning, PreviewWarning
+from soundalike.garbage_collection import importing
+
+with importing():
+    from dagster import BetaWarning, PreviewWarning
 
 # Backfill policies are beta and checks of partitions a preview in Dagster 1.13, to which this
 # package is pinned. Users need not read that.

@@ -32,6 +32,6 @@ def test_the_definitions_can_be_loaded_and_the_lineage_is_whole() -> None:
 @pytest.mark.slow
 def test_an_ingest_opens_the_catalog_once() -> None:
     """Loading the definitions reads it, and would start a private server a first time."""
-    code = "import sys, pipelines.foreground.__main__; print('pipelines.assets' in sys.modules)"
+    code = "import sys, pipelines.foreground.command; print('pipelines.assets' in sys.modules)"
     told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert told.stdout == "False\n"

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
+from threading import Lock
 
 import dagster as dg
 import structlog
@@ -24,6 +25,7 @@ from soundalike.catalog.library_settings import adopt, library_space, read
 from soundalike.embedders import load_embedder
 from soundalike.embedders.base import Embedder, EmbeddingSpace
 from soundalike.errors import SoundalikeError
+from soundalike.garbage_collection import importing
 from soundalike.ingest.reports import LoggedReports, Reports
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database, has_database
@@ -57,14 +59,16 @@ class Model:
         return library_space(self.sessions, self.settings)
 
     def load(self) -> Embedder:
-        """Return the loaded model, which is loaded once a process.
+        """Return the loaded model, which is loaded once a process, in whichever thread.
 
         Raises SettingsError if machines must be alike, and this one is not.
         """
-        if self.space.key not in _loaded:
-            _loaded.clear()  # the memory of a model that the library no longer has
-            _loaded[self.space.key] = load_embedder(self.settings)
-        embedder = _loaded[self.space.key]
+        with _loading:
+            if self.space.key not in _loaded:
+                _loaded.clear()  # the memory of a model that the library no longer has
+                with importing():  # torch is imported for it
+                    _loaded[self.space.key] = load_embedder(self.settings)
+            embedder = _loaded[self.space.key]
         if self.must_be_alike:
             from soundalike.embedders.inference.arithmetic import arithmetic_of
 
@@ -73,6 +77,7 @@ class Model:
 
 
 _loaded: dict[str, Embedder] = {}  # at most one, by the key of its space
+_loading = Lock()
 
 
 @dg.resource(

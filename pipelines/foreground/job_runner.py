@@ -1,6 +1,8 @@
 """Runs the pipeline's jobs in this process, recorded as any other Dagster run."""
 
 from collections.abc import Sequence
+from contextlib import suppress
+from threading import Thread
 from typing import Any
 
 import dagster as dg
@@ -10,11 +12,13 @@ from pipelines.foreground.messages import batch_numbers
 from pipelines.interrupts import Interrupts
 from pipelines.orphaned_runs import FOREGROUND_TAG, fail_orphaned_runs
 from pipelines.partitions import batches, split_into_runs
+from pipelines.resources import Model
 from pipelines.run_errors import RunFailed, run_failure
 from pipelines.runs import range_tags
 from soundalike.audio.sandbox import Decoders
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import up_running
+from soundalike.garbage_collection import importing
 from soundalike.ingest.reports import RecordedReports
 from soundalike.settings import Settings
 from soundalike.terminal import ProgressBars
@@ -40,6 +44,7 @@ class JobRunner:
         """
         self.reports = RecordedReports()
         self.instance = instance
+        self._sessions = sessions
         self._settings = settings
         self._interrupts = interrupts
         self._console = console
@@ -50,7 +55,8 @@ class JobRunner:
             "reports": self.reports,
         }
         # Loading them reads the catalog, which is open now.
-        from pipelines.definitions import build_defs  # noqa: PLC0415 - see above
+        with importing():
+            from pipelines.definitions import build_defs  # noqa: PLC0415 - see above
 
         self._definitions = build_defs(overrides)
         fail_orphaned_runs(self.instance, foreground=True, background=not up_running(sessions))
@@ -74,7 +80,11 @@ class JobRunner:
             raise run_failure(result, job, self.reports.error)
 
     def run_batches(self, keys: Sequence[str]) -> list[str]:
-        """Process batches, several a run and one run after another; return why any failed."""
+        """Process batches, several a run and one run after another; return why any failed.
+
+        The model is loaded while the first of them is read and decoded.
+        """
+        Thread(target=self._load_model, name="model-loading").start()
         self.instance.add_dynamic_partitions(str(batches.name), list(keys))
         order = self.instance.get_dynamic_partitions(str(batches.name))
         failed: list[str] = []
@@ -85,6 +95,10 @@ class JobRunner:
                 self._console.print(f"{batch_numbers(first, started)} of {len(keys)}")
             failed += self._embed(together)
         return failed
+
+    def _load_model(self) -> None:
+        with suppress(Exception):  # the run that needs it tells why there is none
+            Model(self._sessions).load()
 
     def _embed(self, keys: Sequence[str]) -> list[str]:
         """Run batches together; if that fails, each alone, as the others may succeed."""

@@ -5,7 +5,11 @@ from contextlib import contextmanager
 from io import FileIO
 from pathlib import Path
 
+import numpy as np
 import soundfile
+from numpy.typing import NDArray
+
+FULL_SCALE = 2**15  # of 16 bits
 
 
 class _ErrorRecorder:
@@ -48,3 +52,13 @@ def flac_writer(path: Path, rate: int) -> Iterator[soundfile.SoundFile]:
         finally:
             if recorder.error:
                 raise recorder.error
+
+
+def as_16_bit(samples: NDArray[np.float32]) -> NDArray[np.int16]:
+    """Round float32 [n] of -1..1 to 16 bits, and clip what is louder.
+
+    libsndfile makes the same samples of it, and takes three times as long.
+    """
+    scaled: NDArray[np.float32] = np.rint(samples * np.float32(FULL_SCALE))
+    np.clip(scaled, -FULL_SCALE, FULL_SCALE - 1, out=scaled)
+    return scaled.astype(np.int16)

@@ -12,7 +12,7 @@ from mutagen.flac import FLAC
 from numpy.typing import NDArray
 
 from soundalike.audio.decode import Chunk, Decoded, decode
-from soundalike.audio.flac_writer import flac_writer
+from soundalike.audio.flac_writer import as_16_bit, flac_writer
 from soundalike.audio.mixdown import SILENCE
 from soundalike.audio.stream import ProgressCallback, ignore_progress
 from soundalike.errors import AudioError
@@ -72,7 +72,7 @@ def _write(audio: Decoded, target: Path) -> float:
     """Write the FLAC and return its length in seconds."""
     with flac_writer(target, CANONICAL_RATE) as flac:
         for samples in resampled(audio):
-            flac.write(samples)
+            flac.write(as_16_bit(samples))
         if not flac.frames:  # libsndfile would leave a file of no bytes
             raise AudioError("too_short", "less than one sample long")
         return int(flac.frames) / CANONICAL_RATE

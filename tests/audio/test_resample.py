@@ -12,6 +12,7 @@ from mutagen.flac import FLAC
 
 from soundalike.audio import resample
 from soundalike.audio.decode import Chunk
+from soundalike.audio.flac_writer import as_16_bit
 from soundalike.audio.identity import identify
 from soundalike.audio.mixdown import Mixdown
 from soundalike.audio.resample import canonical_facts, resampled, write_canonical
@@ -44,6 +45,15 @@ def test_a_rate_that_changes_on_the_way_keeps_its_pitch() -> None:
     for part in (samples[:44_100], samples[44_100:]):
         peak = np.argmax(np.abs(np.fft.rfft(part))) * 44_100 / len(part)
         assert peak == pytest.approx(440, abs=2)
+
+
+def test_samples_are_rounded_and_clipped_as_libsndfile_does(tmp_path: Path) -> None:
+    loud = np.random.default_rng(1).normal(scale=0.5, size=50_000)
+    halves = (np.arange(-40_000, 40_000) + 0.5) / 2**15
+    samples = np.concatenate([loud, halves, [-1.0, 1.0, 0.0, -0.0]]).astype("f4")
+    soundfile.write(tmp_path / "a.flac", samples, 44_100, subtype="PCM_16")
+    written, _ = soundfile.read(tmp_path / "a.flac", dtype="int16")
+    np.testing.assert_array_equal(as_16_bit(samples), written)
 
 
 def test_the_same_file_gives_the_same_bytes(tmp_path: Path) -> None:

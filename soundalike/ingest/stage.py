@@ -130,17 +130,18 @@ def _failed(file: BatchFile, code: str, reason: str, *, exc_info: bool = False) 
 
 
 def attempt_all(work: Callable[[BatchFile], T], files: Sequence[BatchFile]) -> Iterator[Outcome[T]]:
-    """Call `attempt` on each file, as many at a time as there are cores; results keep the order.
+    """Call `attempt` on each file, in a thread a core and one more; results keep the order.
 
-    Threads suffice: decoding, resampling and hashing run outside the interpreter's lock. What they
-    log names the stage and the run, as if this thread had logged it.
+    Threads suffice: decoding, resampling and hashing run outside the interpreter's lock. One more,
+    as there is a decoding process a core, which waits while its thread syncs and hashes what it
+    wrote. What they log names the stage and the run, as if this thread had logged it.
     """
 
     def attempted(file: BatchFile, context: Context) -> Outcome[T]:
         return context.run(attempt, work, file)
 
     contexts = (copy_context() for _ in files)
-    with ThreadPoolExecutor(available_cores(), thread_name_prefix="audio") as pool:
+    with ThreadPoolExecutor(available_cores() + 1, thread_name_prefix="audio") as pool:
         try:
             yield from pool.map(attempted, files, contexts)
         finally:

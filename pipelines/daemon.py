@@ -13,10 +13,13 @@ from typing import Any
 
 import dagster as dg
 import structlog
+from dagster._core.launcher import RunLauncher
 from dagster._core.storage.schedules.schema import JobTickTable
 from dagster._core.storage.schedules.sql_schedule_storage import SqlScheduleStorage
 from dagster._daemon import cli
 from sqlalchemy import delete
+
+from pipelines.run_launcher import ForkserverRunLauncher
 
 BACK_SECONDS = 10.0  # by which the clock must be set back; clocks are trimmed all the time
 LOOK_SECONDS = 5.0
@@ -71,10 +74,17 @@ def clock_offset() -> float:
     return time.time() - time.monotonic()
 
 
+def warm_up(launcher: RunLauncher[dg.DagsterInstance]) -> None:
+    """Start the process that runs are forked from, while the first one is decided on."""
+    if isinstance(launcher, ForkserverRunLauncher):
+        Thread(target=launcher.warm_up, daemon=True).start()
+
+
 def main() -> None:
     """Run `dagster-daemon`, with a look at the clock beside it."""
     with dg.DagsterInstance.get() as instance:
         forget_future_ticks(instance)
+        warm_up(instance.run_launcher)
     Thread(target=end_when_set_back, daemon=True).start()
     cli.main()
 

@@ -41,6 +41,9 @@ class InstanceRunLauncher(ForkserverRunLauncher):
         made = cls if os.environ.get(RUN_SERVER) else ForkserverRunLauncher
         return made(inst_data, **config_value)
 
+    def warm_up(self) -> None:
+        """Do nothing: the run server does so itself."""
+
     def launch_run(self, context: LaunchRunContext) -> None:
         """Have the run server start the run's process.
 

@@ -18,6 +18,7 @@ from soundalike.supervisor.services import Service
 
 GRACE_SECONDS = 8  # for all services together, then what is left of them is killed
 WATCH_SECONDS = 1.0
+START_SECONDS = 0.2  # between two looks at whether a service has started
 
 
 class Supervisor:
@@ -74,15 +75,15 @@ class Supervisor:
             deaths = Deaths(self._policy)
             self._kept.append(KeptService(service, self._child, deaths, self._report))
             while service.socket and not _accepts(service.socket):
-                self.watch()
+                self.watch(START_SECONDS)
 
-    def watch(self) -> None:
+    def watch(self, seconds: float = WATCH_SECONDS) -> None:
         """Look and wait a second; then start again what ended, once its time has come.
 
         Raises SoundalikeError if a service ended too often.
         """
         can_work = self._look()
-        time.sleep(WATCH_SECONDS)
+        time.sleep(seconds)
         for kept in self._kept:
             kept.check(can_work=can_work)
 

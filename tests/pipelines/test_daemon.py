@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from threading import Event, Thread, current_thread
 from typing import Any
 
 import dagster as dg
@@ -24,7 +25,8 @@ from dagster._core.scheduler.instigation import (
 )
 from dagster._core.types.loadable_target_origin import LoadableTargetOrigin
 
-from pipelines.daemon import end_when_set_back, forget_future_ticks
+from pipelines.daemon import end_when_set_back, forget_future_ticks, warm_up
+from pipelines.run_launcher import ForkserverRunLauncher
 from tests.pipelines.test_pools import NO_COMPUTE_LOGS
 
 HOUR = 3600.0
@@ -132,3 +134,23 @@ def looked_at(monkeypatch: pytest.MonkeyPatch, offsets: list[float]) -> list[tup
     monkeypatch.setattr("pipelines.daemon.clock_offset", lambda: next(readings))
     monkeypatch.setattr("pipelines.daemon.os.kill", lambda *what: sent.append(what))
     return sent
+
+
+class Launcher(ForkserverRunLauncher):
+    """A launcher that tells when it is asked to warm up."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.warmed_by: Thread | None = None
+        self.warmed = Event()
+
+    def warm_up(self) -> None:
+        self.warmed_by = current_thread()
+        self.warmed.set()
+
+
+def test_the_daemon_starts_the_process_of_runs_without_waiting_for_it() -> None:
+    launcher = Launcher()
+    warm_up(launcher)
+    assert launcher.warmed.wait(60)
+    assert launcher.warmed_by is not current_thread()

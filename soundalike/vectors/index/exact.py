@@ -10,6 +10,7 @@ import os
 import weakref
 from collections.abc import Iterable, Sequence
 from functools import partial
+from itertools import accumulate, pairwise
 from typing import Any, BinaryIO, Self
 
 import faiss
@@ -31,6 +32,8 @@ class StoredVectors:
     def __init__(self, index: Any, file: BinaryIO | None = None) -> None:  # noqa: ANN401
         """Keep `file` open for as long as this object, so that other processes may share it."""
         self._index = index
+        flat: Any = faiss.downcast_index(index)
+        self._vectors = flat.get_xb()  # where they are, for as long as the index is there
         if file:
             weakref.finalize(self, os.close, os.dup(file.fileno()))
         self.count, self.dimension = int(index.ntotal), int(index.d)
@@ -41,14 +44,23 @@ class StoredVectors:
         mapped = faiss.read_index(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
         return cls(mapped, file)
 
-    def scores(self, query: NDArray[np.float32], rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Inner products of a float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
+    def scores(
+        self, queries: NDArray[np.float32], numbers: NDArray[np.int64], rows: NDArray[np.int64]
+    ) -> NDArray[np.float32]:
+        """Inner products of queries with vectors, pair by pair: float32 [m].
 
-        Rows and query must be of this file: faiss would read beyond its array.
+        `numbers`, int64 [m], are those of the queries, float32 [q, dim], and `rows`, int64 [m],
+        those of the vectors. All must be there: faiss would read beyond its arrays.
         """
         products = np.empty(len(rows), np.float32)
-        self._index.compute_distance_subset(
-            1, faiss.swig_ptr(query), len(rows), faiss.swig_ptr(products), faiss.swig_ptr(rows)
+        faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]
+            self.dimension,
+            len(rows),
+            faiss.swig_ptr(queries),
+            faiss.swig_ptr(numbers),
+            self._vectors,
+            faiss.swig_ptr(rows),
+            faiss.swig_ptr(products),
         )
         return products
 
@@ -86,17 +98,30 @@ class ExactVectors:
     ) -> NDArray[np.float32]:
         """Cosines of a unit float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
 
-        None is all rows. Raises IndexError for a row out of range, and ValueError for a query of
-        another shape.
+        None is all rows. Raises as `scores_of_each` does.
         """
-        rows = self._chosen(rows)
-        query = np.ascontiguousarray(query, np.float32)
-        if query.shape != (self.dimension,):
-            raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
-        cosines = np.empty(len(rows), np.float32)
-        for number, positions, local in self._rows.split(rows):
-            cosines[positions] = self._parts[number].scores(query, local)
-        return np.clip(cosines, -1.0, 1.0, out=cosines)
+        [cosines] = self.scores_of_each([query], [np.arange(self.count) if rows is None else rows])
+        return cosines
+
+    def scores_of_each(
+        self, queries: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int64]]
+    ) -> list[NDArray[np.float32]]:
+        """The same for several queries, each with rows of its own, in one pass: float32 [m] each.
+
+        Raises IndexError for a row out of range, and ValueError for a query of another shape.
+        """
+        for query in queries:
+            if query.shape != (self.dimension,):
+                raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
+        ends = [*accumulate(map(len, rows), initial=0)]
+        numbers = np.repeat(np.arange(len(rows)), np.diff(ends))
+        chosen = self._chosen(np.concatenate(rows))
+        together = np.array(queries, np.float32)
+        cosines = np.empty(len(chosen), np.float32)
+        for number, positions, local in self._rows.split(chosen):
+            cosines[positions] = self._parts[number].scores(together, numbers[positions], local)
+        cosines.clip(-1.0, 1.0, out=cosines)
+        return [cosines[start:end] for start, end in pairwise(ends)]
 
     def candidates(
         self, queries: NDArray[np.float32], count: int, segments: Iterable[int] | None = None

@@ -5,8 +5,9 @@ certain that no better row lies outside the candidates, or a tie is cut, more ro
 end all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,11 @@ EXTRA_EXACT = 32  # exact candidates beyond k, so that the last one is seldom ti
 MIN_CANDIDATES, CANDIDATES_PER_RESULT = 400, 16  # of a search by codes
 SAFE_FRACTION = 4  # hits by codes must be in the first quarter of the candidates
 GROWTH = 4  # factor for the number of candidates, where the last did not suffice
+MAX_TOGETHER = 65_536  # candidates of several queries that are held together
 EXHAUSTIVE_FRACTION = 4  # with candidates of over a quarter of the rows, reading all is no slower
+
+
+Found = tuple[NDArray[np.float32], NDArray[np.int64]]  # of one vector, as in Candidates
 
 
 @dataclass(frozen=True)
@@ -32,17 +37,8 @@ class Candidates:
 
 def search(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes | None) -> list[Hits]:
     """Search for the hits of each query; they do not depend on the other queries."""
-    if codes is None:
-        batch = _exact_candidates(queries, exact)
-        return [
-            _exact_if_proven(query, candidates, exact) or _exhaustive(query, exact)
-            for query, candidates in zip(queries, batch, strict=True)
-        ]
-    batch = _coded_candidates(queries, exact, codes)
-    return [
-        _by_codes(query, candidates, exact, codes) or _exhaustive(query, exact)
-        for query, candidates in zip(queries, batch, strict=True)
-    ]
+    found = _by_codes(queries, exact, codes) if codes else _proven(queries, exact)
+    return [found.get(number) or _exhaustive(query, exact) for number, query in enumerate(queries)]
 
 
 def _has_candidates(query: VectorQuery) -> bool:
@@ -50,76 +46,74 @@ def _has_candidates(query: VectorQuery) -> bool:
     return query.allowed_rows is None and len(query.positive) > 0
 
 
-def _exact_candidates(
-    queries: Sequence[VectorQuery], exact: ExactVectors
-) -> list[list[Candidates]]:
-    """Candidates for each positive vector of each query, all in one multiplication."""
-    searched = [query for query in queries if _has_candidates(query)]
+def _proven(queries: Sequence[VectorQuery], exact: ExactVectors) -> dict[int, Hits]:
+    """The hits among exact candidates, by the query's number, where no row outside can be one."""
+    searched = [number for number, query in enumerate(queries) if _has_candidates(query)]
     if not searched:
-        return [[] for _ in queries]
-    count = min(max(q.k + len(q.excluded_rows) for q in searched) + EXTRA_EXACT, exact.count)
-    estimates, rows = exact.candidates(np.concatenate([q.positive for q in searched]), count)
-    candidates = iter([Candidates(*pair) for pair in zip(estimates, rows, strict=True)])
-    return [
-        [next(candidates) for _ in query.positive] if _has_candidates(query) else []
-        for query in queries
-    ]
+        return {}
+    asked = [queries[number] for number in searched]
+    count = min(max(q.k + len(q.excluded_rows) for q in asked) + EXTRA_EXACT, exact.count)
+    estimates, rows = exact.candidates(_positive(asked), count)
+    batch = _of_each(asked, zip(estimates, rows, strict=True))
+    hits = _best_of_each(asked, [_union(each) for each in batch], exact)
+    found = zip(searched, asked, batch, hits, strict=True)
+    return {n: best for n, query, each, best in found if _is_proven(query, best, each, exact)}
+
+
+def _positive(queries: Sequence[VectorQuery]) -> NDArray[np.float32]:
+    """The positive vectors of all queries, float32 [p, dim], which are searched together."""
+    return np.concatenate([query.positive for query in queries])
+
+
+def _of_each(queries: Sequence[VectorQuery], found: Iterable[Found]) -> list[list[Candidates]]:
+    """Each query's candidates, of what was found for the positive vectors of all."""
+    candidates = (Candidates(*each) for each in found)
+    return [[next(candidates) for _ in query.positive] for query in queries]
+
+
+def _is_proven(
+    query: VectorQuery, hits: Hits, candidates: list[Candidates], exact: ExactVectors
+) -> bool:
+    """Return whether no row outside of these candidates can be a hit."""
+    if len(candidates[0].rows) == exact.count:
+        return True
+    best_outside = max(float(each.estimates[-1]) for each in candidates) + exact.margin
+    if len(query.negative):  # a row nearer to a negative example scores up to 0, however far it is
+        best_outside = max(best_outside, 0.0)
+    return len(hits.rows) == query.k and float(hits.scores[-1]) > best_outside
+
+
+def _by_codes(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes) -> dict[int, Hits]:
+    """The hits among candidates by codes, or among more of them, by the query's number.
+
+    None of a query for which they never suffice.
+    """
+    found: dict[int, Hits] = {}
+    counts = {n: _first_count(query) for n, query in enumerate(queries) if _has_candidates(query)}
+    while counts := {n: c for n, c in counts.items() if c * EXHAUSTIVE_FRACTION <= exact.count}:
+        for count, numbers in _groups(counts):
+            asked = [queries[number] for number in numbers]
+            batch = _of_each(asked, codes.candidates(_positive(asked), count))
+            hits = _best_of_each(asked, [_union(each) for each in batch], exact)
+            for number, query, each, best in zip(numbers, asked, batch, hits, strict=True):
+                if _is_safe(query, best, each):
+                    found[number] = best
+        counts = {number: GROWTH * count for number, count in counts.items() if number not in found}
+    return found
+
+
+def _groups(counts: dict[int, int]) -> Iterator[tuple[int, list[int]]]:
+    """Numbers of queries of the same count of candidates, no more than MAX_TOGETHER of these."""
+    for count in sorted(set(counts.values())):
+        numbers = [number for number, wanted in counts.items() if wanted == count]
+        size = max(1, MAX_TOGETHER // count)
+        for start in range(0, len(numbers), size):
+            yield count, numbers[start : start + size]
 
 
 def _first_count(query: VectorQuery) -> int:
     """The number of candidates by codes to search first."""
     return max(MIN_CANDIDATES, CANDIDATES_PER_RESULT * query.k) + len(query.excluded_rows)
-
-
-def _coded_candidates(
-    queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes
-) -> list[list[Candidates]]:
-    """Candidates for each positive vector of each query, scanned together; none if all is read."""
-    by_count: dict[int, list[int]] = {}
-    for number, query in enumerate(queries):
-        count = _first_count(query)
-        if _has_candidates(query) and count * EXHAUSTIVE_FRACTION <= exact.count:
-            by_count.setdefault(count, []).append(number)
-    batch: list[list[Candidates]] = [[] for _ in queries]
-    for count, numbers in by_count.items():
-        vectors = np.concatenate([queries[number].positive for number in numbers])
-        found = iter(codes.candidates(vectors, count))
-        for number in numbers:
-            batch[number] = [Candidates(*next(found)) for _ in queries[number].positive]
-    return batch
-
-
-def _exact_if_proven(
-    query: VectorQuery, candidates: list[Candidates], exact: ExactVectors
-) -> Hits | None:
-    """The hits among these candidates, or None if a row outside of them could be one."""
-    if not candidates:
-        return None
-    hits = _best_of(query, _union(candidates), exact)
-    if len(candidates[0].rows) == exact.count:
-        return hits
-    best_outside = max(float(each.estimates[-1]) for each in candidates) + exact.margin
-    if len(query.negative):  # a row nearer to a negative example scores up to 0, however far it is
-        best_outside = max(best_outside, 0.0)
-    proven = len(hits.rows) == query.k and float(hits.scores[-1]) > best_outside
-    return hits if proven else None
-
-
-def _by_codes(
-    query: VectorQuery, candidates: list[Candidates], exact: ExactVectors, codes: Codes
-) -> Hits | None:
-    """The hits among these candidates, or more of them; None if they never suffice."""
-    count = _first_count(query)
-    while candidates:
-        if all(len(each.rows) for each in candidates):
-            hits = _best_of(query, _union(candidates), exact)
-            if len(hits.rows) == query.k and _is_safe(query, hits, candidates):
-                return hits
-        count *= GROWTH
-        if count * EXHAUSTIVE_FRACTION > exact.count:
-            break
-        candidates = [Candidates(*pair) for pair in codes.candidates(query.positive, count)]
-    return None
 
 
 def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bool:
@@ -131,8 +125,10 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
     vectors, whose estimates are equal. With negative examples, a score below every estimate, or
     below 0, may also belong to a row that was never near.
     """
-    safe = np.concatenate([_safe_rows(each) for each in candidates])
-    if not set(safe.tolist()).issuperset(hits.rows.tolist()):
+    if len(hits.rows) < query.k or not all(len(each.rows) for each in candidates):
+        return False
+    safe = set(chain.from_iterable(_safe_rows(each).tolist() for each in candidates))
+    if not safe.issuperset(hits.rows.tolist()):
         return False
     best_outside = max(0.0, *(float(each.estimates[-1]) for each in candidates))
     return not len(query.negative) or float(hits.scores[-1]) > best_outside
@@ -141,8 +137,7 @@ def _is_safe(query: VectorQuery, hits: Hits, candidates: list[Candidates]) -> bo
 def _safe_rows(candidates: Candidates) -> NDArray[np.int64]:
     """Rows whose estimate, and all that are tied with it, are within the first quarter."""
     best_unsafe = candidates.estimates[len(candidates.rows) // SAFE_FRACTION]
-    safe: NDArray[np.int64] = candidates.rows[candidates.estimates > best_unsafe]
-    return safe
+    return candidates.rows[: np.count_nonzero(candidates.estimates > best_unsafe)]
 
 
 def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
@@ -154,20 +149,53 @@ def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
 
 
 def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
-    """The hits of an exhaustive search of the rows that are allowed."""
-    return _best_of(query, query.allowed_rows, exact)
+    """The hits of an exhaustive search of the rows that are allowed, one vector after the other."""
+    rows = np.arange(exact.count) if query.allowed_rows is None else query.allowed_rows
+    rows = _without_excluded(query, rows)
+    near = [exact.scores(vector, rows) for vector in query.positive]
+    far = [exact.scores(vector, rows) for vector in query.negative]
+    return _best_of(query, rows, _scores(near, far), exact)
 
 
-def _best_of(query: VectorQuery, rows: NDArray[np.int64] | None, exact: ExactVectors) -> Hits:
-    """The k best of these rows, which are ascending, or of all, with exact scores."""
-    if len(query.excluded_rows):
-        rows = np.arange(exact.count) if rows is None else rows
-        excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
-        rows = np.delete(rows, rows.searchsorted(excluded))
-    scores = _scores(query, rows, exact)
+def _best_of_each(
+    queries: Sequence[VectorQuery], rows: Sequence[NDArray[np.int64]], exact: ExactVectors
+) -> list[Hits]:
+    """The k best of its rows, which are ascending, for each query; all are scored in one pass."""
+    rows = [_without_excluded(query, each) for query, each in zip(queries, rows, strict=True)]
+    examples = [[*query.positive, *query.negative] for query in queries]
+    read = [each for each, vectors in zip(rows, examples, strict=True) for _ in vectors]
+    cosines = iter(exact.scores_of_each([*chain(*examples)], read))
+    return [
+        _best_of(
+            query,
+            each,
+            _scores(
+                [next(cosines) for _ in query.positive], [next(cosines) for _ in query.negative]
+            ),
+            exact,
+        )
+        for query, each in zip(queries, rows, strict=True)
+    ]
+
+
+def _without_excluded(query: VectorQuery, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """These rows, which are ascending, but for those that the query excludes."""
+    if not len(query.excluded_rows):
+        return rows
+    excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
+    return np.delete(rows, rows.searchsorted(excluded))
+
+
+def _best_of(
+    query: VectorQuery,
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
+    exact: ExactVectors,
+) -> Hits:
+    """The k rows of the best scores."""
     chosen = top_k(scores, query.k)
-    best = chosen if rows is None else rows[chosen]
-    return Hits(best, scores[chosen], complete=len(best) == _count_allowed(query, exact))
+    complete = len(chosen) == _count_allowed(query, exact)
+    return Hits(rows[chosen], scores[chosen], complete)
 
 
 def _count_allowed(query: VectorQuery, exact: ExactVectors) -> int:
@@ -178,16 +206,18 @@ def _count_allowed(query: VectorQuery, exact: ExactVectors) -> int:
 
 
 def _scores(
-    query: VectorQuery, rows: NDArray[np.int64] | None, exact: ExactVectors
+    near: Sequence[NDArray[np.float32]], far: Sequence[NDArray[np.float32]]
 ) -> NDArray[np.float32]:
-    """Each row's score, as VectorQuery defines it: float32 [rows]."""
-    near = [exact.scores(vector, rows) for vector in query.positive]
-    if not len(query.negative):
+    """Each row's score, as VectorQuery defines it, by its cosines with each example: float32 [m].
+
+    `near` are those with positive examples, `far` with negative ones, float32 [m] each.
+    """
+    if not far:
         best: NDArray[np.float32] = np.max(near, axis=0) if len(near) > 1 else near[0]
         return best
-    far = np.max([exact.scores(vector, rows) for vector in query.negative], axis=0)
-    nearest = np.max(near, axis=0) if near else np.full_like(far, -np.inf)
-    scores: NDArray[np.float32] = np.where(nearest > far, nearest, -far * far)
+    farthest = np.max(far, axis=0)
+    nearest = np.max(near, axis=0) if near else np.full_like(farthest, -np.inf)
+    scores: NDArray[np.float32] = np.where(nearest > farthest, nearest, -farthest * farthest)
     return scores
 
 

@@ -78,8 +78,11 @@ class RowNumbers:
         """The `count` best rows in a segment (all it has, if fewer), by a search for its best.
 
         `search` may give fewer than it is asked for, then with rows of -1 at the end. Scores are
-        [q, m], best first, and rows those of the version.
+        [q, m], best first, and rows those of the version. Where a row is missing, its score is as
+        low as can be.
         """
+        if self._numbers is None:
+            return search(min(count, self.count))
         size, alive = self._sizes[segment], self._alive[segment]
         wanted = min(count, alive)
         asked = min(size, wanted + min(size - alive, wanted))
@@ -93,6 +96,7 @@ class RowNumbers:
                 break
             asked = min(size, 2 * asked)
         # Rows that the version has come first, in their order.
+        scores = np.where(numbers == NO_ROW, np.float32(-np.inf), scores)
         order = np.argsort(numbers == NO_ROW, axis=1, kind="stable")[:, :wanted]
         return np.take_along_axis(scores, order, 1), np.take_along_axis(numbers, order, 1)
 

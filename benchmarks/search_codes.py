@@ -121,9 +121,9 @@ def main() -> None:
         built = time.process_time() - started
 
         def hits(n: int, search: Search = search, candidates: int = candidates) -> Rows:
-            rows = np.sort(search(queries[n : n + 1], candidates))
+            rows = search(queries[n : n + 1], candidates)
             rows = rows[rows >= 0]
-            return rows[top_k(exact.scores(queries[n], rows), K)]
+            return rows[top_k(exact.scores(queries[n], rows), rows, K)]
 
         recall = np.mean([np.isin(t, hits(n)).mean() for n, t in enumerate(true)])
         took = milliseconds(hits)

@@ -55,7 +55,7 @@ def _proven(queries: Sequence[VectorQuery], exact: ExactVectors) -> dict[int, Hi
     count = min(max(q.k + len(q.excluded_rows) for q in asked) + EXTRA_EXACT, exact.count)
     estimates, rows = exact.candidates(_positive(asked), count)
     batch = _of_each(asked, zip(estimates, rows, strict=True))
-    hits = _best_of_each(asked, [_union(each) for each in batch], exact)
+    hits = _best_of_each(asked, batch, exact)
     found = zip(searched, asked, batch, hits, strict=True)
     return {n: best for n, query, each, best in found if _is_proven(query, best, each, exact)}
 
@@ -94,7 +94,7 @@ def _by_codes(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes)
         for count, numbers in _groups(counts):
             asked = [queries[number] for number in numbers]
             batch = _of_each(asked, codes.candidates(_positive(asked), count))
-            hits = _best_of_each(asked, [_union(each) for each in batch], exact)
+            hits = _best_of_each(asked, batch, exact)
             for number, query, each, best in zip(numbers, asked, batch, hits, strict=True):
                 if _is_safe(query, best, each):
                     found[number] = best
@@ -140,28 +140,30 @@ def _safe_rows(candidates: Candidates) -> NDArray[np.int64]:
     return candidates.rows[: np.count_nonzero(candidates.estimates > best_unsafe)]
 
 
-def _union(candidates: list[Candidates]) -> NDArray[np.int64]:
-    if len(candidates) == 1:  # no row is there twice
-        rows: NDArray[np.int64] = np.sort(candidates[0].rows)
-    else:
+def _rows_of(query: VectorQuery, candidates: list[Candidates]) -> NDArray[np.int64]:
+    """All candidates of a query but for the rows that it excludes, in any order: int64 [m]."""
+    rows = candidates[0].rows
+    if len(candidates) > 1:  # a row may be there twice
         rows = np.unique(np.concatenate([each.rows for each in candidates]))
-    return rows
+    return rows[~are_among(rows, query.excluded_rows)] if len(query.excluded_rows) else rows
 
 
 def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
     """The hits of an exhaustive search of the rows that are allowed, one vector after the other."""
     rows = np.arange(exact.count) if query.allowed_rows is None else query.allowed_rows
-    rows = _without_excluded(query, rows)
+    if len(query.excluded_rows):
+        excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
+        rows = np.delete(rows, rows.searchsorted(excluded))
     near = [exact.scores(vector, rows) for vector in query.positive]
     far = [exact.scores(vector, rows) for vector in query.negative]
     return _best_of(query, rows, _scores(near, far), exact)
 
 
 def _best_of_each(
-    queries: Sequence[VectorQuery], rows: Sequence[NDArray[np.int64]], exact: ExactVectors
+    queries: Sequence[VectorQuery], candidates: Sequence[list[Candidates]], exact: ExactVectors
 ) -> list[Hits]:
-    """The k best of its rows, which are ascending, for each query; all are scored in one pass."""
-    rows = [_without_excluded(query, each) for query, each in zip(queries, rows, strict=True)]
+    """The k best of its candidates for each query; all are scored in one pass."""
+    rows = [_rows_of(query, each) for query, each in zip(queries, candidates, strict=True)]
     examples = [[*query.positive, *query.negative] for query in queries]
     read = [each for each, vectors in zip(rows, examples, strict=True) for _ in vectors]
     cosines = iter(exact.scores_of_each([*chain(*examples)], read))
@@ -178,22 +180,14 @@ def _best_of_each(
     ]
 
 
-def _without_excluded(query: VectorQuery, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """These rows, which are ascending, but for those that the query excludes."""
-    if not len(query.excluded_rows):
-        return rows
-    excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
-    return np.delete(rows, rows.searchsorted(excluded))
-
-
 def _best_of(
     query: VectorQuery,
     rows: NDArray[np.int64],
     scores: NDArray[np.float32],
     exact: ExactVectors,
 ) -> Hits:
-    """The k rows of the best scores."""
-    chosen = top_k(scores, query.k)
+    """The k rows of the best scores, ties by row."""
+    chosen = top_k(scores, rows, query.k)
     complete = len(chosen) == _count_allowed(query, exact)
     return Hits(rows[chosen], scores[chosen], complete)
 
@@ -221,13 +215,12 @@ def _scores(
     return scores
 
 
-def top_k(scores: NDArray[np.float32], k: int) -> NDArray[np.int64]:
-    """Positions of the k largest of float32 [n], largest first, ties in their order: int64 [k]."""
+def top_k(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Positions of the k largest of float32 [n], largest first, ties by row: int64 [k]."""
+    kept = np.arange(len(scores))
     if len(scores) > k:
         # All that are tied with the k-th are kept, and then the first of them are taken.
         kth = np.partition(scores, len(scores) - k)[len(scores) - k]
         kept = np.flatnonzero(scores >= kth)
-    else:
-        kept = np.arange(len(scores))
-    order = np.argsort(-scores[kept], kind="stable")
+    order = np.lexsort((rows[kept], -scores[kept]))
     return kept[order][:k]

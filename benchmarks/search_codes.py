@@ -123,7 +123,8 @@ def main() -> None:
         def hits(n: int, search: Search = search, candidates: int = candidates) -> Rows:
             rows = search(queries[n : n + 1], candidates)
             rows = rows[rows >= 0]
-            return rows[top_k(exact.scores(queries[n], rows), rows, K)]
+            [best] = top_k([exact.scores(queries[n], rows)], [rows], [K])
+            return rows[best]
 
         recall = np.mean([np.isin(t, hits(n)).mean() for n, t in enumerate(true)])
         took = milliseconds(hits)

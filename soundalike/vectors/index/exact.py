@@ -23,9 +23,6 @@ from soundalike.vectors.index.rows import RowNumbers
 # take 112 ms then, and 1121 ms otherwise. The default of faiss 1.14.2 and later is too high.
 BLAS_FROM_QUERIES = 4
 DIMENSIONS = 768
-# Where rows are few and far apart, each is in memory pages of its own. To read a byte of each first
-# lets the processor look up many pages at once: 480 of 100 000 rows take 113 us then, else 150.
-FAR_APART, MOST_PAGES = 32, 8192
 FLOAT = 4  # bytes
 faiss.cvar.distance_compute_blas_threshold = BLAS_FROM_QUERIES * DIMENSIONS
 
@@ -49,6 +46,14 @@ class StoredVectors:
         mapped = faiss.read_index(f"/dev/fd/{file.fileno()}", faiss.IO_FLAG_MMAP_IFC)
         return cls(mapped, file)
 
+    def look_up(self, rows: NDArray[np.int64]) -> None:
+        """Read a byte of the vectors of these rows, int64 [m], before all of them is read.
+
+        Where they are far apart, each is in memory pages of its own, and the processor looks up
+        many pages at once then: to score 480 of 100 000 takes 113 us, otherwise 150.
+        """
+        self._bytes.take(rows * (self.dimension * FLOAT))
+
     def scores(
         self, queries: NDArray[np.float32], numbers: NDArray[np.int64], rows: NDArray[np.int64]
     ) -> NDArray[np.float32]:
@@ -57,8 +62,6 @@ class StoredVectors:
         `numbers`, int64 [m], are those of the queries, float32 [q, dim], and `rows`, int64 [m],
         those of the vectors. All must be there: faiss would read beyond its arrays.
         """
-        if len(rows) <= min(MOST_PAGES, len(queries) * self.count // FAR_APART):
-            self._bytes.take(rows * (self.dimension * FLOAT))
         products = np.empty(len(rows), np.float32)
         faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]
             self.dimension,
@@ -105,30 +108,46 @@ class ExactVectors:
     ) -> NDArray[np.float32]:
         """Cosines of a unit float32 [dim] with the vectors of these rows, int64 [m]: float32 [m].
 
-        None is all rows. Raises as `scores_of_each` does.
+        None is all rows. Raises IndexError for a row out of range, and ValueError for a query of
+        another shape.
         """
-        [cosines] = self.scores_of_each([query], [np.arange(self.count) if rows is None else rows])
-        return cosines
+        self._require_shape(query)
+        rows = self._chosen(rows)
+        together = np.ascontiguousarray(query[None], np.float32)
+        return self._cosines(together, np.zeros(len(rows), np.int64), rows, scattered=False)
 
     def scores_of_each(
         self, queries: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int64]]
     ) -> list[NDArray[np.float32]]:
-        """The same for several queries, each with rows of its own, in one pass: float32 [m] each.
-
-        Raises IndexError for a row out of range, and ValueError for a query of another shape.
-        """
+        """The same for several queries, each with a few rows of its own, in one pass."""
         for query in queries:
-            if query.shape != (self.dimension,):
-                raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
+            self._require_shape(query)
         ends = [*accumulate(map(len, rows), initial=0)]
         numbers = np.repeat(np.arange(len(rows)), np.diff(ends))
         chosen = self._chosen(np.concatenate(rows))
-        together = np.array(queries, np.float32)
-        cosines = np.empty(len(chosen), np.float32)
-        for number, positions, local in self._rows.split(chosen):
-            cosines[positions] = self._parts[number].scores(together, numbers[positions], local)
-        cosines.clip(-1.0, 1.0, out=cosines)
+        cosines = self._cosines(np.array(queries, np.float32), numbers, chosen, scattered=True)
         return [cosines[start:end] for start, end in pairwise(ends)]
+
+    def _require_shape(self, query: NDArray[np.float32]) -> None:
+        if query.shape != (self.dimension,):
+            raise ValueError(f"a query of {query.shape} for vectors of {self.dimension}")
+
+    def _cosines(
+        self,
+        queries: NDArray[np.float32],
+        numbers: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        *,
+        scattered: bool,
+    ) -> NDArray[np.float32]:
+        """Cosines of queries with rows, pair by pair, by the numbers of both: float32 [m]."""
+        cosines = np.empty(len(rows), np.float32)
+        for number, positions, local in self._rows.split(rows):
+            if scattered:
+                self._parts[number].look_up(local)
+            cosines[positions] = self._parts[number].scores(queries, numbers[positions], local)
+        cosines.clip(-1.0, 1.0, out=cosines)
+        return cosines
 
     def candidates(
         self, queries: NDArray[np.float32], count: int, segments: Iterable[int] | None = None

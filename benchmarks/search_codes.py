@@ -123,8 +123,7 @@ def main() -> None:
         def hits(n: int, search: Search = search, candidates: int = candidates) -> Rows:
             rows = search(queries[n : n + 1], candidates)
             rows = rows[rows >= 0]
-            [best] = top_k([exact.scores(queries[n], rows)], [rows], [K])
-            return rows[best]
+            return rows[top_k(exact.scores(queries[n], rows), rows, K)]
 
         recall = np.mean([np.isin(t, hits(n)).mean() for n, t in enumerate(true)])
         took = milliseconds(hits)

@@ -22,8 +22,8 @@ class VectorQuery:
     of `negative`, float32 [n, dim], is as near or nearer, the score is minus the square of that
     cosine, as Qdrant defines `best_score`. One positive vector alone is plain cosine search.
 
-    `allowed_rows` are int64 [a]; None allows every row. `excluded_rows`, int64 [e], are never
-    returned. Both are ascending, and neither repeats a row.
+    `allowed_rows`, int64 [a], are ascending; None allows every row. `excluded_rows`, int64 [e], are
+    never returned. Neither repeats a row.
     """
 
     positive: NDArray[np.float32]

@@ -7,7 +7,7 @@ end all.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain, pairwise
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -145,7 +145,9 @@ def _rows_of(query: VectorQuery, candidates: list[Candidates]) -> NDArray[np.int
     rows = candidates[0].rows
     if len(candidates) > 1:  # a row may be there twice
         rows = np.unique(np.concatenate([each.rows for each in candidates]))
-    return rows[~are_among(rows, query.excluded_rows)] if len(query.excluded_rows) else rows
+    if not len(query.excluded_rows):
+        return rows
+    return rows[~are_among(rows, np.sort(query.excluded_rows))]
 
 
 def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
@@ -156,8 +158,7 @@ def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
         rows = np.delete(rows, rows.searchsorted(excluded))
     near = [exact.scores(vector, rows) for vector in query.positive]
     far = [exact.scores(vector, rows) for vector in query.negative]
-    [hits] = _best_of([query], [rows], [_scores(near, far)], exact)
-    return hits
+    return _best_of(query, rows, _scores(near, far), exact)
 
 
 def _best_of_each(
@@ -168,25 +169,23 @@ def _best_of_each(
     examples = [[*query.positive, *query.negative] for query in queries]
     read = [each for each, vectors in zip(rows, examples, strict=True) for _ in vectors]
     cosines = iter(exact.scores_of_each([*chain(*examples)], read))
-    scores = [
-        _scores([next(cosines) for _ in query.positive], [next(cosines) for _ in query.negative])
-        for query in queries
-    ]
-    return _best_of(queries, rows, scores, exact)
+    hits = []
+    for query, its_rows in zip(queries, rows, strict=True):
+        near, far = [[next(cosines) for _ in each] for each in (query.positive, query.negative)]
+        hits.append(_best_of(query, its_rows, _scores(near, far), exact))
+    return hits
 
 
 def _best_of(
-    queries: Sequence[VectorQuery],
-    rows: Sequence[NDArray[np.int64]],
-    scores: Sequence[NDArray[np.float32]],
+    query: VectorQuery,
+    rows: NDArray[np.int64],
+    scores: NDArray[np.float32],
     exact: ExactVectors,
-) -> list[Hits]:
-    """The k rows of the best scores for each query, ties by row."""
-    chosen = top_k(scores, rows, [query.k for query in queries])
-    return [
-        Hits(its_rows[best], its_scores[best], len(best) == _count_allowed(query, exact))
-        for query, its_rows, its_scores, best in zip(queries, rows, scores, chosen, strict=True)
-    ]
+) -> Hits:
+    """The k rows of the best scores, ties by row."""
+    chosen = top_k(scores, rows, query.k)
+    complete = len(chosen) == _count_allowed(query, exact)
+    return Hits(rows[chosen], scores[chosen], complete)
 
 
 def _count_allowed(query: VectorQuery, exact: ExactVectors) -> int:
@@ -212,27 +211,12 @@ def _scores(
     return scores
 
 
-def top_k(
-    scores: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int64]], counts: Sequence[int]
-) -> list[NDArray[np.int64]]:
-    """Positions of the k largest of float32 [m], largest first, ties by row: int64 [k] each.
-
-    Of several queries, each with scores and rows of its own and a count k. All are ordered at once:
-    each call of numpy lets another thread run, which then has to be waited for.
-    """
-    width = max(1, *map(len, scores))
-    padded = np.full((len(scores), width), -np.inf, np.float32)
-    for line, each in zip(padded, scores, strict=True):
-        line[: len(each)] = each
-    # All that are tied with the k-th are kept, and then the first of them are taken.
-    firsts = [max(0, width - k) for k in counts]
-    kth = np.partition(padded, sorted(set(firsts)), axis=1)[np.arange(len(firsts)), firsts]
-    numbers, positions = np.nonzero((padded >= kth[:, None]) & (padded > -np.inf))
-    starts = np.array([0, *accumulate(map(len, rows))])
-    kept_rows = np.concatenate(rows)[starts[numbers] + positions]
-    positions = positions[np.lexsort((kept_rows, -padded[numbers, positions], numbers))]
-    ends = np.searchsorted(numbers, np.arange(len(scores) + 1)).tolist()
-    return [
-        positions[start : min(end, start + k)]
-        for (start, end), k in zip(pairwise(ends), counts, strict=True)
-    ]
+def top_k(scores: NDArray[np.float32], rows: NDArray[np.int64], k: int) -> NDArray[np.int64]:
+    """Positions of the k largest of float32 [m], largest first, ties by row: int64 [k]."""
+    kept = np.arange(len(scores))
+    if len(scores) > k:
+        # All that are tied with the k-th are kept, and then the first of them are taken.
+        kth = np.partition(scores, len(scores) - k)[len(scores) - k]
+        kept = np.flatnonzero(scores >= kth)
+    order = np.lexsort((rows[kept], -scores[kept]))
+    return kept[order][:k]

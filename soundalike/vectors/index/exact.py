@@ -119,7 +119,10 @@ class ExactVectors:
     def scores_of_each(
         self, queries: Sequence[NDArray[np.float32]], rows: Sequence[NDArray[np.int64]]
     ) -> list[NDArray[np.float32]]:
-        """The same for several queries, each with a few rows of its own, in one pass."""
+        """The same for several queries, each with a few rows of its own, in one pass.
+
+        Queries are float32 [dim] each, their rows int64 [m], and their cosines float32 [m].
+        """
         for query in queries:
             self._require_shape(query)
         ends = [*accumulate(map(len, rows), initial=0)]

@@ -7,8 +7,8 @@ from sqlalchemy import update
 
 from serving.maps.colours import Colour, categories, values_of
 from serving.maps.drawn_map import DrawnMap
+from soundalike.catalog.columns.building import columns_of
 from soundalike.catalog.columns.reading import TrackFacts
-from soundalike.catalog.columns.table import TrackColumns
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tables import TrackRow
@@ -217,7 +217,7 @@ def in_file(number: int, root: str, path: str, year: int | None = None) -> Track
 
 
 def names(colour: Colour, *facts: TrackFacts) -> list[str]:
-    return categories(colour, values_of(colour, [TrackColumns.of(facts)])).names
+    return categories(colour, values_of(colour, [columns_of(facts)])).names
 
 
 def test_folders_of_the_same_name_in_two_roots_are_two() -> None:
@@ -230,7 +230,7 @@ def test_folders_of_the_same_name_in_two_roots_are_two() -> None:
 def test_decades_are_in_their_order_and_no_year_is_none() -> None:
     years = 1999, 2001, 2009, None, 0, 2000
     facts = [in_file(number, "r", "a", year) for number, year in enumerate(years)]
-    found = categories("decade", values_of("decade", [TrackColumns.of(facts)]))
+    found = categories("decade", values_of("decade", [columns_of(facts)]))
     assert (found.names, found.counts) == (["1990s", "2000s"], [1, 3])
     assert found.codes.tolist() == [1, 2, 2, 0, 0, 2]
     assert found.known == pytest.approx(4 / 6)

@@ -20,6 +20,7 @@ SIZES = "10000,100000,500000"
 # Peers take minutes a 100 000 to build; what a user has is the middle size.
 PARTS = {
     "search_single": lambda sizes: sizes,
+    "search_segments": lambda sizes: [middle(sizes)],
     "search_text": lambda sizes: [middle(sizes)],
     "search_guard": lambda sizes: [middle(sizes)],
     "search_live": lambda sizes: sizes,

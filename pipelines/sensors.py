@@ -53,7 +53,7 @@ INGEST = "`soundalike ingest` is running in a terminal; the next tick looks agai
     jobs=BATCH_JOBS,
     description="Requests runs for the batches with files or tracks that are not embedded yet, and "
     "keeps the partitions equal to the catalog's batches.",
-    minimum_interval_seconds=10,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def sealed_batches(
@@ -112,7 +112,7 @@ def _run_request(job: str, keys: Sequence[str]) -> dg.RunRequest:
     job=index_job,
     description="Requests an index build when the library differs from the published index; while "
     "batches are under way, only now and then.",
-    minimum_interval_seconds=15,
+    minimum_interval_seconds=5,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def changed_library(

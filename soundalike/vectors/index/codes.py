@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from soundalike.sampling import evenly
 from soundalike.vectors.artifact_files import CODES
-from soundalike.vectors.index.rows import Best, RowNumbers
+from soundalike.vectors.index.rows import Best, RowGroup, RowNumbers
 from soundalike.vectors.kinds import IndexKind
 
 ROTATION_SEED = 7
@@ -26,6 +26,7 @@ ROTATION_SEED = 7
 # alone takes 0.21. More of them take no less.
 SCANNED_TOGETHER = 0x13
 NO_ESTIMATE = -1e30  # above what is said of rows that are missing, where probed lists held fewer
+JOINED_ROWS = 16_384  # that a segment has fewer of whose codes are searched with others
 ROWS_AT_ONCE = 16_384  # a multiple of the 32 that faiss packs into a block
 TRAINING_ROWS, MIN_TRAINING_ROWS = 20_000, 1024  # k-means wants 39 for each of 16 centroids
 
@@ -134,6 +135,25 @@ class StoredCodes:
             faiss.extract_index_ivf(index).nprobe = kind.parameters["probes"]
         return cls(index)
 
+    @classmethod
+    def joined(cls, parts: Sequence[Self]) -> Self:
+        """Copy several with the same quantizer, the rows of one after those of the other.
+
+        One is taken as it is.
+        """
+        if len(parts) == 1:
+            return parts[0]
+        whole = faiss.clone_index(parts[0]._index)
+        for each in parts[1:]:
+            whole.merge_from(faiss.clone_index(each._index))  # which is empty then
+        return cls(whole)
+
+    @property
+    def is_joinable(self) -> bool:
+        """Return whether there are few of them, and of a kind that can be searched with others."""
+        is_product = isinstance(self._scanned, faiss.IndexPQFastScan)
+        return is_product and self._index.ntotal < JOINED_ROWS
+
     @property
     def shape(self) -> tuple[int, int]:
         """The numbers of vectors and of dimensions."""
@@ -177,9 +197,25 @@ class StoredCodes:
 class Codes:
     """The codes of all vectors of an index version, by its rows. Safe from any thread."""
 
-    def __init__(self, rows: RowNumbers, parts: Sequence[SegmentCodes]) -> None:
-        """Take the codes of each segment, in the order of `rows`."""
-        self._rows, self._parts = rows, parts
+    def __init__(
+        self, rows: RowNumbers, parts: Sequence[SegmentCodes], codings: Sequence[str]
+    ) -> None:
+        """Take the codes of each segment, in the order of `rows`, and what names their quantizer.
+
+        Those of small segments are copied, to be searched as one: each search by itself takes
+        0.1 ms, and a library that grows has a dozen.
+        """
+        self._count = rows.count
+        self._groups: list[tuple[RowGroup, SegmentCodes]] = []
+        small: dict[str, list[tuple[int, StoredCodes]]] = {}
+        for number, (part, coding) in enumerate(zip(parts, codings, strict=True)):
+            if isinstance(part, StoredCodes) and part.is_joinable:
+                small.setdefault(coding, []).append((number, part))
+            else:
+                self._groups.append((rows.group([number]), part))
+        for together in small.values():
+            numbers, its_parts = zip(*together, strict=True)
+            self._groups.append((rows.group(numbers), StoredCodes.joined(its_parts)))
 
     def candidates(
         self, queries: NDArray[np.float32], count: int
@@ -190,10 +226,7 @@ class Codes:
         which depends neither on how the rows are divided into segments nor on the other queries;
         fewer where probed lists hold fewer.
         """
-        found = [
-            self._rows.best(number, count, partial(part.best, queries))
-            for number, part in enumerate(self._parts)
-        ]
+        found = [group.best(count, partial(part.best, queries)) for group, part in self._groups]
         [(estimates, rows), *others] = found
         if others:
             estimates = np.concatenate([estimates for estimates, _ in found], axis=1)
@@ -202,7 +235,7 @@ class Codes:
             estimates = np.take_along_axis(estimates, order, 1)
             rows = np.take_along_axis(rows, order, 1)
         # Which of the rows that are tied with the last one are here is chance.
-        worst = estimates[:, count - 1 : count] if count < self._rows.count else NO_ESTIMATE
+        worst = estimates[:, count - 1 : count] if count < self._count else NO_ESTIMATE
         sizes = (estimates > np.maximum(worst, NO_ESTIMATE)).sum(axis=1).tolist()
         return [
             (best[:size], its_rows[:size])

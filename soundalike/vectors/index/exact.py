@@ -162,7 +162,7 @@ class ExactVectors:
         """
         queries = np.ascontiguousarray(queries)
         found = [
-            self._rows.best(number, count, partial(self._parts[number].best, queries))
+            self._rows.group([number]).best(count, partial(self._parts[number].best, queries))
             for number in (range(len(self._parts)) if segments is None else segments)
         ]
         none = np.empty((len(queries), 0), np.float32), np.empty((len(queries), 0), np.int64)

@@ -5,6 +5,7 @@ numbering to the other.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -74,27 +75,48 @@ class RowNumbers:
         numbers: NDArray[np.int64] = self._numbers[self._starts[segment] + rows].astype(np.int64)
         return numbers
 
-    def best(self, segment: int, count: int, search: Callable[[int], Best]) -> Best:
-        """The `count` best rows in a segment (all it has, if fewer), by a search for its best.
+    def group(self, segments: Sequence[int]) -> "RowGroup":
+        """Return the rows of these segments, by number, one segment after the other."""
+        alive = sum(self._alive[segment] for segment in segments)
+        if self._numbers is None:
+            return RowGroup(None, alive, alive)
+        numbers = [self._numbers[self._starts[each] : self._starts[each + 1]] for each in segments]
+        together = numbers[0] if len(numbers) == 1 else np.concatenate(numbers)
+        return RowGroup(together, len(together), alive)
+
+
+@dataclass(frozen=True, eq=False)
+class RowGroup:
+    """Rows that are searched together: those of a segment, or of several.
+
+    `numbers` are the version's rows, int32 [size], NO_ROW for none; None if they are the same.
+    `alive` is how many of them the version has.
+    """
+
+    numbers: NDArray[np.int32] | None
+    size: int
+    alive: int
+
+    def best(self, count: int, search: Callable[[int], Best]) -> Best:
+        """The `count` best rows of the group (all it has, if fewer), by a search for its best.
 
         `search` may give fewer than it is asked for, then with rows of -1 at the end. Scores are
         [q, m], best first, and rows those of the version. Where a row is missing, its score is as
         low as can be.
         """
-        if self._numbers is None:
-            return search(min(count, self.count))
-        size, alive = self._sizes[segment], self._alive[segment]
-        wanted = min(count, alive)
-        asked = min(size, wanted + min(size - alive, wanted))
+        wanted = min(count, self.alive)
+        if self.numbers is None:
+            return search(wanted)
+        asked = min(self.size, wanted + min(self.size - self.alive, wanted))
         while True:
             scores, rows = search(asked)
-            numbers = np.where(rows < 0, NO_ROW, self.numbers(segment, rows))
-            if alive == size:
+            numbers = np.where(rows < 0, NO_ROW, self.numbers[rows].astype(np.int64))
+            if self.alive == self.size:
                 return scores, numbers
             found = (numbers != NO_ROW).sum(axis=1)
-            if asked == size or int(found.min()) >= wanted:
+            if asked == self.size or int(found.min()) >= wanted:
                 break
-            asked = min(size, 2 * asked)
+            asked = min(self.size, 2 * asked)
         # Rows that the version has come first, in their order.
         scores = np.where(numbers == NO_ROW, np.float32(-np.inf), scores)
         order = np.argsort(numbers == NO_ROW, axis=1, kind="stable")[:, :wanted]

@@ -255,10 +255,10 @@ def test_the_best_rows_are_found_behind_any_number_of_better_ones_that_were_remo
         return scores[:, :count], np.arange(count)[None]
 
     for wanted in (1, 3, 20):
-        found, numbers = rows.best(0, wanted, search)
+        found, numbers = rows.group([0]).best(wanted, search)
         assert numbers.tolist() == [list(range(wanted))]
         assert found.tolist() == [scores[0, 80 : 80 + wanted].tolist()]
-    found, numbers = rows.best(0, 50, search)
+    found, numbers = rows.group([0]).best(50, search)
     assert (found.shape, numbers.shape) == ((1, 20), (1, 20)), "all that it has"
     assert max(asked) == 100
 

@@ -63,9 +63,7 @@ def test_estimates_are_cosines(tmp_path: Path) -> None:
 def test_estimates_do_not_depend_on_the_other_queries(tmp_path: Path) -> None:
     matrix, queries = space(384, 0.7, seed=2), space(384, 0.7, seed=3)[:33]
     write_codes(tmp_path / CODES, matrix)
-    codes = Codes(
-        RowNumbers([np.arange(COUNT).astype("S8")], [None]), [opened(tmp_path / CODES)], [""]
-    )
+    codes = Codes(RowNumbers([np.arange(COUNT).astype("S8")], [None]), [opened(tmp_path / CODES)])
     together = codes.candidates(queries, CANDIDATES)
     for query, (estimates, rows) in zip(queries, together, strict=True):
         [(alone, its_rows)] = codes.candidates(query[None], CANDIDATES)
@@ -98,7 +96,7 @@ def test_codes_of_one_bit_as_older_releases_wrote_them_find_the_nearest() -> Non
     rotated = rotation(96).apply(matrix)
     inner.train(rotated.mean(axis=0)[None])
     inner.add(rotated)
-    codes = Codes(RowNumbers([np.arange(COUNT).astype("S8")], [None]), [StoredCodes(inner)], [""])
+    codes = Codes(RowNumbers([np.arange(COUNT).astype("S8")], [None]), [StoredCodes(inner)])
     queries = space(96, 0.7, seed=3)[:50]
     true = np.argsort(-queries @ matrix.T, axis=1)[:, :NEAREST]
     found = [rows for _, rows in codes.candidates(queries, CANDIDATES)]

@@ -37,8 +37,7 @@ def together(
     ids = [np.array([f"{row:04d}".encode() for row in rows]) for rows, _ in parts]
     kept = [~np.isin(rows, gone) for rows, _ in parts]
     numbers = RowNumbers(ids, [None if each.all() else np.flatnonzero(each) for each in kept])
-    codings = ["one"] * (len(parts) - 2) + ["another"] * 2
-    return Codes(numbers, [codes for _, codes in parts], codings)
+    return Codes(numbers, [codes for _, codes in parts])
 
 
 @pytest.mark.parametrize("gone", [0, 1, 900])

@@ -8,7 +8,8 @@ by grows with the distance, so it is smallest among the nearest.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol, Self
 
@@ -154,6 +155,12 @@ class StoredCodes:
         is_product = isinstance(self._scanned, faiss.IndexPQFastScan)
         return is_product and self._index.ntotal < JOINED_ROWS
 
+    @cached_property
+    def quantizer(self) -> bytes:
+        """The SHA-256 of what product codes are computed with."""
+        numbers = self._transform.A, self._scanned.pq.centroids
+        return sha256(b"".join(faiss.vector_to_array(each).tobytes() for each in numbers)).digest()
+
     @property
     def shape(self) -> tuple[int, int]:
         """The numbers of vectors and of dimensions."""
@@ -197,20 +204,18 @@ class StoredCodes:
 class Codes:
     """The codes of all vectors of an index version, by its rows. Safe from any thread."""
 
-    def __init__(
-        self, rows: RowNumbers, parts: Sequence[SegmentCodes], codings: Sequence[str]
-    ) -> None:
-        """Take the codes of each segment, in the order of `rows`, and what names their quantizer.
+    def __init__(self, rows: RowNumbers, parts: Sequence[SegmentCodes]) -> None:
+        """Take the codes of each segment, in the order of `rows`.
 
         Those of small segments are copied, to be searched as one: each search by itself takes
         0.1 ms, and a library that grows has a dozen.
         """
         self._count = rows.count
         self._groups: list[tuple[RowGroup, SegmentCodes]] = []
-        small: dict[str, list[tuple[int, StoredCodes]]] = {}
-        for number, (part, coding) in enumerate(zip(parts, codings, strict=True)):
+        small: dict[bytes, list[tuple[int, StoredCodes]]] = {}
+        for number, part in enumerate(parts):
             if isinstance(part, StoredCodes) and part.is_joinable:
-                small.setdefault(coding, []).append((number, part))
+                small.setdefault(part.quantizer, []).append((number, part))
             else:
                 self._groups.append((rows.group([number]), part))
         for together in small.values():

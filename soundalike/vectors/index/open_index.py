@@ -55,10 +55,8 @@ class OpenIndex:
         alive = [segment.alive(manifest.wanted) for segment in segments]
         rows = RowNumbers([segment.ids for segment in segments], alive)
         self.exact = ExactVectors(rows, [segment.vectors for segment in segments])
-        self._codes = None
-        if manifest.built_as.has_codes:
-            codes = [segment.codes for segment in segments if segment.codes]
-            self._codes = Codes(rows, codes, [segment.coding for segment in segments])
+        codes = [segment.codes for segment in segments if segment.codes]
+        self._codes = Codes(rows, codes) if manifest.built_as.has_codes else None
         self.track_ids = TrackIds(rows, [segment.ids for segment in segments])
         if (rows.count, self.exact.dimension) != (manifest.tracks, manifest.dimension):
             raise ArtifactError(

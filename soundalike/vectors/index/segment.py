@@ -44,11 +44,6 @@ class Segment:
         """The segment's name."""
         return self.manifest.name if self.manifest else None
 
-    @property
-    def coding(self) -> str:
-        """The name of what its codes are computed with, as its manifest has it."""
-        return self.manifest.coding if self.manifest else ""
-
     def alive(self, wanted: Wanted) -> NDArray[np.int64] | None:
         """The rows that a version has, int64 [m] ascending; None for all."""
         if self.manifest is None or self.origins is None:

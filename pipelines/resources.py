@@ -66,7 +66,7 @@ class Model:
         with _loading:
             if self.space.key not in _loaded:
                 _loaded.clear()  # the memory of a model that the library no longer has
-                with importing():  # torch is imported for it
+                with importing():  # torch is; what a run has by then is left out with it
                     _loaded[self.space.key] = load_embedder(self.settings)
             embedder = _loaded[self.space.key]
         if self.must_be_alike:

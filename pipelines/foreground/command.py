@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from pipelines.foreground.ingest import Ingest
 from pipelines.foreground.job_runner import JobRunner
 from pipelines.foreground.remote_runner import RemoteRunner
-from pipelines.interrupts import Interrupts
+from pipelines.interrupts import STOPPING, Interrupts
 from pipelines.launchers import spans_machines
 from pipelines.run_errors import explain, silence_retry_warnings
 from soundalike.audio.sandbox import Decoders
@@ -89,7 +89,8 @@ def main() -> int:
                     jobs = JobRunner(instance, *given, decoders, interrupts, console)
                 Ingest(settings, sessions, jobs, console).run(arguments.confirm_removals)
     except (KeyboardInterrupt, dg.DagsterExecutionInterruptedError):
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is ending already
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)  # it is ending already
         console.print(
             "stopped; finished work is kept, and `soundalike ingest` continues from there"
         )

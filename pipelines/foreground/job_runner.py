@@ -1,11 +1,11 @@
 """Runs the pipeline's jobs in this process, recorded as any other Dagster run."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from threading import Thread
 from typing import Any
 
 import dagster as dg
+import structlog
 from rich.console import Console
 
 from pipelines.foreground.messages import batch_numbers
@@ -22,6 +22,8 @@ from soundalike.garbage_collection import importing
 from soundalike.ingest.reports import RecordedReports
 from soundalike.settings import Settings
 from soundalike.terminal import ProgressBars
+
+log = structlog.get_logger()
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -97,8 +99,10 @@ class JobRunner:
         return failed
 
     def _load_model(self) -> None:
-        with suppress(Exception):  # the run that needs it tells why there is none
+        try:
             Model(self._sessions).load()
+        except Exception:  # the run that needs it fails, and tells why
+            log.debug("model.not_loaded_ahead", exc_info=True)
 
     def _embed(self, keys: Sequence[str]) -> list[str]:
         """Run batches together; if that fails, each alone, as the others may succeed."""

@@ -78,7 +78,7 @@ class Supervisor:
                 self.watch(START_SECONDS)
 
     def watch(self, seconds: float = WATCH_SECONDS) -> None:
-        """Look and wait a second; then start again what ended, once its time has come.
+        """Look and wait; then start again what ended, once its time has come.
 
         Raises SoundalikeError if a service ended too often.
         """

@@ -73,6 +73,18 @@ def test_what_a_full_disk_does_not_take_is_held_in_memory(
     assert "File too large" in warning
 
 
+def test_room_is_left_on_the_disk_for_others(
+    tmp_path: Path, warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "LEFT_FREE", 2**60)
+    before = pa.total_allocated_bytes()
+    whole = spilled_tables(tmp_path)
+    assert pa.total_allocated_bytes() - before >= 4 * BYTES
+    assert whole.num_rows == 4 * ROWS
+    [warning] = warnings
+    assert "MiB would be free" in warning
+
+
 def test_a_folder_that_cannot_be_written_loses_nothing(tmp_path: Path, warnings: list[str]) -> None:
     column = pa.array(["a", None])
     assert spilled(tmp_path / "gone", column).equals(pa.chunked_array([column]))

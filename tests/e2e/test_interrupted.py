@@ -33,7 +33,9 @@ def installation(open_folder: Path, models_dir: Path) -> Installation:
     return Installation.at(open_folder / "data", models_dir, **small)
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT,) * 3])
+@pytest.mark.parametrize(
+    "signals", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT, signal.SIGHUP)]
+)
 @pytest.mark.parametrize("moment", ["", "music files", "batch 2 of", f"batch {TRACKS} of"])
 def test_it_stops_and_the_next_one_goes_on(
     installation: Installation, music: Path, moment: str, signals: tuple[signal.Signals, ...]

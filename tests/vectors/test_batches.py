@@ -1,11 +1,16 @@
 """Queries in a batch must be answered as each is alone, to the bit, and in bounded memory."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from soundalike.settings import KindChoice
 from soundalike.vectors.index import knn
 from soundalike.vectors.index.codes import Codes
+from soundalike.vectors.index.exact import ExactVectors
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.queries import VectorQuery
 from tests.indexes import unit_vectors, write_index
@@ -81,3 +86,31 @@ def test_only_so_many_candidates_are_held_at_once(
     counts.clear()
     assert [hits.scores.tobytes() for hits in index.search(asked)] == expected
     assert [vectors for vectors, count in counts if count == 400] == [2, 2, 2, 2, 1]
+
+
+@pytest.mark.parametrize("choice", ["flat", "flat+pq"])
+def test_only_so_many_examples_are_compared_at_once(
+    tmp_path: Path, choice: KindChoice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A query of many examples has the candidates of all of them, for each to be compared with."""
+    opened = OpenIndex.open(write_index(tmp_path / "v", MATRIX, choice=choice))
+    some = unit_vectors(40, DIMENSION, seed=7)
+    asked = [VectorQuery(some[start : start + 4], 10) for start in range(0, 40, 8)]
+    asked.insert(2, VectorQuery(some[:20], 25, negative=some[20:]))
+    expected = [hits.scores.tobytes() for hits in opened.search(asked)]
+    compared: list[int] = []
+    together, most = ExactVectors.scores_of_each, 10_000
+
+    def noting(
+        exact: ExactVectors,
+        queries: Sequence[NDArray[np.float32]],
+        rows: Sequence[NDArray[np.int64]],
+    ) -> list[NDArray[np.float32]]:
+        compared.append(sum(map(len, rows)))
+        return together(exact, queries, rows)
+
+    monkeypatch.setattr(ExactVectors, "scores_of_each", noting)
+    monkeypatch.setattr(knn, "MAX_TOGETHER", most)
+    assert [hits.scores.tobytes() for hits in opened.search(asked)] == expected
+    assert compared, "those of few examples are compared together"
+    assert max(compared) <= most

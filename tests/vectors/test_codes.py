@@ -71,6 +71,21 @@ def test_estimates_do_not_depend_on_the_other_queries(tmp_path: Path) -> None:
         assert sorted(its_rows.tolist()) == sorted(rows.tolist())
 
 
+@pytest.mark.parametrize("dimension", [8, 400])
+def test_queries_of_another_dimension_are_refused(dimension: int, tmp_path: Path) -> None:
+    write_codes(tmp_path / CODES, space(50, 0.7, seed=2))
+    with pytest.raises(ValueError, match="for codes of 50 dimensions"):
+        opened(tmp_path / CODES).best(unit_vectors(3, dimension), 10)
+
+
+def test_queries_of_any_layout_are_searched(tmp_path: Path) -> None:
+    matrix = space(50, 0.7, seed=2)
+    write_codes(tmp_path / CODES, matrix)
+    codes, queries = opened(tmp_path / CODES), matrix[:4]
+    for other in (np.asfortranarray(queries), queries.astype(np.float64)):
+        assert codes.best(other, 10)[1].tolist() == codes.best(queries, 10)[1].tolist()
+
+
 def test_a_segments_quantizer_makes_the_same_codes_of_other_vectors(tmp_path: Path) -> None:
     matrix, others = space(64, 0.7, seed=2), space(64, 0.7, seed=3)
     quantizer = train_quantizer(matrix)

@@ -1,6 +1,8 @@
 """A spill file: tables that wait on disk, and not in memory, until they are put together."""
 
+import errno
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from typing import BinaryIO, Self
@@ -10,11 +12,13 @@ import structlog
 
 log = structlog.get_logger()
 
+LEFT_FREE = 2**30  # bytes of the disk, for PostgreSQL and whatever else writes meanwhile
+
 
 class Spill:
     """Tables of one schema, one after the other, in a file without a name.
 
-    What cannot be written, as where the disk is full, is held in memory.
+    What cannot be written is held in memory, and so is what would fill the disk.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema) -> None:
@@ -44,6 +48,7 @@ class Spill:
         if self._writer is not None:
             batches = table.to_batches()
             try:
+                self._require_room(table.nbytes)
                 for batch in batches:
                     self._writer.write_batch(batch)
             except OSError as error:
@@ -65,6 +70,10 @@ class Spill:
     @property
     def _path(self) -> str:
         return f"/dev/fd/{self._file.fileno()}" if self._file else os.devnull
+
+    def _require_room(self, size: int) -> None:
+        if shutil.disk_usage(self.folder).free < LEFT_FREE + size:
+            raise OSError(errno.ENOSPC, f"less than {LEFT_FREE >> 20} MiB would be free")
 
     def _hold(self, error: OSError) -> None:
         log.warning("columns.held_in_memory", reason=str(error))

@@ -184,9 +184,12 @@ class StoredCodes:
 
         Each value is a product of its own, so that it does not depend on the other queries: BLAS
         sums otherwise for more of them. All queries are multiplied by a row of the matrix before
-        the next one is read.
+        the next one is read. Raises ValueError for another dimension: faiss would read beyond.
         """
         reduced, dimension = self._transform.d_out, self._transform.d_in
+        if queries.shape[1:] != (dimension,):
+            raise ValueError(f"queries of {queries.shape[1:]} for codes of {dimension} dimensions")
+        queries = np.ascontiguousarray(queries, np.float32)
         rows, numbers = np.indices((reduced, len(queries))).reshape(2, -1)
         products = np.empty((reduced, len(queries)), np.float32)
         faiss.pairwise_indexed_inner_product(  # type: ignore[attr-defined]

@@ -20,7 +20,7 @@ EXTRA_EXACT = 32  # exact candidates beyond k, so that the last one is seldom ti
 MIN_CANDIDATES, CANDIDATES_PER_RESULT = 400, 16  # of a search by codes
 SAFE_FRACTION = 4  # hits by codes must be in the first quarter of the candidates
 GROWTH = 4  # factor for the number of candidates, where the last did not suffice
-MAX_TOGETHER = 65_536  # candidates of several queries that are held together
+MAX_TOGETHER = 65_536  # candidates, times examples, of several queries that are held together
 EXHAUSTIVE_FRACTION = 4  # with candidates of over a quarter of the rows, reading all is no slower
 
 
@@ -91,7 +91,7 @@ def _by_codes(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes)
     found: dict[int, Hits] = {}
     counts = {n: _first_count(query) for n, query in enumerate(queries) if _has_candidates(query)}
     while counts := {n: c for n, c in counts.items() if c * EXHAUSTIVE_FRACTION <= exact.count}:
-        for count, numbers in _groups(counts):
+        for count, numbers in _groups(queries, counts):
             asked = [queries[number] for number in numbers]
             batch = _of_each(asked, codes.candidates(_positive(asked), count))
             hits = _best_of_each(asked, batch, exact)
@@ -102,13 +102,26 @@ def _by_codes(queries: Sequence[VectorQuery], exact: ExactVectors, codes: Codes)
     return found
 
 
-def _groups(counts: dict[int, int]) -> Iterator[tuple[int, list[int]]]:
-    """Numbers of queries of the same count of candidates, no more than MAX_TOGETHER of these."""
+def _groups(
+    queries: Sequence[VectorQuery], counts: dict[int, int]
+) -> Iterator[tuple[int, list[int]]]:
+    """Numbers of queries of the same count of candidates, which are searched together."""
     for count in sorted(set(counts.values())):
         numbers = [number for number, wanted in counts.items() if wanted == count]
-        size = max(1, MAX_TOGETHER // count)
-        for start in range(0, len(numbers), size):
-            yield count, numbers[start : start + size]
+        for run in _runs([count * len(queries[number].positive) for number in numbers]):
+            yield count, numbers[run]
+
+
+def _runs(sizes: Sequence[int]) -> Iterator[slice]:
+    """Divide what has these sizes, in its order: at most MAX_TOGETHER together, or one alone."""
+    start = total = 0
+    for number, size in enumerate(sizes):
+        if number > start and total + size > MAX_TOGETHER:
+            yield slice(start, number)
+            start, total = number, 0
+        total += size
+    if sizes:
+        yield slice(start, len(sizes))
 
 
 def _first_count(query: VectorQuery) -> int:
@@ -156,6 +169,11 @@ def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
     if len(query.excluded_rows):
         excluded = query.excluded_rows[are_among(query.excluded_rows, rows)]
         rows = np.delete(rows, rows.searchsorted(excluded))
+    return _scored_alone(query, rows, exact)
+
+
+def _scored_alone(query: VectorQuery, rows: NDArray[np.int64], exact: ExactVectors) -> Hits:
+    """The k best of these rows, for which one example is compared after the other."""
     near = [exact.scores(vector, rows) for vector in query.positive]
     far = [exact.scores(vector, rows) for vector in query.negative]
     return _best_of(query, rows, _scores(near, far), exact)
@@ -164,8 +182,25 @@ def _exhaustive(query: VectorQuery, exact: ExactVectors) -> Hits:
 def _best_of_each(
     queries: Sequence[VectorQuery], candidates: Sequence[list[Candidates]], exact: ExactVectors
 ) -> list[Hits]:
-    """The k best of its candidates for each query; all are scored in one pass."""
+    """The k best of its candidates for each query; as many as may be together, in one pass."""
     rows = [_rows_of(query, each) for query, each in zip(queries, candidates, strict=True)]
+    sizes = [
+        len(each) * (len(query.positive) + len(query.negative))
+        for query, each in zip(queries, rows, strict=True)
+    ]
+    hits: list[Hits] = []
+    for run in _runs(sizes):
+        if sizes[run.start] > MAX_TOGETHER:
+            hits.append(_scored_alone(queries[run.start], rows[run.start], exact))
+        else:
+            hits += _scored_together(queries[run], rows[run], exact)
+    return hits
+
+
+def _scored_together(
+    queries: Sequence[VectorQuery], rows: Sequence[NDArray[np.int64]], exact: ExactVectors
+) -> list[Hits]:
+    """The k best of its rows, int64 [m], for each query."""
     examples = [[*query.positive, *query.negative] for query in queries]
     read = [each for each, vectors in zip(rows, examples, strict=True) for _ in vectors]
     cosines = iter(exact.scores_of_each([*chain(*examples)], read))

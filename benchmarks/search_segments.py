@@ -17,7 +17,7 @@ from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.queries import VectorQuery
 from tests.indexes import write_segments
 
-ALBUMS = (4000, 1000, 300, 300, 100, 60, 50, 40, 20, 10, 10)  # as the rule of merging leaves them
+ALBUMS = (6000, 6000, *[1500] * 3, *[400] * 3, *[100] * 3)  # three a tier: none are merged
 TOGETHER = 16
 
 

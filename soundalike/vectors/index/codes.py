@@ -27,7 +27,7 @@ ROTATION_SEED = 7
 # alone takes 0.21. More of them take no less.
 SCANNED_TOGETHER = 0x13
 NO_ESTIMATE = -1e30  # above what is said of rows that are missing, where probed lists held fewer
-JOINED_ROWS = 16_384  # that a segment has fewer of whose codes are searched with others
+JOINED_ROWS = 16_384  # codes of segments with fewer are searched together
 ROWS_AT_ONCE = 16_384  # a multiple of the 32 that faiss packs into a block
 TRAINING_ROWS, MIN_TRAINING_ROWS = 20_000, 1024  # k-means wants 39 for each of 16 centroids
 

@@ -29,6 +29,7 @@ from soundalike.catalog.process_locks import ingest_lock
 from soundalike.catalog.upgrade import upgrade
 from soundalike.environment import child_environment
 from soundalike.errors import SettingsError, SoundalikeError
+from soundalike.garbage_collection import imports_frozen
 from soundalike.ingest.roots import read_again, register_roots
 from soundalike.logs import configure_logs
 from soundalike.postgres import connected_database
@@ -62,6 +63,7 @@ def main() -> int:
     try:
         require_free_space(settings.data)
         with (
+            imports_frozen(),
             Interrupts() as interrupts,
             disk_errors_named(settings.data),
             connected_database(settings) as url,

@@ -13,6 +13,7 @@ from soundalike.embedders.base import EmbeddingSpace
 from soundalike.errors import ArtifactError
 from soundalike.resource_usage import Monitor, Usage
 from soundalike.storage.layout import ArtifactStore
+from soundalike.vectors.cover import Holding
 from soundalike.vectors.index_copies import fetch_version
 from soundalike.vectors.index_files import IndexManifest, cover_of, read_manifest
 from soundalike.vectors.segment_files import SegmentManifest
@@ -79,7 +80,7 @@ def _due(
         return manifest, []
     chosen = {segment.name: segment for segment in cover_of(folder, manifest).segments}
     wanted = manifest.wanted
-    rows = {name: (wanted.tracks_in(each), each.tracks) for name, each in chosen.items()}
+    rows = {name: (Holding.of(each, wanted).tracks, each.tracks) for name, each in chosen.items()}
     return manifest, [chosen[name] for name in to_merge(rows)]
 
 

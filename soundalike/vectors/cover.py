@@ -4,12 +4,14 @@ A version is what goes into it; the segments are only how that lies on the disk.
 version, builds the next one or merges takes the cover of few large segments that is there now.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 from soundalike.vectors.segment_files import SegmentManifest, SourceBatch
 
 MIN_ALIVE = 0.5  # of a segment's rows: others cost more to scan than to write anew
+NO_ROWS: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -27,14 +29,36 @@ class Wanted:
         """The rows that a segment lacks or the version removed; None if it is another batch."""
         if self.batches.get(key) != batch.sha256:
             return None
-        return frozenset(batch.left_out).union(self.removed.get(key, ()))
+        removed = self.removed.get(key)
+        if not batch.left_out and not removed:  # as most: a large segment has thousands of batches
+            return NO_ROWS
+        return frozenset(batch.left_out).union(removed or ())
 
-    def tracks_in(self, segment: SegmentManifest) -> int:
+
+@dataclass(frozen=True)
+class Holding:
+    """A segment and, by batch of a version, the rows `without` which it holds the batch."""
+
+    segment: SegmentManifest
+    without: Mapping[str, frozenset[int]]
+
+    @classmethod
+    def of(cls, segment: SegmentManifest, wanted: Wanted) -> "Holding":
+        """Leave out batches that the version has not."""
+        parts = ((key, wanted.without(key, batch)) for key, batch in segment.batches.items())
+        return cls(segment, {key: rows for key, rows in parts if rows is not None})
+
+    @cached_property
+    def tracks(self) -> int:
         """The number of the segment's rows that the version has."""
-        return sum(
-            batch.rows - len(without)
-            for key, batch in segment.batches.items()
-            if (without := self.without(key, batch)) is not None
+        batches = self.segment.batches
+        return sum(batches[key].rows - len(without) for key, without in self.without.items())
+
+    def lacks_rows(self, wanted: Wanted) -> bool:
+        """Return whether the version has rows of its batches that the segment has not."""
+        return any(
+            without and not without.issubset(wanted.removed.get(key, ()))
+            for key, without in self.without.items()
         )
 
 
@@ -50,7 +74,9 @@ class Cover:
 
 
 def cover(
-    available: Iterable[SegmentManifest], wanted: Wanted, named: Iterable[SegmentManifest] = ()
+    available: Collection[SegmentManifest],
+    wanted: Wanted,
+    named: Collection[SegmentManifest] = (),
 ) -> Cover:
     """Choose segments that passed their checks: those with the most rows of the version first.
 
@@ -58,32 +84,28 @@ def cover(
     may have been merged while a track was away; or those that the version `named`, whatever of
     their rows it has and whatever their checks said.
     """
-    counted = [
-        (wanted.tracks_in(segment), segment)
+    held = {each.name: Holding.of(each, wanted) for each in (*available, *named)}
+    usable = [
+        holding
         for segment in available
         if wanted.coding in ("", segment.coding) and not segment.failed_checks
-    ]
-    usable = [
-        (tracks, segment)
-        for tracks, segment in counted
-        if tracks and tracks >= MIN_ALIVE * segment.tracks
+        if (holding := held[segment.name]).tracks and holding.tracks >= MIN_ALIVE * segment.tracks
     ]
     # Most rows of the version first; of equal ones that with the fewest rows besides.
-    largest = sorted(usable, key=lambda pair: (-pair[0], pair[1].tracks, pair[1].name))
-    ordered = [segment for _, segment in largest]
-    whole = sorted(ordered, key=lambda segment: _lacks_rows(segment, wanted))
-    orders = ordered, whole, list(named)
+    ordered = sorted(usable, key=lambda h: (-h.tracks, h.segment.tracks, h.segment.name))
+    whole = sorted(ordered, key=lambda holding: holding.lacks_rows(wanted))
+    orders = ordered, whole, [held[segment.name] for segment in named]
     return min((_greedy(order, wanted) for order in orders), key=_cost)
 
 
-def _greedy(ordered: Iterable[SegmentManifest], wanted: Wanted) -> Cover:
+def _greedy(ordered: Iterable[Holding], wanted: Wanted) -> Cover:
     """Take each segment that holds only rows that are missing so far."""
     missing: dict[str, frozenset[int] | None] = dict.fromkeys(wanted.batches)
     chosen = []
-    for segment in ordered:
-        if (left := _less(missing, segment, wanted)) is not None:
+    for holding in ordered:
+        if (left := _less(missing, holding, wanted)) is not None:
             missing |= left
-            chosen.append(segment)
+            chosen.append(holding.segment)
     return Cover(chosen, {key: rows for key, rows in missing.items() if rows or rows is None})
 
 
@@ -93,28 +115,17 @@ def _cost(found: Cover) -> tuple[int, int, int]:
     return len(found.missing) - len(parts), sum(parts), len(found.segments)
 
 
-def _lacks_rows(segment: SegmentManifest, wanted: Wanted) -> bool:
-    return any(
-        wanted.batches.get(key) == batch.sha256
-        and not set(batch.left_out) <= set(wanted.removed.get(key, ()))
-        for key, batch in segment.batches.items()
-    )
-
-
 def _less(
-    missing: Mapping[str, frozenset[int] | None], segment: SegmentManifest, wanted: Wanted
+    missing: Mapping[str, frozenset[int] | None], holding: Holding, wanted: Wanted
 ) -> dict[str, frozenset[int] | None] | None:
     """The rows of its batches that are missing with it; None if it holds one that is not."""
     left: dict[str, frozenset[int] | None] = {}
-    for key, batch in segment.batches.items():
-        without = wanted.without(key, batch)
-        if without is None:
-            continue
+    for key, without in holding.without.items():
         before = missing[key]
         if before is None:
-            left[key] = without.difference(wanted.removed.get(key, ()))
+            left[key] = without.difference(wanted.removed.get(key, ())) if without else NO_ROWS
             continue
-        left[key] = before & without
-        if len(before) - len(left[key] or ()) != batch.rows - len(without):
+        left[key] = still = before & without
+        if len(before) - len(still) != holding.segment.batches[key].rows - len(without):
             return None
     return left

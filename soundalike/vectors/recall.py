@@ -14,7 +14,7 @@ if TYPE_CHECKING:  # checking a matrix must not load faiss
     from soundalike.vectors.index.open_index import OpenIndex
 
 RECALL = "recall_at_10"
-QUERIES = 200
+QUERIES = 200  # or as many as there are tracks
 WHOLE_QUERIES = 20  # of an index of several segments, each of which was measured by itself
 BATCH = 50
 
@@ -29,7 +29,7 @@ def check_recall(
     floor allows of so many, rounded up.
     """
     floor = RECALL_FLOOR[index.manifest.kind]
-    truth = truth or ground_truth.measure(index, QUERIES)
+    truth = truth or ground_truth.measure(index, min(QUERIES, len(index)))
     found, relevant = _found(searched or index, index, truth)
     return Check(
         name=RECALL,

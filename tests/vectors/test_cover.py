@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import pytest
 
 from soundalike.vectors.artifact_files import Check
-from soundalike.vectors.cover import Wanted, cover
+from soundalike.vectors.cover import Holding, Wanted, cover
 from soundalike.vectors.recall import _most_missed
 from soundalike.vectors.segment_files import SegmentManifest, SourceBatch
 
@@ -62,7 +62,7 @@ def test_a_segment_that_failed_its_checks_is_only_of_the_version_that_named_it()
 def test_a_segment_of_an_earlier_write_of_a_batch_holds_none_of_its_rows() -> None:
     earlier = segment({"b1": (), "b2": ()})
     version = Wanted({"b1": "written again", "b2": "b2"}, {}, "")
-    assert version.tracks_in(earlier) == ROWS["b2"]
+    assert Holding.of(earlier, version).tracks == ROWS["b2"]
     assert cover([earlier], version, [earlier]).missing == {"b1": None}
 
 

@@ -213,8 +213,13 @@ def test_the_same_rows_make_the_same_segment(tmp_path: Path) -> None:
     assert names[0] == names[1]
 
 
-@given(parts=st.lists(st.sets(st.integers(0, 400), max_size=60), min_size=1, max_size=8))
-def test_rows_are_in_the_order_of_ids_however_they_are_divided(parts: list[set[int]]) -> None:
+@given(
+    parts=st.lists(st.sets(st.integers(0, 400), max_size=60), min_size=1, max_size=8),
+    looked_up=st.sampled_from([0, 1, 8]),
+)
+def test_rows_are_in_the_order_of_ids_however_they_are_divided(
+    parts: list[set[int]], looked_up: float
+) -> None:
     """With a few ids that are merged at a time, so that most arrays have none among them."""
     disjoint = [part.difference(*parts[:number]) for number, part in enumerate(parts)]
     ids = [np.array([f"{n:03d}" for n in sorted(part)], "S3") for part in disjoint]
@@ -223,6 +228,7 @@ def test_rows_are_in_the_order_of_ids_however_they_are_divided(parts: list[set[i
     expected = sorted(name for names in kept for name in names)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(rows_module, "MERGED_AT_ONCE", 4)
+        patch.setattr(rows_module, "LOOKED_UP", looked_up)
         rows = RowNumbers(ids, [*alive])
     assert rows.count == len(expected)
     for number, (rows_alive, names) in enumerate(zip(alive, kept, strict=True)):
@@ -232,11 +238,14 @@ def test_rows_are_in_the_order_of_ids_however_they_are_divided(parts: list[set[i
         assert set(rows.numbers(number, gone).tolist()) <= {NO_ROW}
 
 
-@pytest.mark.parametrize("merged_at_once", [1, 2, 3, 4096])
+@pytest.mark.parametrize(
+    ("merged_at_once", "looked_up"), [(1, 0), (2, 0), (3, 0), (4096, 0), (4096, 1)]
+)
 def test_a_track_in_two_segments_is_refused(
-    merged_at_once: int, monkeypatch: pytest.MonkeyPatch
+    merged_at_once: int, looked_up: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(rows_module, "MERGED_AT_ONCE", merged_at_once)
+    monkeypatch.setattr(rows_module, "LOOKED_UP", looked_up)
     ids = np.array([b"t1", b"t2", b"t4"])
     for other in ([b"t2", b"t3"], [b"t4"], [b"t0", b"t1"]):
         with pytest.raises(ArtifactError, match="two segments of an index have the same track"):

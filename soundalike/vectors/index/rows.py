@@ -16,6 +16,8 @@ from soundalike.vectors.segment_files import Ids
 
 NO_ROW = -1
 MERGED_AT_ONCE = 4096  # ids
+LOOKED_UP = 1 / 64  # of the largest segment's ids: no more of all others are looked up in it
+SAME_TRACK = "two segments of an index have the same track"
 Alive = NDArray[np.int64] | None  # the rows of a segment that the version has; None for all
 Best = tuple[NDArray[np.float32], NDArray[np.int64]]  # scores and rows, [q, count]
 
@@ -127,9 +129,12 @@ def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
     """The rank of each id of each sorted array among all of them, int32 [n] each.
 
     Ids are merged some thousands at a time, where other arrays have any between them: several large
-    segments take a seventh of the time that looking the ids of one up in another does.
+    segments take a seventh of the time that looking the ids of one up in another does. Those of a
+    few albums take less by looking them up: 3 ms beside a million, not 18.
     """
     largest, total = max(ids, key=len), sum(map(len, ids))
+    if total - len(largest) <= LOOKED_UP * len(largest):
+        return _inserted_ranks(ids)
     step = max(1, len(largest) * MERGED_AT_ONCE // max(1, total))
     between = largest[::step][1:]
     cuts = np.array([np.r_[0, each.searchsorted(between), len(each)] for each in ids])
@@ -145,6 +150,23 @@ def _ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
     return ranks
 
 
+def _inserted_ranks(ids: Sequence[Ids]) -> list[NDArray[np.int32]]:
+    """The same, by looking all other ids up in the largest array."""
+    largest, *others = sorted(range(len(ids)), key=lambda number: -len(ids[number]))
+    ranks = [np.empty(len(each), np.int32) for each in ids]
+    _merge([(ids[number], ranks[number]) for number in others], 0)
+    before = np.zeros(len(ids[largest]) + 1, np.int32)  # the others between two of the largest
+    for number in others:
+        places = ids[largest].searchsorted(ids[number])
+        is_inside = places < len(ids[largest])
+        if (ids[largest][places[is_inside]] == ids[number][is_inside]).any():
+            raise ArtifactError(SAME_TRACK)
+        np.add.at(before, places, 1)
+        ranks[number] += places
+    ranks[largest][:] = np.arange(len(ids[largest])) + np.cumsum(before[:-1])
+    return ranks
+
+
 def _merge(parts: Sequence[tuple[Ids, NDArray[np.int32]]], first: int) -> None:
     """Write the ranks of sorted ids into the array beside each, from `first` on."""
     if len(parts) <= 1:
@@ -154,7 +176,7 @@ def _merge(parts: Sequence[tuple[Ids, NDArray[np.int32]]], first: int) -> None:
     ids = np.concatenate([ids for ids, _ in parts])
     order = np.argsort(ids, kind="stable")  # fast where parts of it are sorted
     if (ids[order[1:]] == ids[order[:-1]]).any():
-        raise ArtifactError("two segments of an index have the same track")
+        raise ArtifactError(SAME_TRACK)
     ranks = np.empty(len(order), np.int32)
     ranks[order] = np.arange(first, first + len(order))
     for _, rank in parts:

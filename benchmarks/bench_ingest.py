@@ -3,10 +3,11 @@
     make bench-ingest
 
 Libraries of 1 000, 10 000 and 100 000 tracks of 768 dimensions (simulated_library.py), and with
-`python benchmarks/bench_ingest.py 1000000` one of a million of 512 (large_library.py), on the
-private PostgreSQL with fsync. Decoding and the model are not counted; everything else is. Imports
-are left out of garbage collection, as a run and the service leave theirs. As in
-`up`, a sensor has ticked since the last index was published (`first_compare`: it hashes the files).
+`python benchmarks/bench_ingest.py 10000 1000000` also one of a million of 512 (large_library.py) and
+`album_growth` from the one to the other, on the private PostgreSQL with fsync. Decoding and the
+model are not counted; everything else is. Imports are left out of garbage collection, as a run and
+the service leave theirs. As in `up`, a sensor has ticked since the last index was published
+(`first_compare`: it hashes the files).
 Baselines: a bare walk that only stats every file, and writing and hashing the index's bytes once.
 Then what a run and each further batch in it cost besides the music (run_overhead.py), and the whole
 main job on 400 tracks (main_job.py).
@@ -45,7 +46,7 @@ from soundalike.storage.atomic import fsync, remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 
 SIZES = (1_000, 10_000, 100_000)
-LARGE = 1_000_000
+MEDIUM, LARGE = 10_000, 1_000_000
 MIB = 2**20
 T = TypeVar("T")
 
@@ -201,6 +202,9 @@ def main(sizes: tuple[int, ...]) -> None:
     )
     figures["scan_memory_growth_mib"] = round(largest["scan_memory_growth_mib"], 1)
     if max(table) == LARGE:
+        if MEDIUM in table:
+            watched = "album_to_served_watched"
+            figures["album_growth"] = round(table[LARGE][watched] / table[MEDIUM][watched], 2)
         print(json.dumps(figures))
         return
     with tempfile.TemporaryDirectory(prefix="soundalike-bench-") as name:

@@ -64,8 +64,8 @@ def last_scan_of(instance: dg.DagsterInstance) -> dg.RunRecord | None:
 @dg.sensor(
     job=scan_job,
     description=(
-        "Requests a scan as soon as SOUNDALIKE_MUSIC names a root that was never scanned; with "
-        "SOUNDALIKE_WATCH=true also within seconds after music changed."
+        "Requests a scan as soon as SOUNDALIKE_MUSIC names a root that was never scanned, and "
+        "within seconds after music changed (unless SOUNDALIKE_WATCH=false)."
     ),
     minimum_interval_seconds=5 if load_settings().watch else 30,
     default_status=dg.DefaultSensorStatus.RUNNING,
@@ -155,7 +155,7 @@ def _of_watches(settings: Settings, count: int) -> list[str]:
     if not count:
         return ["there is no music root: set SOUNDALIKE_MUSIC or run `soundalike ingest FOLDER`"]
     if not settings.watch:
-        return ["folders are not watched (SOUNDALIKE_WATCH)"]
+        return ["folders are not watched (SOUNDALIKE_WATCH=false)"]
     problems = watcher.problems()
     unwatched = [f"{root.shown} {why}" for root, why in sorted(problems.items(), key=str)]
     return [f"{count - len(problems)} of {count} music roots are watched", *unwatched]

@@ -91,7 +91,7 @@ class Settings(BaseSettings):
     settle_seconds: float = Field(2.0, ge=0)
     scan_cron: Cron = "*/15 * * * *"
     timezone: Annotated[str, AfterValidator(values.timezone)] = "UTC"
-    watch: bool = False
+    watch: bool = True
 
     batches_per_run: int = Field(16, ge=1, le=1000)
     decode_cpus: int = Field(1, ge=1)

@@ -110,14 +110,12 @@ def test_what_appears_is_served_by_itself_even_if_postgres_was_killed(
     library: Installation, songs: list[Path]
 ) -> None:
     with running(library) as up:
-        up.scan()
         up.serves(2)
         pid_file = library.data / "postgres" / "cluster" / "postmaster.pid"
         os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
         until(lambda: not up_answers(up))
         until(lambda: up_answers(up), TIMEOUT_SECONDS)
         shutil.copy(songs[2], library.environment["SOUNDALIKE_MUSIC"])
-        up.scan()
         up.serves(3)
 
 

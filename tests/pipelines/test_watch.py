@@ -42,6 +42,7 @@ def configure(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., None]]:
             monkeypatch.setenv(f"SOUNDALIKE_{name.upper()}", str(value))
         load_settings.cache_clear()
 
+    configured(watch="false")  # unless a test watches
     yield configured
     watcher.stop()
 
@@ -51,7 +52,8 @@ def watched(
     orchestra: Orchestra, configure: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> Orchestra:
     """Its music is watched, and scanned."""
-    configure(watch="true", data=orchestra.music.parent / "data", settle_seconds=0)
+    monkeypatch.delenv("SOUNDALIKE_WATCH")  # it is the default
+    configure(data=orchestra.music.parent / "data", settle_seconds=0)
     monkeypatch.setattr(watch, "QUIET_SECONDS", 0.2)
     tick(orchestra)
     until(lambda: "watched yet" not in str(watcher.problems()))
@@ -120,12 +122,11 @@ def test_a_scan_of_an_earlier_start_does_not_hide_a_root_that_is_new_now(
 def test_without_watching_nothing_is_started(
     orchestra: Orchestra, configure: Callable[..., None]
 ) -> None:
-    configure(watch="false")
     threads = threading.active_count()
     assert orchestra.run("scan").success
     song(orchestra.music / "a.flac")
     said = tick(orchestra)
-    assert "folders are not watched (SOUNDALIKE_WATCH)" in said
+    assert "folders are not watched (SOUNDALIKE_WATCH=false)" in said
     assert threading.active_count() == threads
     assert watcher.problems() == {}
 

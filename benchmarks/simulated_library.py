@@ -5,6 +5,7 @@ code; an album that is added is real audio and is processed by every stage.
 """
 
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,11 +97,14 @@ class SimulatedLibrary:
         """Scan for new files, as the schedule does; or these folders, as watching music does."""
         return scan(self.sessions, RULES, folders=[*map(str, folders)])
 
-    def add_album(self, name: str = "new album") -> Path:
+    def add_album(self) -> Path:
         """Add ten real files of two seconds; return their folder."""
-        random = np.random.default_rng([self.size, len(name)])
-        album = self.music / "new artist" / name
-        album.mkdir(parents=True)
+        artist = self.music / "new artist"
+        artist.mkdir(exist_ok=True)
+        number = len(os.listdir(artist))
+        random = np.random.default_rng([self.size, number])
+        album = artist / f"album {number}"
+        album.mkdir()
         for track in range(ALBUM):
             noise = 0.1 * random.standard_normal(2 * RATE).astype(np.float32)
             soundfile.write(album / f"{track:02d}.flac", noise, RATE)

@@ -3,8 +3,8 @@
     make bench-ingest
 
 Libraries of 1 000, 10 000 and 100 000 tracks of 768 dimensions (simulated_library.py), and with
-`python benchmarks/bench_ingest.py 10000 1000000` also one of a million of 512 (large_library.py) and
-`album_growth` from the one to the other, on the private PostgreSQL with fsync. Decoding and the
+`python benchmarks/bench_ingest.py 10000 1000000` also one of a million of 512 (large_library.py)
+and `album_growth` from the one to the other, on the private PostgreSQL with fsync. Decoding and the
 model are not counted; everything else is. Imports are left out of garbage collection, as a run and
 the service leave theirs. As in `up`, a sensor has ticked since the last index was published
 (`first_compare`: it hashes the files).

@@ -23,10 +23,11 @@ import torch
 from numpy.typing import NDArray
 from search_single import milliseconds
 
-from soundalike.vectors.index.codes import rotation, write_codes
 from soundalike.vectors.index.exact import ExactVectors, StoredVectors
-from soundalike.vectors.index.knn import MIN_CANDIDATES, top_k
+from soundalike.vectors.index.knn import MIN_CANDIDATES
+from soundalike.vectors.index.quantizer import rotation, write_codes
 from soundalike.vectors.index.rows import RowNumbers
+from soundalike.vectors.index.scoring import top_k
 
 K, IP = 10, faiss.METRIC_INNER_PRODUCT
 WIDE = 4 * MIN_CANDIDATES

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors import artifact_files, index_files
-from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.exact_file import write_exact_rows
+from soundalike.vectors.index.quantizer import write_codes
 from soundalike.vectors.index_files import IndexManifest
 from soundalike.vectors.kinds import IndexKind, KindName, kind_for
 

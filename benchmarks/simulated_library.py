@@ -5,7 +5,6 @@ code; an album that is added is real audio and is processed by every stage.
 """
 
 import hashlib
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,7 +100,7 @@ class SimulatedLibrary:
         """Add ten real files of two seconds; return their folder."""
         artist = self.music / "new artist"
         artist.mkdir(exist_ok=True)
-        number = len(os.listdir(artist))
+        number = len([*artist.iterdir()])
         random = np.random.default_rng([self.size, number])
         album = artist / f"album {number}"
         album.mkdir()

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from soundalike.settings import KindChoice
 from soundalike.vectors import artifact_files, index_files
-from soundalike.vectors.index.codes import ROTATION_SEED, train_quantizer, write_codes
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index.quantizer import ROTATION_SEED, train_quantizer, write_codes
 from soundalike.vectors.index.segment_writer import Coding, Draft, write_segment
 from soundalike.vectors.index_files import IndexManifest
 from soundalike.vectors.kinds import IndexKind, kind_for

@@ -92,7 +92,7 @@ def _merged(
     run_id: str | None,
 ) -> SegmentManifest:
     """Write the rows of these segments that the version has as one segment."""
-    from soundalike.vectors.index.codes import quantizer_in
+    from soundalike.vectors.index.quantizer import quantizer_in
     from soundalike.vectors.index.segment_merger import merged_draft
     from soundalike.vectors.index.segment_writer import Coding, write_segment
 

@@ -178,7 +178,7 @@ def _quantizer(
     store: ArtifactStore, contents: IndexContents, available: list[SegmentManifest], coding: str
 ) -> Any:  # noqa: ANN401
     """The quantizer of the codes: as another segment of this coding has it, else a new one."""
-    from soundalike.vectors.index.codes import TRAINING_ROWS, quantizer_in, train_quantizer
+    from soundalike.vectors.index.quantizer import TRAINING_ROWS, quantizer_in, train_quantizer
 
     for segment in available:
         if segment.coding == coding:

@@ -29,8 +29,8 @@ from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.artifact_files import INDEX, MANIFEST
-from soundalike.vectors.index.codes import quantizer_in
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index.quantizer import quantizer_in
 from soundalike.vectors.index_files import cover_of, read_manifest, write_manifest
 from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.queries import VectorQuery

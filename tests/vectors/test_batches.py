@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.settings import KindChoice
-from soundalike.vectors.index import knn
+from soundalike.vectors.index import scoring
 from soundalike.vectors.index.codes import Codes
 from soundalike.vectors.index.exact import ExactVectors
 from soundalike.vectors.index.open_index import OpenIndex
@@ -82,7 +82,7 @@ def test_only_so_many_candidates_are_held_at_once(
 ) -> None:
     asked = [VectorQuery(MATRIX[row : row + 1], 10) for row in range(9)]
     expected = [hits.scores.tobytes() for hits in index.search(asked)]
-    monkeypatch.setattr(knn, "MAX_TOGETHER", 1000)
+    monkeypatch.setattr(scoring, "MAX_TOGETHER", 1000)
     counts.clear()
     assert [hits.scores.tobytes() for hits in index.search(asked)] == expected
     assert [vectors for vectors, count in counts if count == 400] == [2, 2, 2, 2, 1]
@@ -110,7 +110,7 @@ def test_only_so_many_examples_are_compared_at_once(
         return together(exact, queries, rows)
 
     monkeypatch.setattr(ExactVectors, "scores_of_each", noting)
-    monkeypatch.setattr(knn, "MAX_TOGETHER", most)
+    monkeypatch.setattr(scoring, "MAX_TOGETHER", most)
     assert [hits.scores.tobytes() for hits in opened.search(asked)] == expected
     assert compared, "those of few examples are compared together"
     assert max(compared) <= most

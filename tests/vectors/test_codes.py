@@ -8,15 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.vectors.artifact_files import CODES
-from soundalike.vectors.index import codes as codes_module
-from soundalike.vectors.index.codes import (
-    Codes,
-    StoredCodes,
-    quantizer_in,
-    rotation,
-    train_quantizer,
-    write_codes,
-)
+from soundalike.vectors.index import quantizer as quantizer_module
+from soundalike.vectors.index.codes import Codes, StoredCodes
+from soundalike.vectors.index.quantizer import quantizer_in, rotation, train_quantizer, write_codes
 from soundalike.vectors.index.rows import RowNumbers
 from tests.indexes import unit_vectors
 
@@ -120,7 +114,7 @@ def test_codes_of_one_bit_as_older_releases_wrote_them_find_the_nearest() -> Non
 
 def test_training_takes_rows_of_the_whole_library(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half of the rows are in other directions: who sees the first half alone drops these."""
-    monkeypatch.setattr(codes_module, "TRAINING_ROWS", 2000)
+    monkeypatch.setattr(quantizer_module, "TRAINING_ROWS", 2000)
     halves = np.zeros((COUNT, 600), np.float32)
     halves[: COUNT // 2, :300] = unit_vectors(COUNT // 2, 300, seed=1)
     halves[COUNT // 2 :, 300:] = unit_vectors(COUNT // 2, 300, seed=2)

@@ -8,7 +8,8 @@ import pytest
 from numpy.typing import NDArray
 
 from soundalike.vectors.index import codes as codes_module
-from soundalike.vectors.index.codes import Codes, StoredCodes, train_quantizer, write_codes
+from soundalike.vectors.index.codes import Codes, StoredCodes
+from soundalike.vectors.index.quantizer import train_quantizer, write_codes
 from soundalike.vectors.index.rows import NO_ROW, RowNumbers
 from tests.indexes import unit_vectors
 from tests.vectors.test_codes import opened

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from soundalike.errors import ArtifactError
 from soundalike.vectors.artifact_files import CODES
-from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index.quantizer import write_codes
 from soundalike.vectors.index_files import read_manifest, write_manifest
 from soundalike.vectors.kinds import IndexKind, kind_for
 from soundalike.vectors.neighbours import NeighbourQuery, TrackSet

@@ -15,9 +15,9 @@ from soundalike.storage.atomic import make_read_only, sha256_of, unnamed_folder
 from soundalike.vectors import artifact_files
 from soundalike.vectors.artifact_files import CODES, INDEX, MANIFEST
 from soundalike.vectors.checks import check_segment
-from soundalike.vectors.index.codes import write_codes
 from soundalike.vectors.index.exact_file import write_exact_rows
 from soundalike.vectors.index.open_index import OpenIndex
+from soundalike.vectors.index.quantizer import write_codes
 from soundalike.vectors.index.segment import open_segment
 from soundalike.vectors.kinds import IndexKind
 from soundalike.vectors.segment_files import (

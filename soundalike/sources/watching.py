@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+import structlog
 from watchdog.events import FileSystemEvent, FileSystemEventHandler
 from watchdog.observers.api import BaseObserver
 
@@ -24,6 +25,8 @@ from soundalike.sources.roots import MusicRoot
 MAX_FOLDERS = 100  # in which changes are told apart
 LIMITS = Path("/proc/sys/fs/inotify")
 STARTING = "is not watched yet: its folders are being listed"
+
+log = structlog.get_logger()
 
 
 @dataclass(frozen=True)
@@ -116,6 +119,10 @@ class RootWatch(FileSystemEventHandler):
         except Exception as error:  # of whatever kind: in a thread, nobody else would see it
             self._at_limit = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EMFILE)
             self.problem = _in_words(error)
+            if self._at_limit:  # others are tried again at each tick, which says so
+                log.warning(
+                    "music.not_watched", root=shown(os.fsencode(self._folder)), reason=self.problem
+                )
             return
         self._observer = observer
         if self._stopped.is_set():

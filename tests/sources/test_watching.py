@@ -324,6 +324,7 @@ def test_a_limit_of_the_system_is_said_and_nothing_is_taken_for_no_one(
     # Not /proc/sys/fs/inotify, which is the whole machine's in a namespace too.
     said = in_namespace(tmp_path, f"echo {value} > /proc/sys/user/max_inotify_{limit}", LIMITED)
     assert f"raise fs.inotify.{named} (now " in said
+    assert said.count("music.not_watched") == 1, "the log says it once"
     assert "and restart `soundalike up`" in said
     assert said.split()[-1] == "0", "watches that no one uses were kept"
 

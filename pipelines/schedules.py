@@ -14,6 +14,9 @@ from pipelines.prune import prune_job
 from pipelines.runs import unfinished_runs
 from soundalike.settings import load_settings
 
+# Dagster's daemon looks for due sensors every 5 s; one of 5 s is often not due yet by an instant.
+EACH_LOOP_SECONDS = 4
+
 
 def next_time(cron: str, after: dt.datetime | None = None) -> str:
     """Return when the cron expression holds next, in SOUNDALIKE_TIMEZONE, as `shown_time` does."""

@@ -31,6 +31,7 @@ from pipelines.orphaned_runs import (
 from pipelines.partitions import batches, reconcile, split_into_runs
 from pipelines.resources import Model
 from pipelines.runs import range_tags, unfinished_runs
+from pipelines.schedules import EACH_LOOP_SECONDS
 from pipelines.unchanged_index import unchanged_events
 from soundalike.catalog.batch_summaries import settle
 from soundalike.catalog.batches import embedded_batches, pending_batches
@@ -53,7 +54,7 @@ INGEST = "`soundalike ingest` is running in a terminal; the next tick looks agai
     jobs=BATCH_JOBS,
     description="Requests runs for the batches with files or tracks that are not embedded yet, and "
     "keeps the partitions equal to the catalog's batches.",
-    minimum_interval_seconds=5,
+    minimum_interval_seconds=EACH_LOOP_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def sealed_batches(
@@ -112,7 +113,7 @@ def _run_request(job: str, keys: Sequence[str]) -> dg.RunRequest:
     job=index_job,
     description="Requests an index build when the library differs from the published index; while "
     "batches are under way, only now and then.",
-    minimum_interval_seconds=5,
+    minimum_interval_seconds=EACH_LOOP_SECONDS,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def changed_library(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from pipelines.assets.library import library
 from pipelines.jobs import scan_job
-from pipelines.schedules import next_time, shown_time
+from pipelines.schedules import EACH_LOOP_SECONDS, next_time, shown_time
 from soundalike.catalog import library_settings
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.process_locks import ingest_running
@@ -67,7 +67,7 @@ def last_scan_of(instance: dg.DagsterInstance) -> dg.RunRecord | None:
         "Requests a scan as soon as SOUNDALIKE_MUSIC names a root that was never scanned, and "
         "within seconds after music changed (unless SOUNDALIKE_WATCH=false)."
     ),
-    minimum_interval_seconds=5 if load_settings().watch else 30,
+    minimum_interval_seconds=EACH_LOOP_SECONDS if load_settings().watch else 30,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def unscanned_music(

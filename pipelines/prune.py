@@ -17,7 +17,8 @@ from pipelines.resources import Model
 from pipelines.retries import transient_errors_retried
 from soundalike.catalog.engine import Sessions
 from soundalike.catalog.retention import runs_of_kept_versions
-from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import collect, find_garbage
+from soundalike.maintenance.local_garbage import Garbage, Retention
 from soundalike.settings import load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.milvus.server import Milvus

@@ -15,7 +15,7 @@ from soundalike.catalog.failures import FailureView
 from soundalike.catalog.file_views import FileView
 from soundalike.catalog.tracks import TrackView
 from soundalike.cli import gc
-from soundalike.maintenance.garbage import Garbage
+from soundalike.maintenance.local_garbage import Garbage
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import PathCell, failures_table, shortened, similar_table
 from soundalike.vectors.ranking import Result

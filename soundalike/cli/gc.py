@@ -12,7 +12,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.catalog.library_settings import follow, read
 from soundalike.cli.library import existing_library
 from soundalike.embedders import space_for
-from soundalike.maintenance.garbage import Garbage, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import collect, find_garbage
+from soundalike.maintenance.local_garbage import Garbage, Retention
 from soundalike.settings import Settings, load_settings
 from soundalike.storage.layout import ArtifactStore
 from soundalike.tables import PathCell

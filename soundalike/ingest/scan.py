@@ -16,18 +16,12 @@ from soundalike.display_text import printable
 from soundalike.errors import LibraryError
 from soundalike.ingest.balance import Balance
 from soundalike.ingest.compare import Change, change_of, side_by_side
+from soundalike.ingest.findings import Findings
 from soundalike.ingest.own_folders import leave_out_own_folders
 from soundalike.settings import MUSIC_EXTENSIONS, Settings
-from soundalike.sources.entry import Entry, EntryKind
 from soundalike.sources.folder import LinkedPartError
 from soundalike.sources.ignore import IgnoreRules
 from soundalike.sources.roots import MusicRoot
-
-ROOT_ADVICE = (
-    "if it was moved: soundalike roots move OLD NEW; if it is gone for good: soundalike roots "
-    "remove OLD"
-)
-WORK = frozenset((Change.NEW, Change.CHANGED, Change.AGAIN, Change.OUTDATED))
 
 
 @dataclass(frozen=True)
@@ -134,7 +128,7 @@ def _scan_root(
     Or what is `within` one of its folders, which is no scan of the root.
     """
     newest = library.newest_batch(session)
-    findings = _Findings(session, root_id, rules.batch_tracks)
+    findings = Findings(session, root_id, rules.batch_tracks)
     with session.begin_nested() as savepoint:
         listing = root.entries(IgnoreRules(rules.extensions), rules.settle_seconds, within)
         with closing(library.known_files(session, root_id, within)) as known_files:
@@ -180,75 +174,3 @@ def parts_of(root: MusicRoot, folders: Iterable[str]) -> list[bytes]:
 def is_in(path: bytes, folder: bytes) -> bool:
     """Return whether a folder is in another one; both end with slashes."""
     return path != folder and path.startswith(folder)
-
-
-class _Findings:
-    """The recorder of a root's pairs; holds at most one batch's work, and ids of other changes."""
-
-    def __init__(self, session: Session, root_id: int, batch_tracks: int) -> None:
-        self._session, self._root_id, self._batch_tracks = session, root_id, batch_tracks
-        self._work: list[tuple[int | None, Entry]] = []
-        self._retagged: set[int] = set()
-        self._returned: list[int] = []
-        self.unseen: list[int] = []
-        self.missing: list[int] = []
-        self.gone: list[int] = []
-        self._lists = {
-            Change.RETURNED: self._returned,
-            Change.MISSING: self.missing,
-            Change.UNSEEN: self.unseen,
-            Change.LEFT_OUT: self.gone,
-        }
-        self.balance = Balance()
-        self.changes: Counter[Change] = Counter()
-        self.batches: dict[str, int] = {}
-        self.problems: list[str] = []
-        self._told: Entry | None = None
-        self._unchanged = self._sealed_anew = 0
-
-    def add(self, change: Change, known: library.KnownFile | None, entry: Entry | None) -> None:
-        """Take one pair and its change."""
-        if change is Change.NONE and entry and entry.kind is EntryKind.MUSIC:
-            self._unchanged += 1  # nearly all of a large library
-            return
-        self.changes[change] += 1
-        if entry and (known is None or known.path == entry.path):
-            self.balance.add(entry)
-        hides = entry and (not entry.hides_only or change is Change.UNSEEN)
-        if entry and entry.reason and hides and entry is not self._told:
-            self.problems.append(f"{entry.shown or 'all of it'}: {entry.reason}")
-            if not entry.path:
-                self.problems.append(ROOT_ADVICE)
-            self._told = entry
-        if entry and change in WORK:
-            self._work.append((known.id if known else None, entry))
-            self._sealed_anew += known is not None and not known.gone
-            if known and change is Change.OUTDATED and known.tags_version >= 0:
-                self._retagged.add(known.id)
-            if len(self._work) == self._batch_tracks:
-                self._seal()
-        elif known and change in self._lists:
-            self._lists[change].append(known.id)
-
-    def count_present(self, newest_batch: int) -> int:
-        """Count the files that the root had before the scan, whose newest batch then was this."""
-        self._seal()
-        listed = roots.count_listed(self._session, self._root_id, newest_batch)
-        return listed + self._sealed_anew
-
-    def finish(self, confirm_removals: bool) -> None:
-        """Seal the rest, and record the files that are gone and those that returned."""
-        self._seal()
-        if self._unchanged:
-            self.changes[Change.NONE] += self._unchanged
-            self.balance.music += self._unchanged
-        self.gone += self.missing + (self.unseen if confirm_removals else [])
-        library.mark_gone(self._session, self.gone)
-        library.mark_returned(self._session, self._returned)
-
-    def _seal(self) -> None:
-        if not self._work:
-            return
-        key = library.seal(self._session, self._root_id, self._work, self._retagged)
-        self.batches[key] = len(self._work)
-        self._work, self._retagged = [], set()

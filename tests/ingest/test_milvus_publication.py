@@ -11,7 +11,8 @@ from soundalike.catalog.engine import Sessions
 from soundalike.errors import ArtifactError, MilvusError
 from soundalike.ingest.milvus_versions import put_collection
 from soundalike.ingest.publish import publish
-from soundalike.maintenance.garbage import IN_MILVUS, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import IN_MILVUS, collect, find_garbage
+from soundalike.maintenance.local_garbage import Retention
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.milvus_index import MilvusIndex
 from soundalike.vectors.index_files import read_manifest

@@ -24,7 +24,8 @@ from soundalike.ingest.merge import due_merge, merge_segments
 from soundalike.ingest.next_index import next_index
 from soundalike.ingest.publish import publish
 from soundalike.ingest.segments import coding_of
-from soundalike.maintenance.garbage import DAY, Retention, collect
+from soundalike.maintenance.garbage import collect
+from soundalike.maintenance.local_garbage import DAY, Retention
 from soundalike.settings import KindChoice
 from soundalike.storage.atomic import remove_folder, sha256_of
 from soundalike.storage.layout import ArtifactStore

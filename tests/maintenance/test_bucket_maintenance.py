@@ -10,7 +10,8 @@ from soundalike.catalog.engine import Sessions, open_catalog
 from soundalike.errors import ArtifactError
 from soundalike.maintenance import bucket_garbage
 from soundalike.maintenance.bucket_check import check_bucket, repair_bucket
-from soundalike.maintenance.garbage import IN_BUCKET, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import IN_BUCKET, collect, find_garbage
+from soundalike.maintenance.local_garbage import Retention
 from soundalike.maps.draw import draw_map
 from soundalike.storage.bucket import Bucket
 from soundalike.storage.layout import ArtifactStore

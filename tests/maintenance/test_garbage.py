@@ -15,7 +15,8 @@ from soundalike.errors import ArtifactError
 from soundalike.ingest.build_index import build_index
 from soundalike.ingest.publish import publish
 from soundalike.maintenance import garbage
-from soundalike.maintenance.garbage import DAY, Garbage, Retention, collect, find_garbage
+from soundalike.maintenance.garbage import collect, find_garbage
+from soundalike.maintenance.local_garbage import DAY, Garbage, Retention
 from tests.conftest import new_database
 from tests.damage import overwrite, segment_of
 from tests.fakes import FakeModel

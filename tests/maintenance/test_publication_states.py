@@ -13,7 +13,8 @@ from soundalike.catalog import index_versions, publications
 from soundalike.catalog.engine import open_catalog
 from soundalike.errors import ArtifactError
 from soundalike.ingest.next_index import next_index
-from soundalike.maintenance.garbage import Retention, collect
+from soundalike.maintenance.garbage import collect
+from soundalike.maintenance.local_garbage import Retention
 from soundalike.storage.layout import ArtifactStore
 from soundalike.vectors.index.open_index import OpenIndex
 from soundalike.vectors.index_files import verify_version

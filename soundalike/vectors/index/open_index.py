@@ -1,7 +1,7 @@
 """An opened index version: its contents, and the search over it."""
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Self
@@ -91,16 +91,10 @@ class OpenIndex:
         known = {each.name: each for each in opened if each.codes or not kind.has_codes}
         damaged: dict[str, ArtifactError] = {}
         while True:
-            chosen = cover_of(folder, manifest, damaged)
-            if chosen.missing:
-                named_segments(folder, manifest)  # names what is lost
-                raise next(
-                    iter(damaged.values()),
-                    ArtifactError(f"index {folder.name}: rows of it are in none of its segments"),
-                )
-            in_memory = _that_fit(chosen.segments, codes_memory)
+            chosen = _without(damaged, folder, manifest)
+            in_memory = _that_fit(chosen, codes_memory)
             try:
-                for each in chosen.segments:
+                for each in chosen:
                     if each.name not in known:
                         name, is_trusted = each.name, each.name in trusted
                         manifest_read = each if is_trusted else read_segment(segments / name)
@@ -116,7 +110,7 @@ class OpenIndex:
                 damaged[each.name] = error
                 log.warning("index.segment_refused", segment=each.name, reason=str(error))
             else:
-                return cls(manifest, [known[each.name] for each in chosen.segments])
+                return cls(manifest, [known[each.name] for each in chosen])
 
     @classmethod
     def of_segment(cls, segment: Segment, kind: IndexKind) -> Self:
@@ -231,6 +225,23 @@ class OpenIndex:
                     f"index {self.manifest.version} does not find its own track "
                     f"{self.track_ids[row]}"
                 )
+
+
+def _without(
+    damaged: Mapping[str, ArtifactError], folder: Path, manifest: IndexManifest
+) -> list[SegmentManifest]:
+    """Choose segments that hold all rows of a version, none of them `damaged`, by name.
+
+    Raises ArtifactError if there are none, which names what is lost.
+    """
+    chosen = cover_of(folder, manifest, damaged)
+    if chosen.missing:
+        named_segments(folder, manifest)  # names what is lost
+        raise next(
+            iter(damaged.values()),
+            ArtifactError(f"index {folder.name}: rows of it are in none of its segments"),
+        )
+    return chosen.segments
 
 
 def _that_fit(segments: Iterable[SegmentManifest], codes_memory: float) -> set[str]:

@@ -118,11 +118,11 @@ class RootWatch(FileSystemEventHandler):
             observer = start_observer(str(self._folder), self)
         except Exception as error:  # of whatever kind: in a thread, nobody else would see it
             self._at_limit = getattr(error, "errno", 0) in (errno.ENOSPC, errno.EMFILE)
-            self.problem = _in_words(error)
+            reason = _in_words(error)
             if self._at_limit:  # others are tried again at each tick, which says so
-                log.warning(
-                    "music.not_watched", root=shown(os.fsencode(self._folder)), reason=self.problem
-                )
+                root = shown(os.fsencode(self._folder))
+                log.warning("music.not_watched", root=root, reason=reason)
+            self.problem = reason
             return
         self._observer = observer
         if self._stopped.is_set():

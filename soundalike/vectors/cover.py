@@ -84,7 +84,8 @@ def cover(
     may have been merged while a track was away; or those that the version `named`, whatever of
     their rows it has and whatever their checks said.
     """
-    held = {each.name: Holding.of(each, wanted) for each in (*available, *named)}
+    there = {each.name: each for each in (*available, *named)}
+    held = {name: Holding.of(each, wanted) for name, each in there.items()}
     usable = [
         holding
         for segment in available
